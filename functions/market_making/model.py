@@ -210,7 +210,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.RUNNING: {_S.PAUSED, _S.STOPPING},
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
-    _S.STOPPED: {_S.RETURNING},
+    _S.STOPPED: {_S.STOPPING, _S.RETURNING},  # stopped once more: a quote has turned up
     _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
     _S.FAILED: {_S.REFUNDED, _S.RETURNING},

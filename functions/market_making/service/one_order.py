@@ -261,7 +261,8 @@ class OneOrder:
     def _plan_with(self, room: int) -> None:
         assert self.known is not None
         assert self.decided is not None
-        self.planned = deciding.remembered(self.decided, self._cycling.planned(self.known, self.decided.wish, room))
+        planned = self._cycling.planned(self.known, self.decided.wish, room, self.group.open_max)
+        self.planned = deciding.remembered(self.decided, planned)
 
     def _remember(self, recorded: Quotes) -> Quotes:
         assert self.planned is not None

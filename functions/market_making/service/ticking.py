@@ -15,9 +15,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
-from common.domain import halts
+from common.domain import halts, work
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
+from common.gateways.exchange import ExchangeNotAsked
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
@@ -79,23 +80,30 @@ class Ticking:
 
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
-        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
+        others: dict[Status, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
         for member in store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
-            elif member.status is Status.STOPPING:
-                leaving[member.account_id, member.symbol].append(member.order_id)
+            else:
+                others[member.status][member.account_id, member.symbol].append(member.order_id)
         on_account = Counter(member.account_id for of in there.values() for member in of)
         return [
-            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
-            for (account_id, symbol), of in there.items()
+            AccountMarket(
+                of_account[0],
+                Market(*of[0].coins),
+                of,
+                on_account[of_account[0]],
+                others[Status.STOPPING][of_account],
+                others[Status.STOPPED][of_account],
+            )
+            for of_account, of in there.items()
         ]
 
     # Looking
 
     def _look(self, of: AccountMarket) -> Group | Silent:
         """Whatever fails, the others go on."""
-        maker, read = None, list[Quotes | None]()
+        maker, read, not_asked = None, list[Quotes | None](), False
         try:
             read = self.crew.requests(self._quotes, of.members)
             maker = self.maker(of.account_id)
@@ -106,12 +114,13 @@ class Ticking:
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
+            not_asked = isinstance(no, ExchangeNotAsked)
             log.warning("account not quoted", extra={"account_id": of.account_id, "why": no.detail})
         except Exception:
             log.exception("account not quoted", extra={"account_id": of.account_id})
             count("Bugs")
         count("QuotingSilent")
-        return Silent(of, maker, [quotes for quotes in read if quotes is not None])
+        return Silent(of, maker, [quotes for quotes in read if quotes is not None], not_asked)
 
     def _quotes(self, member: Member) -> Quotes | None:
         """None: it has none yet, or they can not be read. Raises TableUnavailable, Busy."""
@@ -197,7 +206,7 @@ class Ticking:
     ) -> list[Ticked]:
         withdrawing = Withdrawing(self.crew, may_send)
         if isinstance(group, Silent):
-            withdrawing.silent(group, self._not_to_be_open(group.of))
+            withdrawing.silent(group, self._not_to_be_open(group))
             return [Ticked(failed=1) for _ in group.of.members]
         now = markets[group.maker.name, group.market]
         orders = [self._order(one, group, now, time, may_send) for one in group.orders if one.quotes is not None]
@@ -212,8 +221,9 @@ class Ticking:
         self._note_standing(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
-        halted = self._open_though_halted(group)
-        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread), *halted])
+        halted, turned_up = self._open_though_halted(group), self._turned_up(group)
+        nobodys = named(group.seen.open_orders, unread)
+        withdrawing.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
 
     def _order(
@@ -271,11 +281,35 @@ class Ticking:
         count("QuotesOpenThoughHalted", len(group.mine))
         return [order.client_order_id for order in group.mine]
 
-    def _not_to_be_open(self, of: AccountMarket) -> list[str]:
-        """Of a market of which nothing is told: what is paused, and, after a while, all."""
-        since = self.kept.looks.get(of.key)
-        long = since is None or self.now() - since > risk.SILENT_MAX
-        return [member.order_id for member in of.members if long or member.status is Status.PAUSED]
+    def _turned_up(self, group: Group) -> list[str]:
+        """What is open of orders that are not quoted for. One that was stopped stops once more, so that what it has
+        traded is its own."""
+        for order_id in group.of.stopped:
+            if not named(group.seen.open_orders, [order_id]):
+                continue
+            log.error("open though stopped", extra={"order_id": order_id})
+            count("QuotesOrphaned")
+            try:
+                self._stop_once_more(order_id)
+            except Refusal as no:  # what is open is cancelled all the same
+                log.warning("not stopped once more", extra={"order_id": order_id, "why": no.detail})
+        return named(group.seen.open_orders, [*group.of.leaving, *group.of.stopped])
+
+    def _stop_once_more(self, order_id: str) -> None:
+        order, at = store.existing(self.table, order_id), self.now()
+        if order.status is Status.STOPPED:
+            self.table.write(
+                store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
+                store.event(order, Status.STOPPING, "a quote of it is open that was taken for over", CLOCK, at),
+                *store.tell_shard(order, Status.STOPPING, at),
+            )
+
+    def _not_to_be_open(self, silent: Silent) -> list[str]:
+        """Of a market of which nothing is told: what is paused, and, after a while, all. All at once where nothing may
+        be asked but to end orders: that is what is left of the requests for."""
+        since = self.kept.looks.get(silent.of.key)
+        all_of_them = silent.not_asked or since is None or self.now() - since > risk.SILENT_MAX
+        return [member.order_id for member in silent.of.members if all_of_them or member.status is Status.PAUSED]
 
     def _names(self, order: OneOrder) -> list[str]:
         """All that may be open of an order whose cycle has failed."""
