@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
-from common.domain import halts, work
+from common.domain import halts
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeNotAsked
@@ -39,6 +39,7 @@ from functions.market_making.service.shard import (
     Silent,
     Ticked,
 )
+from functions.market_making.service.turned_up import TurnedUp
 from functions.market_making.service.withdrawing import Withdrawing, named, names
 from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
@@ -221,7 +222,7 @@ class Ticking:
         self._note_standing(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
-        halted, turned_up = self._open_though_halted(group), self._turned_up(group)
+        halted, turned_up = self._open_though_halted(group), TurnedUp(self.table, self.now).end(group)
         nobodys = named(group.seen.open_orders, unread)
         withdrawing.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
@@ -280,29 +281,6 @@ class Ticking:
         log.error("open though halted", extra={"account_id": group.account_id, "quotes": len(group.mine)})
         count("QuotesOpenThoughHalted", len(group.mine))
         return [order.client_order_id for order in group.mine]
-
-    def _turned_up(self, group: Group) -> list[str]:
-        """What is open of orders that are not quoted for. One that was stopped stops once more, so that what it has
-        traded is its own."""
-        for order_id in group.of.stopped:
-            if not named(group.seen.open_orders, [order_id]):
-                continue
-            log.error("open though stopped", extra={"order_id": order_id})
-            count("QuotesOrphaned")
-            try:
-                self._stop_once_more(order_id)
-            except Refusal as no:  # what is open is cancelled all the same
-                log.warning("not stopped once more", extra={"order_id": order_id, "why": no.detail})
-        return named(group.seen.open_orders, [*group.of.leaving, *group.of.stopped])
-
-    def _stop_once_more(self, order_id: str) -> None:
-        order, at = store.existing(self.table, order_id), self.now()
-        if order.status is Status.STOPPED:
-            self.table.write(
-                store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
-                store.event(order, Status.STOPPING, "a quote of it is open that was taken for over", CLOCK, at),
-                *store.tell_shard(order, Status.STOPPING, at),
-            )
 
     def _not_to_be_open(self, silent: Silent) -> list[str]:
         """Of a market of which nothing is told: what is paused, and, after a while, all. All at once where nothing may
