@@ -102,7 +102,7 @@ def largest() -> Quotes:
         False,
         AT,
         AT,
-        memory.packed(state),
+        state,
         Tally(
             first_price=Decimal("123456.78"),
             began_at=AT,
@@ -139,7 +139,7 @@ def test_quotes_are_read_as_they_were_written() -> None:
     quotes = replace(whole, ended=(gone, replace(gone, executed=None, client_order_id="a" * 18), *quiet))
     bare = Quotes(ORDER_ID, quotes.base, quotes.quote, cycle=quotes.cycle, cursor=quotes.cursor, memory=quotes.memory)
     assert unpacked(packed(quotes), bare) == quotes
-    assert memory.packed(memory.unpacked(quotes.memory)) == quotes.memory
+    assert memory.unpacked(memory.packed(quotes.memory)) == quotes.memory
 
 
 def test_a_memory_that_can_not_be_read_is_forgotten() -> None:

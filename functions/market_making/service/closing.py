@@ -123,7 +123,9 @@ class Closing:
                 raise Doubted(f"{plain(amount)} was decided, and {_bounds(quotes, order)} may be its own")
         log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
         after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
-        return quotes_store.write(quotes, after, (), self.now())
+        at = self.now()
+        line = quotes_store.decided(quotes, after, ruling.reference or "", ruling.operators, at)
+        return [*quotes_store.write(quotes, after, (), at), line]
 
 
 def _bounds(quotes: Quotes, order: Order) -> str:

@@ -16,7 +16,7 @@ from common.log import count, log
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import configuration, memory, quotes_store, risk, store
+from functions.market_making import configuration, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
@@ -109,7 +109,7 @@ class OneOrder:
         """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
         self.known = doubted(self.read, self.group.seen)
-        self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
+        self.decided = Decided(self.read.memory, Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 
     def limit(self, room: int) -> None:
@@ -159,7 +159,7 @@ class OneOrder:
         rules = self.rules = self._rules(known)
         coins = self._coins
         if rules is None:
-            return Decided(memory.unpacked(known.read.memory), Wish())
+            return Decided(known.read.memory, Wish())
         if self.member.status is Status.PAUSED:  # whatever its market is like
             known = self.known = replace(known, now=_sided(known.now, self.now()))
             return deciding.withdraw_all(rules, known, coins)
@@ -265,7 +265,7 @@ class OneOrder:
 
     def _remember(self, recorded: Quotes) -> Quotes:
         assert self.planned is not None
-        state = deciding.after(memory.unpacked(recorded.memory), self.planned.quotes, recorded)
+        state = deciding.after(recorded.memory, self.planned.quotes, recorded)
         return deciding.with_memory(recorded, state)
 
 
