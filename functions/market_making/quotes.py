@@ -22,12 +22,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache, reduce
 
+from common.frozen import replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING
@@ -182,10 +183,12 @@ class Quotes:
     def keys(self) -> dict[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
-        found = {gone.key: True for gone in self.untold}
+        found = {gone.key: True for gone in self.ended if not gone.is_settled}
         for slot in self.slots.values():
-            found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
-            found |= {placed.key: True for placed in (slot.live,) if placed is not None}
+            if slot.coming is not None:
+                found[slot.coming.key] = False
+            if slot.live is not None:
+                found[slot.live.key] = True
         return found
 
     @property
@@ -229,7 +232,7 @@ class Quotes:
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
-        return reduce(EXACT.add, (gone.owed for gone in self.ended if gone.side is side), _NOTHING)
+        return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
 
 
 def side_of(slot: str) -> Side:

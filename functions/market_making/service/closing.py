@@ -11,12 +11,13 @@ operators decide what the order has. Where the exchange tells by then what can b
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter, Ruling
+from common.frozen import replace
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.maker import Maker, Market
 from common.log import count, log
