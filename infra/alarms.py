@@ -141,7 +141,7 @@ class Watch(Construct):
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         to_approve = _ours("PayoutsToApprove")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
-        desk_refused = _ours("DeskRefused")
+        desk_refused, signatures = _ours("DeskRefused"), _ours("SignaturesRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -182,6 +182,14 @@ class Watch(Construct):
             "What the bank says of a payout is of another account or amount. It is not believed, and the payout waits.",
         )
         self._alarm(
+            "SignaturesRefused",
+            signatures,
+            "signatures-refused",
+            "Events that say they are the bank's are not signed by it: a stranger's, or our secret is not the bank's.",
+            minutes=60,
+            of_them=3,
+        )
+        self._alarm(
             "WorkParked",
             parked,
             "parked-events",
@@ -203,7 +211,10 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
-            ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            (
+                "The bank: against itself, not fitting, parked, not signed",
+                [contradictions, mismatch, _ours("EventsParked"), signatures],
+            ),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 

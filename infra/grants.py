@@ -22,6 +22,7 @@ LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
 TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
+NEW_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
 
 
 class Secret(StrEnum):
@@ -30,6 +31,7 @@ class Secret(StrEnum):
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
     BILLING_KEY = "BILLING_KEY"
+    TAXPAYER_KEY = "TAXPAYER_KEY"  # marks taxpayers, so that those of two dealers are found the same; never replaced
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
@@ -47,12 +49,13 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines."""
+    machines; what of the key that wraps those of dealers."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    data_keys: frozenset[str] = frozenset()
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -87,13 +90,15 @@ _BILLS = Grant(  # those that ask the billing system
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT}),
-        secrets=frozenset({Secret.CURSOR_KEY}),
-        machines={ONBOARDING: frozenset({START}), BILL: frozenset({START})},
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START})},
+        data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
-    "billing.create_client": _BILLS,
-    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),
+    "billing.create_client": replace(_BILLS, data_keys=frozenset({UNWRAP})),
+    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
+    "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(

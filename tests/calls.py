@@ -295,6 +295,9 @@ CALLS: Mapping[Route, Call] = {
         },
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
+    Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): Call(
+        body={**asdict(COMPANY), "kind": "COMPANY", "bank_name": "Другой банк"}
+    ),
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
     Route("POST", "/billing/deals"): Call(
         201, {"deal_id": "deal-of-tomorrow", "cme_dealer_id": CME_ID, "price": "1000000.00"}

@@ -195,6 +195,9 @@ class MarketMakingOrderView(View):
     hufi_type: Kind | None = Field(description="what was chosen besides")
     hufi_token: str | None
     reason: str | None
+    left_behind: dict[str, str] = Field(
+        description="by asset, what is yours at the exchange, too little to be withdrawn"
+    )
     created_at: InstantText
     updated_at: InstantText
 
@@ -458,6 +461,7 @@ def _view(order: Order) -> MarketMakingOrderView:
         hufi_type=order.choice.kind,
         hufi_token=order.choice.token,
         reason=order.reason,
+        left_behind=dict(order.left_behind),
         created_at=order.created_at,
         updated_at=order.updated_at,
     )

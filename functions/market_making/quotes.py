@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -147,7 +147,8 @@ class Quotes:
     market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
     `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
-    told of nothing of it, since it is closed. `memory` is what the strategy carries."""
+    told of nothing of it, since it is closed. `degraded_at`: since when the exchange tells nothing at all; what has
+    happened is settled before anything is placed. `memory` is what the strategy carries."""
 
     order_id: str
     base: Decimal
@@ -166,6 +167,7 @@ class Quotes:
     clear_at: datetime | None = None
     memory: State = field(default_factory=State)
     tally: Tally = field(default_factory=Tally)
+    degraded_at: datetime | None = None
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -490,9 +492,12 @@ def forgotten(quotes: Quotes, at: datetime) -> Quotes:
 # Fills
 
 
-def settled(quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str]) -> tuple[Quotes, list[Fill]]:
-    """Trades of the account that are its own go into the ledger, once each. The cursor stops at a trade of an order
-    that nobody knows, as long as one of its own may be it. Raises FillNotBelieved."""
+def settled(
+    quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str], late: Collection[int] = ()
+) -> tuple[Quotes, list[Fill]]:
+    """Trades of the account that are its own go into the ledger, once each; those in `late` are there already. The
+    cursor stops at a trade of an order that nobody knows, as long as one of its own may be it. Raises
+    FillNotBelieved."""
     fills: list[Fill] = []
     for trade in trades:
         if trade.trade_id <= quotes.cursor:
@@ -502,10 +507,32 @@ def settled(quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str]) 
         found = _owner(quotes, trade.exchange_order_id)
         if found is None and quotes.unresolved:
             break
-        if found is not None:
+        if found is not None and trade.trade_id not in late:
             quotes, fill = _booked(quotes, found, trade, coins)
             fills.append(fill)
         quotes = replace(quotes, cursor=trade.trade_id)
+    return quotes, fills
+
+
+def untold_for_long(quotes: Quotes, at: datetime) -> list[Ended]:
+    """Of what is over, that of which more is executed than the account's trades, as far as they are told, make."""
+    return [gone for gone in quotes.untold if gone.executed is not None and at >= gone.at + MISSED_AGAIN]
+
+
+def settled_late(
+    quotes: Quotes, exchange_order_id: str, trades: Sequence[OwnTrade], coins: tuple[str, str]
+) -> tuple[Quotes, list[Fill]]:
+    """Trades of an order that is over, in no list that was looked at: the cursor has passed them, or the list lacks
+    them. No more than are executed go into the ledger. Raises FillNotBelieved."""
+    fills: list[Fill] = []
+    for trade in trades:
+        gone = next((one for one in quotes.ended if one.exchange_order_id == exchange_order_id), None)
+        if gone is None or gone.is_settled or len(fills) == FILLS_MAX:
+            break
+        if trade.exchange_order_id != exchange_order_id:
+            raise FillNotBelieved(f"trade {trade.trade_id} is told as one of order {exchange_order_id}")
+        quotes, fill = _booked(quotes, gone, trade, coins)
+        fills.append(fill)
     return quotes, fills
 
 

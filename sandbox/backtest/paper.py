@@ -267,6 +267,12 @@ class Paper:
         self._read("trades_after", market)
         return self._trades[trade_id : trade_id + self.trades_page]
 
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """See `Maker.trades_of`."""
+        self._read("trades_of", market)
+        own = [trade for trade in self._trades[trade_id:] if trade.exchange_order_id == exchange_order_id]
+        return own[: self.trades_page]
+
     def place(self, market: Market, quote: Quote) -> str:
         """See `Maker.place`."""
         self._changing("place", market)

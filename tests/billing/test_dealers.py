@@ -33,7 +33,7 @@ def test_a_dealer_is_registered_with_his_consent_and_requisites(dealership: Deal
     dealer = dealership.dealers.register(CME_ID, good, OFFER)
     assert dealership.dealers.dealer(CME_ID) == dealer
     assert (dealer.status, dealer.offer, dealer.commission_percent) == (DealerStatus.REGISTERED, OFFER, PERCENT)
-    assert store.requisites(dealership.table, dealer.dealer_id, 1) == good
+    assert dealership.sealing.requisites(dealer.dealer_id, 1) == good
     (account,) = dealership.dealers.accounts(dealer)
     assert (account.type, account.status, account.balance_kopecks) == (AccountType.COMMISSION, AccountStatus.NEW, 0)
 

@@ -22,13 +22,13 @@ from local.demo_market_making import (
     MarketMaking,
     thin_house,
 )
-from local.seed_market_making import ACCOUNT, PAIR
+from local.seed_market_making import ACCOUNTS, PAIR, open_orders
 from local.watching import Watch
 from tests.depth import FULL
 from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
-OF_EACH = 2  # orders at a stage: the account carries fourteen, and others have theirs there
+OF_EACH = 4  # orders at a stage; the accounts carry fourteen each, and others have theirs there
 SENT_ON = (BASE, "4995")  # all but the desk's fee
 
 
@@ -38,17 +38,16 @@ def owner(stack: Stack, name: str) -> httpx.Client:
 
 
 def at_the_exchange(stack: Stack) -> Counter[str]:
-    """How often the account was credited with what."""
+    """How often the accounts were credited with what."""
+    ours = {account.account_id for account in ACCOUNTS}
     with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
         told = http.get("/sandbox/wallet").json()["deposits"]
-    return Counter(deposit["amount"] for deposit in told if deposit["account"] == ACCOUNT.account_id)
+    return Counter(deposit["amount"] for deposit in told if deposit["account"] in ours)
 
 
 def quotes_of(stack: Stack) -> set[str]:
-    """The sides on which the account has open orders at the exchange."""
-    with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
-        told = http.get("/sandbox/state").raise_for_status().json()["open_orders"][ACCOUNT.account_id]
-    return {order["side"] for order in told}
+    """The sides on which there are open orders of market making at the exchange."""
+    return {order["side"] for order in open_orders(stack.desk.environment.exchange_url)}
 
 
 def confirmed_at_once(stack: Stack) -> None:

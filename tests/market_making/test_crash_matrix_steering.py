@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, TypeVar
 
+from common.domain.halts import HaltMoved
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeUnavailable
 from functions.market_making import quotes_store, store
@@ -22,7 +23,8 @@ from tests.market_making.faulty import FaultyMarket
 from tests.market_making.market import ACCOUNT, ORDER
 
 ANEW = {"bid_spread": "0.4", "ask_spread": "0.4"}
-MAKER = ("limits", "book", "open_orders", "trades_after", "find", "place", "replace", "cancel")
+READ = ("limits", "book", "open_orders", "trades_after", "find", "balances")
+MAKER = (*READ, "place", "replace", "cancel")
 OUTSIDE: tuple[Fault, ...] = (AnswerLost(), CrashAfter(), FailBefore(), CrashBefore())
 UNTIL_KNOWN = 10  # ticks: after so many it is known of each placement whether it exists
 T = TypeVar("T")
@@ -51,7 +53,7 @@ class Steered:
         for _ in range(30):
             try:
                 return ask()
-            except (Unavailable, MarketMakingOrderMoved):  # both say: ask again
+            except (Unavailable, MarketMakingOrderMoved, HaltMoved):  # each says: ask again
                 self.tick()
         raise AssertionError("never answered")
 
@@ -81,7 +83,8 @@ class Steered:
         assert len(versions) == member.config
 
 
-def steered(faults: Faults) -> Scene:
+def quoted(faults: Faults) -> FaultyMarket:
+    """Ann's order could quote from now on; its exchange may fail as well."""
     market = FaultyMarket(faults)
     market.list_pair()
     market.poll()
@@ -91,9 +94,13 @@ def steered(faults: Faults) -> Scene:
     exchange.profiles.choose("thin", ["BTCUSDT"])
     Flow(exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=exchange.profiles).step()
     lost = lambda: ExchangeUnavailable("no answer", what="timeout")  # noqa: E731
-    maker: Any = Faulty(faults, "maker", market.maker, MAKER, lost, lost, reads=MAKER[:5])
+    maker: Any = Faulty(faults, "maker", market.maker, MAKER, lost, lost, reads=READ)
     market.maker = maker
-    here = Steered(market)
+    return market
+
+
+def steered(faults: Faults) -> Scene:
+    here = Steered(quoted(faults))
     here.tick(3)
     assert len(here.open) == 2
     return Scene(here.act, here.check, recover=lambda: here.tick(UNTIL_KNOWN))

@@ -16,12 +16,11 @@ from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
 from common.market import MarketRules
-from common.money import FRACTION_DIGITS_MAX, Money, Price, Quantity, fraction_digits
+from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
 # came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
 NEVER_PLACED_SECONDS = 60
-TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold it, and sums
 
 
 class ExchangeUnavailable(Unavailable):
@@ -79,7 +78,7 @@ def can_be_told(amount: Decimal) -> bool:
         return True
     return (
         amount.is_finite()
-        and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
+        and -FRACTION_DIGITS_MAX <= amount.adjusted() < INTEGER_DIGITS_MAX
         and fraction_digits(amount) <= FRACTION_DIGITS_MAX
     )
 

@@ -124,7 +124,9 @@ class Closing:
                 raise Doubted(f"{plain(amount)} was decided, and {_bounds(quotes, order)} may be its own")
         log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
         after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
-        return quotes_store.write(quotes, after, (), self.now())
+        at = self.now()
+        line = quotes_store.decided(quotes, after, ruling.reference or "", ruling.operators, at)
+        return [*quotes_store.write(quotes, after, (), at), line]
 
 
 def _bounds(quotes: Quotes, order: Order) -> str:
@@ -138,7 +140,7 @@ def _cleared(known: Known, seen: Seen) -> Quotes:
     there = quotes.slots or quotes.untold or known.astray or owned(quotes, seen.open_orders)
     first = quotes.clear_at or to_the_millisecond(seen.at)
     tally = quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(seen.at))
-    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first)
+    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first, degraded_at=None)
 
 
 def _is_clear(quotes: Quotes, seen: Seen) -> bool:

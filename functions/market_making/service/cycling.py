@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeVar
 
 from common.frozen import replace
@@ -58,7 +59,9 @@ from functions.market_making.quotes import (
     owned,
     questions,
     settled,
+    settled_late,
     side_of,
+    untold_for_long,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
@@ -104,11 +107,17 @@ def trades_after(
     maker: Maker, market: Market, trade_id: int, pages: int = TRADE_PAGES_MAX
 ) -> tuple[list[OwnTrade], bool]:
     """Page by page, and whether the last page was full. Raises ExchangeUnavailable, MarketUnknown."""
+    return _paged(partial(maker.trades_after, market), trade_id, maker.trades_page, pages)
+
+
+def _paged(
+    ask: Callable[[int], Sequence[OwnTrade]], trade_id: int, page_max: int, pages: int = TRADE_PAGES_MAX
+) -> tuple[list[OwnTrade], bool]:
     found, more = list[OwnTrade](), True
     for _ in range(pages):
-        page = maker.trades_after(market, found[-1].trade_id if found else trade_id)
+        page = ask(found[-1].trade_id if found else trade_id)
         found += page
-        more = len(page) >= maker.trades_page
+        more = len(page) >= page_max
         if not more:
             break
     return found, more
@@ -155,7 +164,7 @@ class Cycling:
         open_astray = astray(quotes, seen.open_orders)
         for order in open_astray:
             quotes = adopted(quotes, order, self._booked(quotes, order), at)
-        quotes, fills = settled(quotes, seen.trades, coins)
+        quotes, fills = settled(quotes, seen.trades, coins, self._late(quotes, seen))
         quotes = filled(quotes, at)
         for question in list(questions(quotes, seen.open_orders)):
             quotes = self._asked(quotes, question, maker, market)
@@ -168,11 +177,35 @@ class Cycling:
             if isinstance(told, MakerOrder):
                 quotes = found_out(quotes, gone, told, asked_at)
                 names += [] if told.over else [gone.client_order_id]
-        quotes, more = settled(quotes, seen.trades, coins)
+        quotes, more = settled(quotes, seen.trades, coins, self._late(quotes, seen))
+        fills += more
         quotes = filled(quotes, at)
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
+            if not fills:
+                quotes, fills = self._looked_for(quotes, at, maker, market)
             quotes = forgotten(quotes, at)
-        return Known(read, quotes, [*fills, *more], names)
+        return Known(read, quotes, fills, names)
+
+    def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
+        """Trades that are told now, and were found before by their order."""
+        over = {gone.exchange_order_id for gone in quotes.ended}
+        told = (trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in over)
+        return {t.trade_id for t in told if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
+
+    def _looked_for(self, quotes: Quotes, at: datetime, maker: Maker, market: Market) -> tuple[Quotes, list[Fill]]:
+        """Trades in no list that was looked at: the exchange is asked for those of the order they are missing of."""
+        for gone in untold_for_long(quotes, at):
+            try:
+                trades, _ = _paged(partial(maker.trades_of, market, gone.exchange_order_id), 0, maker.trades_page)
+            except (ExchangeUnavailable, MarketUnknown) as silent:
+                log.warning("trades not found out", extra={"order_id": quotes.order_id, "why": silent.detail})
+                continue
+            new = [t for t in trades if not quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)]
+            after, fills = settled_late(quotes, gone.exchange_order_id, new, (market.base, market.quote))
+            if fills:
+                count("FillsFoundLate", len(fills))
+                return after, fills
+        return quotes, []
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:
         asked_at, told = to_the_millisecond(self.now()), self._found(quotes, question.client_order_id, maker, market)

@@ -43,7 +43,7 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     available = Available(_bounded(base), _bounded(quote))
     decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
     strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
-    wish = Wish(strangers.union(decision.cancels), list(_wanted([*decision.renews, *decision.creations])))
+    wish = Wish(frozenset(strangers.union(decision.cancels)), list(_wanted([*decision.renews, *decision.creations])))
     return Decided(decision.state, wish, decision.reference, decision.lost)
 
 
