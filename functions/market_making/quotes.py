@@ -201,6 +201,12 @@ class Quotes:
         return seen | {gone.exchange_order_id for gone in self.ended}
 
     @property
+    def open_at_most(self) -> int:
+        """So many orders of it are open at the exchange, or may be."""
+        slots = sum((slot.live is not None) + (slot.coming is not None) for slot in self.slots.values())
+        return slots + sum(gone.executed is None for gone in self.ended)
+
+    @property
     def is_out(self) -> bool:
         """May a trade that is still to be told be its own?"""
         return bool(self.slots or self.ended)
