@@ -367,13 +367,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Member:
-    """An order that a shard's ticker quotes for, as it is told. `config` is the version that counts."""
+    """An order that a shard's ticker quotes for, as it is told, at `told_at`. `config` is the version that counts."""
 
     order_id: str
     account_id: str
     symbol: str
     status: Status
     config: int
+    told_at: datetime
 
     @property
     def coins(self) -> tuple[str, str]:

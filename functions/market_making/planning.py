@@ -10,11 +10,12 @@ other orders, each waits for its own old order only, and both may be one request
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from common.frozen import replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
 from common.money import EXACT
@@ -98,10 +99,11 @@ def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int, open_max
             made.together | ({side} if tried.together else set()),
             [*made.left_out, *tried.left_out],
         )
-    left_out = [*made.left_out, *(one.key for one in wish.creates if quotes.closed)]
     if made.placements:
         made = replace(made, quotes=replace(made.quotes, placed_at=at))
-    return replace(made, left_out=left_out)
+    if quotes.closed and wish.creates:
+        made = replace(made, left_out=[*made.left_out, *(one.key for one in wish.creates)])
+    return made
 
 
 @dataclass

@@ -22,12 +22,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache, reduce
 
+from common.frozen import replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING, plain
@@ -146,7 +147,8 @@ class Quotes:
     market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
     `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
-    told of nothing of it, since it is closed. `memory` is what the strategy carries."""
+    told of nothing of it, since it is closed. `degraded_at`: since when the exchange tells nothing at all; what has
+    happened is settled before anything is placed. `memory` is what the strategy carries."""
 
     order_id: str
     base: Decimal
@@ -165,6 +167,7 @@ class Quotes:
     clear_at: datetime | None = None
     memory: State = field(default_factory=State)
     tally: Tally = field(default_factory=Tally)
+    degraded_at: datetime | None = None
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -182,10 +185,12 @@ class Quotes:
     def keys(self) -> dict[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
-        found = {gone.key: True for gone in self.untold}
+        found = {gone.key: True for gone in self.ended if not gone.is_settled}
         for slot in self.slots.values():
-            found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
-            found |= {placed.key: True for placed in (slot.live,) if placed is not None}
+            if slot.coming is not None:
+                found[slot.coming.key] = False
+            if slot.live is not None:
+                found[slot.live.key] = True
         return found
 
     @property
@@ -194,6 +199,12 @@ class Quotes:
         live = (slot.live for slot in self.slots.values() if slot.live is not None)
         seen = {placed.exchange_order_id for placed in live if placed.exchange_order_id is not None}
         return seen | {gone.exchange_order_id for gone in self.ended}
+
+    @property
+    def open_at_most(self) -> int:
+        """So many orders of it are open at the exchange, or may be."""
+        slots = sum((slot.live is not None) + (slot.coming is not None) for slot in self.slots.values())
+        return slots + sum(gone.executed is None for gone in self.ended)
 
     @property
     def is_out(self) -> bool:
@@ -229,7 +240,7 @@ class Quotes:
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
-        return reduce(EXACT.add, (gone.owed for gone in self.ended if gone.side is side), _NOTHING)
+        return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
 
 
 def side_of(slot: str) -> Side:

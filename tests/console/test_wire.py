@@ -331,6 +331,7 @@ ACTS = [
     ("strays", "close", STRAY, *BECAUSE),
     ("mm", "halt", "mm1", *BECAUSE),
     ("mm", "halt", *BECAUSE),
+    ("mm", "halt", ORDER, *BECAUSE),
     ("mm", "lift", HALT, *BECAUSE),
     ("mm", "stop", M, *BECAUSE),
     ("mm", "withdraw", M, *BECAUSE),

@@ -11,12 +11,13 @@ operators decide what the order has. Where the exchange tells by then what can b
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter, Ruling
+from common.frozen import replace
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.maker import Maker, Market
 from common.log import count, log
@@ -145,7 +146,7 @@ def _cleared(known: Known, seen: Seen) -> Quotes:
     there = quotes.slots or quotes.untold or known.astray or owned(quotes, seen.open_orders)
     first = quotes.clear_at or to_the_millisecond(seen.at)
     tally = quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(seen.at))
-    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first)
+    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first, degraded_at=None)
 
 
 def _is_clear(quotes: Quotes, seen: Seen) -> bool:

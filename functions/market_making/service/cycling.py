@@ -12,13 +12,14 @@ that do not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
+from common.frozen import replace
 from common.gateways.exchange import (
     ExchangeFull,
     ExchangeNotAsked,
@@ -255,7 +256,7 @@ class Cycling:
 
     def planned(self, known: Known, wish: Wish, placements_max: int, open_max: int = SLOTS_OF_ALL) -> Plan:
         made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max, open_max)
-        return replace(made, astray=known.astray)
+        return replace(made, astray=known.astray) if known.astray else made
 
     def write(self, known: Known, planned: Plan, *also: Write) -> None:
         """Nothing has been asked for before. Where nothing has changed, nothing is written; not so with orders that are

@@ -25,6 +25,7 @@ from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.quotes import Quotes
+from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.cycling import Seen, look, trades_after
 from functions.market_making.service.one_order import OneOrder
 from functions.market_making.service.order_rate import OrderRate
@@ -111,7 +112,8 @@ class Ticking:
             group = self._looked(of, maker, read)
             group.halt = halts.of(self.table, of.account_id, consistent=False)
             before = self.kept.looks.get(of.key)
-            group.is_back = before is not None and group.seen.at - before > risk.SILENT_MAX
+            long = before is not None and group.seen.at - before > risk.SILENT_MAX
+            group.is_back = long or any(one is not None and one.degraded_at is not None for one in read)
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
@@ -208,6 +210,7 @@ class Ticking:
         withdrawing = Withdrawing(self.crew, may_send)
         if isinstance(group, Silent):
             withdrawing.silent(group, self._not_to_be_open(group))
+            self._note_silence(group)
             return [Ticked(failed=1) for _ in group.of.members]
         now = markets[group.maker.name, group.market]
         orders = [self._order(one, group, now, time, may_send) for one in group.orders if one.quotes is not None]
@@ -275,19 +278,38 @@ class Ticking:
             log.warning("fees not seen to", extra={"account_id": group.account_id, "why": no.detail})
 
     def _open_though_halted(self, group: Group) -> list[str]:
-        """What its cycles should have cancelled by now: a halt is seen to hold."""
-        if group.halt is None or group.seen.at < group.halt.at + HALTED_WITHIN or not group.mine:
-            return []
-        log.error("open though halted", extra={"account_id": group.account_id, "quotes": len(group.mine)})
-        count("QuotesOpenThoughHalted", len(group.mine))
-        return [order.client_order_id for order in group.mine]
+        """What its cycles should have cancelled by now: a halt, or a pause, is seen to hold."""
+        long_ago = group.seen.at - HALTED_WITHIN
+        paused = [m.order_id for m in group.of.members if m.status is Status.PAUSED and m.told_at <= long_ago]
+        left = named(group.seen.open_orders, paused)
+        if group.halt is not None and group.halt.at <= long_ago:
+            left = [order.client_order_id for order in group.mine]
+        if left:
+            log.error("open though halted", extra={"account_id": group.account_id, "quotes": left})
+            count("QuotesOpenThoughHalted", len(left))
+        return left
 
     def _not_to_be_open(self, silent: Silent) -> list[str]:
         """Of a market of which nothing is told: what is paused, and, after a while, all. All at once where nothing may
         be asked but to end orders: that is what is left of the requests for."""
-        since = self.kept.looks.get(silent.of.key)
-        all_of_them = silent.not_asked or since is None or self.now() - since > risk.SILENT_MAX
+        all_of_them = silent.not_asked or self._is_long_silent(silent.of)
         return [member.order_id for member in silent.of.members if all_of_them or member.status is Status.PAUSED]
+
+    def _is_long_silent(self, of: AccountMarket) -> bool:
+        since = self.kept.looks.get(of.key)
+        return since is None or self.now() - since > risk.SILENT_MAX
+
+    def _note_silence(self, silent: Silent) -> None:
+        """For the owners, and for whoever looks at the exchange next: what has happened is settled first."""
+        if not self._is_long_silent(silent.of):
+            return
+        for quotes in silent.quotes:
+            if quotes.degraded_at is None:
+                after = replace(quotes, cycle=quotes.cycle + 1, degraded_at=to_the_millisecond(self.now()))
+                try:
+                    self.table.write(*quotes_store.write(quotes, after, (), self.now()))
+                except Refusal as no:  # another ticker has looked
+                    log.info("silence not noted", extra={"order_id": quotes.order_id, "why": no.detail})
 
     def _names(self, order: OneOrder) -> list[str]:
         """All that may be open of an order whose cycle has failed."""
