@@ -22,6 +22,7 @@ LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
 TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
+RECEIVE, DONE, MEASURE = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"  # what Lambda does for it
 
 
 class Secret(StrEnum):
@@ -30,6 +31,7 @@ class Secret(StrEnum):
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
     BILLING_KEY = "BILLING_KEY"
+    KAFKA_KEY = "KAFKA_KEY"  # exists only where payments come from brokers of somebody else; Lambda's poller reads it
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
@@ -47,12 +49,13 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines."""
+    machines. `receives`: Lambda may take messages for it from the sources of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    receives: bool = False
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -85,6 +88,9 @@ _BILLS = Grant(  # those that ask the billing system
 )
 
 
+_PAYMENTS = Grant(table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}))  # what is paid is open no more
+
+
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
         table=frozenset({GET, QUERY, PUT}),
@@ -99,6 +105,8 @@ GRANTS: dict[str, Grant] = {
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.take_payments": replace(_PAYMENTS, receives=True),
+    "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),
