@@ -1,8 +1,8 @@
 """Trading accounts on which nothing is placed, and single orders: what is open there is cancelled, and a person looks.
 
 The clock halts an account of which the exchange has less than its orders are owed; an operator halts one for whatever
-reason. An operator lets it trade again once the exchange has all that is owed; what an operator has halted, another one. The
-orders of what an operator has halted are paused besides: their owners resume them, once it is lifted.
+reason. An operator lets it trade again once the exchange has all that is owed; what an operator has halted, another
+one. The orders of what an operator has halted are paused besides: their owners resume them, once it is lifted.
 """
 
 from __future__ import annotations
