@@ -1,4 +1,4 @@
-"""How far tests go: every day far enough to see each rule and each single fault; `DEPTH=full` (`make prove`) proves;
+"""How far tests go: every day far enough to see each rule and each kind of fault; `DEPTH=full` (`make prove`) proves;
 what has no room in half an hour `DEPTH=simulated` plays besides (`make simulate`)."""
 
 from __future__ import annotations

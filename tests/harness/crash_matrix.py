@@ -8,10 +8,10 @@
     report = crash_matrix(scenario)
     assert not report.violations, report
 
-The undisturbed run is recorded first. Then, for each of its calls (or a fixed fraction: `points`) and each fault
-that can befall it (of those that are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it ends,
-`check` runs; then the user tries again without faults until the end is reached, and that must be the same end: success,
-or the same refusal; and `check` runs again.
+The undisturbed run is recorded first. Then, for each of its calls (or a fixed fraction of them: `points`) and each
+fault that can befall it (of those that are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it
+ends, `check` runs; then the user tries again without faults until the end is reached, and that must be the same end:
+success, or the same refusal; and `check` runs again.
 The worlds of a long run are not built: they are split off from one that is on its way (`branches`).
 """
 
