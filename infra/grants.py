@@ -170,7 +170,7 @@ GRANTS: dict[str, Grant] = {
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/market-making
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/market-making
         indexes=(USER_TIMELINE,),
         secrets=_TO_THE_EXCHANGE | {Secret.CURSOR_KEY},  # what it costs is told when an order is opened
         machines={MARKET_MAKING: frozenset({START, DESCRIBE, TOKEN_FAILS})},
