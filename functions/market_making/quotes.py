@@ -236,7 +236,12 @@ class Quotes:
                 base = EXACT.subtract(base, max(needed))
             else:
                 quote = EXACT.subtract(quote, max(needed))
-        return EXACT.subtract(base, self.owed(Side.SELL)), EXACT.subtract(quote, self.owed(Side.BUY))
+        for gone in self.untold:
+            if gone.side is Side.SELL:
+                base = EXACT.subtract(base, gone.owed)
+            else:
+                quote = EXACT.subtract(quote, gone.owed)
+        return base, quote
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""

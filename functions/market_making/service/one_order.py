@@ -175,7 +175,7 @@ class OneOrder:
             known = self.known = replace(known, now=_sided(known.now, self.now()))
             return deciding.withdraw_all(rules, known, coins)
         if halt is not None and killed:
-            self.also = self._pause(f"its trading account is halted: {halt.why}")
+            self.also = self._paused(f"its trading account is halted: {halt.why}")
             return deciding.withdraw_all(rules, known, coins)
         book = None if self.book is None else _without_ours(self.book, self.ours)
         middle = None if book is None else _middle(book)
@@ -224,9 +224,12 @@ class OneOrder:
 
     def _pause(self, why: str) -> list[Write]:
         """All of it is cancelled, and it waits for who may resume it."""
-        order, at = store.existing(self.table, self.member.order_id), self.now()
         log.error("paused", extra={"why": why})
         count("QuotesPaused")
+        return self._paused(why)
+
+    def _paused(self, why: str) -> list[Write]:
+        order, at = store.existing(self.table, self.member.order_id), self.now()
         return [
             store.move(
                 order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
