@@ -10,8 +10,8 @@ from functions.market_making.model import Status
 from infra.bundle import ROOT
 from tests.console.test_stuck import Ask, ask
 from tests.desk import Desk
-from tests.market_making.market import ANN, BTC, USDT, M
-from tests.market_making.test_operators import stuck_leg, until, until_a_person
+from tests.market_making.market import ANN, BTC, USDT
+from tests.market_making.test_operators import M, stuck_leg, until, until_a_person
 
 __all__ = ["ask"]
 
