@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Literal, TypeVar
 
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -143,8 +144,10 @@ class FakeExchange(Trouble[Operation]):
                     raise MarketUnknown(refused.detail, asset_id=asset_id) from refused
                 case Reason.DUPLICATE_ORDER:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
+                case Reason.MAX_NUM_ORDERS as full:
+                    raise ExchangeFull(refused.detail, reason=str(full)) from refused
                 case _:
-                    ours = refused.reason in (Reason.INSUFFICIENT_BALANCE, Reason.MAX_NUM_ORDERS)
+                    ours = refused.reason is Reason.INSUFFICIENT_BALANCE
                     raise ExchangeRefused(refused.detail, ours=ours, reason=str(refused.reason)) from refused
         return str(order.order_id)
 

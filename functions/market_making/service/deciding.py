@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from operator import attrgetter
 
+from common.frozen import replace
 from common.gateways.exchange import Side
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import Fill, Quotes, side_of
@@ -84,9 +85,11 @@ def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
     """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
     orders of which there is nothing any more."""
     state = _beginning(known).costed(rules, known.read.base)
-    seen, there = known.read.keys, known.now.keys
-    traded = {fill.key for fill in known.fills}
+    there = known.now.keys
     gone = [order.key for order in state.orders if order.key not in there]
+    if not gone and not known.fills:
+        return state
+    seen, traded = known.read.keys, {fill.key for fill in known.fills}
     state = state.unplaced(*(key for key in gone if not seen.get(key, True) and key not in traded))
     for fill in known.fills:
         state = _filled(rules, state, fill, coins)
