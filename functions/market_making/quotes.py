@@ -48,7 +48,8 @@ _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-_SIDES = {"b": Side.BUY, "s": Side.SELL}
+SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+_SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
 class FillNotBelieved(Exception):
