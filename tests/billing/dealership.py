@@ -227,12 +227,21 @@ class Dealership:
             assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
             assert (status == "PAID") is (_n(item, "paid_kopecks") == _n(item, "common_kopecks"))
             assert ("open_work" in item) is (status == BillStatus.NEW)
+        contracts = {
+            item["PK"]["S"].removeprefix("CONTRACT#"): (item["dealer_id"]["S"], item["type"]["S"])
+            for item in of("contract")
+        }
         for item in of("payment"):
             status = item["status"]["S"]
             assert ("open_work" in item) is (status not in (PaymentStatus.SPREAD, PaymentStatus.DISMISSED))
             whose = ("", "") if "dealer_id" not in item else (item["dealer_id"]["S"], item["type"]["S"])
             if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
                 left[whose] += _n(item, "left_kopecks")
+                told_of = contracts.get(item["contract_id"]["S"])
+                if told_of != whose:  # two operators have said so
+                    aside[whose] -= _n(item, "kopecks")
+                    if told_of is not None:
+                        aside[told_of] += _n(item, "kopecks")
                 came[whose] += _n(item, "kopecks")
                 assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
                 assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")
