@@ -96,9 +96,12 @@ class Dealership:
 
     @property
     def table(self) -> Table:
-        patience = Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
         client: Any = self.client or self.dynamo
-        return Table(client, TABLE.name, patience)
+        return Table(client, TABLE.name, self.patience)
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
 
     @property
     def machines(self) -> Machines:

@@ -149,7 +149,8 @@ class TestDecidedByTwo:
         rounds(desk)
         assert dealership.account().open_work is None
 
-    def test_money_of_a_wrong_contract_goes_to_the_one_that_is_said_and_both_totals_are_right(self, desk: Desk) -> None:
+    def test_money_of_a_wrong_contract_goes_to_the_one_that_is_said(self, desk: Desk) -> None:
+        """And the totals of both are right."""
         dealership = desk.dealership
         dealership.active()
         dealership.active("cme-8")
