@@ -554,6 +554,12 @@ TOLD: dict[str, Told] = {
     "settle_tie": Told(
         _PROPOSED, _PROPOSABLE, examples={"seen to": {**_LOOKED_UP, "reason": "Mixin has listed them: all are dust"}}
     ),
+    "assign_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"his": {"contract": "contract-7", **_LOOKED_UP, "reason": "he named another"}}
+    ),
+    "dismiss_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
+    ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
+from functions.billing.model import receipt_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.billing.dealership import CME_ID
@@ -61,6 +62,7 @@ class World:
     stray: str
     written: Written
     bill: str
+    payment: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -146,6 +148,7 @@ class World:
             stray=a_stray(desk, overdue),
             written=Written(desk.market, ann),
             bill=_billed(desk),
+            payment=_parked(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         return made
@@ -158,6 +161,14 @@ def _billed(desk: Desk) -> str:
     """A dealer with a bill, of a deal, that is not paid."""
     desk.dealership.active()
     return desk.dealership.billed().bill_id
+
+
+def _parked(desk: Desk) -> str:
+    """A payment of a dealer that names an invoice of nobody."""
+    message = desk.dealership.message(100_00)
+    payment = replace(message.payment, invoice_id="invoice-of-nobody")
+    desk.dealership.payments.take(replace(message, payment=payment))
+    return receipt_id(payment.payment_id)
 
 
 def _proposed(desk: Desk, order_id: str) -> str:
@@ -356,6 +367,10 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("POST", "/operations/snapshots/{snapshot_id}/refund"): Call(body={"to": ANN, **_LOOKED_UP}, thing="parked"),
     Route("POST", "/operations/snapshots/{snapshot_id}/take"): Call(body=_LOOKED_UP, thing="parked"),
+    Route("POST", "/operations/payments/{payment_id}/assign"): Call(
+        body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
+    ),
+    Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"

@@ -310,6 +310,7 @@ class Aside:
     told: Told | None
     body: str | None
     created_at: datetime
+    waits_for_person: bool = False
 
     @property
     def status(self) -> PaymentStatus:

@@ -106,9 +106,12 @@ class Dealership:
 
     @property
     def table(self) -> Table:
-        patience = Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
         client: Any = self.client or self.dynamo
-        return Table(client, TABLE.name, patience)
+        return Table(client, TABLE.name, self.patience)
+
+    @property
+    def patience(self) -> Patience:
+        return Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
 
     @property
     def machines(self) -> Machines:
@@ -243,12 +246,21 @@ class Dealership:
             assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
             assert (status == "PAID") is (_n(item, "paid_kopecks") == _n(item, "common_kopecks"))
             assert ("open_work" in item) is (status == BillStatus.NEW)
+        contracts = {
+            item["PK"]["S"].removeprefix("CONTRACT#"): (item["dealer_id"]["S"], item["type"]["S"])
+            for item in of("contract")
+        }
         for item in of("payment"):
             status = item["status"]["S"]
             assert ("open_work" in item) is (status not in (PaymentStatus.SPREAD, PaymentStatus.DISMISSED))
             whose = ("", "") if "dealer_id" not in item else (item["dealer_id"]["S"], item["type"]["S"])
             if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
                 left[whose] += _n(item, "left_kopecks")
+                told_of = contracts.get(item["contract_id"]["S"])
+                if told_of != whose:  # two operators have said so
+                    aside[whose] -= _n(item, "kopecks")
+                    if told_of is not None:
+                        aside[told_of] += _n(item, "kopecks")
                 came[whose] += _n(item, "kopecks")
                 assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
                 assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
-from functions.billing import tasks
+from functions.billing import schedule, stream, tasks
 from infra.grants import Secret
 from tests.billing.dealership import CME_ID, Dealership
 from tests.common.test_requisites import COMPANY
@@ -97,4 +99,37 @@ def dead(recorder: Recorder) -> None:
                 assert answer.status == 200, answer.text
 
 
-LIVES = (billed_and_paid, refused, changed, dead)
+def paid_by_messages(recorder: Recorder) -> None:
+    """Of a queue: spread at once, early, parked, poison, and again; the clock does the rest and compares totals."""
+    dealership = watched(recorder)
+    dealership.active()
+    bills = [dealership.billed(10_00) for _ in range(15)]
+    early = dealership.billed(30_00, invoice=False)
+    contract_id, about = dealership.account().contract_id or "", f"Комиссия по сделке {early.deal_id}"
+    invoice = dealership.billing.create_invoice(early.bill_id, contract_id, early.common_kopecks, about, early.due_on)
+    for kopecks, bill in ((10_00, bills[3]), (160_00, None), (30_00, replace(early, invoice_id=invoice.invoice_id))):
+        dealership.message(kopecks, bill=bill)
+    dealership.message(7_00)
+    written = [message.value for message in dealership.system.outbox.messages()]
+    of_nobody = json.dumps({**json.loads(written.pop()), "invoice_id": "invoice-of-nobody"})
+    take = recorder.as_("billing.take_payments", stream.take_payments)
+    clock = recorder.as_("billing.spread_payments", schedule.spread_payments)
+    with (
+        patch.object(stream, "payments", lambda: dealership.payments),
+        patch.object(schedule, "rounds", lambda: dealership.rounds),
+    ):
+        for seconds in (14, 30):  # without the time to spread on, and with it
+            bodies = enumerate([*written, of_nobody, "poison"])
+            take({"Records": [{"messageId": str(n), "body": body} for n, body in bodies]}, _context(seconds))
+            clock({}, _context(55))
+            dealership.invoicing.create_invoice(early.bill_id)
+            dealership.clock.forward(minutes=16)
+        clock({}, _context(55))
+    dealership.check()
+
+
+def _context(seconds: int) -> Any:
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
+
+
+LIVES = (billed_and_paid, refused, changed, dead, paid_by_messages)
