@@ -49,6 +49,14 @@ class RequisitesWrong(Rejected):
     """Facts: `fields`, what is wrong by field."""
 
 
+class DealCancelled(Conflict):
+    """The deal was cancelled: nothing is billed for it, and nothing of it changes any more."""
+
+
+class DealerLeaves(Conflict):
+    """The dealer's deposit is being paid back, or was: fast buyout is closed to him until it is added again."""
+
+
 class NothingToBill(Rejected):
     """The commission of so low a price is less than half a kopeck."""
 
@@ -121,6 +129,7 @@ class BillStage(StrEnum):
     """What the machine of a bill does next."""
 
     INVOICE = "INVOICE"
+    CREDIT = "CREDIT"  # a credit note
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -135,7 +144,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dealer:
-    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on."""
+    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
+    accounts: how many he has."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -144,6 +154,7 @@ class Dealer:
     commission_percent: Decimal
     requisites_version: int
     created_at: datetime
+    accounts: int = 1
     needs_person: bool = False
     reason: str | None = None
 
@@ -164,6 +175,7 @@ class Account:
     created_at: datetime
     balance_kopecks: int = 0
     received_kopecks: int = 0
+    released_kopecks: int = 0
     version: int = 0
     client_id: str | None = None
     payer_id: str | None = None
@@ -176,15 +188,33 @@ class Account:
         return f"{self.dealer_id}-{self.type}"
 
 
+class DealStatus(StrEnum):
+    CLOSED = "CLOSED"
+    CANCELLED = "CANCELLED"
+
+
 @dataclass(frozen=True)
 class Deal:
-    """A car that a dealer bought. percent: of the commission, as it was when the deal was closed."""
+    """A car that a dealer bought.
+
+    percent: of the commission, as it was for this dealer when he became the winner.
+    version: from 1 on; whatever changes the deal, or bills it, counts it up.
+    winners: how many dealers have won it, one after the other; the last is `dealer_id`.
+    commissions: how many bills its commission has had. commission_ids: those of them that are in force, the oldest
+    first; together they are the commission. settlement_id: the one that is in force, where there is one.
+    """
 
     deal_id: str
     dealer_id: str
     price_kopecks: int
     percent: Decimal
     closed_at: datetime
+    status: DealStatus = DealStatus.CLOSED
+    version: int = 1
+    winners: int = 1
+    commissions: int = 1
+    commission_ids: tuple[str, ...] = ()
+    settlement_id: str | None = None
 
     @property
     def reward_kopecks(self) -> int:
@@ -197,8 +227,14 @@ class Deal:
 
 @dataclass(frozen=True)
 class Bill:
-    """common_kopecks: its sum. paid_kopecks: of it, never more. from_balance_kopecks: of what is paid, that was on the
-    account before. An invoice, its number and the link to its PDF are there once it is NEW no more."""
+    """What a dealer owes. It is never edited: credit notes take back what of it is wrong.
+
+    common_kopecks: its sum. credited_kopecks: of it, that was taken back. paid_kopecks: of what is left of its sum,
+    never more. from_balance_kopecks: of what was paid, that was on the account before. returned_kopecks: of what was
+    paid, that went back to the account.
+    notes: how many credit notes it has; notes_sent: of them, that the billing system has made.
+    An invoice, its number and the link to its PDF are there once it is NEW no more.
+    """
 
     bill_id: str
     dealer_id: str
@@ -210,6 +246,10 @@ class Bill:
     created_at: datetime
     paid_kopecks: int = 0
     from_balance_kopecks: int = 0
+    credited_kopecks: int = 0
+    returned_kopecks: int = 0
+    notes: int = 0
+    notes_sent: int = 0
     invoice_id: str | None = None
     number: str | None = None
     url: str | None = None
@@ -217,18 +257,54 @@ class Bill:
     reason: str | None = None
 
     @property
+    def in_force_kopecks(self) -> int:
+        """What of its sum was not taken back."""
+        return self.common_kopecks - self.credited_kopecks
+
+    @property
     def left_kopecks(self) -> int:
-        return self.common_kopecks - self.paid_kopecks
+        return self.in_force_kopecks - self.paid_kopecks
 
     @property
     def takes_money(self) -> bool:
         return self.status in (BillStatus.PENDING, BillStatus.PARTIAL)
+
+    @property
+    def owes_note(self) -> bool:
+        """The billing system has to be told of a credit note."""
+        return self.notes_sent < self.notes
 
     def paid(self, kopecks: int) -> BillStatus:
         """Its status with so much more of it paid, of what is left."""
         if kopecks == self.left_kopecks:
             return BillStatus.PAID
         return BillStatus.PARTIAL if self.paid_kopecks + kopecks else BillStatus.PENDING
+
+
+class Because(StrEnum):
+    """Why something of a bill was taken back."""
+
+    PRICE_CHANGED = "PRICE_CHANGED"
+    WINNER_CHANGED = "WINNER_CHANGED"
+    DEAL_CANCELLED = "DEAL_CANCELLED"
+
+
+@dataclass(frozen=True)
+class CreditNote:
+    """The n-th that takes something back of a bill. returned_kopecks: of it, that was paid and went back to the
+    account. made_id: the billing system's own id of it, once it has made it."""
+
+    bill_id: str
+    n: int
+    kopecks: int
+    returned_kopecks: int
+    because: Because
+    made_id: str | None = None
+
+    @property
+    def external_id(self) -> str:
+        """Under which it is made: once, however often it is asked for."""
+        return f"{self.bill_id}-{self.n}"
 
 
 @dataclass(frozen=True)
@@ -252,9 +328,24 @@ def dealer_id(cme_dealer_id: str) -> str:
     return derived_id(keys.DEALER, cme_dealer_id)
 
 
-def bill_id(type_: AccountType, deal_id: str, dealer_id: str) -> str:
-    """One of each type for a deal and dealer, whichever way it is asked for."""
-    return derived_id(keys.BILL, type_, deal_id, dealer_id)
+def bill_id(type_: AccountType, deal_id: str, dealer_id: str, n: int = 1) -> str:
+    """The n-th of its type for a deal and dealer, whichever way it is asked for."""
+    return derived_id(keys.BILL, type_, deal_id, dealer_id, *([str(n)] if n > 1 else []))
+
+
+def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
+    """The next commission of a deal, or its winner's settlement."""
+    n = deal.commissions if type_ is AccountType.COMMISSION else deal.winners
+    return Bill(
+        bill_id=bill_id(type_, deal.deal_id, deal.dealer_id, n),
+        dealer_id=deal.dealer_id,
+        type=type_,
+        deal_id=deal.deal_id,
+        status=BillStatus.NEW,
+        common_kopecks=kopecks,
+        due_on=(at + DUE_AFTER).date(),
+        created_at=at,
+    )
 
 
 def check_requisites(requisites: Requisites) -> None:

@@ -11,7 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
@@ -24,6 +25,7 @@ from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.billing import journal, journal_store
 from functions.billing.model import (
     Account,
     AccountNotOpened,
@@ -37,6 +39,7 @@ from functions.billing.model import (
     DealerNotFound,
     DealerStatus,
     DealNotFound,
+    DealStatus,
     Offer,
     PaymentStatus,
     Received,
@@ -53,6 +56,7 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     offer_accepted_at = InstantAttribute()
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
+    accounts = DecimalAttribute()
     reason = UnicodeAttribute(null=True)
 
 
@@ -76,6 +80,7 @@ class AccountItem(Item, discriminator=keys.BILLING_ACCOUNT.entity):
     requisites_version = DecimalAttribute()
     balance_kopecks = DecimalAttribute()
     received_kopecks = DecimalAttribute()
+    released_kopecks = DecimalAttribute()
     version = DecimalAttribute()
     client_id = UnicodeAttribute(null=True)
     payer_id = UnicodeAttribute(null=True)
@@ -94,8 +99,14 @@ class InvoiceItem(Item, discriminator=keys.INVOICE.entity):
 
 class DealItem(Item, discriminator=keys.DEAL.entity):
     dealer_id = UnicodeAttribute()
+    status = UnicodeAttribute()
     price_kopecks = DecimalAttribute()
     percent = DecimalAttribute()
+    version = DecimalAttribute()
+    winners = DecimalAttribute()
+    commissions = DecimalAttribute()
+    commission_ids = JSONAttribute()
+    settlement_id = UnicodeAttribute(null=True)
 
 
 class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
@@ -106,6 +117,10 @@ class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
     common_kopecks = DecimalAttribute()
     paid_kopecks = DecimalAttribute()
     from_balance_kopecks = DecimalAttribute()
+    credited_kopecks = DecimalAttribute()
+    returned_kopecks = DecimalAttribute()
+    notes = DecimalAttribute()
+    notes_sent = DecimalAttribute()
     due_on = UnicodeAttribute()
     invoice_id = UnicodeAttribute(null=True)
     number = UnicodeAttribute(null=True)
@@ -121,6 +136,9 @@ class OpenBillItem(PointerItem, discriminator=keys.OPEN_BILL.entity): ...
 
 
 class PaidBillItem(PointerItem, discriminator=keys.PAID_BILL.entity): ...
+
+
+class CancelledBillItem(PointerItem, discriminator=keys.CANCELLED_BILL.entity): ...
 
 
 class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
@@ -198,6 +216,7 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
         offer_accepted_at=dealer.offer.accepted_at,
         commission_percent=dealer.commission_percent,
         requisites_version=Decimal(dealer.requisites_version),
+        accounts=Decimal(dealer.accounts),
         created_at=at,
         updated_at=at,
     )
@@ -292,7 +311,7 @@ def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *
             item.reason.remove(),
             item.updated_at.set(at),
             *(work.done() if over else []),
-            when=item.status == dealer.status,
+            when=(item.status == dealer.status) & (item.accounts == Decimal(dealer.accounts)),
             otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
         ),
         _event(dealer.dealer_id, at, dealer.status, status, why, MACHINE),
@@ -326,12 +345,37 @@ def close_deal(deal: Deal) -> Write:
     item = DealItem(
         *keys.DEAL(deal_id=deal.deal_id),
         dealer_id=deal.dealer_id,
+        status=deal.status,
         price_kopecks=Decimal(deal.price_kopecks),
         percent=deal.percent,
+        version=Decimal(deal.version),
+        winners=Decimal(deal.winners),
+        commissions=Decimal(deal.commissions),
+        commission_ids=[*deal.commission_ids],
         created_at=deal.closed_at,
         updated_at=deal.closed_at,
     )
     return Write.insert(item, otherwise=known)
+
+
+def deal_moves(before: Deal, after: Deal, at: datetime) -> Write:
+    """Its version counts up. Refused with Moved."""
+    item = DealItem
+    return Write.update(
+        item(*keys.DEAL(deal_id=before.deal_id)),
+        item.dealer_id.set(after.dealer_id),
+        item.status.set(after.status),
+        item.price_kopecks.set(Decimal(after.price_kopecks)),
+        item.percent.set(after.percent),
+        item.version.set(Decimal(before.version + 1)),
+        item.winners.set(Decimal(after.winners)),
+        item.commissions.set(Decimal(after.commissions)),
+        item.commission_ids.set([*after.commission_ids]),
+        item.settlement_id.remove() if after.settlement_id is None else item.settlement_id.set(after.settlement_id),
+        item.updated_at.set(at),
+        when=item.version == Decimal(before.version),
+        otherwise=Moved("the deal has moved", deal_id=before.deal_id),
+    )
 
 
 def deal(table: Table, deal_id: str) -> Deal:
@@ -359,6 +403,10 @@ def issue(bill: Bill) -> list[Write]:
         common_kopecks=Decimal(bill.common_kopecks),
         paid_kopecks=Decimal(bill.paid_kopecks),
         from_balance_kopecks=Decimal(bill.from_balance_kopecks),
+        credited_kopecks=Decimal(bill.credited_kopecks),
+        returned_kopecks=Decimal(bill.returned_kopecks),
+        notes=Decimal(bill.notes),
+        notes_sent=Decimal(bill.notes_sent),
         due_on=bill.due_on.isoformat(),
         created_at=at,
         updated_at=at,
@@ -368,6 +416,7 @@ def issue(bill: Bill) -> list[Write]:
         Write.insert(item, otherwise=known),
         Write.put(_pointer(OpenBillItem, keys.OPEN_BILL, bill, at)),
         _event(bill.bill_id, at, None, bill.status, f"deal {bill.deal_id}", "CME"),
+        journal_store.book(journal.billed(bill)),
     ]
 
 
@@ -386,8 +435,9 @@ def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bil
 
 
 def bills_of(table: Table, dealer_id: str, *, limit: int, after: Position | None) -> Page[str]:
-    """The ids of a page of a dealer's bills: the open ones, then the paid ones, by account, the oldest first."""
-    first, last = keys.OPEN_BILL.prefix, keys.PAID_BILL.prefix + "~"
+    """The ids of a page of a dealer's bills: the open ones, then the paid ones, then those that were taken back; of
+    each account the oldest first."""
+    first, last = keys.OPEN_BILL.prefix, keys.CANCELLED_BILL.prefix + "~"
     return table.page(PointerItem, _listed(dealer_id, first, last), limit=limit, after=after).of(_named)
 
 
@@ -428,9 +478,9 @@ def invoiced(account: Account, bill: Bill, invoice: Invoice, at: datetime) -> li
             otherwise=Moved("the bill has moved", id=bill.bill_id),
         ),
         Write.insert(named, otherwise=TakenTwice("this invoice is another bill's", id=bill.bill_id)),
-        _money_moves(account, -kopecks, 0, at),
+        money_moves(account, -kopecks, 0, at),
         _event(bill.bill_id, at, bill.status, status, f"invoice {invoice.number}", MACHINE),
-        *(_closed(bill, at) if status is BillStatus.PAID else []),
+        *(closed(bill, at) if status is BillStatus.PAID else []),
     ]
 
 
@@ -508,17 +558,18 @@ def _apply(payment_id: str, bill: Bill, kopecks: int, at: datetime) -> Iterator[
         item.updated_at.set(at),
         when=(item.status == bill.status)
         & (item.paid_kopecks == Decimal(bill.paid_kopecks))
-        & (item.common_kopecks >= Decimal(bill.paid_kopecks + kopecks)),
+        & (item.credited_kopecks == Decimal(bill.credited_kopecks))
+        & (item.common_kopecks >= Decimal(bill.paid_kopecks + bill.credited_kopecks + kopecks)),
         otherwise=moved,
     )
     yield _event(bill.bill_id, at, bill.status, status, f"payment {payment_id}", "the billing system")
     if status is BillStatus.PAID:
-        yield from _closed(bill, at)
+        yield from closed(bill, at)
 
 
 def credit(account: Account, rest_kopecks: int, received_kopecks: int, at: datetime) -> Write:
     """What pays no bill stays on the account; so much has come. Refused with Moved."""
-    return _money_moves(account, rest_kopecks, received_kopecks, at)
+    return money_moves(account, rest_kopecks, received_kopecks, at)
 
 
 def payment(table: Table, payment_id: str) -> Received | None:
@@ -557,7 +608,9 @@ def park(payment_id: str, payment: Payment | None, why: str, at: datetime) -> Wr
     return Write.insert(item, otherwise=PaymentKnown("the payment has been parked"))
 
 
-def _money_moves(account: Account, balance: int, received: int, at: datetime) -> Write:
+def money_moves(account: Account, balance: int, received: int, at: datetime, *more: Action) -> Write:
+    """So much more is on the account, and so much more has come for it; with what else is told of it. Refused with
+    Moved."""
     item = AccountItem
     return Write.update(
         item(*_account_key(account)),
@@ -565,24 +618,32 @@ def _money_moves(account: Account, balance: int, received: int, at: datetime) ->
         item.received_kopecks.add(Decimal(received)),
         item.version.add(Decimal(1)),
         item.updated_at.set(at),
+        *more,
         when=(item.version == Decimal(account.version)) & (item.balance_kopecks >= Decimal(max(0, -balance))),
         otherwise=Moved("the account's money has moved", id=account.dealer_id),
     )
 
 
-def _closed(bill: Bill, at: datetime) -> list[Write]:
-    """It is paid: no payment looks at it any more."""
-    return [
-        Write.delete(
-            _pointer(OpenBillItem, keys.OPEN_BILL, bill, at),
-            when=OpenBillItem.bill_id == bill.bill_id,
-            otherwise=Moved("the bill is open no more", id=bill.bill_id),
-        ),
-        Write.put(_pointer(PaidBillItem, keys.PAID_BILL, bill, at)),
-    ]
+def closed(bill: Bill, at: datetime) -> list[Write]:
+    """It is paid: no payment looks at it any more. Refused with Moved."""
+    return _listed_otherwise(bill, _pointer(PaidBillItem, keys.PAID_BILL, bill, at), at)
 
 
-def _pointer(kind: type[OpenBillItem | PaidBillItem], row: keys.Key, bill: Bill, at: datetime) -> Item:
+def taken_back(bill: Bill, at: datetime) -> list[Write]:
+    """It is in the list of those that are cancelled. Refused with Moved."""
+    return _listed_otherwise(bill, _pointer(CancelledBillItem, keys.CANCELLED_BILL, bill, at), at)
+
+
+def _listed_otherwise(bill: Bill, after: PointerItem, at: datetime) -> list[Write]:
+    if bill.status is BillStatus.PAID:
+        before = _pointer(PaidBillItem, keys.PAID_BILL, bill, at)
+    else:
+        before = _pointer(OpenBillItem, keys.OPEN_BILL, bill, at)
+    moved = Moved("the bill is in that list no more", id=bill.bill_id)
+    return [Write.delete(before, when=PointerItem.bill_id == bill.bill_id, otherwise=moved), Write.put(after)]
+
+
+def _pointer(kind: type[PointerItem], row: keys.Key, bill: Bill, at: datetime) -> PointerItem:
     key = row(dealer_id=bill.dealer_id, type=bill.type, created_at=text(bill.created_at), bill_id=bill.bill_id)
     return kind(*key, bill_id=bill.bill_id, created_at=bill.created_at, updated_at=at)
 
@@ -614,6 +675,7 @@ def _account_item(account: Account) -> AccountItem:
         requisites_version=Decimal(account.requisites_version),
         balance_kopecks=Decimal(account.balance_kopecks),
         received_kopecks=Decimal(account.received_kopecks),
+        released_kopecks=Decimal(account.released_kopecks),
         version=Decimal(account.version),
         created_at=account.created_at,
         updated_at=account.created_at,
@@ -629,6 +691,7 @@ def _dealer(item: DealerItem) -> Dealer:
         commission_percent=item.commission_percent,
         requisites_version=int(item.requisites_version),
         created_at=item.created_at,
+        accounts=int(item.accounts),
         needs_person=item.needs_person,
         reason=item.reason,
     )
@@ -643,6 +706,7 @@ def _account(item: AccountItem) -> Account:
         created_at=item.created_at,
         balance_kopecks=int(item.balance_kopecks),
         received_kopecks=int(item.received_kopecks),
+        released_kopecks=int(item.released_kopecks),
         version=int(item.version),
         client_id=item.client_id,
         payer_id=item.payer_id,
@@ -653,7 +717,19 @@ def _account(item: AccountItem) -> Account:
 
 def _deal(item: DealItem) -> Deal:
     deal_id = keys.DEAL.read(keys.PrimaryKey(item.PK, item.SK))["deal_id"]
-    return Deal(deal_id, item.dealer_id, int(item.price_kopecks), item.percent, item.created_at)
+    return Deal(
+        deal_id=deal_id,
+        dealer_id=item.dealer_id,
+        price_kopecks=int(item.price_kopecks),
+        percent=item.percent,
+        closed_at=item.created_at,
+        status=DealStatus(item.status),
+        version=int(item.version),
+        winners=int(item.winners),
+        commissions=int(item.commissions),
+        commission_ids=tuple(item.commission_ids),
+        settlement_id=item.settlement_id,
+    )
 
 
 def _bill(item: BillItem) -> Bill:
@@ -668,6 +744,10 @@ def _bill(item: BillItem) -> Bill:
         created_at=item.created_at,
         paid_kopecks=int(item.paid_kopecks),
         from_balance_kopecks=int(item.from_balance_kopecks),
+        credited_kopecks=int(item.credited_kopecks),
+        returned_kopecks=int(item.returned_kopecks),
+        notes=int(item.notes),
+        notes_sent=int(item.notes_sent),
         invoice_id=item.invoice_id,
         number=item.number,
         url=item.url,

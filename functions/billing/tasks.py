@@ -38,3 +38,7 @@ def read_bill(event: LambdaEvent, _: LambdaContext) -> Answer:
 def create_invoice(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The first of every execution."""
     return step(event, invoicing().create_invoice, missing=NOTHING, then=BillStage.DONE)
+
+
+def create_credit_note(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, invoicing().create_credit_note, missing=NOTHING, then=BillStage.DONE)

@@ -8,11 +8,12 @@
                             ├─ DONE ────▶ Onboarded
                             └─ STOPPED ─▶ WaitsForOperator
 
-`bill` has a bill invoiced:
+`bill` has a bill invoiced, and what is taken back of it credited:
 
     CreateInvoice ─▶ Invoiced
 
     ReadBill ─▶ NextStep ─┬─ INVOICE ─▶ CreateInvoice
+                          ├─ CREDIT ──▶ CreateCreditNote ─▶ Invoiced
                           ├─ DONE ────▶ Invoiced
                           └─ STOPPED ─▶ WaitsForOperator
 
@@ -42,6 +43,7 @@ class Tasks:
     create_contract: aws_lambda.IFunction
     read_bill: aws_lambda.IFunction
     create_invoice: aws_lambda.IFunction
+    create_credit_note: aws_lambda.IFunction
 
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
@@ -65,9 +67,11 @@ def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
 
 def _bill(scope: Construct, tasks: Tasks) -> Machine:
     line = Line(Construct(scope, "Bill"), [BillingUnavailable, AccountNotReady], "ReadBill", tasks.read_bill)
-    done = line.succeed("Invoiced", "The bill has its invoice")
+    done = line.succeed("Invoiced", "The bill has its invoice, and its credit notes")
     waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
     invoice = line.task("CreateInvoice", tasks.create_invoice, "Ask the billing system for the invoice", then=done)
+    credit = line.task("CreateCreditNote", tasks.create_credit_note, "Take back what of it is wrong", then=done)
     line.when(BillStage.INVOICE, invoice)
+    line.when(BillStage.CREDIT, credit)
     line.when(BillStage.DONE, done)
-    return line.machine(invoice, "Has a dealer's bill invoiced", otherwise=waits)
+    return line.machine(invoice, "Has a dealer's bill invoiced, and credited", otherwise=waits)

@@ -14,6 +14,7 @@ from common.gateways.billing import (
     Billing,
     BillingUnavailable,
     Contract,
+    CreditNote,
     Invoice,
     PaymentMessage,
     Requisites,
@@ -28,11 +29,13 @@ from common.table.transaction import Patience
 from functions.billing import model, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
 from sandbox.billing.fake import FakeBilling, Trouble
 from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
+from tests.billing import books
 from tests.common.test_requisites import COMPANY
 from tests.desk import TABLE, Clock
 from tests.harness.memory import InMemoryDynamoDB
@@ -66,7 +69,12 @@ class Unwilling(FakeBilling):
         self, external_id: str, contract_id: str, amount_kopecks: int, description: str, due_on: date
     ) -> Invoice:
         self._may("create_invoice")
+        self._of.while_invoicing()
         return super().create_invoice(external_id, contract_id, amount_kopecks, description, due_on)
+
+    def create_credit_note(self, external_id: str, invoice_id: str, amount_kopecks: int, reason: str) -> CreditNote:
+        self._may("create_credit_note")
+        return super().create_credit_note(external_id, invoice_id, amount_kopecks, reason)
 
     def _may(self, what: str) -> None:
         if what in self._of.refuses:
@@ -89,6 +97,7 @@ class Dealership:
         self.trouble = Trouble()
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
+        self.while_invoicing: Callable[[], object] = lambda: None  # what happens when an invoice is asked for
         self.goes_down_after: Operation | None = None  # once it was asked for this
         self.asked_through: Callable[[Any], Any] = lambda billing: billing
         self._numbers = itertools.count(1)
@@ -130,6 +139,10 @@ class Dealership:
     @property
     def bills(self) -> Bills:
         return Bills(self.table, self.machines, self.clock)
+
+    @property
+    def corrections(self) -> Corrections:
+        return Corrections(self.table, self.machines, self.clock)
 
     @property
     def invoicing(self) -> Invoicing:
@@ -204,7 +217,8 @@ class Dealership:
         came: dict[tuple[str, str], int] = defaultdict(int)
         applied: dict[str, int] = defaultdict(int)
         spread: dict[str, int] = defaultdict(int)
-        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in ("open_bill", "paid_bill")}
+        kinds = ("open_bill", "paid_bill", "cancelled_bill")
+        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in kinds}
         for item in of("application"):
             applied[item["SK"]["S"].removeprefix("BILL#")] += _n(item, "kopecks")
             spread[item["PK"]["S"]] += _n(item, "kopecks")
@@ -212,12 +226,16 @@ class Dealership:
             bill_id, status = item["PK"]["S"], item["status"]["S"]
             whose = item["dealer_id"]["S"], item["type"]["S"]
             paid[whose] += _n(item, "paid_kopecks")
-            assert 0 <= _n(item, "paid_kopecks") <= _n(item, "common_kopecks")
-            assert applied[bill_id] + _n(item, "from_balance_kopecks") == _n(item, "paid_kopecks")
+            in_force = _n(item, "common_kopecks") - _n(item, "credited_kopecks")
+            assert 0 <= _n(item, "paid_kopecks") <= in_force
+            got = applied[bill_id] + _n(item, "from_balance_kopecks") - _n(item, "returned_kopecks")
+            assert got == _n(item, "paid_kopecks")
             assert (bill_id in pointers["open_bill"]) is (status in ("NEW", "PENDING", "PARTIAL"))
             assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
-            assert (status == "PAID") is (_n(item, "paid_kopecks") == _n(item, "common_kopecks"))
-            assert ("open_work" in item) is (status == BillStatus.NEW)
+            assert (bill_id in pointers["cancelled_bill"]) is (status == "CANCELLED") is (in_force == 0)
+            assert (status == "PAID") is (0 < in_force == _n(item, "paid_kopecks"))
+            owes_note = _n(item, "notes_sent") < _n(item, "notes")
+            assert ("open_work" in item) is (status == BillStatus.NEW or owes_note)
         for item in of("payment"):
             status = item["status"]["S"]
             assert ("open_work" in item) is (status != PaymentStatus.SPREAD)
@@ -231,8 +249,10 @@ class Dealership:
             whose = item["PK"]["S"], item["type"]["S"]
             assert _n(item, "balance_kopecks") >= 0
             assert _n(item, "received_kopecks") == came[whose]
-            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose]
+            released = _n(item, "released_kopecks")
+            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose] + released
             assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
+        books.check(items)
 
 
 def _n(item: dict[str, Any], name: str) -> int:

@@ -14,8 +14,8 @@ from common.errors import Unavailable
 from common.gateways.billing import Payment, PaymentMessage
 from common.log import count, log
 from common.table.table import Table
-from common.table.transaction import Busy
-from functions.billing import store
+from common.table.transaction import Busy, Write
+from functions.billing import journal, journal_store, store
 from functions.billing.model import AccountType, Bill, BillStatus, PaymentStatus, Received
 from functions.billing.spreading import OpenBill, spread
 
@@ -113,6 +113,7 @@ class Payments:
             store.take(received, kopecks, at) if new else store.spread_more(received, kopecks, at),
             *store.apply(received.payment_id, applied, at),
             store.credit(account, rest, received.kopecks if new else 0, at),
+            *(_booked(received, at) if new else []),
         )
         return kopecks == received.left_kopecks
 
@@ -148,6 +149,11 @@ class Payments:
             known = store.payment(self.table, payment_id)
             return PaymentStatus.PARKED if known is None else known.status
         return PaymentStatus.PARKED
+
+
+def _booked(received: Received, at: datetime) -> list[Write]:
+    entry = journal.received(received.dealer_id, received.type, received.payment_id, received.kopecks, at)
+    return [journal_store.book(entry)]
 
 
 def _compare(known: Received, told: Received) -> None:
