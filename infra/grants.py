@@ -53,6 +53,7 @@ class Grant:
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    documents: bool = False  # it writes documents, and is loaded with what that takes
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -87,18 +88,23 @@ _BILLS = Grant(  # those that ask the billing system
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT}),
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # what was taken back is in another list
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines={ONBOARDING: frozenset({START}), BILL: frozenset({START})},
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
     ),
+    "billing.documents": Grant(table=frozenset({GET, QUERY}), documents=True),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
     "billing.create_client": _BILLS,
     "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),
     "billing.create_contract": _BILLS,
+    "billing.release_deposit": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.create_credit_note": replace(  # what went back pays others
+        _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
+    ),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),

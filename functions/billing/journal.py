@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from functions.billing.model import AccountType, Bill, CreditNote
+from functions.billing.model import AccountType, Bill, CreditNote, Release
 
 
 class EntryKind(StrEnum):
@@ -66,3 +66,9 @@ def credited(bill: Bill, note: CreditNote, at: datetime) -> Entry:
 
 def received(dealer_id: str, type_: AccountType, payment_id: str, kopecks: int, at: datetime) -> Entry:
     return Entry(dealer_id, type_, payment_id, EntryKind.PAYMENT, kopecks, at, payment_id)
+
+
+def refunded(release: Release, kind: EntryKind, at: datetime) -> Entry:
+    """kind: REFUND, or REFUND_REFUSED."""
+    kopecks = -release.kopecks if kind is EntryKind.REFUND else release.kopecks
+    return Entry(release.dealer_id, AccountType.DEPOSIT, release.external_id, kind, kopecks, at, release.external_id)

@@ -5,6 +5,7 @@ Sums are whole kopecks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -19,6 +20,7 @@ from functions.billing.commission import commission_kopecks
 DUE_AFTER = timedelta(days=10)  # a bill is to be paid by then
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
+SEGMENT_ID_PATTERN = r"^[A-Z0-9]{1,16}$"
 
 
 class DealerNotFound(NotFound):
@@ -55,6 +57,22 @@ class DealCancelled(Conflict):
 
 class DealerLeaves(Conflict):
     """The dealer's deposit is being paid back, or was: fast buyout is closed to him until it is added again."""
+
+
+class SegmentNotFound(NotFound):
+    """There is no such segment."""
+
+
+class SegmentWrong(Rejected):
+    """A larger deposit is to allow dearer cars."""
+
+
+class BuyoutOpen(Conflict):
+    """A car that was bought for the dealer is not paid yet. Facts: `bill_id`."""
+
+
+class DepositEmpty(Conflict):
+    """There is nothing on the deposit that could be paid back."""
 
 
 class NothingToBill(Rejected):
@@ -121,6 +139,7 @@ class Stage(StrEnum):
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    RELEASE = "RELEASE"  # of the deposit
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -145,7 +164,7 @@ class Offer:
 @dataclass(frozen=True)
 class Dealer:
     """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
-    accounts: how many he has."""
+    accounts: how many he has. releases: how often his deposit was to be paid back."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -155,6 +174,7 @@ class Dealer:
     requisites_version: int
     created_at: datetime
     accounts: int = 1
+    releases: int = 0
     needs_person: bool = False
     reason: str | None = None
 
@@ -322,6 +342,69 @@ class Received:
     left_kopecks: int
     paid_at: datetime
     created_at: datetime
+
+
+class ReleaseStatus(StrEnum):
+    ASKED = "ASKED"
+    SENT = "SENT"  # the billing system pays it back
+    DONE = "DONE"
+    REFUSED = "REFUSED"  # the money is on the deposit again
+
+
+@dataclass(frozen=True)
+class Release:
+    """The n-th time that a dealer's deposit is paid back, all that was on it."""
+
+    dealer_id: str
+    n: int
+    status: ReleaseStatus
+    kopecks: int
+    asked_at: datetime
+    reason: str | None = None
+
+    @property
+    def external_id(self) -> str:
+        """Under which the billing system is asked for it: it pays once, however often it is asked."""
+        return f"{self.dealer_id}-release-{self.n}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Cars of up to `price_max_kopecks`, for whoever has so much on his deposit."""
+
+    segment_id: str
+    deposit_min_kopecks: int
+    price_max_kopecks: int
+
+
+@dataclass(frozen=True)
+class FastBuyout:
+    """Whether a dealer may take part, and up to what price. reason: why he may not."""
+
+    dealer: Dealer
+    deposit_kopecks: int
+    segment: Segment | None
+    reason: str | None = None
+
+
+def segment_of(deposit_kopecks: int, segments: Sequence[Segment]) -> Segment | None:
+    """The dearest that a deposit allows; None where it is too small for any."""
+    allowed = [each for each in segments if each.deposit_min_kopecks <= deposit_kopecks]
+    return max(allowed, key=lambda each: (each.price_max_kopecks, each.segment_id), default=None)
+
+
+def check_segment(saved: Segment, others: Sequence[Segment]) -> None:
+    """Raises SegmentWrong, where a larger deposit would allow less."""
+    for other in others:
+        deposit, price = (
+            (saved.deposit_min_kopecks, other.deposit_min_kopecks),
+            (saved.price_max_kopecks, other.price_max_kopecks),
+        )
+        if other.segment_id != saved.segment_id and (deposit[0] < deposit[1]) is not (price[0] < price[1]):
+            raise SegmentWrong(
+                f"a larger deposit is to allow dearer cars; beside segment {other.segment_id} it would not",
+                segment_id=other.segment_id,
+            )
 
 
 def dealer_id(cme_dealer_id: str) -> str:

@@ -57,6 +57,7 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
     accounts = DecimalAttribute()
+    releases = DecimalAttribute()
     reason = UnicodeAttribute(null=True)
 
 
@@ -217,6 +218,7 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
         commission_percent=dealer.commission_percent,
         requisites_version=Decimal(dealer.requisites_version),
         accounts=Decimal(dealer.accounts),
+        releases=Decimal(dealer.releases),
         created_at=at,
         updated_at=at,
     )
@@ -224,9 +226,14 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
     return [
         Write.insert(item, otherwise=known),
         Write.insert(_requisite_item(dealer, requisites), otherwise=Moved("these requisites are there already")),
-        Write.insert(_account_item(account), otherwise=Moved("this account is there already")),
+        open_account(account),
         _event(dealer.dealer_id, at, None, dealer.status, f"agreed to offer {dealer.offer.version}", "CME"),
     ]
+
+
+def open_account(account: Account) -> Write:
+    """Refused with Moved."""
+    return Write.insert(_account_item(account), otherwise=Moved("this account is there already"))
 
 
 def dealer(table: Table, dealer_id: str) -> Dealer:
@@ -692,6 +699,7 @@ def _dealer(item: DealerItem) -> Dealer:
         requisites_version=int(item.requisites_version),
         created_at=item.created_at,
         accounts=int(item.accounts),
+        releases=int(item.releases),
         needs_person=item.needs_person,
         reason=item.reason,
     )

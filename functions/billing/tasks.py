@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.tasks import Answer, LambdaEvent, step
 from functions.billing.model import BillNotFound, BillStage, DealerNotFound, Stage
-from functions.billing.wiring import invoicing, onboarding
+from functions.billing.wiring import invoicing, onboarding, releasing
 
 NOBODY = (DealerNotFound,)
 NOTHING = (BillNotFound,)
@@ -28,6 +28,10 @@ def create_payer(event: LambdaEvent, _: LambdaContext) -> Answer:
 
 def create_contract(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, onboarding().create_contract, missing=NOBODY, then=Stage.DONE)
+
+
+def release_deposit(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, releasing().release_deposit, missing=NOBODY, then=Stage.DONE)
 
 
 def read_bill(event: LambdaEvent, _: LambdaContext) -> Answer:

@@ -1,10 +1,11 @@
 """The machines of dealer billing. Each step asks the billing system for one thing, under an id of ours.
 
-`onboarding` opens the accounts of a dealer there, one after the other:
+`onboarding` opens the accounts of a dealer there, one after the other, and pays his deposit back when he leaves:
 
     CreateClient ─▶ CreatePayer ─▶ CreateContract ─▶ Onboarded
 
     ReadDealer ─▶ NextStep ─┬─ CLIENT, PAYER, CONTRACT ─▶ CreateClient, CreatePayer, CreateContract
+                            ├─ RELEASE ─▶ ReleaseDeposit ─▶ Onboarded
                             ├─ DONE ────▶ Onboarded
                             └─ STOPPED ─▶ WaitsForOperator
 
@@ -29,8 +30,9 @@ from aws_cdk import aws_lambda
 from constructs import Construct
 
 from common.gateways.billing import BillingUnavailable
-from common.workflow import Line, Machine
+from common.workflow import Line, Machine, Retry
 from functions.billing.model import AccountNotReady, BillStage, Stage
+from functions.billing.service.fast_buyout import RefundPending
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Tasks:
     create_client: aws_lambda.IFunction
     create_payer: aws_lambda.IFunction
     create_contract: aws_lambda.IFunction
+    release_deposit: aws_lambda.IFunction
     read_bill: aws_lambda.IFunction
     create_invoice: aws_lambda.IFunction
     create_credit_note: aws_lambda.IFunction
@@ -53,7 +56,9 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
 
 def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
     line = Line(Construct(scope, "Onboarding"), [BillingUnavailable], "ReadDealer", tasks.read_dealer)
-    done = line.succeed("Onboarded", "All accounts of the dealer have a contract at the billing system")
+    done = line.succeed(
+        "Onboarded", "All accounts of the dealer have a contract at the billing system, or his deposit is paid back"
+    )
     waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
     contract = line.task("CreateContract", tasks.create_contract, "The account can be billed and paid", then=done)
     payer = line.task("CreatePayer", tasks.create_payer, "Who pays, with the dealer's requisites", then=contract)
@@ -61,6 +66,14 @@ def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
     line.when(Stage.CLIENT, client)
     line.when(Stage.PAYER, payer)
     line.when(Stage.CONTRACT, contract)
+    release = line.task(
+        "ReleaseDeposit",
+        tasks.release_deposit,
+        "Pay the deposit back, and wait until it is",
+        then=done,
+        retry=Retry(RefundPending, interval=60, rate=2, delay_max=3600, times=200),  # eight days
+    )
+    line.when(Stage.RELEASE, release)
     line.when(Stage.DONE, done)
     return line.machine(client, "Opens the accounts of a dealer at the billing system", otherwise=waits)
 

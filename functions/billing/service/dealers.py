@@ -157,8 +157,11 @@ def _unready(accounts: Sequence[Account]) -> Account | None:
 def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:
     facts = {"status": str(dealer.status), "reason": dealer.reason or ""}
     account = _unready(accounts)
-    if account is None:
+    leaves = account is None and dealer.status is DealerStatus.LEAVING
+    if account is None and not leaves:
         return Standing(Stage.DONE, facts=facts)
     if dealer.needs_person:
         return Standing(Stage.STOPPED, facts=facts)
+    if account is None:
+        return Standing(Stage.RELEASE, facts=facts)
     return Standing(_NEXT[account.status], facts=facts | {"reason": f"{account.type} is {account.status}"})
