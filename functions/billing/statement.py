@@ -1,7 +1,7 @@
 """A dealer's month: of each account what stood there before, what happened, and what stands there after. Pure.
 
-Months are Moscow's: that is where the dealers keep their books. An entry is of the month in which it was booked here, so
-that a month that is over stays as it is.
+Months are Moscow's: that is where the dealers keep their books. An entry is of the month in which it was booked here,
+so that a month that is over stays as it is.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Line:
 
 @dataclass(frozen=True)
 class AccountStatement:
-    """opening_kopecks + all lines = closing_kopecks: above 0 the dealer has something to his credit, below 0 he owes."""
+    """opening_kopecks + all lines = closing_kopecks. Above 0 the dealer has it to his credit, below 0 he owes it."""
 
     type: AccountType
     contract_number: str | None

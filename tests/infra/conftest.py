@@ -70,7 +70,7 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     """`code` is an empty folder."""
     (code / "nothing.py").touch()
     environment = ENVIRONMENTS[name]
-    assets = Assets(*(Bundle(code, digit * 64) for digit in "01234"))
+    assets = Assets(*(Bundle(code, digit * 64) for digit in "012345"))
     app = App()
     state = StateStack(app, environment)
     stack = CryptodeskStack(app, state, assets, contexts())

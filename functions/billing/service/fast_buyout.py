@@ -4,6 +4,7 @@ debited, and is his again when he leaves."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import assert_never
@@ -158,10 +159,8 @@ class Releasing:
         deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
         assert release is not None
         assert deposit.contract_id is not None
-        try:
+        with suppress(store.Moved):  # by another execution, to where this one reads next; or a payment came for it
             self._ask(dealer, deposit, deposit.contract_id, release)
-        except store.Moved:
-            pass  # by another execution, to where this one reads next; or a payment came for the deposit
         return self.read(dealer_id)
 
     def _ask(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
@@ -169,7 +168,8 @@ class Releasing:
         try:
             refund = self.billing().refund(release.external_id, contract_id, release.kopecks, "Возврат депозита")
         except BillingRefused as refused:
-            return self.table.write(*deposit_store.refused(dealer, deposit, release, refused.detail, self.now()))
+            self.table.write(*deposit_store.refused(dealer, deposit, release, refused.detail, self.now()))
+            return
         match refund.state:
             case RefundState.DONE:
                 self.table.write(*deposit_store.paid_back(dealer, release, self.now()))
