@@ -17,6 +17,7 @@ from common.gateways.billing import (
     CreditNote,
     Invoice,
     PaymentMessage,
+    Refund,
     Requisites,
     Service,
     said_no,
@@ -31,7 +32,9 @@ from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
+from functions.billing.service.fast_buyout import FastBuyouts, Releasing
 from functions.billing.service.payments import Payments
+from functions.billing.service.statements import Statements
 from sandbox.billing.fake import FakeBilling, Trouble
 from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
@@ -76,6 +79,10 @@ class Unwilling(FakeBilling):
         self._may("create_credit_note")
         return super().create_credit_note(external_id, invoice_id, amount_kopecks, reason)
 
+    def refund(self, external_id: str, contract_id: str, amount_kopecks: int, reason: str) -> Refund:
+        self._may("refund")
+        return super().refund(external_id, contract_id, amount_kopecks, reason)
+
     def _may(self, what: str) -> None:
         if what in self._of.refuses:
             raise said_no("he is on a stop list")
@@ -91,7 +98,7 @@ class Dealership:
         self.clock = clock or Clock()
         self.client: Any = None
         self.world = world or Outside(self.clock)
-        self.world.deploy("onboarding", tasks, "onboarding", lambda: self.onboarding)
+        self.world.deploy("onboarding", tasks, "onboarding", lambda: self.onboarding, releasing=lambda: self.releasing)
         self.world.deploy("bill", tasks, "invoicing", lambda: self.invoicing)
         self.system = BillingSystem(self.clock)
         self.trouble = Trouble()
@@ -145,6 +152,18 @@ class Dealership:
         return Corrections(self.table, self.machines, self.clock)
 
     @property
+    def fast_buyouts(self) -> FastBuyouts:
+        return FastBuyouts(self.table, self.machines, self.clock)
+
+    @property
+    def releasing(self) -> Releasing:
+        return Releasing(self.table, lambda: self.billing, self.clock, self.onboarding.read)
+
+    @property
+    def statements(self) -> Statements:
+        return Statements(self.table, self.clock)
+
+    @property
     def invoicing(self) -> Invoicing:
         return Invoicing(self.table, lambda: self.billing, self.clock)
 
@@ -173,6 +192,15 @@ class Dealership:
         dealer_id = self.registered(cme_dealer_id).dealer_id
         assert self.onboard(dealer_id) == Stage.DONE
         return store.dealer(self.table, dealer_id)
+
+    def buying(self, deposit_kopecks: int = 150_000_00, cme_dealer_id: str = CME_ID) -> Dealership:
+        """This one, whose dealer has fast buyout and so much on his deposit."""
+        dealer_id = model.dealer_id(cme_dealer_id)
+        self.fast_buyouts.add(cme_dealer_id)
+        assert self.onboard(dealer_id) == Stage.DONE
+        deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
+        self.payments.take(self.message(deposit_kopecks, contract_id=deposit.contract_id))
+        return self
 
     def billed(self, kopecks: int = REWARD, cme_dealer_id: str = CME_ID, *, invoice: bool = True) -> Bill:
         """The next deal, closed for a commission of so much."""

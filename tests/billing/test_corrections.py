@@ -287,7 +287,7 @@ def test_a_bill_paid_while_it_is_cancelled_gives_all_of_it_back(dealership: Deal
     dealership.active()
     bill = dealership.billed()
     message = dealership.message(10_000_00, bill=bill)
-    dealership.client = _Between(dealership.dynamo, lambda: dealership.payments.take(message))
+    dealership.client = Between(dealership.dynamo, lambda: dealership.payments.take(message))
     dealership.corrections.change("deal-1", "change-1", Change(cancelled=True))
     dealership.client = None
     dealership.run()
@@ -300,7 +300,7 @@ def test_a_payment_that_comes_while_its_bill_is_cancelled_pays_others(dealership
     bill, other = dealership.billed(), dealership.billed(4_000_00)
     message = dealership.message(10_000_00, bill=bill)
     cancel = lambda: dealership.corrections.change("deal-1", "change-1", Change(cancelled=True))  # noqa: E731
-    dealership.client = _Between(dealership.dynamo, cancel)
+    dealership.client = Between(dealership.dynamo, cancel)
     dealership.payments.take(message)
     dealership.client = None
     dealership.run()
@@ -321,7 +321,7 @@ def test_two_changes_at_once_are_one_after_the_other(dealership: Dealership) -> 
     dealership.active()
     dealership.billed()
     other = lambda: dealership.corrections.change("deal-1", "other", Change(price_kopecks=HIGHER))  # noqa: E731
-    dealership.client = _Between(dealership.dynamo, other)
+    dealership.client = Between(dealership.dynamo, other)
     dealership.corrections.change("deal-1", "change-1", Change(price_kopecks=LOWER))
     dealership.client = None
     dealership.run()
@@ -399,7 +399,7 @@ def _once(act: Callable[[], object]) -> Callable[[], None]:
     return do
 
 
-class _Between:
+class Between:
     """The table, where something happens before the first write."""
 
     def __init__(self, dynamo: object, act: Callable[[], object]) -> None:
