@@ -100,12 +100,12 @@ class Outside:
         self, tasks: ModuleType, of: str, services: Mapping[str, Callable[[], object]]
     ) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's desk."""
-        task = getattr(tasks, of)
+        task, exchanged = getattr(tasks, of), dict[str, Any](services)
 
         def asked(event: Any, _: Any) -> Any:
             self.process()
             try:
-                with patch.multiple(tasks, **services):
+                with patch.multiple(tasks, **exchanged):
                     return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
             except Refusal:
                 raise

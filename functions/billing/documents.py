@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from common import http
-from common.http import caller
+from common.http import caller, document
 from common.identity import BILLING
 from functions.billing.model import CME_DEALER_ID_PATTERN
 from functions.billing.pdf.statement_pdf import statement_pdf
@@ -27,10 +26,9 @@ MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
     tags=["billing"],
     summary="A month of a dealer, as PDF",
 )
-def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[bytes]:
+def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
     caller(app).must_have(BILLING)
-    made = statements().of(cme_dealer_id, month)
-    return Response(status_code=HTTPStatus.OK, content_type="application/pdf", body=statement_pdf(made))
+    return document(statement_pdf(statements().of(cme_dealer_id, month)), "application/pdf")
 
 
 handler = http.serve(app, statements)

@@ -119,7 +119,8 @@ def made(
 def _account(account: Account, entries: Sequence[Entry], bills: Mapping[str, Bill], month: Month) -> AccountStatement:
     balance = opening = sum(entry.kopecks for entry in entries if entry.at < month.since)
     lines = []
-    for entry in sorted(entries, key=lambda entry: entry.at):
+    # What takes a bill back is told before the new one, though they were written at once.
+    for entry in sorted(entries, key=lambda entry: (entry.at, entry.kind is EntryKind.BILL)):
         if month.since <= entry.at < month.until:
             balance += entry.kopecks
             bill = bills.get(entry.about)

@@ -28,7 +28,17 @@ from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.billing import model, store, tasks
-from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
+from functions.billing.model import (
+    AccountStatus,
+    AccountType,
+    Bill,
+    BillStatus,
+    Dealer,
+    Offer,
+    PaymentStatus,
+    Segment,
+    Stage,
+)
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
@@ -49,6 +59,7 @@ OFFER = Offer("2026-11", datetime(2026, 11, 20, tzinfo=UTC))
 PERCENT = Decimal("2.5")
 PRICE = 1_000_000_00  # a car of a million roubles: its commission is 25,000.00
 REWARD = 25_000_00
+CHEAP, DEAR = Segment("A", 100_000_00, 1_000_000_00), Segment("B", 300_000_00, 3_000_000_00)  # of fast buyout
 
 
 class Unwilling(FakeBilling):

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from common.gateways.billing import BillingUnavailable
+from common.idempotency import Replayable
 from functions.billing import model, store
 from functions.billing.model import (
     AccountNotOpened,
@@ -32,20 +33,10 @@ from functions.billing.model import (
 from functions.billing.service.corrections import Change
 from sandbox.billing import records
 from sandbox.billing.faults import Operation as Asked
-from tests.billing.dealership import CME_ID, Dealership
+from tests.billing.dealership import CHEAP, CME_ID, Dealership
 from tests.billing.test_corrections import Between
 
-CHEAP, DEAR = Segment("A", 100_000_00, 1_000_000_00), Segment("B", 300_000_00, 3_000_000_00)
 SPENT = 900_000_00  # for a car
-
-
-@pytest.fixture
-def buyer(dealership: Dealership) -> Dealership:
-    """A dealer with fast buyout and 150,000.00 on his deposit."""
-    dealership.active()
-    for segment in (CHEAP, DEAR):
-        dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
-    return dealership.buying()
 
 
 def account(dealership: Dealership, type_: AccountType) -> model.Account:
@@ -127,7 +118,10 @@ def test_the_deposit_sets_the_segment(buyer: Dealership, more: int, segment: str
 def test_a_dealer_is_told_why_he_may_not_bid(dealership: Dealership) -> None:
     dealership.active()
     dealership.fast_buyouts.save_segment(CHEAP, "as the board decided", "olga", dry_run=False)
-    told = lambda: dealership.fast_buyouts.of(CME_ID).reason  # noqa: E731
+
+    def told() -> str | None:
+        return dealership.fast_buyouts.of(CME_ID).reason
+
     assert told() == "he has no accounts for it: add fast buyout"
     dealership.fast_buyouts.add(CME_ID)
     assert told() == "his accounts are being opened"
@@ -183,7 +177,10 @@ def test_a_car_is_settled_once_for_its_deal(buyer: Dealership) -> None:
 
 def test_a_settlement_asked_for_twice_at_once_is_one(buyer: Dealership) -> None:
     deal_id = buyer.billed().deal_id
-    ask = lambda: buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, deal_id, SPENT)  # noqa: E731
+
+    def ask() -> Replayable[Bill]:
+        return buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, deal_id, SPENT)
+
     buyer.client = Between(buyer.dynamo, ask)
     assert ask().replayed
     buyer.client = None

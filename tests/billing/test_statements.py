@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import re
@@ -17,7 +18,7 @@ from functions.billing.pdf.statement_pdf import statement_pdf
 from functions.billing.service.corrections import Change
 from functions.billing.statement import MonthNotBegun, Statement, as_csv, month
 from tests.billing.dealership import CME_ID, Dealership
-from tests.billing.test_fast_buyout import account, buyer, deposit, released, settled  # noqa: F401
+from tests.billing.test_fast_buyout import account, released, settled
 
 NOVEMBER, DECEMBER = "2026-11", "2026-12"
 
@@ -35,7 +36,7 @@ def busy_month(dealership: Dealership) -> None:
     dealership.billed(7)
 
 
-def test_opening_and_all_lines_are_the_closing_balance(buyer: Dealership) -> None:  # noqa: F811
+def test_opening_and_all_lines_are_the_closing_balance(buyer: Dealership) -> None:
     busy_month(buyer)
     statement = told(buyer)
     for each in statement.accounts:
@@ -49,7 +50,7 @@ def test_opening_and_all_lines_are_the_closing_balance(buyer: Dealership) -> Non
     assert kinds[:4] == [EntryKind.BILL, EntryKind.PAYMENT, EntryKind.CREDIT_NOTE, EntryKind.BILL]
 
 
-def test_a_month_begins_where_the_one_before_ended(buyer: Dealership) -> None:  # noqa: F811
+def test_a_month_begins_where_the_one_before_ended(buyer: Dealership) -> None:
     busy_month(buyer)
     buyer.clock.at = month(DECEMBER).since + timedelta(hours=2)
     november = told(buyer)
@@ -97,7 +98,7 @@ def test_an_entry_is_of_the_month_in_which_it_was_booked(dealership: Dealership,
     assert {each: len(found) for each, found in lines.items()} == {NOVEMBER: 0, DECEMBER: 0} | {of: 1}
 
 
-def test_a_deposit_paid_back_is_told_and_one_refused_told_twice(buyer: Dealership) -> None:  # noqa: F811
+def test_a_deposit_paid_back_is_told_and_one_refused_told_twice(buyer: Dealership) -> None:
     released(buyer, settle="REFUSED")
     released(buyer)
     (deposit_,) = [each for each in told(buyer).accounts if each.type is AccountType.DEPOSIT]
@@ -109,7 +110,7 @@ def test_a_deposit_paid_back_is_told_and_one_refused_told_twice(buyer: Dealershi
     ]
 
 
-def test_csv_tells_what_the_statement_tells(buyer: Dealership) -> None:  # noqa: F811
+def test_csv_tells_what_the_statement_tells(buyer: Dealership) -> None:
     busy_month(buyer)
     statement = told(buyer)
     rows = list(csv.DictReader(io.StringIO(as_csv(statement))))
@@ -124,7 +125,7 @@ def test_csv_tells_what_the_statement_tells(buyer: Dealership) -> None:  # noqa:
     assert (first["document"], first["deal"], first["debit"]) == ("А-1", "deal-1", "25000.00")
 
 
-def test_the_pdf_has_the_same_sums_in_cyrillic(buyer: Dealership) -> None:  # noqa: F811
+def test_the_pdf_has_the_same_sums_in_cyrillic(buyer: Dealership) -> None:
     busy_month(buyer)
     statement = told(buyer)
     made = statement_pdf(statement)
@@ -157,7 +158,7 @@ def test_a_bill_that_was_never_invoiced_has_no_number(dealership: Dealership) ->
     assert bill.bill_id in as_csv(told(dealership))
 
 
-def test_a_settlement_is_told_with_its_deal(buyer: Dealership) -> None:  # noqa: F811
+def test_a_settlement_is_told_with_its_deal(buyer: Dealership) -> None:
     deal_id = buyer.billed().deal_id
     buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, deal_id, 5_00)
     (settlement,) = [each for each in told(buyer).accounts if each.type is AccountType.SETTLEMENT]
@@ -166,24 +167,14 @@ def test_a_settlement_is_told_with_its_deal(buyer: Dealership) -> None:  # noqa:
 
 
 def written(pdf: bytes) -> str:
-    """The text of a PDF of ours: what its streams draw, by the maps from glyphs to letters that its fonts carry."""
+    """The text of a PDF of ours: what its streams draw, by the map from glyphs to letters that its font carries."""
     streams = [_unpacked(found) for found in re.findall(rb"stream\r?\n(.*?)endstream", pdf, re.DOTALL)]
-    maps: list[dict[int, str]] = []
-    for stream in streams:
-        if b"beginbfchar" in stream or b"beginbfrange" in stream:
-            maps.append(_letters(stream.decode("latin-1")))
-    fonts = maps
-    drawn = []
-    for stream in streams:
-        for font, raw in re.findall(rb"/F(\d+)\+0 [\d.]+ Tf|\((.*?)(?<!\\)\) Tj", stream, re.DOTALL):
-            if not font:
-                drawn.append("".join(fonts[0].get(code, "?") for code in _bytes(raw)))
-    return "\n".join(drawn)
+    (letters,) = [_letters(stream.decode("latin-1")) for stream in streams if b"beginbfchar" in stream]
+    drawn = [raw for stream in streams for raw in re.findall(rb"\((.*?)(?<!\\)\) Tj", stream, re.DOTALL)]
+    return "\n".join("".join(letters.get(code, "?") for code in _bytes(raw)) for raw in drawn)
 
 
 def _unpacked(stream: bytes) -> bytes:
-    import base64
-
     body = stream.strip()
     try:
         if body.endswith(b"~>"):
