@@ -22,9 +22,9 @@ from common.table.table import Table
 from common.table.transaction import Write
 from functions.billing import journal, journal_store, store
 from functions.billing.correcting import Credit
-from functions.billing.model import Because, Bill, BillStatus, CreditNote, Deal
+from functions.billing.model import Because, Bill, BillStatus, CreditNote, Deal, Moved
 from functions.billing.spreading import Application
-from functions.billing.store import BillItem, InvoiceItem, Moved, TakenTwice
+from functions.billing.store import BillItem, InvoiceItem, TakenTwice
 
 
 class DealChangeItem(Item, discriminator=keys.DEAL_CHANGE.entity):

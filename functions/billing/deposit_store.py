@@ -27,12 +27,13 @@ from functions.billing.model import (
     Account,
     Dealer,
     DealerStatus,
+    Moved,
     Release,
     ReleaseStatus,
     Segment,
     SegmentNotFound,
 )
-from functions.billing.store import AccountItem, DealerItem, Moved
+from functions.billing.store import AccountItem, DealerItem
 
 PAID_BACK_BY = timedelta(days=3)  # of a bank; later it is shown as late
 
@@ -171,7 +172,9 @@ def _dealer_is(dealer: Dealer, status: DealerStatus, at: datetime, *more: Action
         item.status.set(status),
         item.updated_at.set(at),
         *more,
-        when=(item.status == dealer.status) & (item.releases == Decimal(dealer.releases)),
+        when=(item.status == dealer.status)
+        & (item.releases == Decimal(dealer.releases))
+        & (item.requisites_version == Decimal(dealer.requisites_version)),
         otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
     )
 

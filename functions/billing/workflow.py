@@ -5,6 +5,7 @@
     CreateClient ─▶ CreatePayer ─▶ CreateContract ─▶ Onboarded
 
     ReadDealer ─▶ NextStep ─┬─ CLIENT, PAYER, CONTRACT ─▶ CreateClient, CreatePayer, CreateContract
+                            ├─ UPDATE ──▶ UpdatePayers ─▶ Onboarded
                             ├─ RELEASE ─▶ ReleaseDeposit ─▶ Onboarded
                             ├─ DONE ────▶ Onboarded
                             └─ STOPPED ─▶ WaitsForOperator
@@ -29,6 +30,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_lambda
 from constructs import Construct
 
+from common.data_keys import DataKeysUnavailable
 from common.gateways.billing import BillingUnavailable
 from common.workflow import Line, Machine, Retry
 from functions.billing.model import AccountNotReady, BillStage, Stage
@@ -43,6 +45,7 @@ class Tasks:
     create_client: aws_lambda.IFunction
     create_payer: aws_lambda.IFunction
     create_contract: aws_lambda.IFunction
+    update_payers: aws_lambda.IFunction
     release_deposit: aws_lambda.IFunction
     read_bill: aws_lambda.IFunction
     create_invoice: aws_lambda.IFunction
@@ -55,14 +58,14 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
 
 
 def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
-    line = Line(Construct(scope, "Onboarding"), [BillingUnavailable], "ReadDealer", tasks.read_dealer)
-    done = line.succeed(
-        "Onboarded", "All accounts of the dealer have a contract at the billing system, or his deposit is paid back"
-    )
+    passing = [BillingUnavailable, DataKeysUnavailable]
+    line = Line(Construct(scope, "Onboarding"), passing, "ReadDealer", tasks.read_dealer)
+    done = line.succeed("Onboarded", "Each account has its contract and the latest requisites; who leaves is paid back")
     waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
     contract = line.task("CreateContract", tasks.create_contract, "The account can be billed and paid", then=done)
     payer = line.task("CreatePayer", tasks.create_payer, "Who pays, with the dealer's requisites", then=contract)
     client = line.task("CreateClient", tasks.create_client, "The account is a client of its own there", then=payer)
+    update = line.task("UpdatePayers", tasks.update_payers, "A payer gets the dealer's latest requisites", then=done)
     line.when(Stage.CLIENT, client)
     line.when(Stage.PAYER, payer)
     line.when(Stage.CONTRACT, contract)
@@ -73,6 +76,7 @@ def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
         then=done,
         retry=Retry(RefundPending, interval=60, rate=2, delay_max=3600, times=200),  # eight days
     )
+    line.when(Stage.UPDATE, update)
     line.when(Stage.RELEASE, release)
     line.when(Stage.DONE, done)
     return line.machine(client, "Opens the accounts of a dealer at the billing system", otherwise=waits)

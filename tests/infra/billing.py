@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -12,6 +13,7 @@ from infra.grants import Secret
 from sandbox.billing import records
 from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CME_ID, Dealership
+from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import opened
 from tests.infra.recorder import Recorder
@@ -23,7 +25,20 @@ def watched(recorder: Recorder) -> Dealership:
     dealership.client = recorder.table(dealership.dynamo)
     dealership.world.client = recorder.states(dealership.world.machines)
     dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    seals(recorder, dealership)
     return dealership
+
+
+def seals(recorder: Recorder, dealership: Dealership) -> None:
+    """What is asked for it from now on is recorded."""
+    mark_key = dealership.mark_key
+    dealership.kms_client = recorder.kms(dealership.kms)
+
+    def read() -> bytes:
+        recorder.secret(Secret.TAXPAYER_KEY)
+        return mark_key()
+
+    dealership.mark_key = read
 
 
 def billed_and_paid(recorder: Recorder) -> None:
@@ -85,6 +100,16 @@ def refused(recorder: Recorder) -> None:
     dealership.run()
 
 
+def changed(recorder: Recorder) -> None:
+    """His requisites, twice; the second time the billing system refuses them."""
+    dealership = watched(recorder)
+    dealership.active()
+    for bank in ("Банк один", "Банк два"):
+        dealership.dealers.update_requisites(CME_ID, replace(COMPANY, bank_name=bank))
+        dealership.run()
+        dealership.refuses.add("update_payer")
+
+
 def dead(recorder: Recorder) -> None:
     """Executions have died: the sweeper starts the next ones, or an operator does."""
     desk = Desk()
@@ -109,4 +134,4 @@ def dead(recorder: Recorder) -> None:
                 assert answer.status == 200, answer.text
 
 
-LIVES = (billed_and_paid, corrected, left, refused, dead)
+LIVES = (billed_and_paid, corrected, left, refused, changed, dead)

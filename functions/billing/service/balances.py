@@ -9,7 +9,7 @@ from itertools import islice
 from common.table.table import Table
 from common.table.transaction import Busy
 from functions.billing import correction_store, store
-from functions.billing.model import AccountType
+from functions.billing.model import AccountType, Moved
 from functions.billing.spreading import OpenBill, spread
 
 BILLS_A_WRITE = 10
@@ -36,6 +36,6 @@ def spread_balance(table: Table, dealer_id: str, type_: AccountType, now: Callab
         ]
         try:
             table.write(*applied, store.money_moves(account, found.rest_kopecks - account.balance_kopecks, 0, at))
-        except store.Moved:
+        except Moved:
             moved += 1
     raise Busy("others are moving this account; send it again", retry_after_seconds=1)

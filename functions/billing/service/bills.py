@@ -31,6 +31,7 @@ from functions.billing.model import (
     DealerStatus,
     DealNotFound,
     DealStatus,
+    Moved,
     Operation,
 )
 from functions.billing.service.balances import spread_balance
@@ -98,7 +99,7 @@ class Bills:
         for _ in range(MOVES_MAX):
             try:
                 return self._settle(model.dealer_id(cme_dealer_id), deal_id, amount_kopecks)
-            except (store.BillKnown, store.Moved):
+            except (store.BillKnown, Moved):
                 continue
         raise Busy("others are moving this deal; send it again", retry_after_seconds=1)
 
@@ -176,7 +177,7 @@ class Invoicing:
                 raise AccountNotReady("the account has no contract at the billing system yet", id=bill_id)
             else:
                 self.table.write(*correction_store.never_invoiced(bill, self.now()))
-        except store.Moved:
+        except Moved:
             pass  # by another execution, or the bill was cancelled: to where this one reads next
         return self.read(bill_id)
 
@@ -194,7 +195,7 @@ class Invoicing:
             self.table.write(*correction_store.note_made(bill, note, made.credit_note_id, self.now()))
         except BillingRefused as refused:
             self._stop(bill, refused)
-        except store.Moved:
+        except Moved:
             pass  # by another execution, or another note is owed since
         return self.read(bill_id)
 
@@ -222,7 +223,7 @@ class Invoicing:
             self._stop(bill, taken)
 
     def _stop(self, bill: Bill, refused: Refusal) -> None:
-        with suppress(store.Moved):
+        with suppress(Moved):
             self.table.write(store.bill_stops(bill, self.now(), refused.detail))
 
     def _write(self, bill: Bill, invoice: Invoice) -> None:
@@ -231,7 +232,7 @@ class Invoicing:
             account = store.account(self.table, bill.dealer_id, bill.type)
             try:
                 return self.table.write(*store.invoiced(account, bill, invoice, self.now()))
-            except store.Moved:
+            except Moved:
                 if store.bill(self.table, bill.bill_id).status is not BillStatus.NEW:
                     return None  # another execution has done it, or it was cancelled
         raise Busy("others are moving this account; send it again", retry_after_seconds=1)

@@ -21,7 +21,7 @@ from common.table.table import Table
 from common.table.transaction import Busy, Write
 from functions.billing import correction_store, model, store
 from functions.billing.correcting import Correction, Credit, corrected
-from functions.billing.model import AccountType, Because, Bill, Deal, DealCancelled, DealStatus
+from functions.billing.model import AccountType, Because, Bill, Deal, DealCancelled, DealStatus, Moved
 
 IN_FORCE_MAX = 10  # bills of one commission: all of them may have to be taken back with one write
 MOVES_MAX = 20  # of others, in between
@@ -82,7 +82,7 @@ class Corrections:
                 raise DealCancelled("this deal was cancelled", deal_id=deal_id)
             try:
                 return self._change(before, key, asked)
-            except (store.Moved, store.BillKnown, correction_store.ChangeKnown):
+            except (Moved, store.BillKnown, correction_store.ChangeKnown):
                 continue
         raise Busy("others are moving this deal; send it again", retry_after_seconds=1)
 

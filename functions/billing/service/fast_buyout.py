@@ -32,6 +32,7 @@ from functions.billing.model import (
     DealerStatus,
     DepositEmpty,
     FastBuyout,
+    Moved,
     Release,
     ReleaseStatus,
     Segment,
@@ -69,7 +70,7 @@ class FastBuyouts:
             ]
             try:
                 self.table.write(*deposit_store.add(dealer, accounts, at))
-            except store.Moved:
+            except Moved:
                 continue
             work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer.dealer_id), at)
             return Replayable(store.dealer(self.table, dealer.dealer_id))
@@ -114,7 +115,7 @@ class FastBuyouts:
         for _ in range(MOVES_MAX):
             try:
                 return self._release(dealer_id)
-            except store.Moved:
+            except Moved:
                 continue
         raise Busy("others are moving this dealer; send it again", retry_after_seconds=1)
 
@@ -159,7 +160,7 @@ class Releasing:
         deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
         assert release is not None
         assert deposit.contract_id is not None
-        with suppress(store.Moved):  # by another execution, to where this one reads next; or a payment came for it
+        with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
             self._ask(dealer, deposit, deposit.contract_id, release)
         return self.read(dealer_id)
 
