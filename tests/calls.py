@@ -158,9 +158,9 @@ APART = pytest.mark.apart(made=World.kept)
 
 
 def _billed(desk: Desk) -> str:
-    """A dealer with a bill, of a deal, that is not paid."""
+    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid."""
     desk.dealership.active()
-    return desk.dealership.billed().bill_id
+    return desk.dealership.buying().billed().bill_id
 
 
 def _parked(desk: Desk) -> str:
@@ -317,6 +317,18 @@ CALLS: Mapping[Route, Call] = {
         body={"operation": "GET_REWARD", "cme_dealer_id": CME_ID, "deal_id": "deal-1"}
     ),
     Route("GET", "/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("GET", "/billing/deals/{deal_id}"): Call(),
+    Route("PATCH", "/billing/deals/{deal_id}"): Call(body={"price": "900000.00"}),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/deposit-release"): Call(202),
+    Route("GET", "/billing/segments"): Call(),
+    Route("PUT", "/operations/billing/segments/{segment_id}"): Call(
+        body={"deposit_min": "100000.00", "price_max": "1000000.00", **_BECAUSE}
+    ),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/csv"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/pdf"): Call(),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
@@ -430,6 +442,8 @@ def path(route: Route, world: World, **parts: str) -> str:
         "pair_id": str(PAIR),
         "cme_dealer_id": CME_ID,
         "bill_id": named,
+        "deal_id": "deal-1",
+        "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
     }

@@ -10,7 +10,10 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.billing import schedule, stream, tasks
+from functions.billing.service.corrections import Change
 from infra.grants import Secret
+from sandbox.billing import records
+from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CME_ID, Dealership
 from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
@@ -56,6 +59,40 @@ def billed_and_paid(recorder: Recorder) -> None:
     ):
         tasks.read_dealer({"id": bill.dealer_id}, SimpleNamespace())  # type: ignore[arg-type]
         tasks.read_bill({"id": bill.bill_id}, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def corrected(recorder: Recorder) -> None:
+    """What went back to the account pays another bill; a credit note is refused; a bill is cancelled unasked for."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    first, _ = dealership.billed(1_000_00), dealership.billed(400_00)
+    dealership.pay(1_000_00, first)
+    changed = recorder.as_("billing.api", dealership.corrections.change)
+    changed(first.deal_id, "cheaper", Change(price_kopecks=20_000_00))
+    dealership.run()
+    dealership.refuses.add("create_credit_note")
+    changed(first.deal_id, "off", Change(cancelled=True))
+    dealership.run()
+    unasked = dealership.billed(7_00, invoice=False)
+    dealership.trouble.drop_answer_next(Asked.INVOICE)
+    dealership.run(seconds=1)
+    changed(unasked.deal_id, "off", Change(cancelled=True))
+    dealership.run(seconds=600)
+
+
+def left(recorder: Recorder) -> None:
+    """With fast buyout and his deposit back, after it was refused once."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    dealership.buying()
+    for state in ("REFUSED", "DONE"):
+        recorder.as_("billing.api", dealership.fast_buyouts.release)(CME_ID)
+        dealership.run()
+        (*_, refund) = dealership.system.all(records.Refund)
+        dealership.system.settle_refund(refund.refund_id, state)
+        dealership.run(seconds=7200)
 
 
 def refused(recorder: Recorder) -> None:
@@ -132,4 +169,4 @@ def _context(seconds: int) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
-LIVES = (billed_and_paid, refused, changed, dead, paid_by_messages)
+LIVES = (billed_and_paid, corrected, left, refused, changed, dead, paid_by_messages)
