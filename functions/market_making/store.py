@@ -459,6 +459,11 @@ def move(
     return _update(order, OrderItem.status.set(after), OrderItem.updated_at.set(at), *actions, *waiting)
 
 
+def wait(order: Order, at: datetime, due_at: datetime, waits_for: str) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    return _update(order, OrderItem.updated_at.set(at), *_waits(order, at, due_at, waits_for))
+
+
 def wait_for_person(order: Order, why: str, at: datetime) -> Write:
     """A person must look. Refused with MarketMakingOrderMoved."""
     waiting = work.needs_person(keys.MARKET_MAKING_ORDER, order.order_id, now=at, waits_for=f"an operator: {why}")
