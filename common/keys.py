@@ -109,8 +109,9 @@ USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
+BILLING_ACCOUNT_ID_PATTERN = r"^C[A-Z0-9]{20,31}:[A-Z]{1,20}$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{BILLING_ACCOUNT_ID_PATTERN}|{USERNAME_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -497,6 +498,9 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(BILLING_ACCOUNT_ID_PATTERN, thing_id):
+        dealer_id, _, type_ = thing_id.partition(":")
+        return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)
     if re.fullmatch(USERNAME_PATTERN, thing_id):
         return USER(username=thing_id)
     row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
