@@ -117,7 +117,7 @@ class Killed(BaseException):
     """The process is no more."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """A ticker's: it is killed when the tick has lasted too long, but for the time in which it was frozen: then no
     invocation runs, and nothing counts."""
