@@ -21,7 +21,7 @@ from common.time_left import more_time
 from functions.billing.wiring import payments
 
 TOPICS = {"take_payments": "billing.payments"}  # the functions of this module, and the topic that each takes from
-SPREAD_RESERVE_MILLISECONDS = 25_000  # with less than this left, what is left of a payment waits for the clock
+SPREAD_RESERVE_MILLISECONDS = 15_000  # with less than this left, what is left of a payment waits for the clock
 TAKE_RESERVE_MILLISECONDS = 8_000  # with less than this left, a message comes again
 
 

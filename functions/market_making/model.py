@@ -210,7 +210,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.RUNNING: {_S.PAUSED, _S.STOPPING},
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
-    _S.STOPPED: {_S.RETURNING},
+    _S.STOPPED: {_S.STOPPING, _S.RETURNING},  # stopped once more: a quote has turned up
     _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
     _S.FAILED: {_S.REFUNDED, _S.RETURNING},
@@ -221,6 +221,12 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
     (_S.FAILED, _S.RETURNING),
 }
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
+
+
+def coins(symbol: str) -> tuple[str, str]:
+    """The exchange's names of base and quote, of BTC-USDT."""
+    base, quote = symbol.split("-")
+    return base, quote
 
 
 @dataclass(frozen=True)
@@ -240,9 +246,8 @@ class Pair:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -325,9 +330,8 @@ class Order:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
     def is_dust(self, quantity: Quantity) -> bool:
         """Is it so little of base or quote that nobody is asked about it, where it is too little to be withdrawn?"""
@@ -337,7 +341,7 @@ class Order:
     @property
     def coin(self) -> str:
         """Of the two, the one that it makes a market for."""
-        return self.symbol.split("-")[0]
+        return self.coins[0]
 
     @property
     def payment_due_at(self) -> datetime:
@@ -378,9 +382,8 @@ class Member:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -551,10 +554,6 @@ class AtExchange:
 
     base: Quantity
     quote: Quantity
-
-    @property
-    def is_nothing(self) -> bool:
-        return not self.base.amount and not self.quote.amount
 
 
 def seeker(order: Order) -> Seeker:

@@ -31,7 +31,7 @@ from functools import lru_cache, reduce
 from common.frozen import replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
-from common.money import EXACT, ROUNDING
+from common.money import EXACT, ROUNDING, plain
 from functions.market_making.strategy import State
 from functions.market_making.tally import Tally
 
@@ -41,14 +41,15 @@ SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be 
 REMEMBERED = timedelta(seconds=60)  # of an order that is over: trades of it may be told so much later
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
-FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
+FEE_SHARE_MAX = Decimal("0.005")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
 WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
 
 _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-_SIDES = {"b": Side.BUY, "s": Side.SELL}
+SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+_SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
 class FillNotBelieved(Exception):
@@ -434,11 +435,22 @@ def is_remembered(quotes: Quotes, exchange_order_id: str) -> bool:
 
 
 def adopted(quotes: Quotes, told: MakerOrder, booked: Decimal, at: datetime) -> Quotes:
-    """One that is astray is to end, and its trades are its own again. `booked` is what of it is in the ledger, where
-    it is not remembered. Raises FillNotBelieved."""
+    """One that is astray is to end, and its trades are its own again, if it can have been placed at all: with what the
+    order has, or has given since. `booked` is what of it is in the ledger, where it is not remembered. Raises
+    FillNotBelieved."""
     before = next((gone for gone in quotes.ended if gone.exchange_order_id == told.exchange_order_id), None)
     side = _SIDES.get(told.client_order_id[-2:-1])
     if before is None and side is not None:
+        gives, had = (
+            (told.quantity, EXACT.add(quotes.base, quotes.tally.sold[0]))
+            if side is Side.SELL
+            else (EXACT.multiply(told.quantity, told.price), EXACT.add(quotes.quote, quotes.tally.bought[1]))
+        )
+        if gives > EXACT.add(had, EXACT.multiply(had, FEE_SHARE_MAX)):
+            raise FillNotBelieved(
+                f"order {told.exchange_order_id}: {side} {plain(told.quantity)} at {plain(told.price)}, of an order "
+                f"that never had more than {plain(had)} for it"
+            )
         before = Ended(told.exchange_order_id, side, told.price, told.quantity, booked, None, at)
     if before is None:
         raise FillNotBelieved(f"order {told.exchange_order_id} is named {told.client_order_id[:20]!r}")
@@ -460,15 +472,25 @@ def found_out(quotes: Quotes, gone: Ended, told: MakerOrder, at: datetime) -> Qu
     _hold_terms(told, gone.side, gone.price, gone.quantity, gone.client_order_id)
     known = replace(gone, at=at)
     if told.over:
+        _hold_executed(gone.exchange_order_id, told.executed, gone.settled)
         known = _quiet(replace(known, executed=told.executed, client_order_id=""))
     ended = (known if other == gone else other for other in quotes.ended)
     return replace(quotes, ended=tuple(one for one in ended if one.left or not one.is_settled))
 
 
+def _hold_executed(exchange_order_id: str, executed: Decimal | None, settled: Decimal) -> None:
+    """How an order has ended, against its trades: of more than it has traded nobody knows what is true."""
+    if executed is not None and executed < settled:
+        raise FillNotBelieved(
+            f"of order {exchange_order_id} {plain(executed)} is executed, and trades tell of {plain(settled)}"
+        )
+
+
 def remembered(quotes: Quotes, name: str, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
-    """The order of a slot is over. All of it being settled, nothing more can be told of it."""
+    """The order of a slot is over. All of it being settled, nothing more can be told of it. Raises FillNotBelieved."""
     if placed.exchange_order_id is None:
         return quotes
+    _hold_executed(placed.exchange_order_id, executed, placed.settled)
     gone = Ended(
         placed.exchange_order_id,
         side_of(name),
@@ -614,9 +636,7 @@ def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes
 def may_be_there(quotes: Quotes) -> tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]]:
     """From what to what of base, and of quote, the order may have, whatever of its orders was traded and is not told:
     fees, and rebates, are within FEE_SHARE_MAX."""
-    out = [(side_of(name), one) for name, slot in quotes.slots.items() for one in (slot.live, slot.coming) if one]
-    left: list[tuple[Side, Decimal, Decimal]] = [(side, placed.left, placed.price) for side, placed in out]
-    left += [(gone.side, gone.left, gone.price) for gone in quotes.ended]
+    left = _out(quotes)
     sold = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.SELL]
     bought = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.BUY]
     less = [
@@ -637,6 +657,36 @@ def _around(has: Decimal, taken: Decimal, given: Decimal) -> tuple[Decimal, Deci
     fees = EXACT.multiply(EXACT.add(taken, given), FEE_SHARE_MAX)
     least = EXACT.subtract(EXACT.subtract(has, taken), fees)
     return max(least, min(has, _NOTHING)), EXACT.add(EXACT.add(has, given), fees)
+
+
+def most_quote(quotes: Quotes, base: Decimal) -> Decimal:
+    """The most of quote that it may have with so much base: what has come of the one was paid in the other, at the
+    orders' own prices. All sales at their prices, less the cheapest way back to that base."""
+    least, dearest = quotes.base, quotes.quote
+    steps: list[tuple[Decimal, Decimal]] = []  # price, and how much base it can bring back
+    fees_base = fees_quote = _NOTHING
+    for side, quantity, price in _out(quotes):
+        worth = EXACT.multiply(quantity, price)
+        if side is Side.SELL:
+            least, dearest = EXACT.subtract(least, quantity), EXACT.add(dearest, worth)
+        steps.append((price, quantity))
+        fees_base = EXACT.add(fees_base, EXACT.multiply(quantity, FEE_SHARE_MAX))
+        fees_quote = EXACT.add(fees_quote, EXACT.multiply(worth, FEE_SHARE_MAX))
+    missing = EXACT.subtract(EXACT.subtract(base, fees_base), least)
+    for price, quantity in sorted(steps):
+        part = min(max(missing, _NOTHING), quantity)
+        dearest = EXACT.subtract(dearest, EXACT.multiply(part, price))
+        missing = EXACT.subtract(missing, part)
+    return EXACT.add(dearest, fees_quote)
+
+
+def _out(quotes: Quotes) -> list[tuple[Side, Decimal, Decimal]]:
+    """Side, quantity and price of all of which trades may be told."""
+    placed = [(side_of(name), one) for name, slot in quotes.slots.items() for one in (slot.live, slot.coming) if one]
+    return [
+        *((side, one.left, one.price) for side, one in placed),
+        *((gone.side, gone.left, gone.price) for gone in quotes.ended),
+    ]
 
 
 def with_nothing_out(quotes: Quotes, base: Decimal, quote: Decimal) -> Quotes:

@@ -15,6 +15,7 @@ import pytest
 from common.errors import Refusal
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
+    ExchangeFull,
     ExchangeRefused,
     ExchangeUnavailable,
     ExchangeWouldTake,
@@ -361,3 +362,16 @@ def test_the_weight_of_a_minute_is_as_the_exchange_announces_it() -> None:
         _book(made)
         with pytest.raises(ExchangeUnavailable):
             _book(made)
+
+
+@pytest.mark.parametrize("per_minute", [0, 599, 60_001, 10**9])
+def test_a_limit_that_can_not_be_is_not_obeyed(per_minute: int) -> None:
+    weight = UsedWeight(lambda: AT)
+    with pytest.raises(ExchangeUnavailable):
+        weight.obey(per_minute)
+    assert weight.per_minute == 6_000
+
+
+def test_that_as_many_are_open_as_may_be_is_told_apart() -> None:
+    full = json.dumps({"code": -2010, "msg": "Filter failure: MAX_NUM_ORDERS"})
+    assert refused(ExchangeFull, _place, full, status="400 Bad Request")["code"] == -2010

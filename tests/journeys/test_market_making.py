@@ -9,7 +9,6 @@ from decimal import Decimal
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from local.demo_cash_out import hurried
 from local.demo_market_making import (
@@ -24,7 +23,7 @@ from local.demo_market_making import (
 )
 from local.seed_market_making import ACCOUNTS, PAIR, open_orders
 from local.watching import Watch
-from tests.depth import FULL
+from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
@@ -88,7 +87,7 @@ def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> N
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
 
 
-@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+@PROVED
 def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack) -> None:
     """Its quotes are gone a minute after the last was placed; then all of it goes back."""
     with owner(stack, "leaver") as http, hurried(stack.desk.environment):
@@ -103,7 +102,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
     assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
 
 
-@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+@PROVED
 def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
     """Some have begun to be paid, some are paid, some are on their way, some are there, some are on their way home."""
     before = at_the_exchange(stack)

@@ -14,8 +14,8 @@ from common.gateways.exchange.maker import Balance
 from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status
+from functions.market_making.quotes_store import QuotesItem
 from functions.market_making.service.balancing import LOOKS
-from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
 from tests.market_making.audit import live_until
 from tests.market_making.market import ACCOUNT, ORDER, PAIR

@@ -33,6 +33,10 @@ class ExchangeUnavailable(Unavailable):
         return {"refused": "DeskRefused", "not_believed": "FillsNotBelieved"}.get(self.facts.get("what", ""))
 
 
+class ExchangeNotAsked(ExchangeUnavailable):
+    """Nothing was sent to the exchange, and nothing will be: what it takes of requests is kept for others."""
+
+
 class ExchangeRefused(Conflict):
     """The exchange's definite no: the order does not exist and never will.
 
@@ -55,6 +59,10 @@ class ExchangeWouldTake(ExchangeRefused):
 
     def __init__(self, detail: str, **facts: Any) -> None:
         super().__init__(detail, ours=False, **facts)
+
+
+class ExchangeFull(ExchangeRefused):
+    """The exchange's definite no to one more order: the account has as many open as it takes."""
 
 
 class ExchangeOrderUnknown(NotFound):

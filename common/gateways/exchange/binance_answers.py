@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from common.errors import Refusal
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -31,13 +32,13 @@ About = Literal["market", "place", "order"]  # what is asked: rules, a new order
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)  # how Binance writes an amount
 
 _CLOSED = "Market is closed."
+_FULL = ("Filter failure: EXCHANGE_MAX_NUM_", "Filter failure: MAX_NUM_")
 _WOULD_TAKE = "Order would immediately match and take."
 # Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
 # among them: there is one. Of these, the first are about the desk's account, whatever the order is.
 _OURS = (
     "Account has insufficient balance for requested action.",
-    "Filter failure: EXCHANGE_MAX_NUM_",
-    "Filter failure: MAX_NUM_",
+    *_FULL,
     "Filter failure: MAX_POSITION",
     "This action is disabled on this account.",
     "This account may not place or cancel orders.",
@@ -192,7 +193,8 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
         -1100 … -1199               the request itself is malformed; -1121, or "Market is closed.": MarketUnknown
         -1010, -2010                the matching engine's no, with a message of `_NO_ORDER` (funds, filters, what the
                                     account may trade), or "… not supported for this symbol"; of an order that may
-                                    only rest, that it would take: ExchangeWouldTake
+                                    only rest, that it would take: ExchangeWouldTake; that as many are open as it
+                                    takes: ExchangeFull
         -1002, -1022, -2014, -2015  rejected at the gate over our key, its rights or our address: `ours`. -2015 also
                                     comes in a temporary ban, of a key that is good
 
@@ -230,9 +232,8 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
             return ExchangeWouldTake(f"the exchange refuses the order: {said}", code=said.code)
         if about == "place" and _definite(said):
             ours = said.code in NOT_LET_IN or said.message.startswith(_OURS)
-            return ExchangeRefused(
-                f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code
-            )
+            kind = ExchangeFull if said.message.startswith(_FULL) else ExchangeRefused
+            return kind(f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code)
         if about == "order" and said.code in {-2013, -2026}:
             return ExchangeOrderUnknown("the exchange does not know the order")
     return unavailable(trouble, said)

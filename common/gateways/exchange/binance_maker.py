@@ -155,7 +155,8 @@ class BinanceMaker:
         found = [entry for entry in _entries(told, "symbols") if entry.get("symbol") == _symbol(market)]
         if len(found) != 1 or (found[0].get("baseAsset"), found[0].get("quoteAsset")) != (market.base, market.quote):
             raise garbled(f"rules of another market than {market}")
-        weight = self._weight.per_minute = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        weight = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        self._weight.obey(weight)
         counts = self._ask(ends, "market", "GET", "rateLimit/order", {})
         filters = {told_text(entry, "filterType"): entry for entry in _entries(found[0], "filters")}
         lot, price, notional = filters.get("LOT_SIZE"), filters.get("PRICE_FILTER"), filters.get("NOTIONAL")

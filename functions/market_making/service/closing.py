@@ -10,7 +10,7 @@ operators decide what the order has. Where the exchange tells by then what can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -33,12 +33,14 @@ from functions.market_making.quotes import (
     FillNotBelieved,
     Quotes,
     may_be_there,
+    most_quote,
     owned,
     with_nothing_out,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
+from functions.market_making.service.withdrawing import names
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Closing:
 
     def close(self, order: Order) -> list[Write]:
         """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet; Doubted: it will not be,
-        without operators; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
+        without operators; ExchangeUnavailable, NoTradingKey, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise MarketMakingOrderMoved("its ledger is not open", id=order.order_id)
@@ -65,7 +67,7 @@ class Closing:
         except FillNotBelieved as lie:
             log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
             count("FillsNotBelieved")
-            self._cancel(maker, market, owned(read, seen.open_orders))
+            self._cancel(maker, market, {*owned(read, seen.open_orders), *names(read)})
             return self._held_up(order, self._closed(read), seen, str(lie))
         known = replace(known, now=_cleared(known, seen))
         planned = cycling.planned(known, Wish(frozenset(known.now.keys)), 0)
@@ -95,8 +97,8 @@ class Closing:
         self.table.write(*quotes_store.write(read, closed, (), self.now()))
         return closed
 
-    def _cancel(self, maker: Maker, market: Market, names: Sequence[str]) -> None:
-        for name in names:
+    def _cancel(self, maker: Maker, market: Market, client_order_ids: Iterable[str]) -> None:
+        for name in client_order_ids:
             try:
                 maker.cancel(market, name)
             except (ExchangeOrderUnknown, ExchangeUnavailable) as no:
@@ -122,6 +124,10 @@ class Closing:
         for amount, (least, most) in zip(has, may_be_there(quotes), strict=True):
             if not least <= amount <= most:
                 raise Doubted(f"{plain(amount)} was decided, and {_bounds(quotes, order)} may be its own")
+        base, quote = has
+        if quote > (most := most_quote(quotes, base)):
+            both = f"{plain(base)} {order.coins[0]} and {plain(quote)} {order.coins[1]}"
+            raise Doubted(f"{both} were decided, and with that base no more than {plain(most)} may be there")
         log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
         after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
         at = self.now()

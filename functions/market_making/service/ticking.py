@@ -18,6 +18,7 @@ from itertools import takewhile
 from common.domain import halts
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
+from common.gateways.exchange import ExchangeNotAsked
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
@@ -39,6 +40,7 @@ from functions.market_making.service.shard import (
     Silent,
     Ticked,
 )
+from functions.market_making.service.turned_up import TurnedUp
 from functions.market_making.service.withdrawing import Withdrawing, named, names
 from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
@@ -80,23 +82,30 @@ class Ticking:
 
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
-        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
+        others: dict[Status, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
         for member in store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
-            elif member.status is Status.STOPPING:
-                leaving[member.account_id, member.symbol].append(member.order_id)
+            else:
+                others[member.status][member.account_id, member.symbol].append(member.order_id)
         on_account = Counter(member.account_id for of in there.values() for member in of)
         return [
-            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
-            for (account_id, symbol), of in there.items()
+            AccountMarket(
+                of_account[0],
+                Market(*of[0].coins),
+                of,
+                on_account[of_account[0]],
+                others[Status.STOPPING][of_account],
+                others[Status.STOPPED][of_account],
+            )
+            for of_account, of in there.items()
         ]
 
     # Looking
 
     def _look(self, of: AccountMarket) -> Group | Silent:
         """Whatever fails, the others go on."""
-        maker, read = None, list[Quotes | None]()
+        maker, read, not_asked = None, list[Quotes | None](), False
         try:
             read = self.crew.requests(self._quotes, of.members)
             maker = self.maker(of.account_id)
@@ -108,12 +117,13 @@ class Ticking:
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
+            not_asked = isinstance(no, ExchangeNotAsked)
             log.warning("account not quoted", extra={"account_id": of.account_id, "why": no.detail})
         except Exception:
             log.exception("account not quoted", extra={"account_id": of.account_id})
             count("Bugs")
         count("QuotingSilent")
-        return Silent(of, maker, [quotes for quotes in read if quotes is not None])
+        return Silent(of, maker, [quotes for quotes in read if quotes is not None], not_asked)
 
     def _quotes(self, member: Member) -> Quotes | None:
         """None: it has none yet, or they can not be read. Raises TableUnavailable, Busy."""
@@ -178,9 +188,9 @@ class Ticking:
     def _is_off(self, key: MarketKey, book: Book | None) -> bool:
         """Has a market's price jumped since this process has seen it last, or has nobody known it for long?"""
         before, at = self.kept.books.get(key), self.now()
-        if book is None or not book.bids or not book.asks:
+        middle = None if book is None else book.middle
+        if middle is None:
             return before is None or at - before.at > risk.SILENT_MAX
-        middle = (book.bids[0].price + book.asks[0].price) / 2
         self.kept.books[key] = LastBook(at, middle)
         jumped = before is not None and at - before.at < risk.JUMP_WITHIN and risk.has_jumped(before.middle, middle)
         if jumped:
@@ -199,7 +209,7 @@ class Ticking:
     ) -> list[Ticked]:
         withdrawing = Withdrawing(self.crew, may_send)
         if isinstance(group, Silent):
-            withdrawing.silent(group, self._not_to_be_open(group.of))
+            withdrawing.silent(group, self._not_to_be_open(group))
             self._note_silence(group)
             return [Ticked(failed=1) for _ in group.of.members]
         now = markets[group.maker.name, group.market]
@@ -215,8 +225,9 @@ class Ticking:
         self._note_standing(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
-        halted = self._open_though_halted(group)
-        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread), *halted])
+        halted, turned_up = self._open_though_halted(group), TurnedUp(self.table, self.now).end(group)
+        nobodys = named(group.seen.open_orders, unread)
+        withdrawing.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
 
     def _order(
@@ -278,10 +289,11 @@ class Ticking:
             count("QuotesOpenThoughHalted", len(left))
         return left
 
-    def _not_to_be_open(self, of: AccountMarket) -> list[str]:
-        """Of a market of which nothing is told: what is paused, and, after a while, all."""
-        long = self._is_long_silent(of)
-        return [member.order_id for member in of.members if long or member.status is Status.PAUSED]
+    def _not_to_be_open(self, silent: Silent) -> list[str]:
+        """Of a market of which nothing is told: what is paused, and, after a while, all. All at once where nothing may
+        be asked but to end orders: that is what is left of the requests for."""
+        all_of_them = silent.not_asked or self._is_long_silent(silent.of)
+        return [member.order_id for member in silent.of.members if all_of_them or member.status is Status.PAUSED]
 
     def _is_long_silent(self, of: AccountMarket) -> bool:
         since = self.kept.looks.get(of.key)
