@@ -9,6 +9,7 @@ from common.gateways import configured
 from common.settings import MissingSetting, settings
 from functions.billing.sealing import Sealing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
 
@@ -43,6 +44,11 @@ def bills() -> Bills:
 @cache
 def invoicing() -> Invoicing:
     return Invoicing(aws.table(), configured.billing, clock.now)
+
+
+@cache
+def comparing() -> Comparing:
+    return Comparing(aws.table(), configured.billing, clock.now)
 
 
 @cache
