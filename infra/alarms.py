@@ -80,7 +80,7 @@ class Watch(Construct):
                 *self._payouts(),
                 *self._custody(),
                 *self._quotes(),
-                self._billing(),
+                *self._billing(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -306,7 +306,7 @@ class Watch(Construct):
             ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
         ]
 
-    def _billing(self) -> Graph:
+    def _billing(self) -> list[Graph]:
         not_believed = _ours("BillingNotBelieved")
         self._alarm(
             "BillingNotBelieved",
@@ -314,7 +314,17 @@ class Watch(Construct):
             "billing-not-believed",
             "The billing system tells a payment with other terms than before. What it told first stays.",
         )
-        return "The billing system: against itself, always 0", [not_believed]
+        off = _ours("BillingOff")
+        self._alarm(
+            "BillingOff",
+            off,
+            "billing-off",
+            "An invoice or a payment is not the same at the billing system and here. Money is wrong.",
+        )
+        return [
+            ("The billing system: against itself, against the books: always 0", [not_believed, off]),
+            ("The billing system: invoices and payments compared", [_ours("BillingCompared")]),
+        ]
 
     def _quotes(self) -> list[Graph]:
         """Market making at exchanges."""

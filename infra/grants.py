@@ -90,8 +90,9 @@ _BILLS = Grant(  # those that ask the billing system
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
-        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
+        # a taxpayer's mark goes with his number; operators list and compare by scans
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, DELETE, CHECK}),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.BILLING_KEY}),
         machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START})},
         data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
@@ -104,6 +105,7 @@ GRANTS: dict[str, Grant] = {
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.compare_billing": replace(_BILLS, table=frozenset({GET, QUERY, SCAN, PUT})),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),

@@ -64,7 +64,7 @@ ROUTES: Mapping[Route, str] = {
 }
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
-    *("accounts", "acts", "batches", "bills", "dealers", "events", "interventions"),
+    *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )

@@ -8,6 +8,7 @@ from common import aws, clock
 from common.gateways import configured
 from common.settings import MissingSetting, settings
 from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.comparing import Comparing
 from functions.billing.service.dealers import Dealers, Onboarding
@@ -47,7 +48,12 @@ def invoicing() -> Invoicing:
 
 
 @cache
-def comparing() -> Comparing:
+def auditing() -> Auditing:
+    return Auditing(aws.table(), clock.now)
+
+
+@cache
+def comparing_billing() -> Comparing:
     return Comparing(aws.table(), configured.billing, clock.now)
 
 

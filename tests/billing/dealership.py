@@ -29,7 +29,9 @@ from common.table.transaction import Patience
 from functions.billing import model, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
 from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
 from sandbox.billing.fake import FakeBilling, Trouble
@@ -136,6 +138,14 @@ class Dealership:
     @property
     def onboarding(self) -> Onboarding:
         return Onboarding(self.table, lambda: self.billing, self.clock, self.sealing)
+
+    @property
+    def auditing(self) -> Auditing:
+        return Auditing(self.table, self.clock)
+
+    @property
+    def comparing(self) -> Comparing:
+        return Comparing(self.table, lambda: self.billing, self.clock)
 
     @property
     def sealing(self) -> Sealing:

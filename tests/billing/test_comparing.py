@@ -22,7 +22,7 @@ ALWAYS = lambda: True  # noqa: E731
 
 @pytest.fixture
 def comparing(dealership: Dealership) -> Comparing:
-    return Comparing(dealership.table, lambda: dealership.billing, dealership.clock)
+    return dealership.comparing
 
 
 def lived(dealership: Dealership, cme_dealer_id: str = CME_ID) -> tuple[Bill, Bill]:

@@ -73,6 +73,24 @@ def changed(recorder: Recorder) -> None:
         dealership.refuses.add("update_payer")
 
 
+def compared(recorder: Recorder) -> None:
+    """The billing system is held against the books by the clock and by an operator, who asks what it has found."""
+    desk = Desk()
+    desk.client = recorder.table(desk.dynamo)
+    dealership = desk.dealership
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    dealership.active()
+    dealership.pay(100_00, dealership.billed(100_00))
+    comparing = desk.comparing_billing
+    for _ in range(2):
+        recorder.as_("billing.compare_billing", comparing.round)(lambda: True)
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for ask in (olga.post, olga.get):
+            answer = recorder.as_("billing.api", ask)("/operations/compare/billing")
+            assert answer.status == 200, answer.text
+
+
 def dead(recorder: Recorder) -> None:
     """Executions have died: the sweeper starts the next ones, or an operator does."""
     desk = Desk()
@@ -97,4 +115,4 @@ def dead(recorder: Recorder) -> None:
                 assert answer.status == 200, answer.text
 
 
-LIVES = (billed_and_paid, refused, changed, dead)
+LIVES = (billed_and_paid, refused, changed, compared, dead)

@@ -6,24 +6,23 @@ registered already is a conflict, which tells him as he is. Sums are roubles wit
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
-from common import aws, clock, http
+from common import clock, http
 from common.http import answer, caller
 from common.idempotency import Replayable
 from common.identity import BILLING
-from common.keys import ORDER_ID_PATTERN
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.pages import LIMIT_DEFAULT
 from common.requisites import TEXT_MAX, PayerKind, Requisites
 from common.roubles import roubles
-from common.settings import settings
 from common.wire import Instant, InstantText, RequestBody, Roubles, View
+from functions.billing.api import operators  # noqa: F401  # their routes
+from functions.billing.api.door import BillId, Limit, app, cursors
 from functions.billing.model import (
     CME_DEALER_ID_PATTERN,
     DEAL_ID_PATTERN,
@@ -36,11 +35,7 @@ from functions.billing.model import (
 )
 from functions.billing.wiring import bills, dealers
 
-app = http.api()
-
 DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
-BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
 DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
 # What is wrong with requisites is told for all their fields at once: not here.
@@ -123,6 +118,7 @@ class BillView(View):
     common_sum: str
     paid_sum: str
     due_on: str
+    overdue: bool = Field(description="it can be paid, and should have been")
     number: str | None
     url: str | None = Field(description="of the invoice's PDF")
     reason: str | None
@@ -237,16 +233,12 @@ def _bill(found: Bill) -> BillView:
         common_sum=roubles(found.common_kopecks),
         paid_sum=roubles(found.paid_kopecks),
         due_on=found.due_on.isoformat(),
+        overdue=found.is_overdue(clock.now().date()),
         number=found.number,
         url=found.url,
         reason=found.reason,
         created_at=found.created_at,
     )
-
-
-@cache
-def cursors() -> Cursors:
-    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
 
 
 handler = http.serve(app, dealers)
