@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import RenderableType
 from rich.text import Text
 
-from common.clock import instant
 from console.output import clock, facts, relative, rows, text
+from console.story import instant
 
 View = Mapping[str, Any]
 
