@@ -232,7 +232,7 @@ def account(table: Table, dealer_id: str, type_: AccountType) -> Account:
     """As of now. Raises AccountNotOpened."""
     item = table.get(AccountItem, keys.BILLING_ACCOUNT(dealer_id=dealer_id, type=type_), consistent=True)
     if item is None:
-        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", type=type_)
+        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", account_type=type_)
     return _account(item)
 
 

@@ -146,7 +146,8 @@ def test_requisites_wrong_in_any_digit_that_a_check_sees_are_refused(
     desk.dealership.dealers.register(CME_ID, good, OFFER)
     seen = 0
     for slip in list(slips(getattr(good, field)))[::7]:
-        wrong = replace(good, **{field: slip})
+        changed: dict[str, Any] = {field: slip}
+        wrong = replace(good, **changed)
         if field not in violations(wrong):
             continue  # no check can see this one
         seen += 1

@@ -242,7 +242,7 @@ class Parrot:
 
         def ask(*given: Any) -> Any:
             if Parrot.refuses and name in ("create_client", "create_payer", "update_payer"):
-                (told,) = [a for a in given if isinstance(a, Requisites)] or [None]
+                told = next((a for a in given if isinstance(a, Requisites)), None)
                 words = given[1] if told is None else " ".join(map(str, asdict(told).values()))
                 raise said_no(f"bad requisites: {words} and account {COMPANY.account[:12]} is unknown")
             return found(*given)
