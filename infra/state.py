@@ -1,4 +1,5 @@
-"""The stack of what holds state: the table, the users, the secrets. What is deployed every day has none of it."""
+"""The stack of what holds state: the table, the users, the secrets, what waits in queues. What is deployed every day
+has none of it."""
 
 from __future__ import annotations
 
@@ -13,6 +14,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from infra import streams
 from infra.context import SERVICE
 from infra.environment import Environment
 from infra.grants import Secret
@@ -53,6 +55,7 @@ class StateStack(DeskStack):
             enable_key_rotation=True,  # what was wrapped before is unwrapped as ever
             removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
         )
+        self.queues = streams.queues(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {
@@ -71,6 +74,10 @@ class StateStack(DeskStack):
         }
         if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
+        if environment.kafka is not None and environment.kafka.brokers:
+            secrets[Secret.KAFKA_KEY] = self._secret(
+                "KafkaKey", "Replace it by our login at the brokers, a JSON object"
+            )
         return secrets
 
     def _secret(self, name: str, description: str) -> aws_secretsmanager.Secret:

@@ -311,6 +311,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/halt"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"

@@ -5,6 +5,7 @@ Sums are whole kopecks.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -31,6 +32,10 @@ class DealNotFound(NotFound):
 
 class BillNotFound(NotFound):
     """There is no such bill."""
+
+
+class PaymentNotFound(NotFound):
+    """No payment has come under this id."""
 
 
 class AccountNotOpened(Conflict):
@@ -110,9 +115,11 @@ ACCOUNT_OF = {
 
 
 class PaymentStatus(StrEnum):
+    EARLY = "EARLY"  # the invoice that it names is being made
     TAKEN = "TAKEN"  # a part of it is not spread yet
     SPREAD = "SPREAD"
     PARKED = "PARKED"  # a person has to look
+    DISMISSED = "DISMISSED"  # a person has, and nothing is to be done about it
 
 
 class Stage(StrEnum):
@@ -165,6 +172,8 @@ class Account:
 
     requisites_version: those that its payer has, or is to be made with.
     balance_kopecks: what came for it and pays no bill. received_kopecks: all that ever came.
+    told_kopecks: all that ever came, as the billing system tells it. aside_kopecks: what came for its contract and was
+    not taken for it. told_at: when a payment came last. open_work: it waits for these to be compared.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
@@ -180,6 +189,10 @@ class Account:
     payer_id: str | None = None
     contract_id: str | None = None
     contract_number: str | None = None
+    told_kopecks: int = 0
+    aside_kopecks: int = 0
+    told_at: datetime | None = None
+    open_work: str | None = None
 
     @property
     def external_id(self) -> str:
@@ -246,20 +259,67 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A payment that came for an account. left_kopecks: of it, not spread yet."""
+class Told:
+    """A payment as the billing system tells it. total_kopecks: all that had come for the contract then, with it."""
 
     payment_id: str
     contract_id: str
     invoice_id: str | None
+    kopecks: int
+    total_kopecks: int
+    paid_at: datetime
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The account that a payment came for, and the bill that it names."""
+
     dealer_id: str
     type: AccountType
-    bill_id: str | None  # that it names
+    bill_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Nobodys:
+    """Which account a payment came for can not be told. status: EARLY or PARKED. account: that of its contract, where
+    that is one of ours."""
+
     status: PaymentStatus
-    kopecks: int
+    why: str
+    account: Whose | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A payment that was taken for an account. left_kopecks: of it, not spread yet."""
+
+    receipt_id: str
+    told: Told
+    whose: Whose
+    status: PaymentStatus
     left_kopecks: int
-    paid_at: datetime
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What came, and was taken for no account. status: EARLY, PARKED or DISMISSED.
+
+    told: None where the message is not understood. body: of such a message, shortened.
+    """
+
+    receipt_id: str
+    why: Nobodys
+    told: Told | None
+    body: str | None
+    created_at: datetime
+
+    @property
+    def status(self) -> PaymentStatus:
+        return self.why.status
+
+
+Receipt = Taken | Aside
 
 
 def dealer_id(cme_dealer_id: str) -> str:
@@ -269,6 +329,16 @@ def dealer_id(cme_dealer_id: str) -> str:
 def bill_id(type_: AccountType, deal_id: str, dealer_id: str) -> str:
     """One of each type for a deal and dealer, whichever way it is asked for."""
     return derived_id(keys.BILL, type_, deal_id, dealer_id)
+
+
+def receipt_id(payment_id: str) -> str:
+    """Of a payment, under the billing system's id of it."""
+    return derived_id(keys.PAYMENT, payment_id)
+
+
+def receipt_id_of(body: bytes) -> str:
+    """Of a message that is not understood: the same words are the same message. None is taken for a payment by it."""
+    return derived_id(keys.PAYMENT, "message", hashlib.sha256(body).hexdigest())
 
 
 def check_requisites(requisites: Requisites, before: Requisites | None = None) -> None:

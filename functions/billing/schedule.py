@@ -1,4 +1,5 @@
-"""What the clock does for dealer billing: it holds what the billing system has against the books."""
+"""What the clock does for dealer billing: what is left of payments is spread, and what the billing system has is held
+against the books."""
 
 from __future__ import annotations
 
@@ -9,11 +10,23 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.billing.wiring import comparing_billing
+from functions.billing.wiring import comparing_billing, rounds
 
 ACCOUNT_MILLISECONDS = 30_000  # to compare an account that has more than most
 
-EVERY_MINUTES = {"compare_billing": 15}  # the functions of this module, and how often they run
+EVERY_MINUTES = {"spread_payments": 1, "compare_billing": 15}  # the functions of this module, and how often they run
+
+
+def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Payments over many bills, and those that came before their invoices, go on; totals are compared. Any round may be
+    cut short; the next one does the rest."""
+    found = rounds().round(more_time(context))
+    numbers = {"spread": found.spread, "compared": found.compared, "differ": found.differ}
+    for name, number in numbers.items():
+        count(f"Payments{name.capitalize()}", number)
+    log.info("done", extra=numbers)
+    flush()
+    return numbers
 
 
 def compare_billing(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

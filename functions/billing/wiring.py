@@ -13,6 +13,7 @@ from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.comparing import Comparing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
+from functions.billing.service.rounds import Rounds
 
 
 @cache
@@ -60,3 +61,8 @@ def comparing_billing() -> Comparing:
 @cache
 def payments() -> Payments:
     return Payments(aws.table(), clock.now)
+
+
+@cache
+def rounds() -> Rounds:
+    return Rounds(payments())

@@ -26,7 +26,7 @@ from common.gateways.gate import Ban, gated
 from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.billing import model, store, tasks
+from functions.billing import model, payment_store, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
 from functions.billing.sealing import Sealing
 from functions.billing.service.auditing import Auditing
@@ -34,6 +34,7 @@ from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.comparing import Comparing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
+from functions.billing.service.rounds import Rounds
 from sandbox.billing.fake import FakeBilling, Trouble
 from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
@@ -164,6 +165,10 @@ class Dealership:
     def payments(self) -> Payments:
         return Payments(self.table, self.clock)
 
+    @property
+    def rounds(self) -> Rounds:
+        return Rounds(self.payments)
+
     # What tests begin with
 
     def registered(self, cme_dealer_id: str = CME_ID) -> Dealer:
@@ -207,6 +212,9 @@ class Dealership:
         (found,) = [m for m in self.system.outbox.messages() if payment.payment_id in m.value]
         return read(found.value.encode())
 
+    def receipt(self, message: PaymentMessage) -> model.Receipt | None:
+        return payment_store.find(self.table, model.receipt_id(message.payment.payment_id))
+
     def pay(self, kopecks: int, bill: Bill | None = None) -> PaymentStatus:
         return self.payments.take(self.message(kopecks, bill=bill))
 
@@ -214,7 +222,7 @@ class Dealership:
         """A dealer, a bill and a payment that nobody has moved yet."""
         self.registered()
         self.billed(invoice=False)
-        self.payments.park("of-nobody", "no account has this contract")
+        self.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
 
     # What always holds
 
@@ -228,6 +236,7 @@ class Dealership:
         paid: dict[tuple[str, str], int] = defaultdict(int)
         left: dict[tuple[str, str], int] = defaultdict(int)
         came: dict[tuple[str, str], int] = defaultdict(int)
+        aside: dict[tuple[str, str], int] = defaultdict(int)
         applied: dict[str, int] = defaultdict(int)
         spread: dict[str, int] = defaultdict(int)
         pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in ("open_bill", "paid_bill")}
@@ -246,18 +255,22 @@ class Dealership:
             assert ("open_work" in item) is (status == BillStatus.NEW)
         for item in of("payment"):
             status = item["status"]["S"]
-            assert ("open_work" in item) is (status != PaymentStatus.SPREAD)
-            if status != PaymentStatus.PARKED:
-                whose = item["dealer_id"]["S"], item["type"]["S"]
+            assert ("open_work" in item) is (status not in (PaymentStatus.SPREAD, PaymentStatus.DISMISSED))
+            whose = ("", "") if "dealer_id" not in item else (item["dealer_id"]["S"], item["type"]["S"])
+            if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
                 left[whose] += _n(item, "left_kopecks")
                 came[whose] += _n(item, "kopecks")
                 assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
                 assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")
+            else:
+                assert item["PK"]["S"] not in spread
+                aside[whose] += _n(item, "kopecks") if "kopecks" in item else 0
         for item in of("billing_account"):
             whose = item["PK"]["S"], item["type"]["S"]
             assert _n(item, "balance_kopecks") >= 0
             assert _n(item, "received_kopecks") == came[whose]
             assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose]
+            assert aside[whose] == (_n(item, "aside_kopecks") if "aside_kopecks" in item else 0)
             assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
 
 

@@ -83,7 +83,7 @@ def test_a_lost_answer_or_a_fault_makes_nothing_twice(dealership: Dealership, op
     dealership.trouble.drop_answer_next(operation)
     with pytest.raises(BillingUnavailable):
         dealership.onboard(dealer_id)
-    dealership.trouble.fail_next(operation)
+    dealership.trouble.fail_before_next(operation)
     with pytest.raises(BillingUnavailable):
         dealership.onboard(dealer_id)
     assert dealership.onboard(dealer_id) == Stage.DONE

@@ -26,9 +26,9 @@ from common.domain.timeline import CLOCK
 from common.gateways.billing import Billing, BillingUnavailable, BillingUnknown, Invoice, Page, Payment
 from common.log import count, log
 from common.table.table import Position, Table
-from functions.billing import comparison_store, store
+from functions.billing import comparison_store, payment_store, store
 from functions.billing.comparison_store import Pass
-from functions.billing.model import Account, Bill, BillStatus, PaymentStatus
+from functions.billing.model import Account, Aside, Bill, BillStatus, PaymentStatus, receipt_id
 
 SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
@@ -162,17 +162,19 @@ class Comparing:
     def _payment(self, account: Account, payment: Payment) -> tuple[Line, int]:
         """With what of it is taken for the account."""
         name, there = f"payment {payment.payment_id}", payment.amount_kopecks
-        known = store.payment_status(self.table, payment.payment_id)
+        known = payment_store.find(self.table, receipt_id(payment.payment_id))
         if known is None:
             young = payment.at > self.now() - SETTLING
             why = "it may be on its way to us" if young else "it was never told to us"
             return _line(name, account, there, 0, Verdict.UNKNOWN if young else Verdict.OFF, why), 0
-        if known is PaymentStatus.PARKED:
-            return _line(name, account, there, there, Verdict.UNKNOWN, "it is parked, and waits for a person"), 0
-        received = store.payment(self.table, payment.payment_id)
-        if received is None or (received.dealer_id, received.type) != (account.dealer_id, account.type):
+        if isinstance(known, Aside):
+            if known.status is PaymentStatus.DISMISSED:
+                return _line(name, account, there, there, Verdict.AGREES, "a person has dismissed it"), 0
+            why = f"it is {known.status}, and not taken yet"
+            return _line(name, account, there, there, Verdict.UNKNOWN, why), 0
+        if (known.whose.dealer_id, known.whose.type) != (account.dealer_id, account.type):
             return _line(name, account, there, 0, Verdict.OFF, "it was taken for another account"), 0
-        booked, agrees = received.kopecks, received.kopecks == there
+        booked, agrees = known.told.kopecks, known.told.kopecks == there
         verdict, why = (Verdict.AGREES, "") if agrees else (Verdict.OFF, "the sums differ")
         return _line(name, account, there, booked, verdict, why), booked
 
