@@ -88,6 +88,7 @@ table of this page, and the table that is deployed.
 | cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                    |
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                    |
+| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -388,6 +389,8 @@ CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
 COMPARISON = Key("comparison", pk="COMPARISON#{of}", sk="LATEST")
+# How far one has come that takes many rounds.
+COMPARISON_PASS = Key("comparison_pass", pk="COMPARISON#{of}", sk="PASS")
 
 SCHEMA = [
     USER,
@@ -472,6 +475,7 @@ SCHEMA = [
     CURSOR,
     BAN,
     COMPARISON,
+    COMPARISON_PASS,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))

@@ -41,6 +41,7 @@ from common.domain.proposals.model import OwnProposal, ProposalDecided, Proposal
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
+from common.gateways.billing import BillingUnavailable
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
@@ -724,6 +725,12 @@ TOLD: dict[str, Told] = {
         (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
         examples={"one account": {"username": "ann"}},
     ),
+    "operated_dealers": Told(_FOUND),
+    "operated_dealer": Told(_FOUND, (DealerNotFound,)),
+    "operated_bills": Told(_FOUND, (DealerNotFound,)),
+    "operated_bill": Told(_FOUND, (BillNotFound,)),
+    "last_comparison_of_billing": Told(_FOUND, (NeverCompared,)),
+    "compare_billing": Told({200: "compared, as many accounts as there was time for"}, (BillingUnavailable,)),
     "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),
     "compare_custody": Told({200: "compared, at up to three looks"}, (CustodyUnavailable,)),
 }

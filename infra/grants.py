@@ -98,8 +98,9 @@ _PAYMENTS = Grant(table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}))  # what is
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
-        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
+        # a taxpayer's mark goes with his number; operators list and compare by scans
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, DELETE, CHECK}),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.BILLING_KEY}),
         machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
         data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
@@ -117,6 +118,7 @@ GRANTS: dict[str, Grant] = {
     "billing.create_credit_note": replace(  # what went back pays others
         _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
     ),
+    "billing.compare_billing": replace(_BILLS, table=frozenset({GET, QUERY, SCAN, PUT})),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(

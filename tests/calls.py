@@ -307,7 +307,7 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
     Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): Call(
-        body={**asdict(COMPANY), "kind": "COMPANY", "bank_name": "Другой банк"}
+        body={**asdict(COMPANY), "kind": "COMPANY", "inn": "7736207543", "name": "ООО «Преемник»"}
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
     Route("POST", "/billing/deals"): Call(
@@ -408,6 +408,12 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
+    Route("GET", "/operations/billing/dealers"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}/bills"): Call(),
+    Route("GET", "/operations/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("POST", "/operations/compare/billing"): Call(),
+    Route("GET", "/operations/compare/billing"): Call(),
     Route("GET", "/operations/compare/custody"): Call(),
 }
 
@@ -441,6 +447,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         "cme_dealer_id": CME_ID,
+        "dealer": CME_ID,
         "bill_id": named,
         "deal_id": "deal-1",
         "segment_id": "A",

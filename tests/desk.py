@@ -33,7 +33,9 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills
+from functions.billing.service.comparing import Comparing as ComparingBilling
 from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers
 from functions.billing.service.fast_buyout import FastBuyouts
@@ -163,6 +165,14 @@ class Desk:
     @property
     def dealers(self) -> Dealers:
         return self.dealership.dealers
+
+    @property
+    def auditing(self) -> Auditing:
+        return self.dealership.auditing
+
+    @property
+    def comparing_billing(self) -> ComparingBilling:
+        return self.dealership.comparing
 
     @property
     def bills(self) -> Bills:

@@ -64,7 +64,7 @@ ROUTES: Mapping[Route, str] = {
 }
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
-    *("accounts", "acts", "batches", "bills", "dealers", "events", "interventions"),
+    *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     *("corrections", "fast_buyouts", "statements"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
@@ -251,6 +251,9 @@ class Context:
     function_name: str = "test"
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 29_000
 
 
 @dataclass

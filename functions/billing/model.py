@@ -308,6 +308,9 @@ class Bill:
     def left_kopecks(self) -> int:
         return self.in_force_kopecks - self.paid_kopecks
 
+    def is_overdue(self, today: date) -> bool:
+        return self.takes_money and self.due_on < today
+
     @property
     def takes_money(self) -> bool:
         return self.status in (BillStatus.PENDING, BillStatus.PARTIAL)

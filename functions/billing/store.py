@@ -212,11 +212,27 @@ def _accounts(dealer_id: str) -> Query:
     return Query(partition(dealer_id) & AccountItem.SK.startswith(keys.BILLING_ACCOUNT.prefix), consistent=True)
 
 
+def accounts_page(table: Table, *, after: Position | None) -> Page[Account]:
+    """A page of a scan: accounts of everybody, in no order; it may be empty, and still not the last."""
+    return table.scan(AccountItem, keys.BILLING_ACCOUNT, after=after).of(_account)
+
+
+def place(account: Account) -> Position:
+    """Where the scan goes on that has come to this account."""
+    pk, sk = _account_key(account)
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
+def dealers_page(table: Table, *, limit: int, after: Position | None) -> Page[Dealer]:
+    """A page of a scan, in no order; it may be empty, and still not the last."""
+    return table.scan(DealerItem, keys.DEALER, limit=limit, after=after).of(_dealer)
+
+
 def account(table: Table, dealer_id: str, type_: AccountType) -> Account:
     """As of now. Raises AccountNotOpened."""
     item = table.get(AccountItem, keys.BILLING_ACCOUNT(dealer_id=dealer_id, type=type_), consistent=True)
     if item is None:
-        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", type=type_)
+        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", account_type=type_)
     return _account(item)
 
 
@@ -429,10 +445,25 @@ def issue(bill: Bill) -> list[Write]:
 
 def bill(table: Table, bill_id: str) -> Bill:
     """As of now. Raises BillNotFound."""
-    item = table.get(BillItem, keys.BILL(bill_id=bill_id), consistent=True)
-    if item is None:
+    found = find_bill(table, bill_id)
+    if found is None:
         raise BillNotFound("there is no such bill", id=bill_id)
-    return _bill(item)
+    return found
+
+
+def find_bill(table: Table, bill_id: str) -> Bill | None:
+    """As of now."""
+    item = table.get(BillItem, keys.BILL(bill_id=bill_id), consistent=True)
+    return None if item is None else _bill(item)
+
+
+def invoiced_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
+    """Those of an account that have an invoice, as of now, be they paid or not."""
+    for row in (keys.OPEN_BILL, keys.PAID_BILL):
+        for item in table.all(PointerItem, _open(dealer_id, row.prefix + type_)):
+            found = bill(table, item.bill_id)
+            if found.invoice_id is not None:
+                yield found
 
 
 def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:

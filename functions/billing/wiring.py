@@ -8,7 +8,9 @@ from common import aws, clock
 from common.gateways import configured
 from common.settings import MissingSetting, settings
 from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
 from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.fast_buyout import FastBuyouts, Releasing
@@ -67,6 +69,16 @@ def releasing() -> Releasing:
 @cache
 def statements() -> Statements:
     return Statements(aws.table(), clock.now)
+
+
+@cache
+def auditing() -> Auditing:
+    return Auditing(aws.table(), clock.now)
+
+
+@cache
+def comparing_billing() -> Comparing:
+    return Comparing(aws.table(), configured.billing, clock.now)
 
 
 @cache

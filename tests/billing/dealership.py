@@ -41,7 +41,9 @@ from functions.billing.model import (
     Stage,
 )
 from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
 from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.fast_buyout import FastBuyouts, Releasing
@@ -167,6 +169,14 @@ class Dealership:
     @property
     def onboarding(self) -> Onboarding:
         return Onboarding(self.table, lambda: self.billing, self.clock, self.sealing)
+
+    @property
+    def auditing(self) -> Auditing:
+        return Auditing(self.table, self.clock)
+
+    @property
+    def comparing(self) -> Comparing:
+        return Comparing(self.table, lambda: self.billing, self.clock)
 
     @property
     def sealing(self) -> Sealing:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -54,7 +55,7 @@ def life(
         hidden = replace_system(dealership, beginning)
 
         def act() -> list[str]:
-            told = [insist(dealership, lambda body=body: dealership.payments.receive(body, few())) for body in bodies]
+            told = [insist(dealership, partial(dealership.payments.receive, body, few())) for body in bodies]
             meanwhile(hidden)
             for _ in range(3):
                 dealership.rounds.round(lambda: True)

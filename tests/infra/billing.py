@@ -112,6 +112,24 @@ def changed(recorder: Recorder) -> None:
         dealership.refuses.add("update_payer")
 
 
+def compared(recorder: Recorder) -> None:
+    """The billing system is held against the books by the clock and by an operator, who asks what it has found."""
+    desk = Desk()
+    desk.client = recorder.table(desk.dynamo)
+    dealership = desk.dealership
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    dealership.active()
+    dealership.pay(100_00, dealership.billed(100_00))
+    comparing = desk.comparing_billing
+    for _ in range(2):
+        recorder.as_("billing.compare_billing", comparing.round)(lambda: True)
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for ask in (olga.post, olga.get):
+            answer = recorder.as_("billing.api", ask)("/operations/compare/billing")
+            assert answer.status == 200, answer.text
+
+
 def dead(recorder: Recorder) -> None:
     """Executions have died: the sweeper starts the next ones, or an operator does."""
     desk = Desk()
@@ -169,4 +187,4 @@ def _context(seconds: int) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
-LIVES = (billed_and_paid, corrected, left, refused, changed, dead, paid_by_messages)
+LIVES = (billed_and_paid, corrected, left, refused, changed, compared, dead, paid_by_messages)

@@ -6,7 +6,6 @@ registered already is a conflict, which tells him as he is. Sums are roubles wit
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
 from typing import Annotated, Literal
 
@@ -14,16 +13,16 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import aws, clock, http
+from common import clock, http
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.identity import BILLING
-from common.keys import ORDER_ID_PATTERN
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.pages import LIMIT_DEFAULT
 from common.requisites import TEXT_MAX, PayerKind, Requisites
 from common.roubles import roubles
-from common.settings import settings
 from common.wire import Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, Roubles, View
+from functions.billing.api import operators  # noqa: F401  # their routes
+from functions.billing.api.door import BillId, Limit, app, cursors
 from functions.billing.model import (
     CME_DEALER_ID_PATTERN,
     DEAL_ID_PATTERN,
@@ -40,15 +39,11 @@ from functions.billing.service.corrections import Change
 from functions.billing.statement import MONTH_PATTERN, AccountStatement, as_csv, document
 from functions.billing.wiring import bills, corrections, dealers, fast_buyouts, statements
 
-app = http.api()
-
 DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
 DealInPath = Annotated[str, Path(pattern=DEAL_ID_PATTERN)]
 MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 SegmentInPath = Annotated[str, Path(pattern=SEGMENT_ID_PATTERN)]
 SegmentInQuery = Annotated[str, Query(pattern=SEGMENT_ID_PATTERN)]
-BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
 DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
 # What is wrong with requisites is told for all their fields at once: not here.
@@ -150,6 +145,7 @@ class BillView(View):
     paid_sum: str
     credited_sum: str = Field(description="taken back by credit notes")
     due_on: str
+    overdue: bool = Field(description="it can be paid, and should have been")
     number: str | None
     url: str | None = Field(description="of the invoice's PDF")
     reason: str | None
@@ -409,6 +405,7 @@ def _bill(found: Bill) -> BillView:
         paid_sum=roubles(found.paid_kopecks),
         credited_sum=roubles(found.credited_kopecks),
         due_on=found.due_on.isoformat(),
+        overdue=found.is_overdue(clock.now().date()),
         number=found.number,
         url=found.url,
         reason=found.reason,
@@ -442,11 +439,6 @@ def _of_account(account: AccountStatement) -> StatementOfAccount:
         ],
         closing_balance=roubles(account.closing_kopecks),
     )
-
-
-@cache
-def cursors() -> Cursors:
-    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
 
 
 handler = http.serve(app, dealers)
