@@ -1,4 +1,5 @@
-"""Trading accounts on which nothing is placed: what is open there is cancelled, and a person looks.
+"""Trading accounts on which nothing is placed, and from which nothing is withdrawn: what is open there is cancelled,
+and a person looks.
 
 The clock halts an account of which the exchange has less than its orders are owed; an operator halts one for whatever
 reason. An operator lets it trade again once the exchange has all that is owed; an account that an operator has halted,
@@ -26,6 +27,10 @@ from common.table.transaction import Write
 
 class HaltMoved(Conflict):
     """Somebody has halted the account, or has let it trade, meanwhile. Look again."""
+
+
+class AccountHalted(Conflict):
+    """The trading account is halted: nothing goes there, and nothing leaves it, until it is lifted."""
 
 
 class Status(StrEnum):
@@ -76,6 +81,16 @@ def of(table: Table, account_id: str, *, consistent: bool = True) -> Halt | None
     """The halt of an account, if it holds."""
     found = find(table, halt_id_of(account_id), consistent=consistent)
     return found if found is not None and found.holds else None
+
+
+def not_halted(account_id: str) -> Write:
+    """A condition of what moves money there, or from there. Refused with AccountHalted."""
+    item, halt_id = HaltItem, halt_id_of(account_id)
+    return Write.check(
+        item(*keys.HALT(halt_id=halt_id)),
+        when=item.PK.does_not_exist() | (item.status == Status.LIFTED),
+        otherwise=AccountHalted(f"{account_id} is halted", id=halt_id),
+    )
 
 
 def halt(account_id: str, why: str, by: str, at: datetime, before: Halt | None) -> list[Write]:

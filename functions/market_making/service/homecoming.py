@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR
 
+from common.domain import halts
 from common.domain.custody.model import OutgoingMoved
 from common.domain.ledger import store as ledger
 from common.domain.rulings import Matter, Ruling, Rulings
@@ -55,8 +56,8 @@ class Homecoming:
         """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays. Nothing
         of it is traded any more.
 
-        Raises Doubted: a person has to say what; ReturnUnderway, MarketMakingOrderMoved; ExchangeUnavailable,
-        CustodyUnavailable.
+        Raises Doubted: a person has to say what; AccountHalted; ReturnUnderway, MarketMakingOrderMoved;
+        ExchangeUnavailable, CustodyUnavailable.
         """
         there, at = self._there(order), self.now()
         if below := [str(quantity) for quantity in (there.base, there.quote) if quantity.amount < 0]:
@@ -78,6 +79,7 @@ class Homecoming:
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
             *store.tell_shard(order, Status.RETURNING, at),
+            halts.not_halted(order.account_id),
         )
         return store.existing(self.table, order.order_id)
 

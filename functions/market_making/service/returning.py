@@ -2,19 +2,23 @@
 
 Each asset is a leg. The exchange withdraws it once, under an id of ours; what has come of it (`claiming`) goes on to
 the payer as it came. What stays at the exchange (`homecoming`) is settled last; until then the order is not over.
+
+While its trading account is halted nothing is withdrawn: who comes first would be paid with another's money.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.domain import rulings
+from common.domain import halts, rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.halts import AccountHalted
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
 from common.gateways.exchange import ExchangeRefused
@@ -31,6 +35,7 @@ from common.money import Quantity
 from common.table.table import Table
 from functions.market_making import store
 from functions.market_making.model import (
+    HELD_AGAIN,
     RETURN_LIMIT,
     Leg,
     LegStatus,
@@ -71,7 +76,8 @@ class Returning:
 
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
-        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is.
+        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is; and
+        so it does while its account is halted, but goes on by itself once that is lifted.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
@@ -87,9 +93,20 @@ class Returning:
             self._wait_for_person(store.existing(self.table, order_id), no.detail)
         except Doubted as doubt:
             self._wait_for_person(order, str(doubt))
+        except AccountHalted as held:
+            return self._held(store.existing(self.table, order_id), held)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
+
+    def _held(self, order: Order, held: AccountHalted) -> Standing:
+        """Nothing is withdrawn now; the sweeper comes back to it."""
+        at = self.now()
+        log.warning("not withdrawn", extra={"order_id": order.order_id, "why": held.detail})
+        waits_for = f"an operator: {held.detail}: see {held.facts['id']}"
+        with suppress(MarketMakingOrderMoved):
+            self.table.write(store.wait(order, at, at + HELD_AGAIN, waits_for))
+        return Standing(Stage.NEEDS_PERSON, facts=facts(order))
 
     def read(self, order: Order) -> Standing:
         """Where an order stands on its way home: what is not withdrawn yet comes first."""
@@ -109,7 +126,7 @@ class Returning:
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
         if leg.asked_at is None:
-            self.table.write(store.ask_leg(leg, self.now()))
+            self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
