@@ -28,6 +28,7 @@ CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
+ASKED_AGAIN = timedelta(minutes=2)  # whoever has been about to ask for a withdrawal is over by then, and it is listed
 HELD_AGAIN = timedelta(minutes=15)  # is the account of what is to be withdrawn still halted?
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
@@ -424,7 +425,7 @@ class LegStatus(StrEnum):
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was last about
     to be asked for it."""
 
     order_id: str

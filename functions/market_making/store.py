@@ -539,10 +539,11 @@ def move_leg(
 
 
 def ask_leg(leg: Leg, at: datetime) -> Write:
-    """The exchange is about to be asked for a leg home. Refused with MarketMakingOrderMoved."""
+    """The exchange is about to be asked for a leg home, by nobody else. Refused with MarketMakingOrderMoved."""
     item = LegItem
     moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
     as_read = (item.status == leg.status) & (item.sent_by == leg.sent_by)
+    as_read &= item.asked_at.does_not_exist() if leg.asked_at is None else item.asked_at == leg.asked_at
     marked = (item.asked_at.set(at), item.updated_at.set(at))
     return Write.update(item(*_leg_key(leg)), *marked, when=as_read, otherwise=moved)
 

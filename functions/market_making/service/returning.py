@@ -35,6 +35,7 @@ from common.money import Quantity
 from common.table.table import Table
 from functions.market_making import store
 from functions.market_making.model import (
+    ASKED_AGAIN,
     HELD_AGAIN,
     RETURN_LIMIT,
     Leg,
@@ -117,16 +118,19 @@ class Returning:
         return standing(order)
 
     def _withdraw(self, order: Order, leg: Leg) -> None:
-        """What was asked for before is looked for before operators' word that it stays counts."""
-        if leg.asked_at is not None and self._is_known(order, leg):
-            self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
-            return
+        """What was asked for before is looked for before operators' word that it stays counts, and before it is asked
+        for again. No two ask at once: an exchange is not known to see that both mean the same."""
+        if leg.asked_at is not None:
+            if self._is_known(order, leg):
+                self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+                return
+            if self.now() < leg.asked_at + ASKED_AGAIN:
+                raise ReturnUnderway(f"the exchange was just asked for {leg.symbol}")
         if keep(self.table, order, leg, rulings.of(self.table, order.order_id), self.now()):
             return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
-        if leg.asked_at is None:
-            self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
+        self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
@@ -174,7 +178,7 @@ class Returning:
         if doubts:
             return standing(self._wait_for_person(order, "; ".join(doubts)))
         if waiting:
-            since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
+            since = min(leg.updated_at for leg in legs if leg.status is LegStatus.CONFIRMED)
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         back += surplus_of(self.table, order)
         if stuck := [o for o in back if o.needs_person]:
