@@ -46,6 +46,7 @@ table of this page, and the table that is deployed.
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
 | market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                    |
 | market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
 | market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
@@ -59,12 +60,16 @@ table of this page, and the table that is deployed.
 | pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
 | halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
+| going_home             | ACCOUNT#{account_id}                            | HOME#{order_id}                    |                    |               |                    |                                    |
+| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                    |
 | order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
 | shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
+| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                    |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                    |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
 | invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
@@ -96,8 +101,8 @@ from typing import NamedTuple
 PK, SK = "PK", "SK"
 USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
-ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
-POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
+ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
+POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
 THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 
@@ -287,6 +292,7 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
+MARKET_MAKING_DECIDED = Key("market_making_decided", pk="{order_id}", sk="DECIDED#{cycle}")
 MARKET_MAKING_CONFIG = Key("market_making_config", pk="{order_id}", sk="CONFIG#{n}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # What an order has done on a day: its volume as a maker is what campaigns pay for.
@@ -307,6 +313,9 @@ TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}
 # On an account nothing is placed, until a person has looked.
 HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
 # What an account has placed of late: an exchange counts that.
+# Of a trading account: the orders whose money is on its way home, and the dust of those that are over.
+GOING_HOME = Key("going_home", pk="ACCOUNT#{account_id}", sk="HOME#{order_id}")
+LEFT_BEHIND = Key("left_behind", pk="ACCOUNT#{account_id}", sk="BEHIND#{symbol}")
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
 # Up to which trade of an account in a market all are somebody's.
 TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
@@ -324,7 +333,18 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
-BILLING_ACCOUNT = Key("billing_account", pk="{dealer_id}", sk="ACCOUNT#{type}")
+# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
+# The dealers of one taxpayer, whose number nobody can tell by the mark.
+TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
+BILLING_ACCOUNT = Key(
+    "billing_account",
+    pk="{dealer_id}",
+    sk="ACCOUNT#{type}",
+    indexes=(OPEN_WORK,),
+    id="{dealer_id}:{type}",
+    backlog="totals",
+)
 # A contract at the billing system is that of one account of ours; an invoice there, of one bill.
 CONTRACT = Key("contract", pk="CONTRACT#{contract_id}", sk="OURS")
 INVOICE = Key("invoice", pk="INVOICE#{invoice_id}", sk="OURS")
@@ -341,9 +361,10 @@ BILL = Key(
 # The bills of an account, the oldest first: those that can still be paid, and those that are.
 OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
 PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")
-PAYMENT = Key("payment", pk="PAYMENT#{payment_id}", sk="PAYMENT", indexes=(OPEN_WORK,), backlog="payments")
+# What came for an account, under an id that is derived from the billing system's.
+PAYMENT = Key("payment", pk="{receipt_id}", sk="PAYMENT", indexes=(OPEN_WORK,), id_prefix="Y", backlog="payments")
 # What a bill got of a payment.
-APPLICATION = Key("application", pk="PAYMENT#{payment_id}", sk="BILL#{bill_id}")
+APPLICATION = Key("application", pk="{receipt_id}", sk="BILL#{bill_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
@@ -390,6 +411,7 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_TRADE,
+    MARKET_MAKING_DECIDED,
     MARKET_MAKING_CONFIG,
     MARKET_MAKING_CAMPAIGN,
     MARKET_MAKING_DAY,
@@ -403,12 +425,16 @@ SCHEMA = [
     PAIR,
     TRADING_ACCOUNT,
     HALT,
+    GOING_HOME,
+    LEFT_BEHIND,
     ORDER_RATE,
     TRADES_CURSOR,
     SHARD_LEASE,
     SHARD_MEMBER,
     DEALER,
     REQUISITE,
+    DATA_KEY,
+    TAXPAYER,
     BILLING_ACCOUNT,
     CONTRACT,
     INVOICE,
@@ -426,8 +452,9 @@ SCHEMA = [
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
-# money at the custody that is nobody's, or that can not be sent, and payments of dealers that are nobody's.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT)
+# money at the custody that is nobody's, or that can not be sent, payments of dealers that are nobody's, and accounts of
+# dealers for which less or more has come than the billing system tells.
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}

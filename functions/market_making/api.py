@@ -195,8 +195,21 @@ class MarketMakingOrderView(View):
     hufi_type: Kind | None = Field(description="what was chosen besides")
     hufi_token: str | None
     reason: str | None
+    left_behind: dict[str, str] = Field(
+        description="by asset, what is yours at the exchange, too little to be withdrawn"
+    )
     created_at: InstantText
     updated_at: InstantText
+
+
+class QuotingOrderView(MarketMakingOrderView):
+    """An order, and what it has at the exchange."""
+
+    open_quotes: int = Field(description="so many orders of it are open at the exchange, or may be")
+    degraded_since: InstantText | None = Field(
+        description="since then the exchange tells nothing: nothing is placed, and when it tells again what has "
+        "happened is settled first"
+    )
 
 
 class PerformanceView(View):
@@ -298,8 +311,14 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 
 
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
-def market_making_order(order_id: OrderId) -> MarketMakingOrderView:
-    return _view(opening().order(caller(app).owner, order_id))
+def market_making_order(order_id: OrderId) -> QuotingOrderView:
+    order = opening().order(caller(app).owner, order_id)
+    quotes = steering().quotes(order)
+    return QuotingOrderView(
+        **_view(order).model_dump(),
+        open_quotes=0 if quotes is None else quotes.open_at_most,
+        degraded_since=None if quotes is None else quotes.degraded_at,
+    )
 
 
 @app.post("/market-making/orders/<order_id>/pause", tags=["market making"], summary="Pause its quotes")
@@ -458,6 +477,7 @@ def _view(order: Order) -> MarketMakingOrderView:
         hufi_type=order.choice.kind,
         hufi_token=order.choice.token,
         reason=order.reason,
+        left_behind=dict(order.left_behind),
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -559,6 +579,7 @@ class QuotesView(View):
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
     refusals: int = Field(description="so many quotes in a row has the exchange refused")
+    degraded_since: InstantText | None = Field(description="since then the exchange tells nothing of it")
 
 
 class LifeView(View):
@@ -811,9 +832,16 @@ def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeVie
     return OperatorOutcomeView.of(halting().halt(account_id, body.reason, operator, dry_run=body.dry_run))
 
 
+@app.post("/operations/market-making/<order_id>/halt", tags=["operators"], summary="Pause an order, for its owner")
+def halt_market_making(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """All that is open of it is cancelled. Another operator lifts it; then its owner may resume it."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().halt_order(order_id, body.reason, operator, dry_run=body.dry_run))
+
+
 @app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
 def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
-    """Refused as long as the exchange has less there than is owed."""
+    """Refused as long as the exchange has less there than is owed. Of an order: its owner may resume it."""
     operator = caller(app).must_be_operator()
     return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))
 
@@ -961,6 +989,7 @@ def _quotes(quotes: Quotes) -> QuotesView:
         traded=plain(quotes.tally.traded),
         two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
         refusals=quotes.refusals,
+        degraded_since=quotes.degraded_at,
     )
 
 

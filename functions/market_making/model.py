@@ -36,6 +36,7 @@ SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 ORDERS_PER_ACCOUNT_MAX = 14  # docs/decisions/0035: the exchange's limit in ten seconds, and two to spare
 ORDERS_PER_SHARD_MAX = 100
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+DUST_SHARE = Decimal("0.01")  # of the smallest order: so much of an asset may stay at the exchange, its payer's
 CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
 TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
@@ -211,7 +212,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.RUNNING: {_S.PAUSED, _S.STOPPING},
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
-    _S.STOPPED: {_S.RETURNING},
+    _S.STOPPED: {_S.STOPPING, _S.RETURNING},  # stopped once more: a quote has turned up
     _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
     _S.FAILED: {_S.REFUNDED, _S.RETURNING},
@@ -320,6 +321,7 @@ class Order:
     goes_home: bool = False  # its owner wants it back, once it is stopped; operators, where it has failed
     after_failure: bool = False  # what comes home is a refund
     shard: str | None = None  # whose ticker quotes for it, from its start on
+    left_behind: Mapping[str, str] = field(default_factory=dict)  # dust at the exchange, once it is over: by symbol
     waits_for: str | None = None
     needs_person: bool = False
 
@@ -328,6 +330,11 @@ class Order:
         """The exchange's names of base and quote."""
         base, quote = self.symbol.split("-")
         return base, quote
+
+    def is_dust(self, quantity: Quantity) -> bool:
+        """Is it so little of base or quote that nobody is asked about it, where it is too little to be withdrawn?"""
+        least = {self.base_asset_id: self.base_min, self.quote_asset_id: self.quote_min}[quantity.asset_id]
+        return quantity.amount <= EXACT.multiply(least, DUST_SHARE)
 
     @property
     def coin(self) -> str:
@@ -362,13 +369,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Member:
-    """An order that a shard's ticker quotes for, as it is told. `config` is the version that counts."""
+    """An order that a shard's ticker quotes for, as it is told, at `told_at`. `config` is the version that counts."""
 
     order_id: str
     account_id: str
     symbol: str
     status: Status
     config: int
+    told_at: datetime
 
     @property
     def coins(self) -> tuple[str, str]:
@@ -418,7 +426,7 @@ class LegStatus(StrEnum):
     CONFIRMED = "CONFIRMED"  # its chain has it; of one home, the exchange was asked for it
     ARRIVED = "ARRIVED"
     REFUSED = "REFUSED"  # it stays at the exchange: operators have settled it otherwise
-    LEFT = "LEFT"  # of a rest: nobody has settled it yet
+    LEFT = "LEFT"  # of a rest: nobody has settled it yet. Of an order that is over it is dust, and its payer's
 
 
 @dataclass(frozen=True)
@@ -604,6 +612,8 @@ def stage(order: Order) -> Stage:
         return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
+    if order.left_behind and order.waits_for is not None:  # operators have decided about its dust
+        return Stage.HOME
     return _NEXT[order.status]
 
 

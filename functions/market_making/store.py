@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -17,7 +18,7 @@ from common.domain import timeline, work
 from common.domain.custody.model import Incoming, incoming_id
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
-from common.money import Quantity
+from common.money import EXACT, Quantity, plain
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
@@ -98,6 +99,7 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     goes_home = BooleanAttribute(null=True)
     after_failure = BooleanAttribute(null=True)
     quoted_by = UnicodeAttribute(null=True)  # the shard whose ticker quotes for it
+    left_behind = JSONAttribute(null=True)  # dust at the exchange: what of which symbol
 
 
 class MemberItem(Item, discriminator=keys.SHARD_MEMBER.entity):
@@ -127,6 +129,14 @@ class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
     incoming_id = UnicodeAttribute(null=True)
     fee = DecimalAttribute(null=True)
     asked_at = InstantAttribute(null=True)
+
+
+class GoingHomeItem(Item, discriminator=keys.GOING_HOME.entity):
+    pass
+
+
+class LeftBehindItem(Item, discriminator=keys.LEFT_BEHIND.entity):
+    amount = DecimalAttribute()
 
 
 class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
@@ -577,6 +587,62 @@ def let_go(rest: Leg, home: Leg, at: datetime) -> list[Write]:
     return [insert_leg(home), Write.update(item(*_leg_key(rest)), *less, when=as_read, otherwise=moved)]
 
 
+# What of an account's money is on its way home, and its dust
+
+
+def going_home(order: Order, at: datetime) -> Write:
+    """Its money leaves the account from now on. Refused with MarketMakingOrderMoved."""
+    item = GoingHomeItem(*_going_home(order), created_at=at, updated_at=at)
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("it is on its way home", id=order.order_id))
+
+
+def came_home(order: Order) -> Write:
+    """All that comes home has left the account. It goes with the write that ends the order."""
+    return Write.delete(GoingHomeItem(*_going_home(order)))
+
+
+def _going_home(order: Order) -> keys.PrimaryKey:
+    return keys.GOING_HOME(account_id=order.account_id, order_id=order.order_id)
+
+
+def on_their_way(table: Table, account_id: str) -> list[str]:
+    """The ids of an account's orders whose money is on its way home."""
+    key = keys.GOING_HOME.partition(account_id=account_id)
+    query = Query(partition(key) & Item.SK.startswith(keys.GOING_HOME.prefix), consistent=True)
+    return [item.SK.removeprefix(keys.GOING_HOME.prefix) for item in table.all(GoingHomeItem, query)]
+
+
+def add_dust(order: Order, left: Leg, at: datetime, *, times: int = 1) -> Write:
+    """What of an order that is over stays at the exchange, its payer's; with `times` -1, no longer."""
+    item = LeftBehindItem
+    return Write.update(
+        item(*keys.LEFT_BEHIND(account_id=order.account_id, symbol=left.symbol)),
+        item.entity_type.set(item),
+        item.amount.add(EXACT.multiply(left.quantity.amount, Decimal(times))),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+    )
+
+
+def dust(table: Table, account_id: str) -> dict[str, Decimal]:
+    """What of its orders that are over was left behind at an account, by symbol."""
+    key = keys.LEFT_BEHIND.partition(account_id=account_id)
+    query = Query(partition(key) & Item.SK.startswith(keys.LEFT_BEHIND.prefix), consistent=True)
+    return {item.SK.removeprefix(keys.LEFT_BEHIND.prefix): item.amount for item in table.all(LeftBehindItem, query)}
+
+
+def leave_behind(left: Sequence[Leg]) -> Action:
+    """What the order tells of its dust."""
+    item, told = OrderItem, {leg.symbol: plain(leg.quantity.amount) for leg in left}
+    return item.left_behind.set(told) if told else item.left_behind.remove()
+
+
+def settle_dust(order: Order, left: Sequence[Leg], at: datetime) -> Write:
+    """Of an order that is over, `left` stays as it is; there is nothing more to do. Refused with
+    MarketMakingOrderMoved."""
+    return _update(order, leave_behind(left), OrderItem.updated_at.set(at), *work.done())
+
+
 def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:
     """A deposit at an account is one leg's, of which so much counts. Refused with DepositTaken."""
     assert leg.transaction_hash is not None
@@ -795,6 +861,7 @@ def order_of(item: OrderItem) -> Order:
         goes_home=bool(item.goes_home),
         after_failure=bool(item.after_failure),
         shard=item.quoted_by,
+        left_behind=item.left_behind or {},
         waits_for=item.waits_for,
         needs_person=item.needs_person,
     )
@@ -851,6 +918,7 @@ def _member_of(item: MemberItem) -> Member:
         symbol=item.symbol,
         status=Status(item.status),
         config=int(item.config),
+        told_at=item.updated_at,
     )
 
 

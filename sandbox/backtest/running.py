@@ -20,7 +20,7 @@ from common.gateways.exchange import Side
 from common.gateways.exchange.maker import MakerOrder, Market
 from common.log import log, metrics
 from common.table.table import Table
-from functions.market_making import memory, risk
+from functions.market_making import risk
 from functions.market_making.planning import recorded
 from functions.market_making.quotes import Quotes, SlotState
 from functions.market_making.service import deciding
@@ -184,7 +184,8 @@ class Ours:
         except Refusal:
             return
         known = self._known(seen)
-        known = replace(known, now=risk.marked(known.now, self._paper.middle, self._paper.now()))
+        marked = risk.marked(known.now, self._paper.middle, self._paper.now())
+        known = known if marked is known.now else replace(known, now=marked)
         decided = self._decided(known, at)
         if _is_at_rest(known.now) and not decided.wish.cancels and not decided.wish.creates:
             self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
@@ -194,7 +195,7 @@ class Ours:
         self._rest = None
         after = recorded(planned.quotes, done, self._paper.now())
         if after != planned.quotes:
-            state = deciding.after(memory.unpacked(after.memory), planned.quotes, after)
+            state = deciding.after(after.memory, planned.quotes, after)
             after = deciding.with_memory(after, state)
         self.quotes = after
 

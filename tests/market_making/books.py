@@ -8,6 +8,7 @@ way back.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -53,6 +54,7 @@ class Books:
                 self.kept[line["order_id"], asset_id.partition(":")[2]] += amount
             else:
                 self.lines[line["order_id"], asset_id] += amount
+        self.dust: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # by account and symbol
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [
             *self._paid_for(),
@@ -62,7 +64,7 @@ class Books:
             *self._stays(),
             *self._sent(),
         ]
-        self._found += [*self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
+        self._found += [*self._on_accounts(), *self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
 
     def violations(self) -> list[str]:
         """In words; empty when all is well."""
@@ -238,14 +240,25 @@ class Books:
                 divided = sum((leg["amount"] for leg in legs if leg["asset_id"] == asset_id), NOTHING)
                 if divided != there:
                     yield f"{order['PK']} has {there} of {asset_id} at the exchange, and {divided} come home or stay"
-            left = [leg for leg in legs if leg["status"] == "LEFT"]
-            if left and order["status"] in OVER:
-                yield f"{order['PK']} is {order['status']}, and nobody's are {left}"
+            left = {leg["symbol"]: leg for leg in legs if leg["status"] == "LEFT"}
+            if order["status"] in OVER:
+                yield from self._dust(order, left)
             for symbol in {leg["symbol"] for leg in legs}:
                 of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "REFUSED"))
                 kept, stays = self.kept[order["PK"], symbol], sum(of, NOTHING)
                 if kept != stays:
                     yield f"{order['PK']} leaves {stays} {symbol} at the exchange, and the desk has {kept} of it"
+
+    def _dust(self, order: Fields, left: dict[str, Fields]) -> Iterator[str]:
+        """What stays of one that is over is little, and its payer is told of it."""
+        told = json.loads(order.get("left_behind", "{}"))
+        if told != {symbol: f"{leg['amount'].normalize():f}" for symbol, leg in left.items()}:
+            yield f"{order['PK']} is {order['status']}, tells of {told}, and nobody's are {left}"
+        for leg in left.values():
+            least = order["base_min" if leg["asset_id"] == order["base_asset_id"] else "quote_min"]
+            if leg["amount"] * 100 > least:
+                yield f"{order['PK']} is {order['status']}, and leaves {leg}, more than dust of {least}"
+            self.dust[order["account_id"], leg["symbol"]] += leg["amount"]
 
     def _at_exchange(self, order_id: str) -> dict[str, Decimal]:
         """What the exchange has credited of an order, by asset."""
@@ -254,11 +267,28 @@ class Books:
             sums[leg["asset_id"]] += leg.get("arrived_amount", NOTHING)
         return sums
 
+    def _on_accounts(self) -> Iterator[str]:
+        """An account knows whose money leaves it, and how much dust is there."""
+        dust = {
+            (item["PK"].removeprefix("ACCOUNT#"), item["SK"].removeprefix("BEHIND#")): item["amount"]
+            for item in self.by_kind["left_behind"]
+        }
+        for key in dust.keys() | self.dust.keys():
+            if dust.get(key, NOTHING) != self.dust.get(key, NOTHING):
+                yield f"{key} has dust of {dust.get(key)}, and its orders have left {self.dust.get(key)}"
+        leaving = {
+            (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("HOME#")) for i in self.by_kind["going_home"]
+        }
+        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if o["status"] == "returning"}
+        if leaving != going:
+            yield f"accounts are told that {leaving} go home, and {going} do"
+
     # Quotes
 
     def _quoted(self) -> Iterator[str]:
-        """An order's own ledger is what the exchange has credited, and its trades, as are its days; of one that is
-        over, nothing is open. What of it may be open was decided for one slot each, once."""
+        """An order's own ledger is what the exchange has credited, its trades, and what operators have decided; its
+        days are its trades; of one that is over, nothing is open. What of it may be open was decided for one slot
+        each, once."""
         for order_id, quotes in self.quotes.items():
             order = self.orders[order_id]
             there = self._at_exchange(order_id)
@@ -273,8 +303,11 @@ class Books:
                         base, quote = base - fee * (asset == coins[0]), quote - fee * (asset == coins[1])
                     else:
                         elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
+            for decided in self.by_kind["market_making_decided"]:
+                if decided["PK"] == order_id:
+                    base, quote = base + decided["base_amount"], quote + decided["quote_amount"]
             if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
-                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its trades make {base}, {quote}"
+                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its lines make {base}, {quote}"
             yield from self._days(order_id, quotes)
             if min(base, quote) < 0:
                 yield f"{order_id} has traded with more than it has: {base}, {quote}"
@@ -325,6 +358,9 @@ class Books:
         """What is unfinished waits and says for what; nothing else does."""
         for order in self.orders.values():
             stays = order["status"] == "stopped" and not order.get("goes_home")
+            if "left_behind" in order and "open_work" in order:
+                yield from _waits(order, unfinished=True)  # operators have decided about its dust
+                continue
             yield from _waits(order, unfinished=order["status"] not in OVER and not stays)
         for outgoing in self.outgoing.values():
             owed = outgoing["status"] == "REFUSED" and not self.refused(outgoing)

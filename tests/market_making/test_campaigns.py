@@ -180,7 +180,7 @@ def test_what_fails_is_done_by_the_next_round(
 ) -> None:
     here.launch()
     seeker = here.seek(NAMED_ONE)
-    here.trouble.fail_next(operation, what)
+    here.trouble.fail_before_next(operation, what=what)
     assert here.round() == 0
     assert here.takings() == {}
     assert (counted["CampaignsJoined"], counted["CampaignJoinsFailed"]) == (0, 1)

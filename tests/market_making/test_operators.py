@@ -45,6 +45,7 @@ from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
+from tests.market_making.outside import check
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
@@ -133,7 +134,7 @@ def trades_that_can_not_be(market: Market, **changed: Any) -> tuple[Callable[[],
     def told(trades: Sequence[OwnTrade]) -> list[OwnTrade]:
         return [] if None in changed.values() else [replace(trade, **changed) for trade in trades]
 
-    lying: Any = Instead(real, trades_after=told)
+    lying: Any = Instead(real, trades_after=told, trades_of=told)
     market.maker = lying
     return lambda: setattr(market, "maker", real), sale.quantity, sale.quote_quantity - sale.fee
 
@@ -368,6 +369,10 @@ class TestTheWayHome:
             ledger.quote + worth,
             ledger.base - sold,
         ]
+        (line,) = [item for item in market.dynamo.items() if item["SK"]["S"].startswith("DECIDED#")]
+        assert (Decimal(line["base_amount"]["N"]), Decimal(line["quote_amount"]["N"])) == (-sold, worth)
+        assert (line["reference"]["S"], line["operators"]["S"]) == ("ticket 4711", "olga, oleg")
+        check(market)
 
     def test_what_is_told_as_it_can_be_counts_whatever_two_have_found(self, desk: Desk) -> None:
         market = desk.market
@@ -388,6 +393,7 @@ class TestTheWayHome:
         two(desk, "mm decide-fills", M, base=str(Decimal("0.1") - sold), quote=str(4995 + worth))
         until(market, Status.RETURNED)
         assert market.has(ANN)[BTC] > Decimal("0.098")
+        check(market)
 
     def test_what_is_open_is_not_stopped_whatever_two_have_found(self, desk: Desk) -> None:
         """It is cancelled again and again instead."""

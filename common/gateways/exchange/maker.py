@@ -167,7 +167,7 @@ class Maker(Protocol):
 
     @property
     def trades_page(self) -> int:
-        """How many trades `trades_after` tells at most."""
+        """How many trades `trades_after` and `trades_of` tell at most."""
         ...
 
     def limits(self, market: Market) -> MarketLimits:
@@ -189,6 +189,10 @@ class Maker(Protocol):
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """The account's next trades after that one, in the order of their ids: `trades_page` of them at most, and fewer
         only where there are no more now. `trade_id` is 0 for the first ones."""
+        ...
+
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """As `trades_after`, those of one order of the account alone. None, where it has no such order."""
         ...
 
     def place(self, market: Market, quote: Quote) -> str:

@@ -1,7 +1,9 @@
-"""What an exchange has of a trading account, held against the ledgers of its orders, until their money leaves it.
+"""What an exchange has of a trading account, held against what its orders have there: by their ledgers, as long as they
+may quote; of those that go home, what was not withdrawn yet and what stays; the dust of those that are over.
 
-More may be there: what was just credited, what comes home, or is the desk's. Less may be there only by trades that no
-ledger has yet: no more than what the orders' quotes may take, and is not locked for them any more. What is short at
+More may be there: what was just credited, or is the desk's. Less may be there only by trades that no ledger has yet, no
+more than what the orders' quotes may take and is not locked for them any more; and by withdrawals that are asked for,
+and of which nobody knows yet whether the exchange has made them. What is short at
 every look, beyond that, is somebody's money that is gone: nothing is placed on the account until a person has seen to
 it. A ledger below nothing is no less owed to the others.
 """
@@ -22,7 +24,7 @@ from common.log import count, log
 from common.money import EXACT, plain
 from common.table.table import Table
 from functions.market_making import quotes_store, store
-from functions.market_making.model import SHARDS, Member, TradingAccount
+from functions.market_making.model import SHARDS, Leg, LegStatus, Member, TradingAccount
 
 LOOKS = 3
 NOTHING = Balance(Decimal(0), Decimal(0))
@@ -30,13 +32,19 @@ NOTHING = Balance(Decimal(0), Decimal(0))
 
 @dataclass(frozen=True)
 class Owed:
-    """Of a coin: `together`, of which the orders' quotes may take `quoted`, and their trades may have taken it."""
+    """Of a coin: `together`, of which the orders' quotes may take `quoted`, and their trades may have taken it; `asked`
+    may have been withdrawn."""
 
     together: Decimal = Decimal(0)
     quoted: Decimal = Decimal(0)
+    asked: Decimal = Decimal(0)
 
-    def plus(self, together: Decimal, quoted: Decimal) -> Owed:
-        return Owed(EXACT.add(self.together, together), EXACT.add(self.quoted, quoted))
+    def plus(self, other: Owed) -> Owed:
+        return Owed(
+            EXACT.add(self.together, other.together),
+            EXACT.add(self.quoted, other.quoted),
+            EXACT.add(self.asked, other.asked),
+        )
 
 
 @dataclass(frozen=True)
@@ -68,20 +76,18 @@ class Balancing:
         for account in store.accounts(self.table):
             if not more_time():
                 break
-            if account.orders:
-                compared += self._compared(account)
+            compared += self._compared(account)
         count("AccountsCompared", compared)
         return compared
 
     def _compared(self, account: TradingAccount) -> bool:
         try:
-            found = self.short(account.account_id)
+            if found := self.short(account.account_id):
+                self._halt(account.account_id, "; ".join(map(str, found)))
         except Refusal as no:
             log.warning("account not compared", extra={"account_id": account.account_id, "why": no.detail})
             count("AccountsNotCompared")
             return False
-        if found:
-            self._halt(account.account_id, "; ".join(map(str, found)))
         return True
 
     def _halt(self, account_id: str, why: str) -> None:
@@ -105,32 +111,56 @@ class Balancing:
 
     def _look(self, account_id: str) -> Iterator[Short]:
         owed = self._owed(account_id)
+        if not owed:
+            return
         there = self.balances(account_id)()
         for coin, one in owed.items():
             balance = there.get(coin, NOTHING)
             whole = EXACT.add(balance.free, balance.locked)
             may_be_traded = max(EXACT.subtract(one.quoted, balance.locked), Decimal(0))
-            by = EXACT.subtract(EXACT.subtract(one.together, whole), may_be_traded)
+            by = EXACT.subtract(EXACT.subtract(one.together, whole), EXACT.add(may_be_traded, one.asked))
             if by > 0:
                 yield Short(coin, by, whole, one.together)
 
     def _owed(self, account_id: str) -> Mapping[str, Owed]:
         owed: dict[str, Owed] = defaultdict(Owed)
-        for shard in self.shards:
-            for member in store.members(self.table, shard):
-                if member.account_id == account_id:
-                    for coin, together, quoted in self._of(member):
-                        owed[coin] = owed[coin].plus(together, quoted)
+        for coin, one in self._owed_by_order(account_id):
+            owed[coin] = owed[coin].plus(one)
         return owed
 
-    def _of(self, member: Member) -> Iterator[tuple[str, Decimal, Decimal]]:
+    def _owed_by_order(self, account_id: str) -> Iterator[tuple[str, Owed]]:
+        """Dust first, then who goes home, then who quotes: an order that goes on meanwhile is missing at this look
+        rather than counted twice."""
+        for coin, amount in store.dust(self.table, account_id).items():
+            yield coin, Owed(amount)
+        leaving = store.on_their_way(self.table, account_id)
+        for order_id in leaving:
+            for leg in store.homeward(self.table, order_id):
+                yield leg.symbol, _of_leg(leg)
+        for shard in self.shards:
+            for member in store.members(self.table, shard):
+                if member.account_id == account_id and member.order_id not in leaving:
+                    yield from self._of(member)
+
+    def _of(self, member: Member) -> Iterator[tuple[str, Owed]]:
         quotes = quotes_store.find(self.table, member.order_id)
         if quotes is None:
             return
         base, quote = member.coins
         free_base, free_quote = quotes.free
         for coin, there, free in ((base, quotes.base, free_base), (quote, quotes.quote, free_quote)):
-            yield coin, max(there, Decimal(0)), EXACT.subtract(there, free)
+            yield coin, Owed(max(there, Decimal(0)), EXACT.subtract(there, free))
+
+
+def _of_leg(leg: Leg) -> Owed:
+    """Of one that goes home: what the exchange was not asked for, or may not have heard of. What operators have let it
+    keep is the desk's."""
+    amount = leg.quantity.amount
+    if leg.status is LegStatus.LEFT:
+        return Owed(amount)
+    if leg.status is LegStatus.INTENDED:
+        return Owed(amount, asked=Decimal(0) if leg.asked_at is None else amount)
+    return Owed()
 
 
 def _less(one: Short, other: Short) -> Short:

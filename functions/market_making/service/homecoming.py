@@ -1,6 +1,6 @@
 """What of an order comes home from the exchange, and what stays there: it is too small to be withdrawn, finer than what
 is, or has no way. Both are written before anything is withdrawn. What stays is somebody's until it is settled: it comes
-home once it can, or two operators say that it is the desk's."""
+home once it can, or two operators say that it is the desk's. Dust holds nobody up: it stays its payer's."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ class Stays(Exception):
     """It can not be withdrawn now. Says why."""
 
 
+class TooLittle(Stays):
+    """By the exchange's smallest withdrawal, or its decimals."""
+
+
 @dataclass(frozen=True)
 class Homecoming:
     """`funds` are those of a trading account, by its id."""
@@ -78,6 +82,7 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
+            store.going_home(order, at),
             *store.tell_shard(order, Status.RETURNING, at),
             halts.not_halted(order.account_id),
         )
@@ -85,9 +90,9 @@ class Homecoming:
 
     def settle(self, order: Order, rests: Sequence[Leg], ruled: Rulings) -> bool:
         """See to what was left at the exchange: it is the desk's, as two operators have said, or comes home, since it
-        can by now. True when something comes home.
+        can by now. True when something comes home. Dust stays where it is, and holds nobody up.
 
-        Raises Doubted: it stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, CustodyUnavailable.
+        Raises Doubted: more than dust stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, CustodyUnavailable.
         """
         comes, stays = False, []
         for rest in rests:
@@ -97,7 +102,8 @@ class Homecoming:
                 self._let_go(order, rest)
                 comes = True
             except Stays as why:
-                stays.append(str(why))
+                if not (isinstance(why, TooLittle) and order.is_dust(rest.quantity)):
+                    stays.append(str(why))
         if stays and not comes:
             raise Doubted("; ".join(stays))
         return comes
@@ -106,7 +112,7 @@ class Homecoming:
         """Raises Stays."""
         at = self.now()
         if any(leg.way is Way.HOME and _same_asset(leg, rest) for leg in store.homeward(self.table, order.order_id)):
-            raise Stays(f"{told([rest])} are finer than what the exchange withdraws")
+            raise TooLittle(f"{told([rest])} are finer than what the exchange withdraws")
         home = self._leg(order, rest.quantity, rest.symbol, at)
         again = derived_uuid(Way.HOME, order.order_id, rest.quantity.asset_id, "rest").hex
         why = f"{plain(home.quantity.amount)} {rest.symbol}, left at the exchange, come home"
@@ -163,7 +169,7 @@ class Homecoming:
         if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
             least = max(way.withdrawal_min, way.withdrawal_fee)
             left = f"{plain(quantity.amount)} {symbol}"
-            raise Stays(f"{left} are below the exchange's smallest withdrawal, {plain(least)}")
+            raise TooLittle(f"{left} are below the exchange's smallest withdrawal, {plain(least)}")
         return Leg(
             order_id=order.order_id,
             way=Way.HOME,
@@ -195,11 +201,31 @@ def told(rests: Sequence[Leg]) -> str:
 def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> bool:
     """Have two operators decided, since the leg was as it is, that what is at the exchange of just this asset stays
     there? Then it is the desk's."""
-    kept = ruled.get((Matter.KEPT, leg.quantity.asset_id))
-    if kept is None or kept.at <= leg.updated_at:
+    kept = _kept(leg, ruled)
+    if kept is None:
         return False
     table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
     return True
+
+
+def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> None:
+    """Of an order that is over: what two operators have decided about since is the desk's. Raises
+    MarketMakingOrderMoved."""
+    writes, left = list[Write](), list[Leg]()
+    for leg in store.legs(table, order.order_id, Way.REST):
+        kept = _kept(leg, ruled)
+        if kept is not None and leg.status is LegStatus.LEFT:
+            writes += [store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at)]
+            writes.append(store.add_dust(order, leg, at, times=-1))
+        elif leg.status is LegStatus.LEFT:
+            left.append(leg)
+    table.write(store.settle_dust(order, left, at), *writes)
+
+
+def _kept(leg: Leg, ruled: Rulings) -> Ruling | None:
+    """What two operators have decided about it since it is as it is."""
+    kept = ruled.get((Matter.KEPT, leg.quantity.asset_id))
+    return None if kept is None or kept.at <= leg.updated_at else kept
 
 
 def _same_asset(leg: Leg, other: Leg) -> bool:

@@ -49,7 +49,7 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.claiming import Claiming
 from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.homecoming import Homecoming, keep, told
+from functions.market_making.service.homecoming import Homecoming, keep, settle_dust, told
 from functions.market_making.service.paying import standing
 from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
@@ -155,9 +155,12 @@ class Returning:
         Raises ReturnUnderway: not yet; ExchangeUnavailable, CustodyUnavailable.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.RETURNING or order.needs_person:
-            return standing(order)
         try:
+            if order.left_behind and order.waits_for is not None:
+                settle_dust(self.table, order, rulings.of(self.table, order_id), self.now())
+                return standing(store.existing(self.table, order_id))
+            if order.status is not Status.RETURNING or order.needs_person:
+                return standing(order)
             return self._confirmed(order)
         except NoTradingKey as no:
             return standing(self._wait_for_person(store.existing(self.table, order_id), no.detail))
@@ -203,12 +206,18 @@ class Returning:
         return waiting, doubts
 
     def _over(self, order: Order, back: Sequence[Outgoing]) -> Standing:
-        at, kept = self.now(), [leg for leg in self._legs(order) if leg.status is LegStatus.REFUSED]
+        at, legs = self.now(), self._legs(order)
+        kept = [leg for leg in legs if leg.status is LegStatus.REFUSED]
+        left = [leg for leg in legs if leg.status is LegStatus.LEFT]
         why = "all of it is back with who paid" if back else "nothing of it came home"
         why += f"; operators have let the exchange keep {told(kept)}" if kept else ""
+        why += f"; {told(left)} stay at the exchange, too little to be withdrawn, and are the payer's" if left else ""
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
-            store.move(order, after, at, waits_for=None),
+            store.move(order, after, at, *([store.leave_behind(left)] if left else []), waits_for=None),
+            *(store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
+            *(store.add_dust(order, leg, at) for leg in left),
+            store.came_home(order),
             store.give_room(order.account_id, at),
             store.event(order, after, why, MACHINE, at),
         )
