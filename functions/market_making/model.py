@@ -29,7 +29,6 @@ REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
 ASKED_AGAIN = timedelta(minutes=2)  # whoever has been about to ask for a withdrawal is over by then, and it is listed
-HELD_AGAIN = timedelta(minutes=15)  # is the account of what is to be withdrawn still halted?
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own

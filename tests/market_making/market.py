@@ -31,6 +31,7 @@ from common.table.transaction import Patience
 from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service import sending
 from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
@@ -229,7 +230,8 @@ class Market:
 
     @property
     def transfers(self) -> OutgoingTransfers:
-        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock)
+        conditions = partial(sending.conditions, self.table)
+        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock, conditions)
 
     @property
     def sending(self) -> Sending:

@@ -155,6 +155,18 @@ def test_what_the_clock_has_halted_an_operator_may_take_over(two: Two) -> None:
         two.market.halting.lift(HALT, "put back", "olga", dry_run=False)
 
 
+def test_none_of_those_who_have_halted_it_lifts_it(two: Two) -> None:
+    halting = two.market.halting
+    for operator in ("olga", "oleg", "olga"):
+        halting.halt(ACCOUNT, "the keys are known to others", operator, dry_run=False)
+    for operator in ("olga", "oleg"):
+        with pytest.raises(HaltOwn):
+            halting.lift(HALT, "over", operator, dry_run=False)
+    assert halting.lift(HALT, "over", "omar", dry_run=False).done
+    assert halting.halt(ACCOUNT, "again", "omar", dry_run=False).done
+    assert halting.lift(HALT, "over", "olga", dry_run=False).done
+
+
 def test_what_was_never_halted_is_not_lifted(two: Two) -> None:
     with pytest.raises(HaltNotFound):
         two.market.halting.lift(HALT, "over", "olga", dry_run=False)

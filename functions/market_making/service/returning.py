@@ -9,7 +9,6 @@ While its trading account is halted nothing is withdrawn: who comes first would 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,7 +17,7 @@ from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
-from common.domain.halts import AccountHalted
+from common.domain.halts import AccountHalted, HaltMoved
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
 from common.gateways.exchange import ExchangeRefused
@@ -33,10 +32,10 @@ from common.log import count, log
 from common.machines import Standing
 from common.money import Quantity
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
     ASKED_AGAIN,
-    HELD_AGAIN,
     RETURN_LIMIT,
     Leg,
     LegStatus,
@@ -78,7 +77,7 @@ class Returning:
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
         often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is; and
-        so it does while its account is halted, but goes on by itself once that is lifted.
+        so it does while its account is halted, until that is lifted.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
@@ -95,19 +94,17 @@ class Returning:
         except Doubted as doubt:
             self._wait_for_person(order, str(doubt))
         except AccountHalted as held:
-            return self._held(store.existing(self.table, order_id), held)
+            self._wait_for_lift(store.existing(self.table, order_id), held.detail)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
 
-    def _held(self, order: Order, held: AccountHalted) -> Standing:
-        """Nothing is withdrawn now; the sweeper comes back to it."""
-        at = self.now()
-        log.warning("not withdrawn", extra={"order_id": order.order_id, "why": held.detail})
-        waits_for = f"an operator: {held.detail}: see {held.facts['id']}"
-        with suppress(MarketMakingOrderMoved):
-            self.table.write(store.wait(order, at, at + HELD_AGAIN, waits_for))
-        return Standing(Stage.NEEDS_PERSON, facts=facts(order))
+    def _wait_for_lift(self, order: Order, why: str) -> None:
+        """Who lifts the halt lets it go on. Raises ReturnUnderway: that has just been."""
+        try:
+            self._wait_for_person(order, why, halts.still(order.account_id))
+        except (HaltMoved, MarketMakingOrderMoved) as moved:
+            raise ReturnUnderway(moved.detail) from moved
 
     def read(self, order: Order) -> Standing:
         """Where an order stands on its way home: what is not withdrawn yet comes first."""
@@ -261,9 +258,9 @@ class Returning:
             return standing(self._wait_for_person(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
-    def _wait_for_person(self, order: Order, why: str) -> Order:
+    def _wait_for_person(self, order: Order, why: str, *also: Write) -> Order:
         """Leave it to a person; its status stays."""
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
-        self.table.write(store.wait_for_person(order, why, self.now()))
+        self.table.write(store.wait_for_person(order, why, self.now()), *also)
         return store.existing(self.table, order.order_id)
