@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
@@ -168,6 +169,8 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     enabled = BooleanAttribute()
     shard = UnicodeAttribute(null=True)
     fee_coin = UnicodeAttribute(null=True)
+    looked_at = InstantAttribute(null=True)  # when its balances were last asked for
+    compared_at = InstantAttribute(null=True)  # when they were last held against what is owed
 
 
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
@@ -310,6 +313,37 @@ def save_account(saved: TradingAccount, before: TradingAccount | None, at: datet
         when=as_read,
         otherwise=moved,
     )
+
+
+@dataclass(frozen=True)
+class Watched:
+    """An account whose balances are held against what its orders are owed. Before that is done for the first time, both
+    instants are when it was begun."""
+
+    account_id: str
+    looked_at: datetime
+    compared_at: datetime
+
+
+def watched(table: Table) -> list[Watched]:
+    query = Query(partition(keys.TRADING_ACCOUNT.partition()) & Item.SK.startswith(keys.TRADING_ACCOUNT.prefix))
+    found = table.all(TradingAccountItem, query)
+    prefix = keys.TRADING_ACCOUNT.prefix
+    return [
+        Watched(item.SK.removeprefix(prefix), item.looked_at or item.created_at, item.compared_at or item.created_at)
+        for item in found
+    ]
+
+
+def look_at(one: Watched, at: datetime) -> Write:
+    item = TradingAccountItem
+    return Write.update(item(*keys.TRADING_ACCOUNT(account_id=one.account_id)), item.looked_at.set(at))
+
+
+def compare(one: Watched, at: datetime) -> Write:
+    """An account has been held against what its orders are owed."""
+    item = TradingAccountItem
+    return Write.update(item(*keys.TRADING_ACCOUNT(account_id=one.account_id)), item.compared_at.set(at))
 
 
 def take_room(account_id: str, at: datetime) -> Write:

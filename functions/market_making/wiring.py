@@ -127,7 +127,9 @@ def campaigning() -> Campaigning:
 
 @cache
 def balancing() -> Balancing:
-    return Balancing(aws.table(), configured.balances, lambda: time.sleep(PAUSE_SECONDS), clock.now)
+    return Balancing(
+        aws.table(), configured.balances, lambda: time.sleep(PAUSE_SECONDS), clock.now, configured.open_orders
+    )
 
 
 @cache

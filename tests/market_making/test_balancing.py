@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -10,17 +12,20 @@ import pytest
 
 from common import keys
 from common.domain import audit, halts, timeline, work
-from common.gateways.exchange.maker import Balance
+from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.exchange.maker import Balance, Market, OwnTrade
 from common.table.transaction import Write
 from functions.market_making import store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status
-from functions.market_making.service.balancing import LOOKS
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status, TradingAccount
+from functions.market_making.service import balancing
+from functions.market_making.service.balancing import KNOWN_WITHIN, LOOKS, NEW, Balancing
 from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
-from tests.market_making.audit import live_until
+from tests.market_making.audit import live, live_until
 from tests.market_making.market import ACCOUNT, ORDER, PAIR
+from tests.market_making.market import Market as Ours
 from tests.market_making.test_quoting_faults import Faulty
-from tests.market_making.test_withdrawing import OTHER, Two
+from tests.market_making.test_withdrawing import BTC, OTHER, Two
 
 HALT = halts.halt_id_of(ACCOUNT)
 
@@ -116,6 +121,117 @@ def test_what_is_short_at_one_look_only_is_none(two: Two) -> None:
 def test_an_exchange_that_is_silent_halts_nothing(two: Two) -> None:
     two.fake.down = True
     assert (compared(two), waiting(two)) == (0, [])
+
+
+def doubted(two: Two) -> None:
+    """Of one order a trade is told that can not be, for ever. Its quotes end, and stay in its slots in the table."""
+    two.take(BUY, "0.001")
+    real = two.fake.trades_after
+    (told, *_) = real(BTC, 0)
+
+    def lying(market: Market, after: int) -> list[OwnTrade]:
+        bad = told.exchange_order_id
+        return [replace(t, price=Decimal(1)) if t.exchange_order_id == bad else t for t in real(market, after)]
+
+    two.fake.trades_after = lying  # type: ignore[assignment, method-assign]
+    two.trade(3)
+
+
+def test_a_doubted_order_hides_nothing_that_is_missing(two: Two) -> None:
+    doubted(two)
+    two.market.clock.at += NEW
+    there = {short.coin: short.by for short in two.market.balancing.short(ACCOUNT)}
+    lose(two, "0.00000001")
+    after = {short.coin: short.by for short in two.market.balancing.short(ACCOUNT)}
+    assert after["BTC"] - there.get("BTC", Decimal(0)) == Decimal("0.00000001")
+
+
+def test_what_was_asked_for_and_not_withdrawn_hides_nothing_for_long(two: Two) -> None:
+    """The exchange refuses it, and a person has to look."""
+    two.market.funds.refuse_next(9)
+    two.market.quoting.withdraw(two.market.order().order_id)
+    live_until(two.market, Status.RETURNING)
+    live(two.market, 1)
+    assert two.market.order().needs_person
+    lose(two, "0.05")
+    two.market.clock.at += KNOWN_WITHIN
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert (short.by, short.owed) == (Decimal("0.05"), Decimal("0.2"))
+
+
+# Rounds
+
+
+@dataclass
+class Rounds:
+    """Three accounts, each with something left behind that is owed; `slow` are those that take time, `short` those that
+    have nothing. A round lasts 55 s, and begins no look after 19."""
+
+    slow: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    short: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        self.market, self.left, self.looks, self.pauses = Ours(), 55.0, list[str](), 0
+        self.market.list_pair()
+        for name in ("mm2", "mm3"):
+            account = TradingAccount(name, "binance", 3, 0, enabled=True)
+            self.market.table.write(store.save_account(account, None, self.market.clock()))
+        for name in (ACCOUNT, "mm2", "mm3"):
+            item = store.LeftBehindItem
+            key, at = keys.LEFT_BEHIND(account_id=name, symbol="BTC"), self.market.clock()
+            self.market.table.write(Write.put(item(*key, amount=Decimal(1), created_at=at, updated_at=at)))
+
+    def balances(self, account_id: str) -> Callable[[], Mapping[str, Balance]]:
+        def told() -> Mapping[str, Balance]:
+            self.looks.append(account_id)
+            self.left -= 12 if account_id in self.slow or account_id in self.silent else 0.5
+            if account_id in self.silent:
+                raise ExchangeUnavailable("no answer", what="timeout")
+            has = Decimal(0) if account_id in self.short else Decimal(1)
+            return {"BTC": Balance(has, Decimal(0))}
+
+        return told
+
+    def pause(self) -> None:
+        self.left -= 6
+        self.pauses += 1
+
+    def round(self) -> int:
+        self.left = 55.0
+        self.market.clock.at += timedelta(minutes=15)
+        balancing = Balancing(self.market.table, self.balances, self.pause, self.market.clock)
+        return balancing.round(lambda: self.left > 36)
+
+    def halted(self) -> set[str]:
+        names = (ACCOUNT, "mm2", "mm3")
+        return {name for name in names if halts.of(self.market.table, name) is not None}
+
+
+def test_all_accounts_that_are_short_are_found_in_one_round() -> None:
+    """And waited for together."""
+    rounds = Rounds(short=(ACCOUNT, "mm3"))
+    assert (rounds.round(), rounds.halted(), rounds.pauses) == (3, {ACCOUNT, "mm3"}, LOOKS - 1)
+    assert rounds.looks.count("mm2") == 1
+
+
+def test_an_account_that_is_slow_or_silent_hides_no_account_after_it() -> None:
+    rounds = Rounds(silent=(ACCOUNT,), slow=("mm2",), short=("mm3",))
+    assert (rounds.round(), rounds.halted()) == (1, set())
+    assert (rounds.round(), rounds.halted()) == (2, {"mm3"})
+
+
+def test_an_account_that_was_not_compared_for_an_hour_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds, counted = Rounds(silent=(ACCOUNT,)), list[str]()
+    monkeypatch.setattr(balancing, "count", lambda name, _=1: counted.append(name))
+    for _ in range(3):
+        rounds.round()
+    assert "AccountsUnwatched" not in counted
+    rounds.round()
+    assert counted.count("AccountsUnwatched") == 1
+    rounds.silent = ()
+    rounds.round()
+    assert counted.count("AccountsUnwatched") == 1
 
 
 # Lifting

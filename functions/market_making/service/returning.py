@@ -48,7 +48,7 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.claiming import Claiming
 from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.homecoming import Homecoming, keep, settle_dust, told
+from functions.market_making.service.homecoming import Homecoming, book_below, keep, settle_dust, told
 from functions.market_making.service.paying import standing
 from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
@@ -86,7 +86,9 @@ class Returning:
             if order.goes_home and order.status in (Status.STOPPED, Status.FAILED) and not order.needs_person:
                 order = self._homecoming(self.withdrawing).decide(order)
             if order.status is Status.RETURNING and not order.needs_person:
-                for leg in self._legs(order):
+                legs = self._legs(order)
+                book_below(self.table, order, legs, self.now())
+                for leg in legs:
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
         except NoTradingKey as no:
