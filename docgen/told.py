@@ -458,6 +458,11 @@ TOLD: dict[str, Told] = {
         (TradingAccountNotFound, HaltMoved),
         examples={"drill": {"reason": "its keys are known to others"}},
     ),
+    "halt_market_making": Told(
+        {200: "paused, and halted, or it was already"},
+        (MarketMakingOrderNotFound, NotPausable, MarketMakingOrderMoved, HaltMoved),
+        examples={"drill": {"reason": "it does what nobody understands"}},
+    ),
     "lift_halt": Told(
         {200: "lifted, or it was already"},
         (HaltNotFound, HaltOwn, AccountStillShort, ExchangeUnavailable, NoTradingKey, HaltMoved),

@@ -28,7 +28,7 @@ from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.market_making import configuration, hummingbot
-from functions.market_making.campaigns import Choice, Taking
+from functions.market_making.campaigns import Choice, Expected, Taking
 from functions.market_making.model import (
     CUSTODY_DECIMALS,
     ORDERS_PER_ACCOUNT_MAX,
@@ -212,6 +212,24 @@ class QuotingOrderView(MarketMakingOrderView):
     )
 
 
+class ExpectedView(View):
+    """What an order is to expect of a campaign, in its period that runs: a day, or all of it. Volumes and fees are in
+    the quote asset."""
+
+    campaign_id: str
+    type: Kind
+    token: str
+    account_volume: str = Field(description="of all orders of its trading account, as far as the campaign counts it")
+    minimum_volume: str | None = Field(description="of the account; without it nothing is paid")
+    short: str | None = Field(description="so much of the minimum is still missing")
+    volume: str = Field(description="that the order has made as a maker")
+    fees: str = Field(description="that it has paid for that, but for those in a third coin")
+    reward: str = Field(description="its part of what is to be expected, in the token")
+    net: str | None = Field(
+        description="the reward less the fees, in the quote asset; null where nobody knows what the token is worth"
+    )
+
+
 class PerformanceView(View):
     """Sums are in the quote asset; parts are from 0 to 1."""
 
@@ -229,6 +247,7 @@ class PerformanceView(View):
     two_sided: str = Field(description="the part of its time with quotes on both sides")
     inventory: str = Field(description="base's part of what there is")
     drawdown: str = Field(description="from its best result, as a part of what there would be without a trade")
+    campaigns: list[ExpectedView] = Field(description="that run, and that it has its part of")
     as_of: InstantText
 
 
@@ -361,7 +380,24 @@ def market_making_performance(order_id: OrderId) -> PerformanceView:
         two_sided=plain(found.two_sided),
         inventory=plain(found.inventory),
         drawdown=plain(found.drawdown),
+        campaigns=[_expected(one) for one in campaigning().expected(order, found.price)],
         as_of=clock.now(),
+    )
+
+
+def _expected(one: Expected) -> ExpectedView:
+    campaign, account = one.campaign, one.account
+    return ExpectedView(
+        campaign_id=campaign.campaign_id,
+        type=campaign.kind,
+        token=campaign.token,
+        account_volume=plain(account.volume),
+        minimum_volume=None if campaign.minimum_volume is None else plain(campaign.minimum_volume),
+        short=None if account.short is None else plain(account.short),
+        volume=plain(one.volume),
+        fees=plain(one.fees),
+        reward=plain(one.reward),
+        net=None if one.net is None else plain(one.net),
     )
 
 

@@ -166,6 +166,13 @@ def run(
     )  # fmt: skip
 
 
+class _Unwritten(Cycling):
+    """There is no table. The tape's trades are told at once, so that none was found before by its order."""
+
+    def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
+        return set()
+
+
 class Ours:
     """The desk's loop."""
 
@@ -173,7 +180,7 @@ class Ours:
         self.paused: str | None = None
         self.quotes = Quotes(order_id, setting.base, setting.quote, began=(setting.base, setting.quote))
         self._rules, self._paper, self._guards = rules, paper, setting.guards
-        self._cycling = Cycling(cast(Table, None), paper.now)  # it writes nothing: only `write` and `record` do
+        self._cycling = _Unwritten(cast(Table, None), paper.now)  # it writes nothing: only `write` and `record` do
         self._middle: Decimal | None = None
         self._rest: Sequence[MakerOrder] | None = None
 
