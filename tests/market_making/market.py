@@ -165,7 +165,7 @@ class Market:
 
     def open_orders_of(self, account_id: str, market: MakerMarket) -> Sequence[MakerOrder]:
         self.funds_of(account_id)
-        return self.maker.open_orders(market)
+        return (self.reader or self.maker).open_orders(market)
 
     def books_of(self, account_id: str) -> Books:
         self.funds_of(account_id)
