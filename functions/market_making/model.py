@@ -91,8 +91,12 @@ class PairTaken(Conflict):
 
 
 class TradingAccountFixed(Conflict):
-    """The exchange of a trading account never changes; its shard, and the coin of its fees, not while it carries
-    orders."""
+    """The exchange of a trading account never changes; its shard not while it carries orders; nor the coin of its fees,
+    unless it is halted."""
+
+
+class FeeCoinOwn(Conflict):
+    """An account pays its fees in one coin, of whichever order there: no order has that for its own."""
 
 
 class ShardFull(Conflict):

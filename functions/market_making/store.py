@@ -33,6 +33,7 @@ from functions.market_making.model import (
     AtExchange,
     ConfigurationMoved,
     Division,
+    FeeCoinOwn,
     Fees,
     Leg,
     LegStatus,
@@ -301,7 +302,7 @@ def save_account(saved: TradingAccount, before: TradingAccount | None, at: datet
         )
         return Write.insert(new, otherwise=moved)
     as_read = (item.capacity == Decimal(before.capacity)) & (item.enabled == before.enabled)
-    if (saved.shard, saved.fee_coin) != (before.shard, before.fee_coin):
+    if saved.shard != before.shard or (saved.fee_coin != before.fee_coin and not before.orders):
         as_read &= item.orders == Decimal(0)  # whose orders began there, go on there
     return Write.update(
         item(*key),
@@ -346,16 +347,29 @@ def compare(one: Watched, at: datetime) -> Write:
     return Write.update(item(*keys.TRADING_ACCOUNT(account_id=one.account_id)), item.compared_at.set(at))
 
 
-def take_room(account_id: str, at: datetime) -> Write:
-    """One more order. Refused with NoCapacity."""
+def take_room(account_id: str, at: datetime, *, coins: tuple[str, ...] = ()) -> Write:
+    """One more order, in no coin in which the account pays its fees. Refused with NoCapacity."""
     item = TradingAccountItem
+    has_room = (item.orders < item.capacity) & (item.orders < Decimal(ORDERS_PER_ACCOUNT_MAX)) & (item.enabled == True)  # noqa: E712
     return Write.update(
         item(*keys.TRADING_ACCOUNT(account_id=account_id)),
         item.orders.add(Decimal(1)),
         item.updated_at.set(at),
-        when=(item.orders < item.capacity) & (item.orders < Decimal(ORDERS_PER_ACCOUNT_MAX)) & (item.enabled == True),  # noqa: E712
+        when=has_room & _pays_with_none_of(coins) if coins else has_room,
         otherwise=NoCapacity("every trading account of the exchange is full; ask again later", retry_after_seconds=600),
     )
+
+
+def pays_no_fees_of(order: Order) -> Write:
+    """The account of an order pays its fees in another coin. Refused with FeeCoinOwn."""
+    key = TradingAccountItem(*keys.TRADING_ACCOUNT(account_id=order.account_id))
+    taken = FeeCoinOwn(f"{order.account_id} pays its fees in a coin of {order.symbol}", id=order.order_id)
+    return Write.check(key, when=_pays_with_none_of(order.coins), otherwise=taken)
+
+
+def _pays_with_none_of(coins: tuple[str, ...]) -> Condition:
+    rule: Condition = TradingAccountItem.fee_coin.does_not_exist() | ~TradingAccountItem.fee_coin.is_in(*coins)
+    return rule
 
 
 def give_room(account_id: str, at: datetime) -> Write:

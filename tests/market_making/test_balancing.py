@@ -12,16 +12,28 @@ import pytest
 
 from common import keys
 from common.domain import audit, halts, timeline, work
+from common.domain.halts import HaltMoved
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance, Market, OwnTrade
+from common.owner import Owner
 from common.table.transaction import Write
 from functions.market_making import store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status, TradingAccount
+from functions.market_making.model import (
+    AccountStillShort,
+    FeeCoinOwn,
+    HaltNotFound,
+    HaltOwn,
+    NoCapacity,
+    Status,
+    Terms,
+    TradingAccount,
+    TradingAccountFixed,
+)
 from functions.market_making.service import balancing
 from functions.market_making.service.balancing import KNOWN_WITHIN, LOOKS, NEW, Balancing
 from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
-from tests.market_making.audit import live, live_until
+from tests.market_making.audit import has_all_back, live, live_until, meanwhile
 from tests.market_making.market import ACCOUNT, ORDER, PAIR
 from tests.market_making.market import Market as Ours
 from tests.market_making.test_quoting_faults import Faulty
@@ -334,6 +346,64 @@ def test_an_order_of_the_coin_of_fees_is_not_opened_on_the_account(two: Two) -> 
     pair = two.market.list_pair(pair_id=UUID(int=7), symbol="BNB-USDT", capacity=9)
     assert two.market.paying.rooms(pair) == []
     assert len(two.market.paying.rooms(store.pair(two.market.table, PAIR))) == 1
+
+
+def save(two: Two, coin: str) -> bool:
+    oversee = two.market.overseeing
+    return oversee.save_account(ACCOUNT, "binance", 3, None, "fees", "olga", dry_run=False, fee_coin=coin).done
+
+
+def test_a_halt_over_fees_that_nobody_had_said_ends(two: Two) -> None:
+    """Its orders are there, and none has that coin for its own."""
+    with pytest.raises(TradingAccountFixed):
+        save(two, "BNB")
+    with_bnb(two)
+    two.take(BUY, "0.001")
+    two.tick()
+    assert len(waiting(two)) == 1
+    with pytest.raises(FeeCoinOwn):
+        save(two, "USDT")
+    assert save(two, "BNB")
+    assert two.market.halting.lift(HALT, "it is said now", "olga", dry_run=False).done
+    two.market.clock.at += timedelta(seconds=10)
+    two.take(BUY, "0.001")
+    two.ticks(8)
+    assert (waiting(two), len(two.open)) == ([], 4)
+
+
+def test_the_coin_of_fees_is_not_said_of_an_account_that_is_let_go_meanwhile(two: Two) -> None:
+    """An order in just that coin may be opened then."""
+    halting = two.market.halting
+    halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
+    meanwhile(two.market, lambda: halting.lift(HALT, "over", "oleg", dry_run=False))
+    with pytest.raises(HaltMoved):
+        save(two, "BNB")
+    assert store.account(two.market.table, ACCOUNT).fee_coin is None
+
+
+def test_no_order_is_opened_in_a_coin_that_is_said_meanwhile() -> None:
+    market = Ours()
+    market.list_pair()
+    oversee = market.overseeing
+    say = lambda: oversee.save_account(ACCOUNT, "binance", 3, None, "", "olga", dry_run=False, fee_coin="BTC")  # noqa: E731
+    meanwhile(market, say)
+    with pytest.raises(NoCapacity):
+        market.opening.open(Owner("ann", "sub"), "key", Terms(PAIR, Decimal("0.1"), Decimal(5000)))
+    assert store.account(market.table, ACCOUNT).orders == 0
+
+
+def test_what_was_paid_in_a_coin_that_is_said_meanwhile_goes_back() -> None:
+    """It was opened before; then the account was halted, and let go."""
+    market = Ours()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    market.poll()
+    market.halting.halt(ACCOUNT, "fees", "olga", dry_run=False)
+    market.overseeing.save_account(ACCOUNT, "binance", 3, None, "", "olga", dry_run=False, fee_coin="BTC")
+    market.halting.lift(HALT, "over", "oleg", dry_run=False)
+    live_until(market, Status.REFUNDED)
+    assert has_all_back(market)
 
 
 # Silence

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -26,6 +27,7 @@ from tests.market_making.audit import (
     items,
     live,
     live_until,
+    meanwhile,
     people_told,
     room_taken,
 )
@@ -75,6 +77,31 @@ def test_all_of_it_comes_home_to_who_paid(market: Market) -> None:
 def test_an_answer_that_is_lost_withdraws_nothing_twice(market: Market) -> None:
     market.funds.drop_answer_next("withdraw", 2)
     come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_an_exchange_that_lists_a_minute_later_withdraws_nothing_twice(market: Market) -> None:
+    """An answer is lost, and it does not see that two withdrawals of one id mean the same: of Binance that is not
+    documented."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.funds.listed_after = timedelta(minutes=1)
+    market.funds.drop_answer_next("withdraw", 2)
+    come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_two_executions_at_once_withdraw_once(market: Market) -> None:
+    """Both have looked, and have seen nothing; one writes that it asks."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    market.table.write(store.want_home(market.order(), market.clock()))
+    other = lambda: meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))  # noqa: E731
+    other()
+    with pytest.raises(ReturnUnderway):
+        market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
 

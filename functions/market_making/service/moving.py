@@ -28,6 +28,7 @@ from functions.market_making.model import (
     PAYMENT_LIMIT,
     DepositUnconfirmed,
     Division,
+    FeeCoinOwn,
     Fees,
     FeesRose,
     Leg,
@@ -92,9 +93,11 @@ class Moving:
             return self._fail(order, rose.detail, at)
         try:
             decided = self._decided(order, transfers, division, (base, quote), at)
-            self.table.write(*decided, halts.not_halted(order.account_id))
+            self.table.write(*decided, halts.not_halted(order.account_id), store.pays_no_fees_of(order))
         except AccountHalted:
             return self._fail(order, "its trading account is halted", at)
+        except FeeCoinOwn as own:
+            return self._fail(order, own.detail, at)
         except (MarketMakingOrderMoved, OutgoingMoved, IncomingMoved):
             log.info("moved meanwhile", extra={"order_id": order_id})
         return standing(store.existing(self.table, order_id))

@@ -228,7 +228,7 @@ class Paying:
 def room(order: Order, at: datetime) -> list[Write]:
     """An order that is opened takes its place on an account, where nobody has halted it. Refused with NoCapacity."""
     halted = NoCapacity(f"{order.account_id} is halted; ask again later", retry_after_seconds=600)
-    return [store.take_room(order.account_id, at), halts.none_of(order.account_id, halted)]
+    return [store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]
 
 
 def failed(order: Order, why: str, actor: str, at: datetime) -> list[Write]:

@@ -21,6 +21,7 @@ from functions.market_making import campaign_store, model, quotes_store, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
     AtExchange,
+    FeeCoinOwn,
     MarketMakingOrderMoved,
     NothingToWithdraw,
     NotStoppable,
@@ -71,7 +72,11 @@ class Quoting:
             version = 1 if quotes_store.is_configured(self.table, order_id) else 0
             joined = store.join_shard(order, shard, at, config=version)
             opened = store.open_ledger(order, credited(self.table, order), at), joined
-            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
+            try:
+                also = *opened, store.pays_no_fees_of(order)
+                order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
+            except FeeCoinOwn as own:
+                order = self._wait_for_person(order, own.detail)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
