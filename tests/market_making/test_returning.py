@@ -98,8 +98,8 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
     market.quoting.stop(market.order().order_id)
     live_until(market, Status.STOPPED)
     market.table.write(store.want_home(market.order(), market.clock()))
-    other = lambda: meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))  # noqa: E731
-    other()
+    market.returning._homecoming(market.withdrawing_of).decide(market.order())
+    meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))
     with pytest.raises(ReturnUnderway):
         market.returning.withdraw(market.order().order_id)
     is_returned(market)
