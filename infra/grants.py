@@ -187,7 +187,7 @@ GRANTS: dict[str, Grant] = {
     "market_making.withdraw_to_exchange": replace(_TO_AN_ACCOUNT, secrets=_TO_THE_EXCHANGE),
     "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.READING_KEYS})),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
-    "market_making.start_quoting": _MOVES,
+    "market_making.start_quoting": replace(_TO_AN_ACCOUNT, table=_TO_AN_ACCOUNT.table | {DELETE}),
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),

@@ -635,17 +635,17 @@ def let_go(rest: Leg, home: Leg, at: datetime) -> list[Write]:
     return [insert_leg(home), Write.update(item(*_leg_key(rest)), *less, when=as_read, otherwise=moved)]
 
 
-# What of an account's money is on its way home, and its dust
+# What of an account's money is in no ledger: on its way there, or home, or dust
 
 
-def going_home(order: Order, at: datetime) -> Write:
-    """Its money leaves the account from now on. Refused with MarketMakingOrderMoved."""
-    item = GoingHomeItem(*_going_home(order), created_at=at, updated_at=at)
-    return Write.insert(item, otherwise=MarketMakingOrderMoved("it is on its way home", id=order.order_id))
+def underway_there(order: Order, at: datetime) -> Write:
+    """Its money is at the account, and in no ledger, from now on: it was credited, or it leaves. It goes with the write
+    of that."""
+    return Write.put(GoingHomeItem(*_going_home(order), created_at=at, updated_at=at))
 
 
-def came_home(order: Order) -> Write:
-    """All that comes home has left the account. It goes with the write that ends the order."""
+def settled_there(order: Order) -> Write:
+    """It is in its ledger, or has left the account. It goes with the write of that, as which the order moves."""
     return Write.delete(GoingHomeItem(*_going_home(order)))
 
 
@@ -654,7 +654,7 @@ def _going_home(order: Order) -> keys.PrimaryKey:
 
 
 def on_their_way(table: Table, account_id: str) -> list[str]:
-    """The ids of an account's orders whose money is on its way home."""
+    """The ids of an account's orders whose money is there, and in no ledger."""
     key = keys.GOING_HOME.partition(account_id=account_id)
     query = Query(partition(key) & Item.SK.startswith(keys.GOING_HOME.prefix), consistent=True)
     return [item.SK.removeprefix(keys.GOING_HOME.prefix) for item in table.all(GoingHomeItem, query)]

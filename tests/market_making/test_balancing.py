@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from unittest.mock import patch
 from uuid import UUID
 
 import pytest
@@ -34,7 +35,7 @@ from functions.market_making.service.balancing import KNOWN_WITHIN, LOOKS, NEW, 
 from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
 from tests.market_making.audit import has_all_back, live, live_until, meanwhile
-from tests.market_making.market import ACCOUNT, ORDER, PAIR
+from tests.market_making.market import ACCOUNT, BOB, ORDER, PAIR
 from tests.market_making.market import Market as Ours
 from tests.market_making.test_quoting_faults import Faulty
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
@@ -133,6 +134,25 @@ def test_what_is_short_at_one_look_only_is_none(two: Two) -> None:
 def test_an_exchange_that_is_silent_halts_nothing(two: Two) -> None:
     two.fake.down = True
     assert (compared(two), waiting(two)) == (0, [])
+
+
+THIRD = UUID("b0177350-ae29-43ec-a26e-d46f821e4170")
+
+
+def test_what_was_just_credited_hides_nothing_that_is_missing(two: Two) -> None:
+    """It passes through on its way to a ledger."""
+    two.market.fund_all(BOB, THIRD)
+    credited = lambda: two.market.has_order(THIRD) and two.market.order(THIRD).status is Status.DEPOSIT_CONFIRMED  # noqa: E731
+    real = two.market.quoting
+    with patch.object(
+        type(real), "join", lambda _, __: (_ for _ in ()).throw(ExchangeUnavailable("no", what="timeout"))
+    ):
+        two.market.run(20, credited)
+    assert two.market.order(THIRD).status is Status.DEPOSIT_CONFIRMED
+    assert two.market.balancing.short(ACCOUNT) == []
+    lose(two, "0.00000001")
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert (short.by, short.owed) == (Decimal("0.00000001"), Decimal("0.3"))
 
 
 def doubted(two: Two) -> None:

@@ -1,11 +1,12 @@
-"""What an exchange has of a trading account, held against what its orders have there: by their ledgers, as long as they
-may quote; of those that go home, what was not withdrawn yet and what stays; the dust of those that are over.
+"""What an exchange has of a trading account, held against what its orders have there: what was credited, until it is in
+a ledger; their ledgers, as long as they may quote; of those that go home, what was not withdrawn yet and what stays;
+the dust of those that are over.
 
-More may be there: what was just credited, or is the desk's. Less may be there only by trades that no ledger has yet, no
-more than what quotes may take that the exchange shows to be open, or that are new, and is not locked for them any more;
-and by withdrawals that were just asked for. What is short at every look, beyond that, is somebody's money that is gone:
-nothing is placed on the account, and nothing leaves it, until a person has seen to it. A ledger below nothing is no
-less owed to the others.
+More may be there, and is the desk's. Less may be there only by trades that no ledger has yet, no more than what quotes
+may take that the exchange shows to be open, or that are new, and is not locked for them any more; and by withdrawals
+that were just asked for. What is short at every look, beyond that, is somebody's money that is gone: nothing is placed
+on the account, and nothing leaves it, until a person has seen to it. A ledger below nothing is no less owed to the
+others.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from common.money import EXACT, plain
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import quotes_store, store
-from functions.market_making.model import SHARDS, Leg, LegStatus
+from functions.market_making.model import SHARDS, Leg, LegStatus, Way
 from functions.market_making.store import Watched
 
 LOOKS = 3
@@ -171,8 +172,11 @@ class Balancing:
             yield coin, Owed(amount)
         leaving = store.on_their_way(self.table, account_id)
         for order_id in leaving:
-            for leg in store.homeward(self.table, order_id):
-                yield leg.symbol, self._of_leg(leg)
+            legs = store.all_legs(self.table, order_id)
+            goes_home = any(leg.way is not Way.OUT for leg in legs)
+            for leg in legs:
+                if (leg.way is not Way.OUT) is goes_home:
+                    yield leg.symbol, self._of_leg(leg)
         here = [
             (member, quotes)
             for shard in self.shards
@@ -192,8 +196,10 @@ class Balancing:
                 yield coin, Owed(max(there, Decimal(0)), quoted)
 
     def _of_leg(self, leg: Leg) -> Owed:
-        """Of one that goes home: what the exchange was not asked for, or has not heard of. What operators have let it
-        keep is the desk's."""
+        """What was credited and is in no ledger; of what goes home, what the exchange was not asked for, or has not
+        heard of. What operators have let it keep is the desk's."""
+        if leg.way is Way.OUT:
+            return Owed() if leg.arrived is None else Owed(leg.arrived.amount)
         amount = max(leg.quantity.amount, Decimal(0))
         if leg.status is LegStatus.LEFT:
             return Owed(amount)

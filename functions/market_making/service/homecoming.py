@@ -80,7 +80,7 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
-            store.going_home(order, at),
+            store.underway_there(order, at),
             *store.tell_shard(order, Status.RETURNING, at),
             halts.not_halted(order.account_id),
         )

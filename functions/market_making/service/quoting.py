@@ -73,7 +73,7 @@ class Quoting:
             joined = store.join_shard(order, shard, at, config=version)
             opened = store.open_ledger(order, credited(self.table, order), at), joined
             try:
-                also = *opened, store.pays_no_fees_of(order)
+                also = *opened, store.settled_there(order), store.pays_no_fees_of(order)
                 order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
             except FeeCoinOwn as own:
                 order = self._wait_for_person(order, own.detail)

@@ -216,7 +216,7 @@ class Returning:
             store.move(order, after, at, *([store.leave_behind(left)] if left else []), waits_for=None),
             *(store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
             *(store.add_dust(order, leg, at) for leg in left),
-            store.came_home(order),
+            store.settled_there(order),
             store.give_room(order.account_id, at),
             store.event(order, after, why, MACHINE, at),
         )
