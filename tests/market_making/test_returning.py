@@ -54,7 +54,7 @@ def come_home(market: Market) -> None:
 
 
 def is_returned(market: Market) -> None:
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert (market.has(ANN), in_custody(market), at_exchange(market), desk_fees(market)) == (HOME, FEE, {}, FEE)
     assert (room_taken(market), people_told(market), market.due(), market.chain.lost) == (0, [], [], [])
@@ -97,7 +97,7 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
     market.exchange.wallet.withdrawals.refuses_repeats = False
     market.quoting.stop(market.order().order_id)
     live_until(market, Status.STOPPED)
-    market.table.write(store.want_home(market.order(), market.clock()))
+    come_home(market)  # its machine has not begun
     market.returning._homecoming(market.withdrawing_of).decide(market.order())
     meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))
     with pytest.raises(ReturnUnderway):
@@ -241,7 +241,7 @@ def test_nothing_goes_home_of_an_order_whose_ledger_is_below_nothing(market: Mar
     market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
     come_home(market)
     waits_for_person(market, "others' money", 5)
-    assert (market.order().status, market.has(ANN)) == (Status.STOPPED, {})
+    assert (market.order().status, market.has(ANN)) == (Status.RETURNING, {})
 
 
 class ShortChain(Chain):
@@ -468,7 +468,7 @@ def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> N
 def test_a_fee_that_has_doubled_is_believed(market: Market) -> None:
     with_fee(market, "0.00003")
     come_home(market)
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert market.has(ANN)[BTC] == Decimal("0.09997")
 
