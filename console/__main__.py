@@ -50,6 +50,7 @@ users = _verbs("Whose account it is.")
 mm = _verbs("Market making: its orders, trading accounts and pairs. A dry run unless --yes.")
 snapshots = _verbs("Money at the custody that is nobody's yet. A dry run unless --yes.")
 compare = _verbs("Hold what the desk has somewhere outside against what is booked. It only looks.")
+payments = _verbs("Payments of dealers whose account can not be told. A dry run unless --yes.")
 outgoing = _verbs("Money that is to leave the custody, and can not. A dry run unless --yes.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
@@ -66,6 +67,7 @@ for name, verbs in (
     ("mm", mm),
     ("snapshots", snapshots),
     ("outgoing", outgoing),
+    ("payments", payments),
     ("clients", clients),
     ("compare", compare),
 ):
@@ -764,6 +766,33 @@ def snapshots_settle_tie(
     """Propose that all is seen to that was not seen of a tie; another operator confirms it."""
     told = {"reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "settle", told, yes, things="ties")
+
+
+@payments.command("assign")
+def payments_assign(
+    context: typer.Context,
+    thing_id: Id,
+    contract: Annotated[
+        str,
+        typer.Option("--contract", metavar="ID", help="The billing system's, of the account.", show_default=False),
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose which account it came for; another operator confirms it."""
+    told = {"contract": contract, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "assign", told, yes, things="payments")
+
+
+@payments.command("dismiss")
+def payments_dismiss(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that nothing is to be done about it; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "dismiss", told, yes, things="payments")
 
 
 @outgoing.command("resend")

@@ -48,17 +48,27 @@ from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.billing.model import (
     AccountNotOpened,
+    AccountNotReady,
     BillDiffers,
     BillNotFound,
+    BuyoutOpen,
+    DealCancelled,
     DealDiffers,
     DealerForgotten,
+    DealerLeaves,
     DealerNotFound,
     DealNotFound,
+    DepositEmpty,
+    Moved,
     NothingToBill,
     RequisitesWrong,
+    SegmentNotFound,
+    SegmentWrong,
 )
 from functions.billing.service.bills import AmountWrong
+from functions.billing.service.corrections import NothingChanged, TooManyBills
 from functions.billing.service.dealers import DealerExists
+from functions.billing.statement import MonthNotBegun
 from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
@@ -210,10 +220,35 @@ TOLD: dict[str, Told] = {
     ),
     "create_bill": Told(
         {201: "billed; its invoice is asked for", 200: "it was already"},
-        (AmountWrong, DealerNotFound, DealNotFound, AccountNotOpened, BillDiffers),
+        (AmountWrong, DealerNotFound, DealNotFound, DealCancelled, AccountNotOpened, DealerLeaves, BillDiffers),
         examples={"the reward": {"operation": "GET_REWARD", "cme_dealer_id": "cme-7", "deal_id": "deal-1"}},
     ),
     "bill": Told(_FOUND, (BillNotFound,)),
+    "deal": Told(_FOUND, (DealNotFound,)),
+    "change_deal": Told(
+        {200: "changed; credit notes and a new bill are on their way"},
+        (NothingChanged, DealNotFound, DealCancelled, DealerNotFound, NothingToBill, TooManyBills),
+        repeats=True,
+        examples={"a lower price": {"price": "900000.00"}, "another dealer": {"cme_dealer_id": "cme-8"}},
+    ),
+    "add_fast_buyout": Told(
+        {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
+        (DealerNotFound, DealerLeaves),
+    ),
+    "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
+    "release_deposit": Told(
+        {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
+        (DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty),
+    ),
+    "segments": Told(_FOUND),
+    "save_segment": Told(
+        {200: "saved, or what would be"},
+        (SegmentWrong, Moved),
+        examples={"dear cars": {"deposit_min": "300000.00", "price_max": "3000000.00", "reason": "as decided in May"}},
+    ),
+    "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
+    "dealer_statement_as_csv": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="text/csv"),
+    "dealer_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
@@ -554,6 +589,12 @@ TOLD: dict[str, Told] = {
     ),
     "settle_tie": Told(
         _PROPOSED, _PROPOSABLE, examples={"seen to": {**_LOOKED_UP, "reason": "Mixin has listed them: all are dust"}}
+    ),
+    "assign_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"his": {"contract": "contract-7", **_LOOKED_UP, "reason": "he named another"}}
+    ),
+    "dismiss_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}

@@ -60,6 +60,7 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     data_keys: frozenset[str] = frozenset()
     receives: bool = False
+    documents: bool = False  # it writes documents, and is loaded with what that takes
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -100,18 +101,23 @@ GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
         secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
-        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START})},
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
         data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
+    "billing.documents": Grant(table=frozenset({GET, QUERY}), documents=True),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
     "billing.create_client": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
     "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
+    "billing.release_deposit": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.create_credit_note": replace(  # what went back pays others
+        _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
+    ),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(

@@ -34,7 +34,10 @@ from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
 from functions.billing.service.bills import Bills
+from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers
+from functions.billing.service.fast_buyout import FastBuyouts
+from functions.billing.service.statements import Statements
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.halting import Halting
@@ -164,6 +167,18 @@ class Desk:
     @property
     def bills(self) -> Bills:
         return self.dealership.bills
+
+    @property
+    def corrections(self) -> Corrections:
+        return self.dealership.corrections
+
+    @property
+    def fast_buyouts(self) -> FastBuyouts:
+        return self.dealership.fast_buyouts
+
+    @property
+    def statements(self) -> Statements:
+        return self.dealership.statements
 
     @property
     def opening(self) -> Opening:

@@ -65,6 +65,7 @@ ROUTES: Mapping[Route, str] = {
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
     *("accounts", "acts", "batches", "bills", "dealers", "events", "interventions"),
+    *("corrections", "fast_buyouts", "statements"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )
@@ -105,7 +106,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Answer:
-    """`headers` are lower-case."""
+    """`headers` are lower-case. text: of a document, a character for each of its bytes."""
 
     status: int
     headers: Mapping[str, str]
@@ -331,8 +332,8 @@ def handled(context: str, sent: dict[str, Any], request_id: str = "request") -> 
     got = APIS[context].handler(sent, lambda_context)
     json.dumps(got)  # and goes as JSON
     headers = {name.lower(): value for name, value in got["headers"].items()}
-    assert not got.get("isBase64Encoded")
-    return Answer(int(got["statusCode"]), headers, got["body"])
+    text = base64.b64decode(got["body"]).decode("latin-1") if got.get("isBase64Encoded") else got["body"]
+    return Answer(int(got["statusCode"]), headers, text)
 
 
 @dataclass(frozen=True)

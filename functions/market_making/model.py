@@ -228,6 +228,12 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
 
 
+def coins(symbol: str) -> tuple[str, str]:
+    """The exchange's names of base and quote, of BTC-USDT."""
+    base, quote = symbol.split("-")
+    return base, quote
+
+
 @dataclass(frozen=True)
 class Pair:
     """What may be quoted at an exchange. Assets are the custody's; symbols are the exchange's. `fee_bps` of the quote
@@ -245,9 +251,8 @@ class Pair:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -330,9 +335,8 @@ class Order:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
     def is_dust(self, quantity: Quantity) -> bool:
         """Is it so little of base or quote that nobody is asked about it, where it is too little to be withdrawn?"""
@@ -342,7 +346,7 @@ class Order:
     @property
     def coin(self) -> str:
         """Of the two, the one that it makes a market for."""
-        return self.symbol.split("-")[0]
+        return self.coins[0]
 
     @property
     def payment_due_at(self) -> datetime:
@@ -383,9 +387,8 @@ class Member:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -556,10 +559,6 @@ class AtExchange:
 
     base: Quantity
     quote: Quantity
-
-    @property
-    def is_nothing(self) -> bool:
-        return not self.base.amount and not self.quote.amount
 
 
 def seeker(order: Order) -> Seeker:

@@ -30,7 +30,6 @@ from functions.market_making.model import (
     OPERATORS_ONLY,
     ORDERS_PER_ACCOUNT_MAX,
     TRANSITIONS,
-    AtExchange,
     ConfigurationMoved,
     Division,
     FeeCoinOwn,
@@ -52,8 +51,6 @@ from functions.market_making.model import (
     Transfer,
     Way,
 )
-from functions.market_making.quotes import Quotes
-from functions.market_making.quotes_packing import packed
 
 
 class SnapshotCursorItem(Item, discriminator=keys.SNAPSHOT_CURSOR.entity):
@@ -139,17 +136,6 @@ class GoingHomeItem(Item, discriminator=keys.GOING_HOME.entity):
 
 class LeftBehindItem(Item, discriminator=keys.LEFT_BEHIND.entity):
     amount = DecimalAttribute()
-
-
-class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
-    base_asset_id = UnicodeAttribute()
-    quote_asset_id = UnicodeAttribute()
-    base_amount = DecimalAttribute()
-    quote_amount = DecimalAttribute()
-    cycle = DecimalAttribute()
-    cursor = DecimalAttribute()
-    quotes = UnicodeAttribute()
-    memory = UnicodeAttribute()
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -710,32 +696,6 @@ def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
     """Is a deposit a leg's already?"""
     key = keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id)
     return table.get(DepositItem, key, consistent=True) is not None
-
-
-def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
-    """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
-    opening = (there.base.amount, there.quote.amount)
-    item = QuotesItem(
-        *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
-        base_asset_id=there.base.asset_id,
-        quote_asset_id=there.quote.asset_id,
-        base_amount=there.base.amount,
-        quote_amount=there.quote.amount,
-        cycle=Decimal(0),
-        cursor=Decimal(0),
-        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
-        memory="",
-        created_at=at,
-        updated_at=at,
-    )
-    return Write.insert(item, otherwise=MarketMakingOrderMoved("its ledger is open", id=order.order_id))
-
-
-def ledger(table: Table, order: Order) -> AtExchange | None:
-    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order.order_id), consistent=True)
-    if item is None:
-        return None
-    return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
 
 
 # Shards

@@ -22,7 +22,6 @@ from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
-from functions.market_making.service.reading import Reading
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
@@ -100,11 +99,6 @@ def overseeing() -> Overseeing:
 @cache
 def returning() -> Returning:
     return Returning(aws.table(), configured.custody, configured.funds, configured.withdrawing, clock.now)
-
-
-@cache
-def reading() -> Reading:
-    return Reading(aws.table(), returning())
 
 
 @cache

@@ -109,6 +109,7 @@ class Watched(Market):
             patch.object(clock, "now", self.clock),
             patch.object(api, "opening", lambda: self.opening),
             patch.object(api, "quoting", lambda: self.quoting),
+            patch.object(api, "steering", lambda: self.steering),
             patch.object(api, "cursors", cache(lambda: Cursors(key, self.clock))),
         ):
             yield
@@ -152,8 +153,8 @@ def stopped_first(recorder: Recorder) -> None:
 
 
 def quoted(recorder: Recorder) -> None:
-    """It quotes, others trade with it, its account is robbed, and it is stopped with quotes open; what was lost is put
-    back."""
+    """It quotes, others trade with it, its owner pauses and resumes it, its account is robbed, and it is stopped with
+    quotes open; what was lost is put back."""
     market = Watched(recorder=recorder)
     order = market.opened()
     market.until(Status.CREATED, order)
@@ -164,6 +165,8 @@ def quoted(recorder: Recorder) -> None:
         recorder.as_("market_making.tick", market.ticking.tick)(FIRST_SHARD, market.clock.at, lambda: True)
         market.clock.forward(seconds=10)
     assert market.exchange.venue.open_orders(ACCOUNT)
+    for asked in ("pause", "resume"):
+        market.ask("POST", f"{ORDERS}/{{order_id}}/{asked}", order_id=order)
     market.exchange.venue.withdraw(ACCOUNT, "BTC", Decimal("0.01"))  # somebody else has its keys
     recorder.as_("market_making.compare_accounts", market.balancing.round)(lambda: True)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)

@@ -16,8 +16,7 @@ from typing import Any
 
 from common import keys
 from functions.market_making.quotes import Quotes
-from functions.market_making.quotes_store import quotes_of
-from functions.market_making.store import QuotesItem
+from functions.market_making.quotes_store import QuotesItem, quotes_of
 from tests.books import Raw
 
 OVER = ("refunded", "returned")

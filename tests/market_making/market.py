@@ -43,7 +43,6 @@ from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
-from functions.market_making.service.reading import Reading
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
@@ -76,7 +75,7 @@ PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
 ACCOUNT = "mm1"
 TASKS = "market-making"
-SERVICES = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+SERVICES = ("moving", "paying", "quoting", "refunding", "returning")
 
 
 @cache
@@ -228,10 +227,6 @@ class Market:
     @property
     def returning(self) -> Returning:
         return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
-
-    @property
-    def reading(self) -> Reading:
-        return Reading(self.table, self.returning)
 
     @property
     def transfers(self) -> OutgoingTransfers:

@@ -30,9 +30,9 @@ from functions.market_making.model import (
     TradingAccount,
     TradingAccountFixed,
 )
+from functions.market_making.quotes_store import QuotesItem
 from functions.market_making.service import balancing
 from functions.market_making.service.balancing import KNOWN_WITHIN, LOOKS, NEW, Balancing
-from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
 from tests.market_making.audit import has_all_back, live, live_until, meanwhile
 from tests.market_making.market import ACCOUNT, BOB, ORDER, PAIR

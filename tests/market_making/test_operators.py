@@ -37,7 +37,7 @@ from functions.market_making.model import (
     TradingAccountFixed,
     order_id,
 )
-from functions.market_making.store import QuotesItem
+from functions.market_making.quotes_store import QuotesItem
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, HOUSE, Kind, TimeInForce

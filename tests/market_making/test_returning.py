@@ -15,7 +15,7 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store
 from functions.market_making.model import ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
@@ -440,7 +440,7 @@ def test_a_leg_is_claimed_only_when_it_was_taken(market: Market) -> None:
 def test_what_is_left_is_counted_from_the_orders_own_ledger(market: Market) -> None:
     """The account has more: others' money does not come home with it."""
     market.exchange.venue.deposit("mm1", "BTC", Decimal(3))
-    ledger = store.ledger(market.table, market.order())
+    ledger = quotes_store.ledger(market.table, market.order())
     assert ledger is not None
     come_home(market)
     live_until(market, Status.RETURNED, minutes=10)

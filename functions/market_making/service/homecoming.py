@@ -20,7 +20,7 @@ from common.idempotency import derived_uuid
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import quotes_store, store
 from functions.market_making.model import (
     RETURN_LIMIT,
     AtExchange,
@@ -33,8 +33,7 @@ from functions.market_making.model import (
     Way,
 )
 from functions.market_making.networks import ChainUnknown, network
-from functions.market_making.service.crediting import Crediting, Doubted
-from functions.market_making.service.quoting import credited
+from functions.market_making.service.crediting import Crediting, Doubted, credited
 
 KEPT = "left at the exchange by"
 
@@ -61,10 +60,10 @@ class Homecoming:
         what its ledger has below nothing. Nothing of it is traded any more.
 
         Raises Doubted: a person has to say what; AccountHalted; ReturnUnderway, MarketMakingOrderMoved;
-        ExchangeUnavailable, CustodyUnavailable.
+        ExchangeUnavailable, NoTradingKey, CustodyUnavailable.
         """
         there, at = self._there(order), self.now()
-        assets = zip((there.base, there.quote), order.symbol.split("-"), strict=True)
+        assets = zip((there.base, there.quote), order.coins, strict=True)
         legs = [leg for quantity, symbol in assets for leg in self._divided(order, quantity, symbol, at)]
         home = [leg for leg in legs if leg.way is Way.HOME]
         rests = [leg for leg in legs if leg.way is Way.REST]
@@ -90,7 +89,8 @@ class Homecoming:
         """See to what was left at the exchange: it is the desk's, as two operators have said, or comes home, since it
         can by now. True when something comes home. Dust stays where it is, and holds nobody up.
 
-        Raises Doubted: more than dust stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, CustodyUnavailable.
+        Raises Doubted: more than dust stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, NoTradingKey,
+        CustodyUnavailable.
         """
         comes, stays = False, []
         for rest in rests:
@@ -123,7 +123,7 @@ class Homecoming:
     def _there(self, order: Order) -> AtExchange:
         """What is the order's at the exchange; of one that has failed, what has arrived of it. Raises Doubted."""
         if order.status is not Status.FAILED:
-            return store.ledger(self.table, order) or credited(self.table, order)
+            return quotes_store.ledger(self.table, order) or credited(self.table, order)
         try:
             waiting = Crediting(self.table, self.funds, self.now).credit(order)
         except OutgoingMoved:
@@ -158,7 +158,8 @@ class Homecoming:
             )
 
     def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg:
-        """The leg that takes an asset home. Raises Stays; ExchangeUnavailable, CustodyUnavailable."""
+        """The leg that takes an asset home. Raises Stays; ExchangeUnavailable, NoTradingKey,
+        CustodyUnavailable."""
         try:
             way = self._network(order, quantity.asset_id, symbol)
         except (ChainUnknown, NetworkUnknown) as no:
@@ -183,7 +184,7 @@ class Homecoming:
         )
 
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
-        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
+        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, NoTradingKey, CustodyUnavailable."""
         name = network(self.custody().asset(asset_id).chain_id)
         ways = self.funds(order.account_id).networks(symbol)
         way = next((way for way in ways if way.name == name and way.withdrawals), None)

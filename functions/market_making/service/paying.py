@@ -18,8 +18,6 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
 from common.domain.rulings import Matter
 from common.domain.timeline import CUSTODY, MACHINE, TimelineEvent, record
-from common.gateways.custody import CustodyAssetUnknown, CustodyRefused
-from common.gateways.exchange.funds import NetworkUnknown
 from common.log import log
 from common.machines import Machines, Standing
 from common.table.table import Table
@@ -41,17 +39,11 @@ from functions.market_making.model import (
     lacking,
     missing,
 )
-from functions.market_making.networks import ChainUnknown
-from functions.market_making.service.routes import CoinDiffers, Routes
+from functions.market_making.service.reading import standing
+from functions.market_making.service.refunding import failed
+from functions.market_making.service.routes import WAYLESS, Routes
 
 (MACHINE_NAME,) = keys.MARKET_MAKING_ORDER.machines
-WAYLESS = (  # there is no way to the exchange
-    CoinDiffers,
-    ChainUnknown,
-    NetworkUnknown,
-    CustodyAssetUnknown,
-    CustodyRefused,
-)
 
 
 class NotTaken(Exception):
@@ -69,7 +61,7 @@ class Paying:
         """What makes a transfer one of an order's, which a first one opens. Refused with MarketMakingOrderMoved,
         AlreadyOpened, NoCapacity: decide anew.
 
-        Raises NotTaken; ExchangeUnavailable, CustodyUnavailable: it can not be decided yet.
+        Raises NotTaken; ExchangeUnavailable, NoTradingKey, CustodyUnavailable: it can not be decided yet.
         """
         order = store.find(self.table, model.order_id(said.order_id))
         if order is None:
@@ -229,15 +221,3 @@ def room(order: Order, at: datetime) -> list[Write]:
     """An order that is opened takes its place on an account, where nobody has halted it. Refused with NoCapacity."""
     halted = NoCapacity(f"{order.account_id} is halted; ask again later", retry_after_seconds=600)
     return [store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]
-
-
-def failed(order: Order, why: str, actor: str, at: datetime) -> list[Write]:
-    """The order has failed before anything was sent: what came in goes back. Refused with MarketMakingOrderMoved."""
-    return [
-        store.move(order, Status.FAILED, at, store.why(why), waits_for="its refund"),
-        store.event(order, Status.FAILED, why, actor, at),
-    ]
-
-
-def standing(order: Order) -> Standing:
-    return Standing(model.stage(order), facts=model.facts(order))

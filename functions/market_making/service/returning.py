@@ -49,7 +49,7 @@ from functions.market_making.model import (
 from functions.market_making.service.claiming import Claiming
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import Homecoming, book_below, keep, settle_dust, told
-from functions.market_making.service.paying import standing
+from functions.market_making.service.reading import standing
 from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
 
@@ -99,7 +99,7 @@ class Returning:
             self._wait_for_lift(store.existing(self.table, order_id), held.detail)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
-        return self.read(store.existing(self.table, order_id))
+        return self.read(order_id)
 
     def _wait_for_lift(self, order: Order, why: str) -> None:
         """Who lifts the halt lets it go on. Raises ReturnUnderway: that has just been."""
@@ -108,8 +108,12 @@ class Returning:
         except (HaltMoved, MarketMakingOrderMoved) as moved:
             raise ReturnUnderway(moved.detail) from moved
 
-    def read(self, order: Order) -> Standing:
-        """Where an order stands on its way home: what is not withdrawn yet comes first."""
+    def read(self, order_id: str) -> Standing:
+        """Where an order stands, for the hub of its machine. On its way home, what is not withdrawn yet comes first.
+        Raises MarketMakingOrderNotFound."""
+        return self._read(store.existing(self.table, order_id))
+
+    def _read(self, order: Order) -> Standing:
         if order.status is Status.RETURNING and not order.needs_person:
             legs = self._legs(order)
             if any(leg.status is LegStatus.INTENDED for leg in legs):
@@ -171,7 +175,7 @@ class Returning:
     def _confirmed(self, order: Order) -> Standing:
         legs = self._legs(order)
         if any(leg.status is LegStatus.INTENDED for leg in legs):
-            return self.read(order)
+            return self._read(order)
         underway = [leg for leg in legs if leg.status is LegStatus.CONFIRMED]
         waiting, doubts = self._looked_for(order, underway)
         # What has come home goes on at once, wherever the rest is.
@@ -190,7 +194,7 @@ class Returning:
             return self._wait(order, "what has come home has not arrived with who paid", since)
         rests = [leg for leg in legs if leg.status is LegStatus.LEFT]
         if rests and self._homecoming(self.funds).settle(order, rests, rulings.of(self.table, order.order_id)):
-            return self.read(order)
+            return self._read(order)
         return self._over(order, back)
 
     def _looked_for(self, order: Order, underway: Sequence[Leg]) -> tuple[list[str], list[str]]:
@@ -229,26 +233,17 @@ class Returning:
         """The transfer of what has come home to who paid, decided if it is not yet."""
         assert leg.arrived is not None
         assert order.opponent_id is not None
-        outgoing_id = custody_model.outgoing_id(Kind.HOME, order.order_id, leg.quantity.asset_id)
-        found = custody_store.find_outgoing(self.table, outgoing_id)
+        at, memo = self.now(), f"MM:{order.order_id}"
+        back = custody_model.outgoing(Kind.HOME, order.order_id, leg.arrived, User(order.opponent_id), at, memo=memo)
+        found = custody_store.find_outgoing(self.table, back.outgoing_id)
         if found is not None:
             return found
-        at = self.now()
-        back = Outgoing(
-            outgoing_id=outgoing_id,
-            kind=Kind.HOME,
-            cause=order.order_id,
-            quantity=leg.arrived,
-            to=User(order.opponent_id),
-            status=Sent.INTENDED,
-            created_at=at,
-            updated_at=at,
-            memo=f"MM:{order.order_id}".encode(),
-        )
         assert leg.incoming_id is not None
         home = custody_store.incoming(self.table, leg.incoming_id)
         self.table.write(
-            custody_store.dispose(home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=outgoing_id),
+            custody_store.dispose(
+                home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=back.outgoing_id
+            ),
             custody_store.intend(back),
         )
         return back
