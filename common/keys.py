@@ -321,7 +321,7 @@ TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}
 # On an account nothing is placed, until a person has looked.
 HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
 # What an account has placed of late: an exchange counts that.
-# Of a trading account: the orders whose money is on its way home, and the dust of those that are over.
+# Of a trading account: the orders whose money is there in no ledger, and the dust of those that are over.
 GOING_HOME = Key("going_home", pk="ACCOUNT#{account_id}", sk="HOME#{order_id}")
 LEFT_BEHIND = Key("left_behind", pk="ACCOUNT#{account_id}", sk="BEHIND#{symbol}")
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")

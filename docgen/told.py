@@ -75,6 +75,7 @@ from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     AccountStillShort,
     ConfigurationMoved,
+    FeeCoinOwn,
     FundingTooSmall,
     HaltNotFound,
     HaltOwn,
@@ -506,7 +507,7 @@ TOLD: dict[str, Told] = {
     ),
     "save_trading_account": Told(
         {200: "written, or it was so already"},
-        (TradingAccountFixed, ShardFull, TradingAccountMoved),
+        (TradingAccountFixed, FeeCoinOwn, ShardFull, TradingAccountMoved, HaltMoved),
         examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),

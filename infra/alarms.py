@@ -408,6 +408,12 @@ class Watch(Construct):
             "accounts-off",
             "Quotes are open on a trading account that is halted. They are cancelled again and again.",
         )
+        self._alarm(
+            "AccountsUnwatched",
+            _ours("AccountsUnwatched"),
+            "accounts-off",
+            "For an hour nobody could say whether a trading account has all that its orders are owed.",
+        )
         paused = _ours("QuotesPaused")
         self._alarm(
             "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
@@ -436,7 +442,7 @@ class Watch(Construct):
             ("Accounts: short of what is owed, open though halted: always 0", [off, halted]),
             (
                 "Accounts compared, or not; quotes withdrawn",
-                _all("AccountsCompared", "AccountsNotCompared", "QuotesWithdrawn"),
+                _all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesWithdrawn"),
             ),
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (

@@ -28,6 +28,7 @@ CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
+ASKED_AGAIN = timedelta(minutes=2)  # whoever has been about to ask for a withdrawal is over by then, and it is listed
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
@@ -90,8 +91,12 @@ class PairTaken(Conflict):
 
 
 class TradingAccountFixed(Conflict):
-    """The exchange of a trading account never changes; its shard, and the coin of its fees, not while it carries
-    orders."""
+    """The exchange of a trading account never changes; its shard not while it carries orders; nor the coin of its fees,
+    unless it is halted."""
+
+
+class FeeCoinOwn(Conflict):
+    """An account pays its fees in one coin, of whichever order there: no order has that for its own."""
 
 
 class ShardFull(Conflict):
@@ -434,7 +439,7 @@ class LegStatus(StrEnum):
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was last about
     to be asked for it."""
 
     order_id: str

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from common import clock
+from common.domain import halts
 from common.gateways.campaigns import ReadingKey
 from common.idempotency import uuid_of
 from common.pages import Cursors
@@ -153,7 +154,7 @@ def stopped_first(recorder: Recorder) -> None:
 
 def quoted(recorder: Recorder) -> None:
     """It quotes, others trade with it, its owner pauses and resumes it, its account is robbed, and it is stopped with
-    quotes open."""
+    quotes open; what was lost is put back."""
     market = Watched(recorder=recorder)
     order = market.opened()
     market.until(Status.CREATED, order)
@@ -170,6 +171,8 @@ def quoted(recorder: Recorder) -> None:
     recorder.as_("market_making.compare_accounts", market.balancing.round)(lambda: True)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
     market.until(Status.STOPPED, order)
+    market.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.01"))
+    recorder.as_(API, market.halting.lift)(halts.halt_id_of(ACCOUNT), "put back", "olga", dry_run=False)
 
 
 def stopped_while_dead(recorder: Recorder) -> None:

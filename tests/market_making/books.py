@@ -278,9 +278,14 @@ class Books:
         leaving = {
             (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("HOME#")) for i in self.by_kind["going_home"]
         }
-        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if o["status"] == "returning"}
+        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if self._is_there_unledgered(o)}
         if leaving != going:
-            yield f"accounts are told that {leaving} go home, and {going} do"
+            yield f"accounts are told that {leaving} have money there in no ledger, and {going} have"
+
+    def _is_there_unledgered(self, order: dict[str, Any]) -> bool:
+        if order["PK"] in self.quotes or order["status"] in ("returned", "refunded"):
+            return bool(order["status"] == "returning")
+        return any(leg["status"] == "ARRIVED" for leg in self.legs[order["PK"], "OUT"])
 
     # Quotes
 

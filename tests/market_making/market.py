@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,7 +23,8 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Balance, Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker, MakerOrder
+from common.gateways.exchange.maker import Market as MakerMarket
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -31,6 +32,7 @@ from common.table.transaction import Patience
 from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service import sending
 from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
@@ -160,6 +162,10 @@ class Market:
         self.funds_of(account_id)
         return (self.reader or self.maker).balances
 
+    def open_orders_of(self, account_id: str, market: MakerMarket) -> Sequence[MakerOrder]:
+        self.funds_of(account_id)
+        return (self.reader or self.maker).open_orders(market)
+
     def books_of(self, account_id: str) -> Books:
         self.funds_of(account_id)
         return self.books or self.maker
@@ -224,7 +230,8 @@ class Market:
 
     @property
     def transfers(self) -> OutgoingTransfers:
-        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock)
+        conditions = partial(sending.conditions, self.table)
+        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock, conditions)
 
     @property
     def sending(self) -> Sending:
@@ -232,7 +239,7 @@ class Market:
 
     @property
     def balancing(self) -> Balancing:
-        return Balancing(self.table, self.balances_of, self.poll, self.clock)
+        return Balancing(self.table, self.balances_of, self.poll, self.clock, self.open_orders_of)
 
     @property
     def halting(self) -> Halting:

@@ -100,7 +100,16 @@ def test_a_repeat_and_a_dry_run_halt_nothing(two: Two) -> None:
     assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=True).done
     assert statuses(two)[0] is Status.RUNNING
     halt(two)
-    assert not two.market.halting.halt_order(id_of(two), "a drill", "oleg", dry_run=False).done
+    assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=False).done
+
+
+def test_neither_of_two_who_have_halted_an_order_lifts_it(two: Two) -> None:
+    halt_id, halting = halt(two), two.market.halting
+    assert halting.halt_order(id_of(two), "so I think, too", "oleg", dry_run=False).done
+    for operator in ("olga", "oleg"):
+        with pytest.raises(HaltOwn):
+            halting.lift(halt_id, "over", operator, dry_run=False)
+    assert halting.lift(halt_id, "over", "omar", dry_run=False).done
 
 
 def test_what_does_not_quote_is_not_halted(two: Two) -> None:

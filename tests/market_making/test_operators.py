@@ -37,6 +37,7 @@ from functions.market_making.model import (
     TradingAccountFixed,
     order_id,
 )
+from functions.market_making.quotes_store import QuotesItem
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, HOUSE, Kind, TimeInForce
@@ -344,6 +345,23 @@ class TestTheWayHome:
         }
         assert kept == {"mm1:BTC": "0.0002", "mm1:USDT": "2"}
         assert desk.overseeing.accounts()[0].orders == 0
+
+    def test_a_ledger_a_hair_below_nothing_does_not_hold_all_the_rest(self, desk: Desk) -> None:
+        """0.1 BTC, and -0.00000001 USDT: others' money, which the desk makes good."""
+        market = desk.market
+        quoting(market)
+        item, key = QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=M)
+        market.table.write(Write.update(item(*key), item.quote_amount.set(Decimal("-0.00000001"))))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "its ledger has -0.00000001 USDT" in until_a_person(market)
+        redrive(desk, M)
+        until_a_person(market)
+        assert not market.exchange.wallet.withdrawals.of(ACCOUNT)
+        two(desk, "mm keep-rest", M, asset="USDT", payer="paid")
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == {BTC}
+        (line,) = [item for item in market.dynamo.items() if "DESK#mm1" in item["PK"]["S"]]
+        assert (line["PK"]["S"], line["amount"]["N"]) == ("DESK#mm1:USDT", "-0.00000001")
 
     def test_what_its_trades_hold_up_is_stopped_as_two_have_found(self, desk: Desk) -> None:
         """The exchange tells a sale at a price that can not be, and will not correct it."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -26,6 +27,7 @@ from tests.market_making.audit import (
     items,
     live,
     live_until,
+    meanwhile,
     people_told,
     room_taken,
 )
@@ -52,7 +54,7 @@ def come_home(market: Market) -> None:
 
 
 def is_returned(market: Market) -> None:
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert (market.has(ANN), in_custody(market), at_exchange(market), desk_fees(market)) == (HOME, FEE, {}, FEE)
     assert (room_taken(market), people_told(market), market.due(), market.chain.lost) == (0, [], [], [])
@@ -75,6 +77,31 @@ def test_all_of_it_comes_home_to_who_paid(market: Market) -> None:
 def test_an_answer_that_is_lost_withdraws_nothing_twice(market: Market) -> None:
     market.funds.drop_answer_next("withdraw", 2)
     come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_an_exchange_that_lists_a_minute_later_withdraws_nothing_twice(market: Market) -> None:
+    """An answer is lost, and it does not see that two withdrawals of one id mean the same: of Binance that is not
+    documented."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.funds.listed_after = timedelta(minutes=1)
+    market.funds.drop_answer_next("withdraw", 2)
+    come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_two_executions_at_once_withdraw_once(market: Market) -> None:
+    """Both have looked, and have seen nothing; one writes that it asks."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)  # its machine has not begun
+    market.returning._homecoming(market.withdrawing_of).decide(market.order())
+    meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))
+    with pytest.raises(ReturnUnderway):
+        market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
 
@@ -214,7 +241,7 @@ def test_nothing_goes_home_of_an_order_whose_ledger_is_below_nothing(market: Mar
     market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
     come_home(market)
     waits_for_person(market, "others' money", 5)
-    assert (market.order().status, market.has(ANN)) == (Status.STOPPED, {})
+    assert (market.order().status, market.has(ANN)) == (Status.RETURNING, {})
 
 
 class ShortChain(Chain):
@@ -441,7 +468,7 @@ def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> N
 def test_a_fee_that_has_doubled_is_believed(market: Market) -> None:
     with_fee(market, "0.00003")
     come_home(market)
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert market.has(ANN)[BTC] == Decimal("0.09997")
 

@@ -142,6 +142,7 @@ class Crediting:
             self.table.write(
                 *claims,
                 store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
+                store.underway_there(order, at),
                 custody_store.arrive(sent, at),
                 custody_store.event(sent, Sent.ARRIVED, why, actor, at),
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR
 
+from common.domain import halts, rulings
 from common.domain.custody.model import OutgoingMoved
 from common.domain.ledger import store as ledger
 from common.domain.rulings import Matter, Ruling, Rulings
@@ -55,15 +56,13 @@ class Homecoming:
     now: Callable[[], datetime]
 
     def decide(self, order: Order) -> Order:
-        """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays. Nothing
-        of it is traded any more.
+        """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays, also for
+        what its ledger has below nothing. Nothing of it is traded any more.
 
-        Raises Doubted: a person has to say what; ReturnUnderway, MarketMakingOrderMoved; ExchangeUnavailable,
-        NoTradingKey, CustodyUnavailable.
+        Raises Doubted: a person has to say what; AccountHalted; ReturnUnderway, MarketMakingOrderMoved;
+        ExchangeUnavailable, NoTradingKey, CustodyUnavailable.
         """
         there, at = self._there(order), self.now()
-        if below := [str(quantity) for quantity in (there.base, there.quote) if quantity.amount < 0]:
-            raise Doubted(f"its ledger has {' and '.join(below)}: others' money has gone for it")
         assets = zip((there.base, there.quote), order.coins, strict=True)
         legs = [leg for quantity, symbol in assets for leg in self._divided(order, quantity, symbol, at)]
         home = [leg for leg in legs if leg.way is Way.HOME]
@@ -80,8 +79,9 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
-            store.going_home(order, at),
+            store.underway_there(order, at),
             *store.tell_shard(order, Status.RETURNING, at),
+            halts.not_halted(order.account_id),
         )
         return store.existing(self.table, order.order_id)
 
@@ -97,6 +97,7 @@ class Homecoming:
             if keep(self.table, order, rest, ruled, self.now()):
                 continue
             try:
+                _hold_below(rest)
                 self._let_go(order, rest)
                 comes = True
             except Stays as why:
@@ -205,6 +206,23 @@ def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> 
         return False
     table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
     return True
+
+
+def book_below(table: Table, order: Order, legs: Sequence[Leg], at: datetime) -> None:
+    """What its ledger has below nothing is others' money, which has gone for it: nothing of it comes home before two
+    operators have decided that the desk owes that. Raises Doubted."""
+    for leg in (leg for leg in legs if leg.status is LegStatus.LEFT and leg.quantity.amount < 0):
+        if not keep(table, order, leg, rulings.of(table, order.order_id), at):
+            try:
+                _hold_below(leg)
+            except Stays as why:
+                raise Doubted(str(why)) from None
+
+
+def _hold_below(rest: Leg) -> None:
+    """Raises Stays."""
+    if rest.quantity.amount < 0:
+        raise Stays(f"its ledger has {told([rest])}: others' money has gone for it")
 
 
 def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> None:

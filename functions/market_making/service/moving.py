@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import halts
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.halts import AccountHalted
 from common.domain.ledger import store as ledger
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Address, User
@@ -26,6 +28,7 @@ from functions.market_making.model import (
     PAYMENT_LIMIT,
     DepositUnconfirmed,
     Division,
+    FeeCoinOwn,
     Fees,
     FeesRose,
     Leg,
@@ -62,7 +65,8 @@ class Moving:
 
     def withdraw(self, order_id: str) -> Standing:
         """Decide both legs: from here on what came in is on its way. What they cost is told by the custody now.
-        Where there is no key of its trading account, the order waits for a person as it is.
+        Where there is no key of its trading account, the order waits for a person as it is; where that is halted, what
+        came in goes back.
 
         Raises FeesRose: it costs more than was paid for it, and may still fall; ExchangeUnavailable,
         CustodyUnavailable.
@@ -88,7 +92,12 @@ class Moving:
                 raise
             return self._fail(order, rose.detail, at)
         try:
-            self.table.write(*self._decided(order, transfers, division, (base, quote), at))
+            decided = self._decided(order, transfers, division, (base, quote), at)
+            self.table.write(*decided, halts.not_halted(order.account_id), store.pays_no_fees_of(order))
+        except AccountHalted:
+            return self._fail(order, "its trading account is halted", at)
+        except FeeCoinOwn as own:
+            return self._fail(order, own.detail, at)
         except (MarketMakingOrderMoved, OutgoingMoved, IncomingMoved):
             log.info("moved meanwhile", extra={"order_id": order_id})
         return standing(store.existing(self.table, order_id))

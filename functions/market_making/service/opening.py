@@ -28,7 +28,7 @@ from functions.market_making.model import (
     TradingAccount,
     Transfer,
 )
-from functions.market_making.service.paying import Paying
+from functions.market_making.service.paying import Paying, room
 from functions.market_making.service.routes import WAYLESS
 from functions.market_making.store import AlreadyOpened
 
@@ -97,7 +97,7 @@ class Opening:
         try:
             self.table.write(
                 store.insert(order, at + UNPAID_LIMIT + timedelta(seconds=30)),
-                store.take_room(order.account_id, at),
+                *room(order, at),
                 store.event(order, Status.PAYMENT_PENDING, opened, CUSTOMER, at, first=True),
                 *(
                     []

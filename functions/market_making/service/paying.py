@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from common import keys
-from common.domain import rulings
+from common.domain import halts, rulings
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
 from common.domain.rulings import Matter
@@ -29,6 +29,7 @@ from functions.market_making.model import (
     PAYABLE,
     TRANSFERS_MAX,
     MarketMakingOrderMoved,
+    NoCapacity,
     Order,
     Pair,
     PairNotFound,
@@ -93,7 +94,7 @@ class Paying:
         """Somebody pays for an order that nobody has opened: the seed's way, with the pair's own parameters."""
         account = next(iter(self.rooms(pair)), None)
         if account is None:
-            raise NotTaken("every trading account is full")
+            raise NotTaken("every trading account is full, or is not traded on now")
         at = self.now()
         try:
             order = self.draft(pair, account, uuid, at)
@@ -107,15 +108,18 @@ class Paying:
         why = f"{snapshot.quantity} of {snapshot.opponent_id}"
         return [
             store.insert(order, first_check),
-            store.take_room(order.account_id, at),
+            *room(order, at),
             store.insert_transfer(order, paid, at),
             store.event(order, Status.PAYMENT_PENDING, why, CUSTODY, at, first=True),
         ]
 
     def rooms(self, pair: Pair) -> list[TradingAccount]:
-        """The accounts that can take one more order; what carries the fewest comes first."""
-        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room]
+        """The accounts that can take one more order, and are not halted; what carries the fewest comes first."""
+        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room and not self._is_halted(a)]
         return sorted(free, key=lambda account: (account.orders, account.account_id))
+
+    def _is_halted(self, account: TradingAccount) -> bool:
+        return halts.of(self.table, account.account_id, consistent=False) is not None
 
     def draft(self, pair: Pair, account: TradingAccount, uuid: UUID, at: datetime) -> Order:
         """An order as it is opened, with what its withdrawals cost now. Raises what `Routes.route` raises."""
@@ -211,3 +215,9 @@ class Paying:
     def _fail(self, order: Order, why: str, at: datetime) -> None:
         said = f"not paid in time: {why}" if order.transfers else "not paid"
         self.table.write(*failed(order, said, MACHINE, at))
+
+
+def room(order: Order, at: datetime) -> list[Write]:
+    """An order that is opened takes its place on an account, where nobody has halted it. Refused with NoCapacity."""
+    halted = NoCapacity(f"{order.account_id} is halted; ask again later", retry_after_seconds=600)
+    return [store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]

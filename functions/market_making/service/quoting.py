@@ -20,6 +20,7 @@ from common.table.transaction import Write
 from functions.market_making import campaign_store, model, quotes_store, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
+    FeeCoinOwn,
     MarketMakingOrderMoved,
     NothingToWithdraw,
     NotStoppable,
@@ -69,7 +70,11 @@ class Quoting:
             version = 1 if quotes_store.is_configured(self.table, order_id) else 0
             joined = store.join_shard(order, shard, at, config=version)
             opened = quotes_store.open_ledger(order, credited(self.table, order), at), joined
-            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
+            try:
+                also = *opened, store.settled_there(order), store.pays_no_fees_of(order)
+                order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
+            except FeeCoinOwn as own:
+                order = self._wait_for_person(order, own.detail)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
