@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import pytest
 
 from common import keys
 from common.domain import audit, halts, timeline, work
+from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance
 from common.table.transaction import Write
 from functions.market_making import store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, LegStatus, Status
 from functions.market_making.service.balancing import LOOKS
 from functions.market_making.store import QuotesItem
 from sandbox.exchange.venue import BUY, Fees
-from tests.market_making.audit import live_until
+from tests.market_making.audit import live, live_until
 from tests.market_making.market import ACCOUNT, ORDER, PAIR
 from tests.market_making.test_quoting_faults import Faulty
 from tests.market_making.test_withdrawing import OTHER, Two
@@ -100,6 +102,65 @@ def test_the_money_of_a_stopped_order_is_owed_and_leaves_with_it(two: Two) -> No
     lose(two, "0.00000001")
     (short,) = two.market.balancing.short(ACCOUNT)
     assert short.owed == Decimal("0.1")
+
+
+def going_home(two: Two) -> None:
+    """One of the two orders."""
+    two.market.quoting.stop(two.market.order().order_id)
+    live_until(two.market, Status.STOPPED, minutes=5)
+    two.market.quoting.withdraw(two.market.order().order_id)
+
+
+def owed(two: Two) -> Decimal:
+    """Of BTC, that together which the comparison counts."""
+    return two.market.balancing._owed(ACCOUNT)["BTC"].together
+
+
+def test_what_goes_home_and_is_not_withdrawn_yet_is_owed(two: Two) -> None:
+    """It is held against what is there until the exchange has made the withdrawal; not twice, and never to nobody."""
+    market = two.market
+    going_home(two)
+    order_id, real = market.order().order_id, market.funds.withdraw
+
+    def refused(*_: Any) -> Any:
+        raise ExchangeUnavailable("not now", what="exchange_error")
+
+    market.funds.withdraw = refused  # type: ignore[assignment,method-assign]
+    live(market, 2)
+    assert market.order().status is Status.RETURNING
+    legs = {leg.symbol: leg for leg in store.homeward(market.table, order_id)}
+    assert {leg.status for leg in legs.values()} == {LegStatus.INTENDED}
+    assert owed(two) == Decimal("0.2")
+    unasked = next(leg for leg in legs.values() if leg.asked_at is None)
+    asked = next(leg for leg in legs.values() if leg.asked_at is not None)
+    assert market.balancing.short(ACCOUNT) == []
+    two.exchange.venue.withdraw(ACCOUNT, unasked.symbol, Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == (unasked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.deposit(ACCOUNT, unasked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.withdraw(ACCOUNT, asked.symbol, asked.quantity.amount)
+    assert market.balancing.short(ACCOUNT) == [], "the exchange may have made it"
+    two.exchange.venue.withdraw(ACCOUNT, asked.symbol, Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == (asked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.deposit(ACCOUNT, asked.symbol, asked.quantity.amount + Decimal("0.00000001"))
+    market.funds.withdraw = real  # type: ignore[method-assign]
+    live_until(market, Status.RETURNED, minutes=30)
+    assert owed(two) == Decimal("0.1")
+    assert market.balancing.short(ACCOUNT) == []
+
+
+def test_what_stays_at_the_exchange_is_owed_until_it_is_settled(two: Two) -> None:
+    """Also while its order waits for operators."""
+    market = two.market
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal("0.03"))
+    going_home(two)
+    live(market, 10, lambda: market.order().needs_person)
+    assert market.order().needs_person
+    assert owed(two) == Decimal("0.11")
+    lose(two, "0.00000001")
+    (short,) = market.balancing.short(ACCOUNT)
+    assert short.by == Decimal("0.00000001")
 
 
 def test_what_is_short_at_one_look_only_is_none(two: Two) -> None:
