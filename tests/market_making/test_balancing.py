@@ -13,17 +13,19 @@ from common import keys
 from common.domain import audit, halts, timeline, work
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance
+from common.money import Quantity
 from common.table.transaction import Write
 from functions.market_making import store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, LegStatus, Status
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, LegStatus, Status, TradingAccount
 from functions.market_making.service.balancing import LOOKS
 from functions.market_making.store import QuotesItem
-from sandbox.exchange.venue import BUY, Fees
+from sandbox.exchange.venue import BUY, SELL, Fees
 from tests.market_making.audit import live, live_until
-from tests.market_making.market import ACCOUNT, ORDER, PAIR
+from tests.market_making.market import ACCOUNT, ETH, ORDER, PAIR, USDT
 from tests.market_making.test_quoting_faults import Faulty
 from tests.market_making.test_withdrawing import OTHER, Two
 
+CAROL = "33333333-3333-4333-8333-333333333333"
 HALT = halts.halt_id_of(ACCOUNT)
 
 
@@ -267,6 +269,85 @@ def test_an_order_of_the_coin_of_fees_is_not_opened_on_the_account(two: Two) -> 
     pair = two.market.list_pair(pair_id=UUID(int=7), symbol="BNB-USDT", capacity=9)
     assert two.market.paying.rooms(pair) == []
     assert len(two.market.paying.rooms(store.pair(two.market.table, PAIR))) == 1
+
+
+ETHS = UUID(int=7)
+
+
+def beside_eth(two: Two) -> UUID:
+    """A third owner's order of ETH on the account of the other two, which quote BTC; its id."""
+    market, uuid = two.market, UUID(int=9, version=4)
+    market.safe.join(CAROL)
+    pair = market.list_pair(pair_id=ETHS, symbol="ETH-USDT", base_asset_id=ETH, base_min=Decimal("0.1"))
+    fees = market.routes.fees(ACCOUNT, pair)
+    for paid in (Quantity(2, ETH), Quantity(5000, USDT), fees.base, fees.quote):
+        market.fund(CAROL, paid.asset_id, str(paid.amount), uuid, ETHS)
+    market.run(20, lambda: market.has_order(uuid) and market.order(uuid).status is Status.CREATED)
+    assert market.order(uuid).status is Status.CREATED
+    return uuid
+
+
+def test_nobodys_own_coin_pays_anothers_fees(two: Two) -> None:
+    """Of two owners on one account one has what the exchange takes its fees in, and nobody has said so: after the first
+    trade nothing more is placed there for either, and what it has taken is missing by the last digit."""
+    market = two.market
+    uuid = beside_eth(two)
+    before = two.quotes_of(uuid)
+    two.exchange.venue.set_fees(Fees(Decimal(10), Decimal(8), "ETH", Decimal(3000)), ACCOUNT)
+    two.take(BUY, "0.001")
+    two.tick()
+    (trade,) = two.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    assert (trade.fee_asset, trade.fee > 0) == ("ETH", True)
+    (why,) = waiting(two)
+    assert why.endswith("the exchange takes fees in ETH there, which nobody has said")
+    market.clock.at += timedelta(seconds=10)
+    two.move(60_300)
+    two.tick()
+    assert not two.open
+    assert (two.quotes_of(uuid).base, two.quotes_of(uuid).quote) == (before.base, before.quote)
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == ("ETH", trade.fee)
+    with pytest.raises(AccountStillShort):
+        market.halting.lift(HALT, "never mind", "olga", dry_run=False)
+    two.exchange.venue.deposit(ACCOUNT, "ETH", trade.fee)
+    assert market.halting.lift(HALT, "the desk has put it back", "olga", dry_run=False).done
+
+
+def test_fees_of_several_owners_are_paid_of_the_coin_that_was_said(two: Two) -> None:
+    """Each has in its ledger what its trades have brought, whole; the account has paid for all of them."""
+    told_fee_coin(two)
+    with_bnb(two)
+    for side in (BUY, SELL, BUY, SELL):
+        two.take(side, "0.03")
+        for _ in range(2):
+            two.tick()
+            two.market.clock.at += timedelta(seconds=10)
+        two.move(60_000)
+    trades = two.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    ledgers = [two.quotes_of(uuid) for uuid in (ORDER, OTHER)]
+    assert {trade.fee_asset for trade in trades} == {"BNB"}
+    assert all(two.booked(uuid) for uuid in (ORDER, OTHER))
+    assert sum(ledger.fees_elsewhere["BNB"] for ledger in ledgers) == sum(trade.fee for trade in trades)
+    held = {coin: sum(of) for coin, of in two.exchange.venue.balances(ACCOUNT).items()}
+    assert sum(ledger.base for ledger in ledgers) == held["BTC"]
+    assert sum(ledger.quote for ledger in ledgers) == held["USDT"]
+    assert held["BNB"] == 1 - sum(trade.fee for trade in trades)
+    assert market_is_whole(two)
+
+
+def test_an_order_of_the_coin_of_fees_goes_to_another_account(two: Two) -> None:
+    """What an owner pays for goes there, or back to him where there is none."""
+    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=ACCOUNT)
+    two.market.table.write(Write.update(item(*key), item.fee_coin.set("ETH")))
+    pair = two.market.list_pair(pair_id=ETHS, symbol="ETH-USDT", base_asset_id=ETH, base_min=Decimal("0.1"))
+    assert two.market.paying.rooms(pair) == []
+    other = TradingAccount("mm2", "binance", 3, 0, enabled=True)
+    two.market.table.write(store.save_account(other, None, two.market.clock()))
+    assert [account.account_id for account in two.market.paying.rooms(pair)] == ["mm2"]
+
+
+def market_is_whole(two: Two) -> bool:
+    return two.market.balancing.short(ACCOUNT) == [] and waiting(two) == []
 
 
 # Silence
