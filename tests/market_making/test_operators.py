@@ -415,7 +415,7 @@ class TestTheWayHome:
         ]
         (line,) = [item for item in market.dynamo.items() if item["SK"]["S"].startswith("DECIDED#")]
         assert (Decimal(line["base_amount"]["N"]), Decimal(line["quote_amount"]["N"])) == (-sold, worth)
-        assert (line["reference"]["S"], line["operators"]["S"]) == ("ticket 4711", "olga, oleg")
+        assert (line["reference"]["S"], line["operators"]["S"]) == ("ticket 4711", "olga and oleg")
         check(market)
 
     def test_what_is_told_as_it_can_be_counts_whatever_two_have_found(self, desk: Desk) -> None:
