@@ -46,7 +46,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@python -m tests.offramp.lying_lives $(or $(SEED),--lives 80000)
 	@python -m tests.purchases.lying_lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
-	@python -m tests.market_making.slots $(or $(SEED),--lives 1000)
+	@python -m tests.market_making.$(if $(SEED),slots $(SEED),faulty_cycles)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
 	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py

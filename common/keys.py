@@ -68,6 +68,8 @@ table of this page, and the table that is deployed.
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
+| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                    |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                    |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
 | invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
@@ -99,8 +101,8 @@ from typing import NamedTuple
 PK, SK = "PK", "SK"
 USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
-ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
-POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
+ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
+POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
 THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 
@@ -331,7 +333,18 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
-BILLING_ACCOUNT = Key("billing_account", pk="{dealer_id}", sk="ACCOUNT#{type}")
+# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
+# The dealers of one taxpayer, whose number nobody can tell by the mark.
+TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
+BILLING_ACCOUNT = Key(
+    "billing_account",
+    pk="{dealer_id}",
+    sk="ACCOUNT#{type}",
+    indexes=(OPEN_WORK,),
+    id="{dealer_id}:{type}",
+    backlog="totals",
+)
 # A contract at the billing system is that of one account of ours; an invoice there, of one bill.
 CONTRACT = Key("contract", pk="CONTRACT#{contract_id}", sk="OURS")
 INVOICE = Key("invoice", pk="INVOICE#{invoice_id}", sk="OURS")
@@ -348,9 +361,10 @@ BILL = Key(
 # The bills of an account, the oldest first: those that can still be paid, and those that are.
 OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
 PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")
-PAYMENT = Key("payment", pk="PAYMENT#{payment_id}", sk="PAYMENT", indexes=(OPEN_WORK,), backlog="payments")
+# What came for an account, under an id that is derived from the billing system's.
+PAYMENT = Key("payment", pk="{receipt_id}", sk="PAYMENT", indexes=(OPEN_WORK,), id_prefix="Y", backlog="payments")
 # What a bill got of a payment.
-APPLICATION = Key("application", pk="PAYMENT#{payment_id}", sk="BILL#{bill_id}")
+APPLICATION = Key("application", pk="{receipt_id}", sk="BILL#{bill_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
@@ -419,6 +433,8 @@ SCHEMA = [
     SHARD_MEMBER,
     DEALER,
     REQUISITE,
+    DATA_KEY,
+    TAXPAYER,
     BILLING_ACCOUNT,
     CONTRACT,
     INVOICE,
@@ -436,8 +452,9 @@ SCHEMA = [
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
-# money at the custody that is nobody's, or that can not be sent, and payments of dealers that are nobody's.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT)
+# money at the custody that is nobody's, or that can not be sent, payments of dealers that are nobody's, and accounts of
+# dealers for which less or more has come than the billing system tells.
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}

@@ -612,15 +612,18 @@ def account_save(
 def account_halt(
     context: typer.Context,
     reason: Reason,
-    account_id: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Left out: all of them.")] = None,
+    thing_id: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Or an order. Left out: all accounts.")
+    ] = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Stop quoting on a trading account, or on all: what is open there is cancelled. Another operator lifts it."""
+    """Stop quoting on a trading account, on all, or an order: what is open there is cancelled. Another operator lifts
+    it; then their owners resume the orders."""
     with _desk(context, json_) as desk:
-        every = [account_id] if account_id else _each_account(desk)
-        for one in every:
-            path = ("operations", "trading-accounts", one, "halt")
+        every = [thing_id] if thing_id else _each_account(desk)
+        for one in every:  # an order's id is in capitals, an account's is not
+            path = ("operations", "market-making" if one.isupper() else "trading-accounts", one, "halt")
             _do(desk, json_, Request("POST", path, {"reason": reason, "dry_run": not yes}, changes=yes))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.data_keys import DataKeysUnavailable
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
@@ -50,6 +51,7 @@ from functions.billing.model import (
     BillDiffers,
     BillNotFound,
     DealDiffers,
+    DealerForgotten,
     DealerNotFound,
     DealNotFound,
     NothingToBill,
@@ -142,7 +144,7 @@ _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
 
-_REGISTERED = {
+_REGISTERED: dict[str, Any] = {
     "cme_dealer_id": "cme-4711",
     "requisites": {
         "kind": "COMPANY",
@@ -188,12 +190,17 @@ TOLD: dict[str, Told] = {
     # billing
     "register": Told(
         {201: "registered; his accounts are opened at the billing system"},
-        (RequisitesWrong, DealerExists),
+        (RequisitesWrong, DealerExists, DataKeysUnavailable),
         examples={
             "a company": {**_REGISTERED, "offer_version": "2026-11", "offer_accepted_at": "2026-11-20T12:00:00Z"}
         },
     ),
     "dealer": Told(_FOUND, (DealerNotFound,)),
+    "update_requisites": Told(
+        {200: "changed, or they were these already; they are on their way to the billing system"},
+        (DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable),
+        examples={"a company": _REGISTERED["requisites"]},
+    ),
     "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
     "close_deal": Told(
         {201: "closed, and its commission billed", 200: "it was already"},
@@ -450,6 +457,11 @@ TOLD: dict[str, Told] = {
         {200: "halted, or it was already"},
         (TradingAccountNotFound, HaltMoved),
         examples={"drill": {"reason": "its keys are known to others"}},
+    ),
+    "halt_market_making": Told(
+        {200: "paused, and halted, or it was already"},
+        (MarketMakingOrderNotFound, NotPausable, MarketMakingOrderMoved, HaltMoved),
+        examples={"drill": {"reason": "it does what nobody understands"}},
     ),
     "lift_halt": Told(
         {200: "lifted, or it was already"},

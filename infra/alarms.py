@@ -26,12 +26,14 @@ from constructs import Construct
 from common.log import NAMESPACE, metrics
 from infra.context import title
 from infra.environment import Environment
+from infra.streams import Queues
 
 RUNBOOKS = "docs/runbooks"
 MINUTE = Duration.minutes(1)
 PRICE_AGE_SECONDS_MAX = 300
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
+PAYMENT_LATE_SECONDS = 900  # what fails comes again each three minutes
 SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it speaks again
 JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is late costs an hour of volume
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
@@ -53,6 +55,7 @@ class Watch(Construct):
         table: aws_dynamodb.ITable,
         api: aws_apigatewayv2.HttpApi,
         missed: aws_sqs.IQueue,
+        queues: Mapping[str, Queues],
         functions: Mapping[str, aws_lambda.IFunction],
         machines: Mapping[str, aws_stepfunctions.IStateMachine],
         tasks: Collection[str],
@@ -80,7 +83,7 @@ class Watch(Construct):
                 *self._payouts(),
                 *self._custody(),
                 *self._quotes(),
-                self._billing(),
+                *self._billing(queues["billing.take_payments"]),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -141,7 +144,7 @@ class Watch(Construct):
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         to_approve = _ours("PayoutsToApprove")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
-        desk_refused = _ours("DeskRefused")
+        desk_refused, signatures = _ours("DeskRefused"), _ours("SignaturesRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -182,6 +185,14 @@ class Watch(Construct):
             "What the bank says of a payout is of another account or amount. It is not believed, and the payout waits.",
         )
         self._alarm(
+            "SignaturesRefused",
+            signatures,
+            "signatures-refused",
+            "Events that say they are the bank's are not signed by it: a stranger's, or our secret is not the bank's.",
+            minutes=60,
+            of_them=3,
+        )
+        self._alarm(
             "WorkParked",
             parked,
             "parked-events",
@@ -203,7 +214,10 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
-            ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            (
+                "The bank: against itself, not fitting, parked, not signed",
+                [contradictions, mismatch, _ours("EventsParked"), signatures],
+            ),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 
@@ -306,15 +320,48 @@ class Watch(Construct):
             ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
         ]
 
-    def _billing(self) -> Graph:
+    def _billing(self, queues: Queues) -> list[Graph]:
         not_believed = _ours("BillingNotBelieved")
+        failed, age = (
+            _waiting(queues.failed),
+            queues.taken.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
+        )
         self._alarm(
             "BillingNotBelieved",
             not_believed,
             "billing-not-believed",
             "The billing system tells a payment with other terms than before. What it told first stays.",
         )
-        return "The billing system: against itself, always 0", [not_believed]
+        self._alarm(
+            "PaymentsFailed",
+            failed,
+            "payments-failed",
+            "A payment of a dealer could not be taken for an hour. Money came, and is not in the books.",
+        )
+        self._alarm(
+            "PaymentsLate",
+            age,
+            "payments-failed",
+            f"A payment of a dealer waits in its queue for more than {PAYMENT_LATE_SECONDS // 60} minutes.",
+            above=PAYMENT_LATE_SECONDS,
+        )
+        graphs: list[Graph] = [
+            ("The billing system: against itself, always 0", [not_believed]),
+            ("Payments: taken, parked, spread by the clock", _all("PaymentsTaken", "PaymentsParked", "PaymentsSpread")),
+            ("Payments: totals compared, and those that differ", _all("PaymentsCompared", "PaymentsDiffer")),
+            ("Payments: failed, of the queue", [failed]),
+            ("Payments: age of the oldest that waits, seconds", [age]),
+        ]
+        if queues.given_up is not None:
+            given_up = _waiting(queues.given_up)
+            self._alarm(
+                "PaymentsGivenUp",
+                given_up,
+                "payments-failed",
+                "A batch of payments of Kafka has failed again and again, and was passed over.",
+            )
+            graphs.append(("Payments: batches of Kafka that were given up", [given_up]))
+        return graphs
 
     def _quotes(self) -> list[Graph]:
         """Market making at exchanges."""
@@ -429,7 +476,7 @@ class Watch(Construct):
         tasks: Collection[str],
         every_minutes: Mapping[str, int],
     ) -> list[Graph]:
-        missed_rounds = missed.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
+        missed_rounds = _waiting(missed)
         server_errors = api.metric_server_error(period=MINUTE, statistic="Sum")
         # Two alarms: the embedded AWS does not know a sum of metrics.
         throttled = {kind: _throttled(table, f"{kind}ThrottleEvents") for kind in ("Read", "Write")}
@@ -532,6 +579,10 @@ def _ours(name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
 
 def _all(*names: str) -> list[aws_cloudwatch.Metric]:
     return [_ours(name) for name in names]
+
+
+def _waiting(queue: aws_sqs.IQueue) -> aws_cloudwatch.Metric:
+    return queue.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
 
 
 def _throttled(table: aws_dynamodb.ITable, events: str) -> aws_cloudwatch.Metric:

@@ -84,10 +84,10 @@ class Assets:
     whole: Bundle
 
     def for_grant(self, grant: Grant) -> Bundle:
-        """Who may read an outside system's key asks it; nobody else can."""
+        """Who may read an outside system's key asks it; nobody else can. What signs for the custody seals, too."""
         if not grant.secrets.isdisjoint(LOGIN_KEYS):
             return self.with_campaigns
-        custody = not grant.secrets.isdisjoint(CUSTODY_KEYS)
+        custody = bool(grant.data_keys) or not grant.secrets.isdisjoint(CUSTODY_KEYS)
         if not grant.secrets.isdisjoint(EXCHANGE_KEYS):
             return self.whole if custody else self.with_exchange
         return self.with_custody if custody else self.plain

@@ -24,11 +24,13 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.workflow import Machine, Size
+from infra import streams
 from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.http_api import HttpApi
+from infra.streams import Queues
 
 SERVICE = "cryptodesk"
 MEMORY_MIB = 512
@@ -67,6 +69,8 @@ class Shared:
     assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
+    data_key: str  # the ARN of the key that wraps those of dealers
+    queues: Mapping[str, Queues]  # by function of a stream
     http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
     variables: Mapping[str, str]  # of every function, as common.settings reads it
@@ -94,12 +98,31 @@ class ContextStack(NestedStack):
         for name, minutes in context.every_minutes.items():
             handler = f"functions.{context.name}.schedule.{name}"
             self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
+        for name, topic in context.topics.items():
+            self._take(f"{context.name}.{name}", f"functions.{context.name}.stream.{name}", topic)
 
     def _task(self, context: str, name: str, size: Size) -> aws_lambda.Function:
         handler = f"functions.{context}.tasks.{name}"
         return self._function(f"{context}.{name}", handler, size.seconds, size.memory_mib)
 
-    def _function(self, name: str, handler: str, seconds: int, memory_mib: int = MEMORY_MIB) -> aws_lambda.Function:
+    def _take(self, name: str, handler: str, topic: str) -> None:
+        """A function, and where what it takes comes from."""
+        shared = self._shared
+        queues, kafka, secret = shared.queues[name], shared.environment.kafka, shared.secrets.get(Secret.KAFKA_KEY)
+        received = streams.statements(queues, topic, kafka, secret)
+        function = self._function(name, handler, streams.SECONDS, more=received)
+        streams.from_queue(self, function, queues)
+        if kafka is not None:
+            streams.from_kafka(self, function, topic, kafka, queues, secret)
+
+    def _function(
+        self,
+        name: str,
+        handler: str,
+        seconds: int,
+        memory_mib: int = MEMORY_MIB,
+        more: Sequence[aws_iam.PolicyStatement] = (),
+    ) -> aws_lambda.Function:
         if name not in GRANTS:
             raise NoGrant(f"infra/grants.py says nothing about {name}")
         shared = self._shared
@@ -114,7 +137,7 @@ class ContextStack(NestedStack):
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = aws_iam.Role(self, f"{construct_id}Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
-        for statement in self._statements(GRANTS[name], log):
+        for statement in (*self._statements(GRANTS[name], log), *more):
             role.add_to_policy(statement)
         runtime, architecture = RUNTIME[shared.target]
         function = aws_lambda.Function(
@@ -190,6 +213,8 @@ class ContextStack(NestedStack):
             statements += self._on_machines(grant)
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
+        if grant.data_keys:
+            statements.append(_allow(sorted(grant.data_keys), [self._shared.data_key]))
         if not self._shared.environment.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))

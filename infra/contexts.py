@@ -1,5 +1,5 @@
 """What the contexts offer, found by walking `functions/`: routes of each `api` and `webhook`, rounds of each
-`schedule`, tasks and machines of each `workflow`."""
+`schedule`, tasks and machines of each `workflow`, what each `stream` takes."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ class Context:
     name: str
     routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)  # of its HTTP functions, `api` and `webhook`
     every_minutes: Mapping[str, int] = field(default_factory=dict)  # functions of `schedule`, by how often they run
+    topics: Mapping[str, str] = field(default_factory=dict)  # functions of `stream`, by the Kafka topic that each takes
     workflow: ModuleType | None = None  # with `Tasks`, whose fields are the functions of `tasks`, and `machines`
 
     @property
@@ -49,9 +50,12 @@ def _context(name: str) -> Context:
     every_minutes: Mapping[str, int] = {}
     if importlib.util.find_spec(f"{package}.schedule"):
         every_minutes = importlib.import_module(f"{package}.schedule").EVERY_MINUTES
+    topics: Mapping[str, str] = {}
+    if importlib.util.find_spec(f"{package}.stream"):
+        topics = importlib.import_module(f"{package}.stream").TOPICS
     has_machines = importlib.util.find_spec(f"{package}.workflow") is not None
     workflow = importlib.import_module(f"{package}.workflow") if has_machines else None
-    return Context(name, routes, every_minutes, workflow)
+    return Context(name, routes, every_minutes, topics, workflow)
 
 
 def _routes(door: ModuleType) -> tuple[Route, ...]:

@@ -15,6 +15,11 @@
 | hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
 | hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
 | billing_url            | of the simulator       | the billing system's       |
+| payments_from          | not set                | the ARN of who may put payments into their queue |
+| kafka_brokers          | not set                | host:port,host:port: dealers' payments come from there, too |
+| kafka_subnets          | not set                | subnet-…,subnet-…: those of brokers that are in a network of ours |
+| kafka_security_groups  | not set                | sg-…: of the same          |
+| kafka_cluster_arn      | not set                | of a cluster of MSK, instead |
 | commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
@@ -55,6 +60,35 @@ class UnknownEnvironment(ValueError):
 
 
 @dataclass(frozen=True)
+class Kafka:
+    """Where dealers' payments come from besides the queue: a cluster of MSK, or brokers of somebody else."""
+
+    cluster_arn: str | None = None
+    brokers: tuple[str, ...] = ()  # host:port
+    subnets: tuple[str, ...] = ()
+    security_groups: tuple[str, ...] = ()
+
+    @property
+    def in_a_network(self) -> bool:
+        return self.cluster_arn is not None or bool(self.subnets)
+
+    @classmethod
+    def read(cls, context: Callable[[str], str | None]) -> Kafka | None:
+        """None where none is told. Raises UnknownEnvironment."""
+        brokers, subnets, groups = (
+            _several(context(f"kafka_{name}")) for name in ("brokers", "subnets", "security_groups")
+        )
+        cluster_arn = context("kafka_cluster_arn")
+        if not brokers and (subnets or groups):
+            raise UnknownEnvironment("-c kafka_subnets and kafka_security_groups belong to -c kafka_brokers")
+        if brokers and cluster_arn is not None:
+            raise UnknownEnvironment("-c kafka_brokers or -c kafka_cluster_arn: payments come from one of them")
+        if bool(subnets) != bool(groups):
+            raise UnknownEnvironment("-c kafka_subnets and -c kafka_security_groups are told together")
+        return cls(cluster_arn, brokers, subnets, groups) if brokers or cluster_arn else None
+
+
+@dataclass(frozen=True)
 class Environment:
     name: EnvironmentName
     endpoint_url: str | None = None  # of the embedded AWS: functions are told, since its runtime does not
@@ -71,6 +105,8 @@ class Environment:
     hufi_oracle_url: str = "https://ro.hu.finance"
     billing_url: str = "https://billing.invalid"  # nobody's: until it is told, dealers and bills wait
     commission_percent: str = "2.5"
+    payments_from: str | None = None
+    kafka: Kafka | None = None
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
@@ -97,12 +133,11 @@ class Environment:
         endpoint_url = context("endpoint_url")
         if (name is EnvironmentName.LOCAL) != (endpoint_url is not None):
             raise UnknownEnvironment("-c endpoint_url belongs to -c environment=local, and to nothing else")
-        docs_origins = context("docs_origins")
         log_level = context("log_level") or _LOG_LEVEL[name]
         return cls(
             name=name,
             endpoint_url=endpoint_url,
-            docs_origins=tuple(docs_origins.split(",")) if docs_origins else (),
+            docs_origins=_several(context("docs_origins")),
             price_oracle_url=context("price_oracle_url") or cls.price_oracle_url,
             price_oracle_key=context("price_oracle_key") == "yes",
             exchange=context("exchange") or cls.exchange,
@@ -115,6 +150,8 @@ class Environment:
             hufi_oracle_url=context("hufi_oracle_url") or cls.hufi_oracle_url,
             billing_url=context("billing_url") or cls.billing_url,
             commission_percent=context("commission_percent") or cls.commission_percent,
+            payments_from=context("payments_from"),
+            kafka=Kafka.read(context),
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
@@ -137,6 +174,12 @@ _PAYOUT_BACK_OFF = {
     EnvironmentName.STAGING: "60",
     EnvironmentName.PRODUCTION: "60",
 }
+
+
+def _several(written: str | None) -> tuple[str, ...]:
+    return tuple(written.split(",")) if written else ()
+
+
 _ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
 
 

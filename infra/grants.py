@@ -22,6 +22,8 @@ LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
 TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
+NEW_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
+RECEIVE, DONE, MEASURE = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"  # what Lambda does for it
 
 
 class Secret(StrEnum):
@@ -30,6 +32,8 @@ class Secret(StrEnum):
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
     BILLING_KEY = "BILLING_KEY"
+    TAXPAYER_KEY = "TAXPAYER_KEY"  # marks taxpayers, so that those of two dealers are found the same; never replaced
+    KAFKA_KEY = "KAFKA_KEY"  # exists only where payments come from brokers of somebody else; Lambda's poller reads it
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
@@ -47,12 +51,15 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines."""
+    machines; what of the key that wraps those of dealers. `receives`: Lambda may take messages for it from the sources
+    of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    data_keys: frozenset[str] = frozenset()
+    receives: bool = False
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -85,20 +92,27 @@ _BILLS = Grant(  # those that ask the billing system
 )
 
 
+_PAYMENTS = Grant(table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}))  # what is paid is open no more
+
+
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT}),
-        secrets=frozenset({Secret.CURSOR_KEY}),
-        machines={ONBOARDING: frozenset({START}), BILL: frozenset({START})},
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START})},
+        data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
-    "billing.create_client": _BILLS,
-    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),
+    "billing.create_client": replace(_BILLS, data_keys=frozenset({UNWRAP})),
+    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
+    "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.take_payments": replace(_PAYMENTS, receives=True),
+    "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),

@@ -21,6 +21,9 @@ def acknowledge(stack: CryptodeskStack) -> None:
     _because(
         stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start."
     )
+    for queues in stack.state.queues.values():
+        for dead in filter(None, (queues.failed, queues.given_up)):
+            _because(dead, "SQS3", "This is a dead-letter queue: a person empties it (docs/runbooks).")
     for secret in stack.state.secrets.values():
         _because(
             secret,
@@ -39,7 +42,8 @@ def acknowledge(stack: CryptodeskStack) -> None:
             _because(
                 function.node.scope or function,
                 "IAM5[Resource::*]",
-                "X-Ray's two actions know no resources. A test refuses every other wildcard (tests/infra).",
+                "X-Ray's two actions know no resources, nor do those on the network of Kafka's brokers. A test refuses "
+                "every other wildcard (tests/infra).",
             )
 
     for route in stack.http_api.open_routes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aws_cdk import CfnOutput, aws_secretsmanager, aws_sqs
 from constructs import Construct
 
+from infra import streams
 from infra.alarms import Watch
 from infra.bundle import Assets, Target
 from infra.context import SERVICE, ContextStack, Shared
@@ -46,10 +47,13 @@ class CryptodeskStack(DeskStack):
             assets=assets,
             table=state.table,
             secrets={name: arn(secret) for name, secret in state.secrets.items()},
+            data_key=state.data_key.key_arn,
+            queues=state.queues,
             http_api=self.http_api,
             missed=self.missed,
             variables={
                 **_variables(environment, state.table.table_name, state.user_pool, state.secrets),
+                "DATA_KEY_ID": state.data_key.key_arn,
                 "MACHINES_ARN_PREFIX": f"arn:{self.partition}:states:{self.region}:{self.account}:"
                 f"stateMachine:{SERVICE}-",
             },
@@ -64,6 +68,7 @@ class CryptodeskStack(DeskStack):
             table=state.table,
             api=self.http_api.api,
             missed=self.missed,
+            queues=state.queues,
             functions=self.functions,
             machines=self.machines,
             tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],
@@ -80,8 +85,10 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
         for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
             CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
+        for function, of in state.queues.items():
+            CfnOutput(self, f"{streams.QUEUES[function]}QueueUrl", value=of.taken.queue_url)
         CfnOutput(self, "TableName", value=state.table.table_name)
-        for name in FILLED_BY_HAND:
+        for name in (*FILLED_BY_HAND, *(name for name in (Secret.KAFKA_KEY,) if name in state.secrets)):
             title = "".join(part.capitalize() for part in name.split("_"))
             CfnOutput(self, f"{title}Secret", value=arn(state.secrets[name]))
 
@@ -115,7 +122,7 @@ def _variables(
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
-        **{f"{name}_SECRET": arn(secret) for name, secret in secrets.items()},
+        **{f"{name}_SECRET": arn(secret) for name, secret in secrets.items() if name is not Secret.KAFKA_KEY},
     }
     if environment.endpoint_url is not None:
         variables["AWS_ENDPOINT_URL"] = environment.endpoint_url

@@ -1,4 +1,5 @@
-"""The stack of what holds state: the table, the users, the secrets. What is deployed every day has none of it."""
+"""The stack of what holds state: the table, the users, the secrets, what waits in queues. What is deployed every day
+has none of it."""
 
 from __future__ import annotations
 
@@ -8,10 +9,12 @@ from aws_cdk import (
     RemovalPolicy,
     Stack,
     Tags,
+    aws_kms,
     aws_secretsmanager,
 )
 from constructs import Construct
 
+from infra import streams
 from infra.context import SERVICE
 from infra.environment import Environment
 from infra.grants import Secret
@@ -45,12 +48,21 @@ class StateStack(DeskStack):
         self.table = table(self, environment)
         self.user_pool = user_pool(self, environment)
         self.secrets = self._secrets(environment)
+        self.data_key = aws_kms.Key(
+            self,
+            "DataKey",
+            description="Wraps the keys under which the requisites of dealers are sealed",
+            enable_key_rotation=True,  # what was wrapped before is unwrapped as ever
+            removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
+        )
+        self.queues = streams.queues(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {
             Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
             Secret.BILLING_KEY: self._secret("BillingKey", "Replace it by the billing system's key"),
+            Secret.TAXPAYER_KEY: self._secret("TaxpayerKey", "Marks taxpayers; never replace it"),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
@@ -62,6 +74,10 @@ class StateStack(DeskStack):
         }
         if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
+        if environment.kafka is not None and environment.kafka.brokers:
+            secrets[Secret.KAFKA_KEY] = self._secret(
+                "KafkaKey", "Replace it by our login at the brokers, a JSON object"
+            )
         return secrets
 
     def _secret(self, name: str, description: str) -> aws_secretsmanager.Secret:

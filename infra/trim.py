@@ -24,6 +24,7 @@ from typing import Any
 OPERATIONS = {
     "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
     "secretsmanager": ("GetSecretValue",),
+    "kms": ("GenerateDataKey", "Decrypt"),
     "stepfunctions": (
         "StartExecution",
         "DescribeExecution",

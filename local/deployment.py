@@ -43,6 +43,7 @@ class Deployment:
     trading_keys_secret: str
     withdrawing_keys_secret: str
     campaign_keys_secret: str
+    payments_queue_url: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -61,6 +62,7 @@ class Deployment:
             trading_keys_secret=outputs["TradingKeysSecret"],
             withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
             campaign_keys_secret=outputs["CampaignKeysSecret"],
+            payments_queue_url=outputs["PaymentsQueueUrl"],
         )
 
 

@@ -28,6 +28,7 @@ from local.seed import Desk
 AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
 CAMPAIGNS, BILLING = "campaigns", "billing system"
 DOCS = "docs page"
+TAKE_PAYMENTS = "cryptodesk-billing-take-payments"  # the function: Kafka waits for it until it is there
 OPENAPI = ROOT / "docs" / "openapi.json"
 # The embedded AWS before whom its functions ask; the custody and the campaigns before the exchange that they ask.
 STOPPING_ORDER = (DOCS, AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
@@ -162,6 +163,7 @@ class LocalStack:
                     f"{environment.billing_url}/sandbox/state",
                 )
                 arguments = ["sandbox.billing", "--state", str(folder / "billing.json")]
+                arguments += ["--function", TAKE_PAYMENTS, "--aws-url", environment.aws_url]
             case "bank":
                 port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"
                 arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]

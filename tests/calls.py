@@ -295,6 +295,9 @@ CALLS: Mapping[Route, Call] = {
         },
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
+    Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): Call(
+        body={**asdict(COMPANY), "kind": "COMPANY", "bank_name": "Другой банк"}
+    ),
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
     Route("POST", "/billing/deals"): Call(
         201, {"deal_id": "deal-of-tomorrow", "cme_dealer_id": CME_ID, "price": "1000000.00"}
@@ -308,6 +311,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/halt"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"

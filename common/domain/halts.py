@@ -1,8 +1,8 @@
-"""Trading accounts on which nothing is placed: what is open there is cancelled, and a person looks.
+"""Trading accounts on which nothing is placed, and single orders: what is open there is cancelled, and a person looks.
 
 The clock halts an account of which the exchange has less than its orders are owed; an operator halts one for whatever
-reason. An operator lets it trade again once the exchange has all that is owed; an account that an operator has halted,
-another one.
+reason. An operator lets it trade again once the exchange has all that is owed; what an operator has halted, another
+one. The orders of what an operator has halted are paused besides: their owners resume them, once it is lifted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pynamodb.expressions.condition import Condition
 from common import keys
 from common.domain import timeline, work
 from common.domain.timeline import TimelineEvent
-from common.errors import Conflict
+from common.errors import Conflict, Refusal
 from common.idempotency import derived_id
 from common.log import log
 from common.table.table import Table
@@ -39,7 +39,8 @@ OPERATORS_ONLY = {(Status.HALTED, Status.LIFTED)}
 
 @dataclass(frozen=True)
 class Halt:
-    """Of an account, the one there is. `by` is the operator who has halted it, or the clock."""
+    """Of an account, or of an order, the one there is: `account_id` is its id. `by` is the operator who has halted it,
+    or the clock."""
 
     halt_id: str
     account_id: str
@@ -76,6 +77,12 @@ def of(table: Table, account_id: str, *, consistent: bool = True) -> Halt | None
     """The halt of an account, if it holds."""
     found = find(table, halt_id_of(account_id), consistent=consistent)
     return found if found is not None and found.holds else None
+
+
+def none_of(account_id: str, otherwise: Refusal) -> Write:
+    """What it is written with stands or falls with it: no halt of the account, or the order, holds."""
+    key = HaltItem(*keys.HALT(halt_id=halt_id_of(account_id)))
+    return Write.check(key, when=HaltItem.PK.does_not_exist() | (HaltItem.status == Status.LIFTED), otherwise=otherwise)
 
 
 def halt(account_id: str, why: str, by: str, at: datetime, before: Halt | None) -> list[Write]:

@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from common.errors import Unavailable
 from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.transaction import PATIENCE, Patience, Transaction, Write
+from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -160,7 +160,7 @@ class Table:
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if "Throttl" in code or "Throughput" in code or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            if code in BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise TableUnavailable(
                     "the table is throttled; send the request again", retry_after_seconds=1
                 ) from error

@@ -43,8 +43,9 @@ BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
 DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
-Written = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
-Number = Annotated[str, Field(pattern=r"^[0-9A-Z]{9,20}$")]
+# What is wrong with requisites is told for all their fields at once: not here.
+Written = Annotated[str, Field(max_length=TEXT_MAX)]
+Number = Annotated[str, Field(max_length=TEXT_MAX)]
 
 
 class RequisitesBody(RequestBody):
@@ -86,6 +87,7 @@ class BillAsked(RequestBody):
 class AccountView(View):
     type: str = Field(description="COMMISSION, DEPOSIT or SETTLEMENT")
     status: str = Field(description="NEW, CLIENT, PAYER or READY")
+    requisites_version: int = Field(description="which its payer has at the billing system, or is made with")
     current_balance: str = Field(description="roubles that came and pay no bill yet")
     contract_number: str | None
 
@@ -97,6 +99,8 @@ class DealerView(View):
     commission_percent: str
     offer_version: str
     offer_accepted_at: InstantText
+    requisites_version: int = Field(description="the latest; an account whose version is older is being updated")
+    same_inn: list[str] = Field(description="other dealers with this number, ten at most: allowed, and told")
     reason: str | None
     accounts: list[AccountView]
     created_at: InstantText
@@ -133,11 +137,16 @@ class BillPage(View):
 @app.post("/billing/dealers", tags=["billing"], summary="Register a dealer who has accepted the offer")
 def register(body: Registration) -> Response[DealerView]:
     caller(app).must_have(BILLING)
-    asked = body.requisites
-    requisites = Requisites(**{name: getattr(asked, name) for name in type(asked).model_fields})
     offer = Offer(body.offer_version, body.offer_accepted_at)
-    dealer = dealers().register(body.cme_dealer_id, requisites, offer)
+    dealer = dealers().register(body.cme_dealer_id, _requisites(body.requisites), offer)
     return answer(_dealer(dealer), HTTPStatus.CREATED)
+
+
+@app.put("/billing/dealers/<cme_dealer_id>/requisites", tags=["billing"], summary="Change a dealer's requisites")
+def update_requisites(cme_dealer_id: DealerId, body: RequisitesBody) -> DealerView:
+    """All of them: what a machine brings to the billing system then is what his next invoices have."""
+    caller(app).must_have(BILLING)
+    return _dealer(dealers().update_requisites(cme_dealer_id, _requisites(body)))
 
 
 @app.get("/billing/dealers/<cme_dealer_id>", tags=["billing"], summary="A dealer and his accounts")
@@ -178,6 +187,10 @@ def _made(made: Replayable[Bill]) -> Response[BillView]:
     return answer(_bill(made.made), HTTPStatus.OK if made.replayed else HTTPStatus.CREATED)
 
 
+def _requisites(asked: RequisitesBody) -> Requisites:
+    return Requisites(**{name: getattr(asked, name) for name in type(asked).model_fields})
+
+
 def _dealer(found: Dealer) -> DealerView:
     return DealerView(
         dealer_id=found.dealer_id,
@@ -186,6 +199,8 @@ def _dealer(found: Dealer) -> DealerView:
         commission_percent=str(found.commission_percent),
         offer_version=found.offer.version,
         offer_accepted_at=found.offer.accepted_at,
+        requisites_version=found.requisites_version,
+        same_inn=list(dealers().of_same_taxpayer(found)),
         reason=found.reason,
         accounts=[_account(account) for account in dealers().accounts(found)],
         created_at=found.created_at,
@@ -196,6 +211,7 @@ def _account(found: Account) -> AccountView:
     return AccountView(
         type=found.type,
         status=found.status,
+        requisites_version=found.requisites_version,
         current_balance=roubles(found.balance_kopecks),
         contract_number=found.contract_number,
     )

@@ -5,6 +5,7 @@ Sums are whole kopecks.
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -33,6 +34,10 @@ class BillNotFound(NotFound):
     """There is no such bill."""
 
 
+class PaymentNotFound(NotFound):
+    """No payment has come under this id."""
+
+
 class AccountNotOpened(Conflict):
     """The dealer has no account of this type: fast buyout opens DEPOSIT and SETTLEMENT."""
 
@@ -43,6 +48,14 @@ class DealDiffers(Conflict):
 
 class BillDiffers(Conflict):
     """There is a bill for this deal already, of another sum."""
+
+
+class DealerForgotten(Conflict):
+    """The key of his requisites is forgotten, and so are they."""
+
+
+class Moved(Conflict):
+    """It is not as it was read: read again."""
 
 
 class RequisitesWrong(Rejected):
@@ -102,9 +115,11 @@ ACCOUNT_OF = {
 
 
 class PaymentStatus(StrEnum):
+    EARLY = "EARLY"  # the invoice that it names is being made
     TAKEN = "TAKEN"  # a part of it is not spread yet
     SPREAD = "SPREAD"
     PARKED = "PARKED"  # a person has to look
+    DISMISSED = "DISMISSED"  # a person has, and nothing is to be done about it
 
 
 class Stage(StrEnum):
@@ -113,6 +128,7 @@ class Stage(StrEnum):
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    UPDATE = "UPDATE"  # a payer has not the latest requisites
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -135,7 +151,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dealer:
-    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on."""
+    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
+    taxpayer: the mark of his number."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -143,6 +160,7 @@ class Dealer:
     offer: Offer
     commission_percent: Decimal
     requisites_version: int
+    taxpayer: str
     created_at: datetime
     needs_person: bool = False
     reason: str | None = None
@@ -154,6 +172,8 @@ class Account:
 
     requisites_version: those that its payer has, or is to be made with.
     balance_kopecks: what came for it and pays no bill. received_kopecks: all that ever came.
+    told_kopecks: all that ever came, as the billing system tells it. aside_kopecks: what came for its contract and was
+    not taken for it. told_at: when a payment came last. open_work: it waits for these to be compared.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
@@ -169,6 +189,10 @@ class Account:
     payer_id: str | None = None
     contract_id: str | None = None
     contract_number: str | None = None
+    told_kopecks: int = 0
+    aside_kopecks: int = 0
+    told_at: datetime | None = None
+    open_work: str | None = None
 
     @property
     def external_id(self) -> str:
@@ -232,20 +256,67 @@ class Bill:
 
 
 @dataclass(frozen=True)
-class Received:
-    """A payment that came for an account. left_kopecks: of it, not spread yet."""
+class Told:
+    """A payment as the billing system tells it. total_kopecks: all that had come for the contract then, with it."""
 
     payment_id: str
     contract_id: str
     invoice_id: str | None
+    kopecks: int
+    total_kopecks: int
+    paid_at: datetime
+
+
+@dataclass(frozen=True)
+class Whose:
+    """The account that a payment came for, and the bill that it names."""
+
     dealer_id: str
     type: AccountType
-    bill_id: str | None  # that it names
+    bill_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Nobodys:
+    """Which account a payment came for can not be told. status: EARLY or PARKED. account: that of its contract, where
+    that is one of ours."""
+
     status: PaymentStatus
-    kopecks: int
+    why: str
+    account: Whose | None = None
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A payment that was taken for an account. left_kopecks: of it, not spread yet."""
+
+    receipt_id: str
+    told: Told
+    whose: Whose
+    status: PaymentStatus
     left_kopecks: int
-    paid_at: datetime
     created_at: datetime
+
+
+@dataclass(frozen=True)
+class Aside:
+    """What came, and was taken for no account. status: EARLY, PARKED or DISMISSED.
+
+    told: None where the message is not understood. body: of such a message, shortened.
+    """
+
+    receipt_id: str
+    why: Nobodys
+    told: Told | None
+    body: str | None
+    created_at: datetime
+
+    @property
+    def status(self) -> PaymentStatus:
+        return self.why.status
+
+
+Receipt = Taken | Aside
 
 
 def dealer_id(cme_dealer_id: str) -> str:
@@ -257,7 +328,20 @@ def bill_id(type_: AccountType, deal_id: str, dealer_id: str) -> str:
     return derived_id(keys.BILL, type_, deal_id, dealer_id)
 
 
-def check_requisites(requisites: Requisites) -> None:
-    """Raises RequisitesWrong."""
-    if wrong := violations(requisites):
+def receipt_id(payment_id: str) -> str:
+    """Of a payment, under the billing system's id of it."""
+    return derived_id(keys.PAYMENT, payment_id)
+
+
+def receipt_id_of(body: bytes) -> str:
+    """Of a message that is not understood: the same words are the same message. None is taken for a payment by it."""
+    return derived_id(keys.PAYMENT, "message", hashlib.sha256(body).hexdigest())
+
+
+def check_requisites(requisites: Requisites, before: Requisites | None = None) -> None:
+    """before: those that they are to replace. Raises RequisitesWrong."""
+    wrong = violations(requisites)
+    if before is not None and before.kind is not requisites.kind:
+        wrong = {"kind": f"is {before.kind} as long as he is this dealer: register another", **wrong}
+    if wrong:
         raise RequisitesWrong(f"these requisites are wrong: {', '.join(wrong)}", fields=wrong)

@@ -7,23 +7,23 @@ are one after the other. Every write says besides what it relies on itself.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.timeline import MACHINE, TimelineEvent
 from common.errors import Conflict, Refusal
-from common.gateways.billing import Contract, Invoice, Payment
-from common.requisites import PayerKind, Requisites
+from common.gateways.billing import Contract, Invoice
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.billing import requisite_store
 from functions.billing.model import (
     Account,
     AccountNotOpened,
@@ -38,12 +38,8 @@ from functions.billing.model import (
     DealerStatus,
     DealNotFound,
     Offer,
-    PaymentStatus,
-    Received,
 )
-from functions.billing.spreading import Application
-
-SPREAD_DUE = timedelta(minutes=2)
+from functions.billing.model import Moved as Moved
 
 
 class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
@@ -53,24 +49,11 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     offer_accepted_at = InstantAttribute()
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
+    taxpayer = UnicodeAttribute()
     reason = UnicodeAttribute(null=True)
 
 
-class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
-    kind = UnicodeAttribute()
-    name = UnicodeAttribute()
-    inn = UnicodeAttribute()
-    kpp = UnicodeAttribute(null=True)
-    ogrn = UnicodeAttribute()
-    legal_address = UnicodeAttribute()
-    post_address = UnicodeAttribute()
-    bank_name = UnicodeAttribute()
-    bik = UnicodeAttribute()
-    account = UnicodeAttribute()
-    correspondent_account = UnicodeAttribute()
-
-
-class AccountItem(Item, discriminator=keys.BILLING_ACCOUNT.entity):
+class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     type = UnicodeAttribute()
     status = UnicodeAttribute()
     requisites_version = DecimalAttribute()
@@ -81,6 +64,9 @@ class AccountItem(Item, discriminator=keys.BILLING_ACCOUNT.entity):
     payer_id = UnicodeAttribute(null=True)
     contract_id = UnicodeAttribute(null=True)
     contract_number = UnicodeAttribute(null=True)
+    told_kopecks = DecimalAttribute(null=True)
+    aside_kopecks = DecimalAttribute(null=True)
+    told_at = InstantAttribute(null=True)
 
 
 class ContractItem(Item, discriminator=keys.CONTRACT.entity):
@@ -123,25 +109,6 @@ class OpenBillItem(PointerItem, discriminator=keys.OPEN_BILL.entity): ...
 class PaidBillItem(PointerItem, discriminator=keys.PAID_BILL.entity): ...
 
 
-class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
-    """One that is parked has no account, and what is not understood no sum."""
-
-    status = UnicodeAttribute()
-    kopecks = DecimalAttribute(null=True)
-    left_kopecks = DecimalAttribute(null=True)
-    dealer_id = UnicodeAttribute(null=True)
-    type = UnicodeAttribute(null=True)
-    bill_id = UnicodeAttribute(null=True)
-    contract_id = UnicodeAttribute(null=True)
-    invoice_id = UnicodeAttribute(null=True)
-    paid_at = InstantAttribute(null=True)
-    reason = UnicodeAttribute(null=True)
-
-
-class ApplicationItem(Item, discriminator=keys.APPLICATION.entity):
-    kopecks = DecimalAttribute()
-
-
 class DealerKnown(Refusal):
     """Carries the dealer as he is."""
 
@@ -166,14 +133,6 @@ class BillKnown(Refusal):
         self.bill = bill
 
 
-class PaymentKnown(Refusal):
-    """The payment has been taken."""
-
-
-class Moved(Conflict):
-    """It is not as it was read: read again."""
-
-
 class TakenTwice(Conflict):
     """The billing system has given for this what is another's already: a person has to look."""
 
@@ -181,9 +140,9 @@ class TakenTwice(Conflict):
 # Dealers and their accounts
 
 
-def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[Write]:
-    """The dealer, his requisites and his first account, which a machine opens at the billing system. Refused with
-    DealerKnown."""
+def register(dealer: Dealer, wrapped: str, sealed: str, account: Account) -> list[Write]:
+    """The dealer, his requisites, sealed under the key that is wrapped, and his first account, which a machine opens at
+    the billing system. Refused with DealerKnown."""
 
     def known(old: RawItem | None) -> Refusal:
         assert old is not None
@@ -198,13 +157,14 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
         offer_accepted_at=dealer.offer.accepted_at,
         commission_percent=dealer.commission_percent,
         requisites_version=Decimal(dealer.requisites_version),
+        taxpayer=dealer.taxpayer,
         created_at=at,
         updated_at=at,
     )
     work.wait(item, keys.DEALER, due_at=at + work.SOON, waits_for="his account at the billing system")
     return [
         Write.insert(item, otherwise=known),
-        Write.insert(_requisite_item(dealer, requisites), otherwise=Moved("these requisites are there already")),
+        *requisite_store.first(dealer, wrapped, sealed),
         Write.insert(_account_item(account), otherwise=Moved("this account is there already")),
         _event(dealer.dealer_id, at, None, dealer.status, f"agreed to offer {dealer.offer.version}", "CME"),
     ]
@@ -216,13 +176,6 @@ def dealer(table: Table, dealer_id: str) -> Dealer:
     if item is None:
         raise DealerNotFound("no dealer is registered under this id")
     return _dealer(item)
-
-
-def requisites(table: Table, dealer_id: str, version: int) -> Requisites:
-    item = table.get(RequisiteItem, keys.REQUISITE(dealer_id=dealer_id, n=_number(version)), consistent=True)
-    assert item is not None, f"{dealer_id} has no requisites {version}"
-    named = {name: getattr(item, name) for name in Requisites.__annotations__ if name != "kind"}
-    return Requisites(kind=PayerKind(item.kind), **named)
 
 
 def accounts(table: Table, dealer_id: str) -> list[Account]:
@@ -262,7 +215,7 @@ def opened(account: Account, status: AccountStatus, at: datetime, **got: str) ->
         item.status.set(status),
         item.updated_at.set(at),
         *(getattr(item, name).set(value) for name, value in got.items()),
-        when=item.status == account.status,
+        when=(item.status == account.status) & (item.requisites_version == Decimal(account.requisites_version)),
         otherwise=Moved("the account has moved", id=account.dealer_id),
     )
 
@@ -282,9 +235,58 @@ def contracted(account: Account, contract: Contract, at: datetime) -> list[Write
     ]
 
 
+def change_requisites(
+    dealer: Dealer, sealed: str, taxpayer: str, accounts: Sequence[Account], at: datetime
+) -> list[Write]:
+    """The next version of a dealer's requisites, which a machine brings to the payers of his accounts. A payer that was
+    refused as he was is made with these. Refused with Moved, or with DealerForgotten."""
+    item, version = DealerItem, dealer.requisites_version + 1
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his requisites at the billing system"
+    )
+    refused = [each for each in accounts if dealer.needs_person and each.payer_id is None]
+    as_read = (item.requisites_version == Decimal(dealer.requisites_version)) & (item.status == dealer.status)
+    if refused:
+        as_read &= item.open_work == work.partition_of_person(keys.DEALER, dealer.dealer_id)
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.requisites_version.set(Decimal(version)),
+            item.taxpayer.set(taxpayer),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *waits,
+            when=as_read,
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        *requisite_store.next_(dealer, sealed, taxpayer, at),
+        *(_made_with(account, version, at) for account in refused),
+        _event(dealer.dealer_id, at, dealer.status, dealer.status, f"requisites {version}", "CME"),
+    ]
+
+
+def updated(account: Account, dealer: Dealer, at: datetime) -> Write:
+    """The account's payer has the dealer's requisites. Refused with Moved."""
+    return _made_with(account, dealer.requisites_version, at)
+
+
+def _made_with(account: Account, version: int, at: datetime) -> Write:
+    item = AccountItem
+    return Write.update(
+        item(*_account_key(account)),
+        item.requisites_version.set(Decimal(version)),
+        item.updated_at.set(at),
+        when=(item.requisites_version == Decimal(account.requisites_version)) & (item.status == account.status),
+        otherwise=Moved("the account has moved", id=account.dealer_id),
+    )
+
+
 def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *, over: bool = False) -> list[Write]:
-    """over: his machine has nothing more to do. Refused with Moved."""
+    """over: his machine has nothing more to do, unless his requisites have changed since. Refused with Moved."""
     item = DealerItem
+    as_read = item.status == dealer.status
+    if over:
+        as_read &= item.requisites_version == Decimal(dealer.requisites_version)
     return [
         Write.update(
             item(*keys.DEALER(dealer_id=dealer.dealer_id)),
@@ -292,7 +294,7 @@ def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *
             item.reason.remove(),
             item.updated_at.set(at),
             *(work.done() if over else []),
-            when=item.status == dealer.status,
+            when=as_read,
             otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
         ),
         _event(dealer.dealer_id, at, dealer.status, status, why, MACHINE),
@@ -308,7 +310,7 @@ def dealer_stops(dealer: Dealer, at: datetime, why: str) -> Write:
         item.reason.set(why),
         item.updated_at.set(at),
         *waits,
-        when=item.status == dealer.status,
+        when=(item.status == dealer.status) & (item.requisites_version == Decimal(dealer.requisites_version)),
         otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
     )
 
@@ -428,9 +430,9 @@ def invoiced(account: Account, bill: Bill, invoice: Invoice, at: datetime) -> li
             otherwise=Moved("the bill has moved", id=bill.bill_id),
         ),
         Write.insert(named, otherwise=TakenTwice("this invoice is another bill's", id=bill.bill_id)),
-        _money_moves(account, -kopecks, 0, at),
+        money_moves(account, -kopecks, 0, at),
         _event(bill.bill_id, at, bill.status, status, f"invoice {invoice.number}", MACHINE),
-        *(_closed(bill, at) if status is BillStatus.PAID else []),
+        *(closed(bill, at) if status is BillStatus.PAID else []),
     ]
 
 
@@ -447,117 +449,9 @@ def bill_stops(bill: Bill, at: datetime, why: str) -> Write:
     )
 
 
-# Payments
-
-
-def take(received: Received, kopecks: int, at: datetime) -> Write:
-    """A payment of which so much is spread at once; the rest waits. Refused with PaymentKnown."""
-    left = received.left_kopecks - kopecks
-    item = PaymentItem(
-        *keys.PAYMENT(payment_id=received.payment_id),
-        status=PaymentStatus.TAKEN if left else PaymentStatus.SPREAD,
-        kopecks=Decimal(received.kopecks),
-        left_kopecks=Decimal(left),
-        dealer_id=received.dealer_id,
-        type=received.type,
-        bill_id=received.bill_id,
-        contract_id=received.contract_id,
-        invoice_id=received.invoice_id,
-        paid_at=received.paid_at,
-        created_at=received.created_at,
-        updated_at=at,
-    )
-    if left:
-        work.wait(item, keys.PAYMENT, due_at=at + SPREAD_DUE, waits_for="the rest of it to be spread")
-    return Write.insert(item, otherwise=PaymentKnown("the payment has been taken"))
-
-
-def spread_more(received: Received, kopecks: int, at: datetime) -> Write:
-    """So much of what was left is spread. Refused with Moved."""
-    item, left = PaymentItem, received.left_kopecks - kopecks
-    return Write.update(
-        item(*keys.PAYMENT(payment_id=received.payment_id)),
-        item.left_kopecks.set(Decimal(left)),
-        item.status.set(PaymentStatus.TAKEN if left else PaymentStatus.SPREAD),
-        item.updated_at.set(at),
-        *([] if left else work.done()),
-        when=(item.left_kopecks == Decimal(received.left_kopecks)) & (item.left_kopecks >= Decimal(kopecks)),
-        otherwise=Moved("the payment has moved", payment_id=received.payment_id),
-    )
-
-
-def apply(payment_id: str, bills: Sequence[tuple[Bill, Application]], at: datetime) -> list[Write]:
-    """Bills get what they get of a payment. Refused with Moved."""
-    return [write for bill, application in bills for write in _apply(payment_id, bill, application.kopecks, at)]
-
-
-def _apply(payment_id: str, bill: Bill, kopecks: int, at: datetime) -> Iterator[Write]:
-    item, status = BillItem, bill.paid(kopecks)
-    applied = ApplicationItem(
-        *keys.APPLICATION(payment_id=payment_id, bill_id=bill.bill_id),
-        kopecks=Decimal(kopecks),
-        created_at=at,
-        updated_at=at,
-    )
-    moved = Moved("the bill has moved", id=bill.bill_id)
-    yield Write.insert(applied, otherwise=moved)
-    yield Write.update(
-        item(*keys.BILL(bill_id=bill.bill_id)),
-        item.paid_kopecks.add(Decimal(kopecks)),
-        item.status.set(status),
-        item.updated_at.set(at),
-        when=(item.status == bill.status)
-        & (item.paid_kopecks == Decimal(bill.paid_kopecks))
-        & (item.common_kopecks >= Decimal(bill.paid_kopecks + kopecks)),
-        otherwise=moved,
-    )
-    yield _event(bill.bill_id, at, bill.status, status, f"payment {payment_id}", "the billing system")
-    if status is BillStatus.PAID:
-        yield from _closed(bill, at)
-
-
-def credit(account: Account, rest_kopecks: int, received_kopecks: int, at: datetime) -> Write:
-    """What pays no bill stays on the account; so much has come. Refused with Moved."""
-    return _money_moves(account, rest_kopecks, received_kopecks, at)
-
-
-def payment(table: Table, payment_id: str) -> Received | None:
-    """As of now; None also for one that is parked, which is no account's."""
-    item = table.get(PaymentItem, keys.PAYMENT(payment_id=payment_id), consistent=True)
-    if item is None or item.dealer_id is None:
-        return None
-    assert item.kopecks is not None
-    assert item.left_kopecks is not None
-    assert item.paid_at is not None
-    assert item.contract_id is not None
-    return Received(
-        payment_id=payment_id,
-        contract_id=item.contract_id,
-        invoice_id=item.invoice_id,
-        dealer_id=item.dealer_id,
-        type=AccountType(item.type),
-        bill_id=item.bill_id,
-        status=PaymentStatus(item.status),
-        kopecks=int(item.kopecks),
-        left_kopecks=int(item.left_kopecks),
-        paid_at=item.paid_at,
-        created_at=item.created_at,
-    )
-
-
-def park(payment_id: str, payment: Payment | None, why: str, at: datetime) -> Write:
-    """A payment that no account can be told for: a person has to look. Refused with PaymentKnown."""
-    item = PaymentItem(
-        *keys.PAYMENT(payment_id=payment_id), status=PaymentStatus.PARKED, reason=why, created_at=at, updated_at=at
-    )
-    if payment is not None:
-        item.kopecks, item.paid_at = Decimal(payment.amount_kopecks), payment.at
-        item.contract_id, item.invoice_id = payment.contract_id, payment.invoice_id
-    work.wait_for_person(item, keys.PAYMENT, waits_for=f"a person: {why}")
-    return Write.insert(item, otherwise=PaymentKnown("the payment has been parked"))
-
-
-def _money_moves(account: Account, balance: int, received: int, at: datetime) -> Write:
+def money_moves(account: Account, balance: int, received: int, at: datetime, *more: Action) -> Write:
+    """So much more is on the account, and so much more has come for it; with what else is told of it. Refused with
+    Moved."""
     item = AccountItem
     return Write.update(
         item(*_account_key(account)),
@@ -565,12 +459,18 @@ def _money_moves(account: Account, balance: int, received: int, at: datetime) ->
         item.received_kopecks.add(Decimal(received)),
         item.version.add(Decimal(1)),
         item.updated_at.set(at),
+        *more,
         when=(item.version == Decimal(account.version)) & (item.balance_kopecks >= Decimal(max(0, -balance))),
         otherwise=Moved("the account's money has moved", id=account.dealer_id),
     )
 
 
-def _closed(bill: Bill, at: datetime) -> list[Write]:
+def account_moves(account: Account, at: datetime, *actions: Action) -> Write:
+    """Something of an account moves that is no money. Refused with Moved."""
+    return money_moves(account, 0, 0, at, *actions)
+
+
+def closed(bill: Bill, at: datetime) -> list[Write]:
     """It is paid: no payment looks at it any more."""
     return [
         Write.delete(
@@ -600,12 +500,6 @@ def _number(version: int) -> str:
     return f"{version:04}"
 
 
-def _requisite_item(dealer: Dealer, of: Requisites) -> RequisiteItem:
-    named: dict[str, Any] = {name: getattr(of, name) for name in Requisites.__annotations__}
-    key = keys.REQUISITE(dealer_id=dealer.dealer_id, n=_number(dealer.requisites_version))
-    return RequisiteItem(*key, **named, created_at=dealer.created_at, updated_at=dealer.created_at)
-
-
 def _account_item(account: Account) -> AccountItem:
     return AccountItem(
         *_account_key(account),
@@ -628,6 +522,7 @@ def _dealer(item: DealerItem) -> Dealer:
         offer=Offer(item.offer_version, item.offer_accepted_at),
         commission_percent=item.commission_percent,
         requisites_version=int(item.requisites_version),
+        taxpayer=item.taxpayer,
         created_at=item.created_at,
         needs_person=item.needs_person,
         reason=item.reason,
@@ -648,6 +543,10 @@ def _account(item: AccountItem) -> Account:
         payer_id=item.payer_id,
         contract_id=item.contract_id,
         contract_number=item.contract_number,
+        told_kopecks=int(item.told_kopecks or 0),
+        aside_kopecks=int(item.aside_kopecks or 0),
+        told_at=item.told_at,
+        open_work=item.open_work,
     )
 
 

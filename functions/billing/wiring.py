@@ -6,20 +6,34 @@ from functools import cache
 
 from common import aws, clock
 from common.gateways import configured
-from common.settings import settings
+from common.settings import MissingSetting, settings
+from functions.billing.sealing import Sealing
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
+from functions.billing.service.rounds import Rounds
+
+
+@cache
+def sealing() -> Sealing:
+    return Sealing(aws.table(), aws.data_keys, _mark_key)
+
+
+def _mark_key() -> bytes:
+    secret_id = settings().taxpayer_key_secret
+    if secret_id is None:
+        raise MissingSetting("TAXPAYER_KEY_SECRET is not set; infra/stack.py gives it to every function")
+    return aws.secret(secret_id)
 
 
 @cache
 def dealers() -> Dealers:
-    return Dealers(aws.table(), aws.machines(), clock.now, settings().commission_percent)
+    return Dealers(aws.table(), aws.machines(), clock.now, settings().commission_percent, sealing())
 
 
 @cache
 def onboarding() -> Onboarding:
-    return Onboarding(aws.table(), configured.billing, clock.now)
+    return Onboarding(aws.table(), configured.billing, clock.now, sealing())
 
 
 @cache
@@ -35,3 +49,8 @@ def invoicing() -> Invoicing:
 @cache
 def payments() -> Payments:
     return Payments(aws.table(), clock.now)
+
+
+@cache
+def rounds() -> Rounds:
+    return Rounds(payments())

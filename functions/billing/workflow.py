@@ -5,6 +5,7 @@
     CreateClient ─▶ CreatePayer ─▶ CreateContract ─▶ Onboarded
 
     ReadDealer ─▶ NextStep ─┬─ CLIENT, PAYER, CONTRACT ─▶ CreateClient, CreatePayer, CreateContract
+                            ├─ UPDATE ──▶ UpdatePayers ─▶ Onboarded
                             ├─ DONE ────▶ Onboarded
                             └─ STOPPED ─▶ WaitsForOperator
 
@@ -27,6 +28,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_lambda
 from constructs import Construct
 
+from common.data_keys import DataKeysUnavailable
 from common.gateways.billing import BillingUnavailable
 from common.workflow import Line, Machine
 from functions.billing.model import AccountNotReady, BillStage, Stage
@@ -40,6 +42,7 @@ class Tasks:
     create_client: aws_lambda.IFunction
     create_payer: aws_lambda.IFunction
     create_contract: aws_lambda.IFunction
+    update_payers: aws_lambda.IFunction
     read_bill: aws_lambda.IFunction
     create_invoice: aws_lambda.IFunction
 
@@ -50,15 +53,18 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
 
 
 def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
-    line = Line(Construct(scope, "Onboarding"), [BillingUnavailable], "ReadDealer", tasks.read_dealer)
-    done = line.succeed("Onboarded", "All accounts of the dealer have a contract at the billing system")
+    passing = [BillingUnavailable, DataKeysUnavailable]
+    line = Line(Construct(scope, "Onboarding"), passing, "ReadDealer", tasks.read_dealer)
+    done = line.succeed("Onboarded", "Each account of the dealer has its contract, and the latest requisites")
     waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
     contract = line.task("CreateContract", tasks.create_contract, "The account can be billed and paid", then=done)
     payer = line.task("CreatePayer", tasks.create_payer, "Who pays, with the dealer's requisites", then=contract)
     client = line.task("CreateClient", tasks.create_client, "The account is a client of its own there", then=payer)
+    update = line.task("UpdatePayers", tasks.update_payers, "A payer gets the dealer's latest requisites", then=done)
     line.when(Stage.CLIENT, client)
     line.when(Stage.PAYER, payer)
     line.when(Stage.CONTRACT, contract)
+    line.when(Stage.UPDATE, update)
     line.when(Stage.DONE, done)
     return line.machine(client, "Opens the accounts of a dealer at the billing system", otherwise=waits)
 

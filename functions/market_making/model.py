@@ -210,7 +210,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.RUNNING: {_S.PAUSED, _S.STOPPING},
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
-    _S.STOPPED: {_S.RETURNING},
+    _S.STOPPED: {_S.STOPPING, _S.RETURNING},  # stopped once more: a quote has turned up
     _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
     _S.FAILED: {_S.REFUNDED, _S.RETURNING},
@@ -367,13 +367,14 @@ class Order:
 
 @dataclass(frozen=True)
 class Member:
-    """An order that a shard's ticker quotes for, as it is told. `config` is the version that counts."""
+    """An order that a shard's ticker quotes for, as it is told, at `told_at`. `config` is the version that counts."""
 
     order_id: str
     account_id: str
     symbol: str
     status: Status
     config: int
+    told_at: datetime
 
     @property
     def coins(self) -> tuple[str, str]:

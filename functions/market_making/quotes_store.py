@@ -20,7 +20,7 @@ from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
-from functions.market_making import day_store
+from functions.market_making import day_store, memory
 from functions.market_making.days import of_cycle
 from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
@@ -105,6 +105,7 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
     assert after.cycle == before.cycle + 1
     key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
     overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
+    carried = memory.packed(after.memory)
     written = _write(
         key,
         after.base,
@@ -112,8 +113,8 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         Decimal(after.cycle),
         Decimal(before.cycle),
         Decimal(after.cursor),
-        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(after.memory)),
-        after.memory,
+        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(carried)),
+        carried,
         at,
     ).refused_with(overtaken)
     fills = list(fills)
@@ -282,6 +283,6 @@ def quotes_of(item: QuotesItem) -> Quotes:
         quote=item.quote_amount,
         cycle=int(item.cycle),
         cursor=int(item.cursor),
-        memory=item.memory,
+        memory=memory.unpacked(item.memory),
     )
     return unpacked(item.quotes, bare)

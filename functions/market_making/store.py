@@ -919,6 +919,7 @@ def _member_of(item: MemberItem) -> Member:
         symbol=item.symbol,
         status=Status(item.status),
         config=int(item.config),
+        told_at=item.updated_at,
     )
 
 

@@ -103,6 +103,7 @@ class Paper:
         self.calls: Counter[str] = Counter()
         self.two_sided = 0
         self.at = tape.began
+        self._now = _moment(self.at)
         self.bid, self.ask = _NOTHING, _NOTHING
         self._tape, self._market, self._fee, self._latency, self._lost = tape, market, fee, latency, lost
         self._min_notional = min_notional
@@ -119,7 +120,7 @@ class Paper:
     trades_page = TRADES_PAGE
 
     def now(self) -> datetime:
-        return _moment(self.at)
+        return self._now
 
     @property
     def middle(self) -> Decimal:
@@ -164,7 +165,7 @@ class Paper:
         if at > self.at:
             if self._bids and self._asks:
                 self.two_sided += at - self.at
-            self.at = at
+            self.at, self._now = at, _moment(at)
 
     def _hit(self, side: list[_Order], price: Decimal, quantity: Decimal, at: int) -> None:
         for order in list(side):

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from common.errors import Refusal
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -269,8 +270,10 @@ class FakeMaker:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case Reason.WOULD_TAKE:
                     raise ExchangeWouldTake(refused.detail) from refused
+                case Reason.MAX_NUM_ORDERS as full:
+                    raise ExchangeFull(refused.detail, reason=str(full)) from refused
                 case reason:
-                    ours = reason in (Reason.INSUFFICIENT_BALANCE, Reason.MAX_NUM_ORDERS)
+                    ours = reason is Reason.INSUFFICIENT_BALANCE
                     raise ExchangeRefused(refused.detail, ours=ours, reason=str(reason)) from refused
         return str(order.order_id)
 

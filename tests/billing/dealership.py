@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from common.data_keys import DataKeys
 from common.gateways.billing import (
     Billing,
     BillingUnavailable,
@@ -25,16 +26,19 @@ from common.gateways.gate import Ban, gated
 from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.billing import model, store, tasks
+from functions.billing import model, payment_store, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
+from functions.billing.sealing import Sealing
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
+from functions.billing.service.rounds import Rounds
 from sandbox.billing.fake import FakeBilling, Trouble
 from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
 from tests.common.test_requisites import COMPANY
 from tests.desk import TABLE, Clock
+from tests.harness.kms import KEY_ID, InMemoryKms
 from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import ARN_PREFIX, Outside
 
@@ -55,6 +59,10 @@ class Unwilling(FakeBilling):
     def create_payer(self, external_id: str, client_id: str, requisites: Requisites) -> str:
         self._may("create_payer")
         return super().create_payer(external_id, client_id, requisites)
+
+    def update_payer(self, payer_id: str, requisites: Requisites) -> None:
+        self._may("update_payer")
+        super().update_payer(payer_id, requisites)
 
     def create_contract(
         self, external_id: str, client_id: str, payer_id: str, service: Service, starts_on: date
@@ -90,6 +98,9 @@ class Dealership:
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
         self.goes_down_after: Operation | None = None  # once it was asked for this
+        self.kms = InMemoryKms()
+        self.kms_client: Any = None
+        self.mark_key: Callable[[], bytes] = lambda: b"marks taxpayers"
         self.asked_through: Callable[[Any], Any] = lambda billing: billing
         self._numbers = itertools.count(1)
 
@@ -121,11 +132,16 @@ class Dealership:
 
     @property
     def dealers(self) -> Dealers:
-        return Dealers(self.table, self.machines, self.clock, PERCENT)
+        return Dealers(self.table, self.machines, self.clock, PERCENT, self.sealing)
 
     @property
     def onboarding(self) -> Onboarding:
-        return Onboarding(self.table, lambda: self.billing, self.clock)
+        return Onboarding(self.table, lambda: self.billing, self.clock, self.sealing)
+
+    @property
+    def sealing(self) -> Sealing:
+        data_keys = DataKeys(self.kms_client or self.kms, KEY_ID)
+        return Sealing(self.table, lambda: data_keys, lambda: self.mark_key())
 
     @property
     def bills(self) -> Bills:
@@ -139,6 +155,10 @@ class Dealership:
     def payments(self) -> Payments:
         return Payments(self.table, self.clock)
 
+    @property
+    def rounds(self) -> Rounds:
+        return Rounds(self.payments)
+
     # What tests begin with
 
     def registered(self, cme_dealer_id: str = CME_ID) -> Dealer:
@@ -150,6 +170,7 @@ class Dealership:
             Stage.CLIENT: self.onboarding.create_client,
             Stage.PAYER: self.onboarding.create_payer,
             Stage.CONTRACT: self.onboarding.create_contract,
+            Stage.UPDATE: self.onboarding.update_payer,
         }
         stage = self.onboarding.read(dealer_id).stage
         while stage in steps:
@@ -181,6 +202,9 @@ class Dealership:
         (found,) = [m for m in self.system.outbox.messages() if payment.payment_id in m.value]
         return read(found.value.encode())
 
+    def receipt(self, message: PaymentMessage) -> model.Receipt | None:
+        return payment_store.find(self.table, model.receipt_id(message.payment.payment_id))
+
     def pay(self, kopecks: int, bill: Bill | None = None) -> PaymentStatus:
         return self.payments.take(self.message(kopecks, bill=bill))
 
@@ -188,7 +212,7 @@ class Dealership:
         """A dealer, a bill and a payment that nobody has moved yet."""
         self.registered()
         self.billed(invoice=False)
-        self.payments.park("of-nobody", "no account has this contract")
+        self.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
 
     # What always holds
 
@@ -202,6 +226,7 @@ class Dealership:
         paid: dict[tuple[str, str], int] = defaultdict(int)
         left: dict[tuple[str, str], int] = defaultdict(int)
         came: dict[tuple[str, str], int] = defaultdict(int)
+        aside: dict[tuple[str, str], int] = defaultdict(int)
         applied: dict[str, int] = defaultdict(int)
         spread: dict[str, int] = defaultdict(int)
         pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in ("open_bill", "paid_bill")}
@@ -220,18 +245,22 @@ class Dealership:
             assert ("open_work" in item) is (status == BillStatus.NEW)
         for item in of("payment"):
             status = item["status"]["S"]
-            assert ("open_work" in item) is (status != PaymentStatus.SPREAD)
-            if status != PaymentStatus.PARKED:
-                whose = item["dealer_id"]["S"], item["type"]["S"]
+            assert ("open_work" in item) is (status not in (PaymentStatus.SPREAD, PaymentStatus.DISMISSED))
+            whose = ("", "") if "dealer_id" not in item else (item["dealer_id"]["S"], item["type"]["S"])
+            if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
                 left[whose] += _n(item, "left_kopecks")
                 came[whose] += _n(item, "kopecks")
                 assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
                 assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")
+            else:
+                assert item["PK"]["S"] not in spread
+                aside[whose] += _n(item, "kopecks") if "kopecks" in item else 0
         for item in of("billing_account"):
             whose = item["PK"]["S"], item["type"]["S"]
             assert _n(item, "balance_kopecks") >= 0
             assert _n(item, "received_kopecks") == came[whose]
             assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose]
+            assert aside[whose] == (_n(item, "aside_kopecks") if "aside_kopecks" in item else 0)
             assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
 
 

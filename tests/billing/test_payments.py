@@ -7,10 +7,8 @@ from random import Random
 
 import pytest
 
-from functions.billing import store
-from functions.billing.model import Bill, BillStatus, PaymentStatus
+from functions.billing.model import Bill, BillStatus, PaymentStatus, Taken, receipt_id
 from functions.billing.service import payments as service
-from functions.billing.service.payments import InvoiceNotKnownYet
 from tests.billing.dealership import REWARD, Dealership
 from tests.depth import deep
 from tests.desk import TABLE
@@ -113,15 +111,15 @@ def test_a_payment_over_many_bills_goes_on_wherever_it_was_killed(dealership: De
             dealership.payments.take(message)
         dealership.client = None
         dealership.check()
-    taken = store.payment(dealership.table, message.payment.payment_id)
-    assert taken is not None
+    taken = dealership.receipt(message)
+    assert isinstance(taken, Taken)
     assert (taken.status, taken.left_kopecks) == (PaymentStatus.TAKEN, 15 * 100_00 + 33_00)
     dealership.client = Dying(1, after=True)
     with pytest.raises(Died):
-        dealership.payments.go_on(message.payment.payment_id)
+        dealership.payments.go_on(receipt_id(message.payment.payment_id))
     dealership.client = None
     dealership.check()
-    assert dealership.payments.go_on(message.payment.payment_id) is PaymentStatus.SPREAD
+    assert dealership.payments.go_on(receipt_id(message.payment.payment_id)) is PaymentStatus.SPREAD
     assert set(statuses(dealership, *bills)) == {BillStatus.PAID}
     assert dealership.account().balance_kopecks == 33_00
 
@@ -217,10 +215,12 @@ class TestWhatIsNobodys:
             bill.bill_id, contract_id, REWARD, f"Комиссия по сделке {bill.deal_id}", bill.due_on
         )
         message = dealership.message(REWARD, bill=replace(bill, invoice_id=invoice.invoice_id))
-        with pytest.raises(InvoiceNotKnownYet):
-            dealership.payments.take(message)
+        assert dealership.payments.take(message) is PaymentStatus.EARLY
+        dealership.check()
+        assert dealership.rounds.round(lambda: True).spread == 0
         dealership.invoicing.create_invoice(bill.bill_id)
-        assert dealership.payments.take(message) is PaymentStatus.SPREAD
+        assert dealership.rounds.round(lambda: True).spread == 1
+        dealership.check()
         assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
 from unittest.mock import patch
 
 from functions.billing import tasks
 from infra.grants import Secret
-from tests.billing.dealership import Dealership
+from tests.billing.dealership import CME_ID, Dealership
+from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import opened
 from tests.infra.recorder import Recorder
@@ -20,7 +22,20 @@ def watched(recorder: Recorder) -> Dealership:
     dealership.client = recorder.table(dealership.dynamo)
     dealership.world.client = recorder.states(dealership.world.machines)
     dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    seals(recorder, dealership)
     return dealership
+
+
+def seals(recorder: Recorder, dealership: Dealership) -> None:
+    """What is asked for it from now on is recorded."""
+    mark_key = dealership.mark_key
+    dealership.kms_client = recorder.kms(dealership.kms)
+
+    def read() -> bytes:
+        recorder.secret(Secret.TAXPAYER_KEY)
+        return mark_key()
+
+    dealership.mark_key = read
 
 
 def billed_and_paid(recorder: Recorder) -> None:
@@ -48,6 +63,16 @@ def refused(recorder: Recorder) -> None:
     dealership.run()
 
 
+def changed(recorder: Recorder) -> None:
+    """His requisites, twice; the second time the billing system refuses them."""
+    dealership = watched(recorder)
+    dealership.active()
+    for bank in ("Банк один", "Банк два"):
+        dealership.dealers.update_requisites(CME_ID, replace(COMPANY, bank_name=bank))
+        dealership.run()
+        dealership.refuses.add("update_payer")
+
+
 def dead(recorder: Recorder) -> None:
     """Executions have died: the sweeper starts the next ones, or an operator does."""
     desk = Desk()
@@ -72,4 +97,4 @@ def dead(recorder: Recorder) -> None:
                 assert answer.status == 200, answer.text
 
 
-LIVES = (billed_and_paid, refused, dead)
+LIVES = (billed_and_paid, refused, changed, dead)

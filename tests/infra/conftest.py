@@ -13,7 +13,7 @@ from aws_cdk import App
 
 from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
-from infra.environment import Environment, EnvironmentName, LogLevel
+from infra.environment import Environment, EnvironmentName, Kafka, LogLevel
 from infra.stack import CryptodeskStack
 from infra.state import StateStack
 from tests.infra.templates import Resources, Templates
@@ -32,6 +32,8 @@ ENVIRONMENTS = {
         alarm_email="desk@example.com",
         log_level=LogLevel.WARNING,
         trace_functions=True,
+        payments_from="arn:aws:iam::111111111111:role/billing",
+        kafka=Kafka(brokers=("a.example:9096", "b.example:9096"), subnets=("subnet-1",), security_groups=("sg-1",)),
     ),
 }
 
@@ -68,8 +70,11 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
 
 def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     """`code` is an empty folder."""
+    return of_environment(code, ENVIRONMENTS[name])
+
+
+def of_environment(code: Path, environment: Environment) -> Synthesised:
     (code / "nothing.py").touch()
-    environment = ENVIRONMENTS[name]
     assets = Assets(*(Bundle(code, digit * 64) for digit in "01234"))
     app = App()
     state = StateStack(app, environment)

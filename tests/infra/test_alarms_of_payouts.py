@@ -54,6 +54,7 @@ RULES = (
     Rule("OrdersTurnedUp", "OrdersTurnedUp", "orders-turned-up"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
+    Rule("SignaturesRefused", "SignaturesRefused", "signatures-refused", minutes=60, of_them=3),
     Rule("Drift", "Drift", "drift", statistic="Maximum"),
     Rule("BooksUnreadable", "BooksUnreadable", "books-unreadable", statistic="Maximum"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),

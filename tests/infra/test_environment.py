@@ -9,7 +9,7 @@ import pytest
 
 from infra import deploy
 from infra.bundle import ROOT
-from infra.environment import Environment, EnvironmentName, UnknownEnvironment
+from infra.environment import Environment, EnvironmentName, Kafka, UnknownEnvironment
 
 
 def _read(**context: str) -> Environment:
@@ -60,6 +60,26 @@ def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
     }
     read = _read(environment="production", **told)
     assert {name: getattr(read, name) for name in told} == told
+
+
+def test_payments_come_from_one_kafka_or_none() -> None:
+    assert _read().kafka is None
+    brokers = _read(kafka_brokers="a:9096,b:9096").kafka
+    assert brokers == Kafka(brokers=("a:9096", "b:9096"))
+    assert not brokers.in_a_network
+    inside = _read(kafka_brokers="a:9096", kafka_subnets="subnet-1,subnet-2", kafka_security_groups="sg-1").kafka
+    assert inside == Kafka(brokers=("a:9096",), subnets=("subnet-1", "subnet-2"), security_groups=("sg-1",))
+    assert inside.in_a_network
+    cluster = _read(kafka_cluster_arn="arn:aws:kafka:eu-central-1:1:cluster/payments/0-1").kafka
+    assert cluster is not None
+    assert cluster.in_a_network
+    for told, why in (
+        ({"kafka_brokers": "a:1", "kafka_cluster_arn": "arn"}, "one of them"),
+        ({"kafka_subnets": "subnet-1", "kafka_security_groups": "sg-1"}, "belong to"),
+        ({"kafka_brokers": "a:1", "kafka_subnets": "subnet-1"}, "together"),
+    ):
+        with pytest.raises(UnknownEnvironment, match=why):
+            _read(**told)
 
 
 def test_production_keeps_lines_for_what_is_wrong_unless_told_otherwise() -> None:

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from aws_cdk.aws_sqs import Queue
 
 from common import keys
 from common.settings import Settings
@@ -30,11 +31,14 @@ from infra.grants import (
     Grant,
     Secret,
 )
+from infra.streams import Queues
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 from tests.infra.templates import logical_id
 
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
+NETWORK = {f"ec2:Describe{what}" for what in ("NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")}
+NETWORK |= {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}  # that Lambda reaches brokers by
 LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
 LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
 LOG_DELIVERY |= {"logs:ListLogDeliveries"}
@@ -50,7 +54,7 @@ STATE = {
     f"AWS::Cognito::{kind}"
     for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
 }
-STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
+STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -82,7 +86,10 @@ def _list(one_or_more: Any) -> list[Any]:
 
 
 def _named(made: Synthesised, resource: Any) -> str:
-    """`table`, `index/…`, `log`, `stateMachine:…`, `execution:…:*` or the name of a secret, from what a policy says."""
+    """`table`, `index/…`, `log`, `queue/…`, `stateMachine:…`, `execution:…:*`, the name of a secret, or what is written
+    down, from what a policy says."""
+    if isinstance(resource, str):
+        return resource
     if "Fn::Join" in resource:
         _, parts = resource["Fn::Join"]
         if parts[0] == "arn:":
@@ -92,10 +99,18 @@ def _named(made: Synthesised, resource: Any) -> str:
         arn, path = parts
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
+    if _type(made, resource) == "AWS::SQS::Queue":
+        names = {logical_id(queue): queue.node.id for of in made.stack.state.queues.values() for queue in _all(of)}
+        return f"queue/{names[resource['Fn::GetAtt'][0]]}"
     if _type(made, resource) == "AWS::SecretsManager::Secret":
         construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
-    return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[_type(made, resource)]
+    named = {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log", "AWS::KMS::Key": "key"}
+    return named[_type(made, resource)]
+
+
+def _all(of: Queues) -> list[Queue]:
+    return [queue for queue in (of.taken, of.failed, of.given_up) if queue is not None]
 
 
 def _type(made: Synthesised, arn: Any) -> str:
@@ -130,7 +145,7 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
 ) -> None:
     kinds = synth(environment).templates.kinds
     assert set(kinds) == {"CryptodeskState", "Cryptodesk"} | {title(context.name) for context in contexts()}
-    assert set(kinds.pop("CryptodeskState")) == STATE
+    assert set(kinds.pop("CryptodeskState")) - {"AWS::SQS::QueuePolicy"} == STATE | {"AWS::SQS::Queue"}
     assert not STATE & set().union(*kinds.values())
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
         assert f"AWS::{kind}" not in kinds["Cryptodesk"]
@@ -180,6 +195,7 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     kept = {r["Type"]: r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"}
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+    assert kept["AWS::KMS::Key"]["Properties"]["EnableKeyRotation"] is True
     assert made.stack.termination_protection
     assert made.stack.state.termination_protection
 
@@ -249,12 +265,37 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
             of = resource if resource == "*" else _named(made, resource)
             allowed.setdefault(of, set()).update(_list(statement["Action"]))
     secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.environment.price_oracle_key}
-    assert allowed == {
+    received = _received(made) if grant.receives else {}
+    assert allowed == received | {
         "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, embedded=made.environment.embedded)
+    } | _on_machines(grant, embedded=made.environment.embedded) | _on_the_data_key(grant)
+
+
+def _on_the_data_key(grant: Grant) -> dict[str, set[str]]:
+    return {"key": set(grant.data_keys)} if grant.data_keys else {}
+
+
+def _received(made: Synthesised) -> dict[str, set[str]]:
+    """What Lambda does in the name of what takes payments."""
+    found = {"queue/Payments": {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}}
+    kafka = made.environment.kafka
+    if kafka is None:
+        return found
+    found["queue/GivenUpPayments"] = {"sqs:SendMessage", "sqs:GetQueueAttributes"}
+    if kafka.cluster_arn is None:
+        return found | {str(Secret.KAFKA_KEY): {READ_SECRET}} | ({"*": NETWORK} if kafka.subnets else {})
+    cluster = {f"kafka:{name}" for name in ("DescribeCluster", "DescribeClusterV2", "GetBootstrapBrokers")}
+    cluster |= {"kafka-cluster:Connect", "kafka-cluster:DescribeClusterDynamicConfiguration"}
+    topic, group = (kafka.cluster_arn.replace(":cluster/", f":{kind}/") for kind in ("topic", "group"))
+    return found | {
+        kafka.cluster_arn: cluster,
+        f"{topic}/billing.payments": {"kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"},
+        f"{group}/cryptodesk-billing": {"kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"},
+        "*": NETWORK,
+    }
 
 
 def test_a_machine_that_is_granted_is_there_and_something_may_be_asked_of_it(local: Synthesised) -> None:
@@ -315,7 +356,7 @@ def test_no_policy_has_a_wildcard_where_a_resource_can_be_named(synth: Synth, en
     for policy in made.of("IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = set(_list(statement["Action"]))
-            if actions in (TRACING, LOG_DELIVERY) or (made.environment.embedded and actions <= ON_TOKENS):
+            if actions in (TRACING, LOG_DELIVERY, NETWORK) or (made.environment.embedded and actions <= ON_TOKENS):
                 assert statement["Resource"] == "*"
             elif actions <= ON_EXECUTIONS:
                 assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
@@ -347,6 +388,8 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
             made.environment.custody_url,
         )
         assert read.billing_key_secret
+        assert read.taxpayer_key_secret
+        assert read.data_key_id
         assert (read.billing_url, str(read.commission_percent)) == (
             made.environment.billing_url,
             made.environment.commission_percent,
@@ -407,7 +450,7 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
-        usual = Size(512, 29 if name in OF_HTTP else 60 if name in TASKS else 55)
+        usual = Size(512, 29 if name in OF_HTTP else 60 if name in TASKS else 30 if GRANTS[name].receives else 55)
         size = SIZES.get(name.removeprefix("market_making."), usual)
         assert (function["MemorySize"], function["Timeout"]) == (size.memory_mib, size.seconds)
 

@@ -362,3 +362,36 @@ def test_an_account_of_which_nothing_was_told_is_settled_with_first(two: Two) ->
     two.exchange.venue.cancel_all(ACCOUNT, "BTCUSDT")
     two.move(60_300)
     assert two.tick().placements == 0
+
+
+def degraded(two: Two) -> list[bool]:
+    return [two.quotes_of(uuid).degraded_at is not None for uuid in (ORDER, OTHER)]
+
+
+def test_a_silence_is_noted_once_with_the_quotes(two: Two) -> None:
+    two.fake.down = True
+    two.tick()
+    assert degraded(two) == [False, False]
+    two.market.clock.at += timedelta(seconds=40)
+    two.tick()
+    assert degraded(two) == [True, True]
+    before = two.quotes_of(ORDER)
+    two.market.clock.at += timedelta(seconds=10)
+    two.tick()
+    assert two.quotes_of(ORDER) == before
+
+
+def test_another_process_settles_first_after_a_silence(two: Two) -> None:
+    """It has not been there when the exchange told nothing."""
+    two.fake.down = True
+    two.market.clock.at += timedelta(seconds=40)
+    two.tick()
+    two.fake.down = False
+    two.market.ticking.kept.looks.clear()
+    two.market.clock.at += timedelta(seconds=10)
+    two.exchange.venue.cancel_all(ACCOUNT, "BTCUSDT")
+    two.move(60_300)
+    assert (two.tick().placements, degraded(two)) == (0, [False, False])
+    two.market.clock.at += timedelta(seconds=10)
+    two.move(60_000)
+    assert two.tick().placements == 4

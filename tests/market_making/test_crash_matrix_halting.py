@@ -16,6 +16,7 @@ from common.domain import audit, halts, timeline, work
 from common.gateways.exchange.maker import Balance, Maker
 from common.operator_outcome import OperatorOutcome
 from functions.market_making.model import AccountStillShort
+from tests.depth import points
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
 from tests.market_making.market import ACCOUNT
@@ -114,7 +115,11 @@ def halted(faults: Faults, *, finds: bool) -> Scene:
 @pytest.mark.parametrize("finds", [False, True], ids=["an operator", "the clock"])
 def test_whatever_fails_once_what_is_halted_is_so_until_it_is_lifted(finds: bool) -> None:
     report = crash_matrix(
-        lambda faults: halted(faults, finds=finds), OUTSIDE, same=lambda wanted, got: bool(wanted == got)
+        lambda faults: halted(faults, finds=finds),
+        OUTSIDE,
+        same=lambda wanted, got: bool(wanted == got),
+        points=points("halted by the clock" if finds else "halted by an operator"),
     )
     assert not report.violations, report
+    assert not report.never_dealt(OUTSIDE), report
     assert report.ending.answer == (2, [])

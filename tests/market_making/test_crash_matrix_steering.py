@@ -16,6 +16,7 @@ from common.gateways.exchange import ExchangeUnavailable
 from functions.market_making import quotes_store, store
 from functions.market_making.model import FIRST_SHARD, TICK_EVERY, MarketMakingOrderMoved, Status, order_id
 from sandbox.exchange.flow import Flow
+from tests.depth import points
 from tests.faulty import Faulty
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -107,6 +108,7 @@ def steered(faults: Faults) -> Scene:
 
 
 def test_whatever_fails_once_an_owner_has_it_quote_as_he_wants() -> None:
-    report = crash_matrix(steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got))
+    report = crash_matrix(steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got), points=points("steered"))
     assert not report.violations, report
+    assert not report.never_dealt(OUTSIDE), report
     assert report.ending.answer == (Status.RUNNING, 2, [Decimal(59_760), Decimal(60_240)])

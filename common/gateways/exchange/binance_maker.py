@@ -47,6 +47,8 @@ from common.gateways.exchange.binance_answers import (
     in_our_words,
     told_amount,
     told_decimal,
+    told_fee,
+    told_step,
     told_text,
 )
 from common.gateways.exchange.binance_weight import UsedWeight
@@ -153,13 +155,14 @@ class BinanceMaker:
         found = [entry for entry in _entries(told, "symbols") if entry.get("symbol") == _symbol(market)]
         if len(found) != 1 or (found[0].get("baseAsset"), found[0].get("quoteAsset")) != (market.base, market.quote):
             raise garbled(f"rules of another market than {market}")
-        weight = self._weight.per_minute = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        weight = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        self._weight.obey(weight)
         counts = self._ask(ends, "market", "GET", "rateLimit/order", {})
         filters = {told_text(entry, "filterType"): entry for entry in _entries(found[0], "filters")}
         lot, price, notional = filters.get("LOT_SIZE"), filters.get("PRICE_FILTER"), filters.get("NOTIONAL")
-        limits = MarketLimits(
-            price_step=told_decimal(price, "tickSize"),
-            quantity_step=told_decimal(lot, "stepSize"),
+        return MarketLimits(
+            price_step=told_step(price, "tickSize", found[0], "quotePrecision"),
+            quantity_step=told_step(lot, "stepSize", found[0], "baseAssetPrecision"),
             min_quantity=told_decimal(lot, "minQty"),
             min_notional=told_decimal(notional, "minNotional", default="0"),
             open_orders_max=_whole(filters.get("MAX_NUM_ORDERS"), "maxNumOrders"),
@@ -167,9 +170,6 @@ class BinanceMaker:
             orders_per_day=_rate(_listed(counts), "ORDERS", "DAY", 1),
             weight_per_minute=weight,
         )
-        if not limits.price_step or not limits.quantity_step:
-            raise garbled(f"a step of {market} is not above 0")
-        return limits
 
     def book(self, market: Market, levels: int) -> Book:
         """See `Maker.book`."""
@@ -387,6 +387,7 @@ def _trade(entry: Any, market: Market) -> OwnTrade:
     price, quantity, worth = (told_amount(entry, name) for name in ("price", "qty", "quoteQty"))
     if abs(EXACT.subtract(EXACT.multiply(price, quantity), worth)) >= _ROUNDING:
         raise not_believed(f"a trade of {quantity} at {price} that is worth {worth}")
+    fee_asset, fee = told_fee(entry) or (market.quote, Decimal(0))
     return OwnTrade(
         trade_id=_whole(entry, "id"),
         exchange_order_id=str(_whole(entry, "orderId")),
@@ -394,8 +395,8 @@ def _trade(entry: Any, market: Market) -> OwnTrade:
         price=price,
         quantity=quantity,
         quote_quantity=worth,
-        fee=told_amount(entry, "commission"),
-        fee_asset=told_text(entry, "commissionAsset"),
+        fee=fee,
+        fee_asset=fee_asset,
         maker=_flag(entry, "isMaker"),
         at=_instant(entry, "time"),
     )

@@ -1,7 +1,10 @@
 """Payments: each is taken once, pays the bill that it names, then the oldest open ones; the rest stays on the account.
 
 A payment over many bills is spread by several writes, each of which lands whole: what is left of it is in the table,
-and whoever takes it again goes on there.
+and whoever takes it again goes on there. Once the first of them has landed nobody needs its message any more.
+
+What can not be told to be an account's waits: EARLY for the invoice that it names, where one is being made; PARKED for
+a person.
 """
 
 from __future__ import annotations
@@ -10,117 +13,164 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.errors import Unavailable
-from common.gateways.billing import Payment, PaymentMessage
+from common.domain.timeline import CLOCK
+from common.gateways.billing import MessageNotUnderstood, PaymentMessage
+from common.gateways.billing.messages import read
 from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Busy
-from functions.billing import store
-from functions.billing.model import AccountType, Bill, BillStatus, PaymentStatus, Received
+from functions.billing import model, payment_store, store
+from functions.billing.model import (
+    Account,
+    AccountType,
+    Aside,
+    Bill,
+    BillStatus,
+    Nobodys,
+    PaymentStatus,
+    Receipt,
+    Taken,
+    Told,
+    Whose,
+)
 from functions.billing.spreading import OpenBill, spread
 
 BILLS_A_WRITE = 10
 MOVES_MAX = 20  # of others, in between
-
-
-class InvoiceNotKnownYet(Unavailable):
-    """The payment names an invoice that we do not know, and one of the account's is being made: it comes again."""
+BODY_MAX = 2000  # characters of a message that is not understood
 
 
 @dataclass(frozen=True)
 class Payments:
+    """more_time: asked between two writes; a payment of which something is left then is TAKEN, and goes on later. What
+    comes gets its first write whatever it says."""
+
     table: Table
     now: Callable[[], datetime]
 
-    def take(self, message: PaymentMessage) -> PaymentStatus:
-        """Safe to repeat. What can not be told to be an account's is parked for a person.
+    def receive(self, body: bytes, more_time: Callable[[], bool]) -> PaymentStatus:
+        """What came as a payment. Safe to repeat. Raises Busy, TableUnavailable: send it again."""
+        try:
+            return self.take(read(body), more_time)
+        except MessageNotUnderstood as strange:
+            return self.park(body, strange.detail)
 
-        Raises InvoiceNotKnownYet, Busy, TableUnavailable: send it again.
-        """
-        payment = message.payment
-        account = store.account_of_contract(self.table, payment.contract_id)
-        if account is None:
-            return self._park(payment.payment_id, payment, "no account has this contract")
-        bill_id = None if payment.invoice_id is None else store.bill_of_invoice(self.table, payment.invoice_id)
-        if bill_id is None and payment.invoice_id is not None:
-            if store.payment(self.table, payment.payment_id) is None and self._awaits_invoice(*account):
-                raise InvoiceNotKnownYet("an invoice of this account is being made", payment_id=payment.payment_id)
-            return self._park(payment.payment_id, payment, "no bill has this invoice")
-        if bill_id is not None:
-            bill = store.bill(self.table, bill_id)
-            if (bill.dealer_id, bill.type) != account:
-                return self._park(payment.payment_id, payment, "the invoice is another account's than the contract")
-        dealer_id, type_ = account
-        at, kopecks = self.now(), payment.amount_kopecks
-        fresh = Received(
-            payment_id=payment.payment_id,
-            contract_id=payment.contract_id,
-            invoice_id=payment.invoice_id,
-            dealer_id=dealer_id,
-            type=type_,
-            bill_id=bill_id,
-            status=PaymentStatus.TAKEN,
-            kopecks=kopecks,
-            left_kopecks=kopecks,
-            paid_at=payment.at,
-            created_at=at,
-        )
-        return self._spread(payment.payment_id, fresh)
-
-    def park(self, payment_id: str, why: str) -> PaymentStatus:
-        """A message that is not understood, and never will be. Raises Busy."""
-        return self._park(payment_id, None, why)
-
-    def go_on(self, payment_id: str) -> PaymentStatus | None:
-        """Spread what is left of a payment; None where there is nothing of this id to be spread. Raises Busy."""
-        received = store.payment(self.table, payment_id)
-        return None if received is None else self._spread(payment_id, received)
-
-    def _spread(self, payment_id: str, fresh: Received) -> PaymentStatus:
-        """To the end: again and again what can be spread with one write."""
-        moved = 0
-        while moved < MOVES_MAX:
-            known = store.payment(self.table, payment_id)
-            if known is not None:
-                _compare(known, fresh)
-                if known.status is PaymentStatus.SPREAD:
-                    return known.status
+    def take(self, message: PaymentMessage, more_time: Callable[[], bool] = lambda: True) -> PaymentStatus:
+        """Safe to repeat. Raises Busy, TableUnavailable: send it again."""
+        told = _told(message)
+        receipt_id = model.receipt_id(told.payment_id)
+        for _ in range(MOVES_MAX):
             try:
-                if self._step(known or fresh, new=known is None):
-                    return PaymentStatus.SPREAD
-            except store.PaymentKnown:
-                if store.payment(self.table, payment_id) is None:
-                    return PaymentStatus.PARKED
-            except store.Moved:
-                moved += 1
-        raise Busy("others are moving this account; send it again", retry_after_seconds=1)
+                known = payment_store.find(self.table, receipt_id)
+                if known is None:
+                    known = self._begin(receipt_id, told)
+                else:
+                    _compare(known, told)
+                return self._on(known, CLOCK, more_time).status
+            except (store.Moved, payment_store.PaymentKnown):
+                continue
+        raise _busy()
 
-    def _step(self, received: Received, *, new: bool) -> bool:
-        """At most BILLS_A_WRITE bills get what they get of it; True when nothing of it is left. Raises PaymentKnown,
-        Moved."""
-        account = store.account(self.table, received.dealer_id, received.type)  # before its bills: they move with it
-        bills, all_ = self._bills(received)
-        found = spread(
-            received.left_kopecks,
-            [OpenBill(bill.bill_id, bill.left_kopecks) for bill in bills],
-            received.bill_id,
-        )
+    def park(self, body: bytes, why: str) -> PaymentStatus:
+        """A message that is not understood, and never will be. Raises Busy."""
+        receipt_id = model.receipt_id_of(body)
+        shown = body[: 4 * BODY_MAX].decode(errors="replace")[:BODY_MAX]
+        aside = Aside(receipt_id, Nobodys(PaymentStatus.PARKED, why), None, shown, self.now())
+        try:
+            self.table.write(*payment_store.put_aside(aside, None))
+        except payment_store.PaymentKnown:
+            return payment_store.receipt(self.table, receipt_id).status
+        count("PaymentsParked")
+        return PaymentStatus.PARKED
+
+    def go_on(self, receipt_id: str, more_time: Callable[[], bool] = lambda: True) -> PaymentStatus:
+        """See to what is left of a payment, or to one that is EARLY. Raises PaymentNotFound, Busy."""
+        for _ in range(MOVES_MAX):
+            try:
+                return self._on(payment_store.receipt(self.table, receipt_id), CLOCK, more_time).status
+            except store.Moved:
+                continue
+        raise _busy()
+
+    def whose(self, told: Told) -> Whose | Nobodys:
+        """Which account a payment came for, as far as that can be told now."""
+        account = store.account_of_contract(self.table, told.contract_id)
+        if account is None:
+            return Nobodys(PaymentStatus.PARKED, "no account has this contract")
+        whose = Whose(*account)
+        if told.invoice_id is None:
+            return whose
+        bill_id = store.bill_of_invoice(self.table, told.invoice_id)
+        if bill_id is None:
+            if self._awaits_invoice(whose):
+                return Nobodys(PaymentStatus.EARLY, "an invoice of its account is being made", whose)
+            return Nobodys(PaymentStatus.PARKED, "no bill has this invoice", whose)
+        bill = store.bill(self.table, bill_id)
+        if (bill.dealer_id, bill.type) != account:
+            return Nobodys(PaymentStatus.PARKED, "the invoice is another account's than the contract", whose)
+        return Whose(*account, bill_id)
+
+    def _begin(self, receipt_id: str, told: Told) -> Receipt:
+        """Its first write. Raises PaymentKnown, Moved."""
+        whose, at = self.whose(told), self.now()
+        if isinstance(whose, Whose):
+            return self._step(Taken(receipt_id, told, whose, PaymentStatus.TAKEN, told.kopecks, at), new=True)
+        aside = Aside(receipt_id, whose, told, None, at)
+        account = None if whose.account is None else self._account(whose.account)
+        self.table.write(*payment_store.put_aside(aside, account))
+        if whose.status is PaymentStatus.PARKED:
+            count("PaymentsParked")
+        return aside
+
+    def _on(self, known: Receipt, by: str, more_time: Callable[[], bool]) -> Receipt:
+        """As far as it can be brought now. Raises Moved."""
+        if isinstance(known, Aside):
+            if known.status is not PaymentStatus.EARLY:
+                return known
+            known = self._placed(known, by)
+        while isinstance(known, Taken) and known.status is PaymentStatus.TAKEN and more_time():
+            known = self._step(known, new=False)
+        return known
+
+    def _placed(self, early: Aside, by: str) -> Receipt:
+        """Taken, where its invoice is known by now; parked, where none is being made any more. Raises Moved."""
+        assert early.told is not None
+        whose, at = self.whose(early.told), self.now()
+        if isinstance(whose, Whose):
+            account = self._account(whose)
+            self.table.write(*payment_store.place(early, whose, account, "its invoice is known", by, at))
+        elif whose.status is not PaymentStatus.EARLY:
+            self.table.write(*payment_store.still_aside(early, whose.status, whose.why, by, at))
+            count("PaymentsParked")
+        return payment_store.receipt(self.table, early.receipt_id)
+
+    def _step(self, taken: Taken, *, new: bool) -> Taken:
+        """At most BILLS_A_WRITE bills get what they get of it. Raises PaymentKnown, Moved."""
+        account = self._account(taken.whose)  # before its bills: they move with it
+        bills, all_ = self._bills(taken)
+        open_bills = [OpenBill(bill.bill_id, bill.left_kopecks) for bill in bills]
+        found = spread(taken.left_kopecks, open_bills, taken.whose.bill_id)
         rest = found.rest_kopecks if all_ else 0
-        kopecks, at = received.left_kopecks - found.rest_kopecks + rest, self.now()
+        kopecks, at = taken.left_kopecks - found.rest_kopecks + rest, self.now()
         by_id = {bill.bill_id: bill for bill in bills}
         applied = [(by_id[application.bill_id], application) for application in found.applications]
+        write = payment_store.take if new else payment_store.spread_more
         self.table.write(
-            store.take(received, kopecks, at) if new else store.spread_more(received, kopecks, at),
-            *store.apply(received.payment_id, applied, at),
-            store.credit(account, rest, received.kopecks if new else 0, at),
+            *write(taken, account, kopecks, rest, at),
+            *payment_store.apply(taken, applied, at),
         )
-        return kopecks == received.left_kopecks
+        left = taken.left_kopecks - kopecks
+        status = PaymentStatus.TAKEN if left else PaymentStatus.SPREAD
+        return Taken(taken.receipt_id, taken.told, taken.whose, status, left, taken.created_at)
 
-    def _bills(self, received: Received) -> tuple[list[Bill], bool]:
+    def _account(self, whose: Whose) -> Account:
+        return store.account(self.table, whose.dealer_id, whose.type)
+
+    def _bills(self, taken: Taken) -> tuple[list[Bill], bool]:
         """Those that get something of it with the next write, and whether there are no more that could."""
         found: list[Bill] = []
-        left = received.left_kopecks
-        for bill in self._open(received):
+        left = taken.left_kopecks
+        for bill in self._open(taken.whose):
             if left <= 0:
                 break
             if len(found) == BILLS_A_WRITE:
@@ -129,29 +179,41 @@ class Payments:
             left -= bill.left_kopecks
         return found, True
 
-    def _open(self, received: Received) -> Iterator[Bill]:
-        """The one that it names, then the oldest."""
-        named = None if received.bill_id is None else store.bill(self.table, received.bill_id)
+    def _open(self, whose: Whose) -> Iterator[Bill]:
+        """The one that it names, then the oldest. A deposit pays none."""
+        if whose.type is AccountType.DEPOSIT:
+            return
+        named = None if whose.bill_id is None else store.bill(self.table, whose.bill_id)
         if named is not None and named.takes_money:
             yield named
-        for bill in store.open_bills(self.table, received.dealer_id, received.type):
-            if bill.takes_money and bill.bill_id != received.bill_id:
+        for bill in store.open_bills(self.table, whose.dealer_id, whose.type):
+            if bill.takes_money and bill.bill_id != whose.bill_id:
                 yield bill
 
-    def _awaits_invoice(self, dealer_id: str, type_: AccountType) -> bool:
-        return any(bill.status is BillStatus.NEW for bill in store.open_bills(self.table, dealer_id, type_))
-
-    def _park(self, payment_id: str, payment: Payment | None, why: str) -> PaymentStatus:
-        try:
-            self.table.write(store.park(payment_id, payment, why, self.now()))
-        except store.PaymentKnown:
-            known = store.payment(self.table, payment_id)
-            return PaymentStatus.PARKED if known is None else known.status
-        return PaymentStatus.PARKED
+    def _awaits_invoice(self, whose: Whose) -> bool:
+        bills = store.open_bills(self.table, whose.dealer_id, whose.type)
+        return any(bill.status is BillStatus.NEW for bill in bills)
 
 
-def _compare(known: Received, told: Received) -> None:
+def _told(message: PaymentMessage) -> Told:
+    said = message.payment
+    return Told(
+        payment_id=said.payment_id,
+        contract_id=said.contract_id,
+        invoice_id=said.invoice_id,
+        kopecks=said.amount_kopecks,
+        total_kopecks=message.paid_total_kopecks,
+        paid_at=said.at,
+    )
+
+
+def _compare(known: Receipt, told: Told) -> None:
     """The billing system says something else of a payment than it did: what it said first stays."""
-    if (known.dealer_id, known.type, known.kopecks) != (told.dealer_id, told.type, told.kopecks):
-        log.warning("a payment is told with other terms", extra={"payment_id": known.payment_id})
+    assert known.told is not None
+    if (known.told.contract_id, known.told.kopecks) != (told.contract_id, told.kopecks):
+        log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
         count("BillingNotBelieved")
+
+
+def _busy() -> Busy:
+    return Busy("others are moving this account; send it again", retry_after_seconds=1)

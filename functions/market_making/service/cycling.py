@@ -12,20 +12,24 @@ that do not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
+from common.frozen import replace
 from common.gateways.exchange import (
+    ExchangeFull,
+    ExchangeNotAsked,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     ExchangeWouldTake,
     MarketUnknown,
     Side,
+    not_believed,
 )
 from common.gateways.exchange.maker import (
     ExchangeNotReplaced,
@@ -39,7 +43,17 @@ from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import quotes_store
-from functions.market_making.planning import Cancel, Done, Outcome, Placement, Plan, Wish, plan, recorded
+from functions.market_making.planning import (
+    SLOTS_OF_ALL,
+    Cancel,
+    Done,
+    Outcome,
+    Placement,
+    Plan,
+    Wish,
+    plan,
+    recorded,
+)
 from functions.market_making.quotes import (
     SENT_WITHIN,
     Fill,
@@ -66,6 +80,7 @@ from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 
 TRADE_PAGES_MAX = 5  # of one look; what is more is for the next, and nothing is placed meanwhile
+LEAP_MAX = 1_000_000  # between the numbers of two trades of an account, one after the other, that need no second look
 
 
 class Silent(Enum):
@@ -99,7 +114,17 @@ def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[]
     """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
     at = now()
     trades, more = ([], False) if after_trade is None else trades_after(maker, market, after_trade)
+    _hold_leaps(maker, market, after_trade or 0, trades)
     return Seen(maker.open_orders(market), trades, at, more)
+
+
+def _hold_leaps(maker: Maker, market: Market, after: int, trades: Sequence[OwnTrade]) -> None:
+    """The cursor never goes back, and what is told below it is not looked at again: a trade whose number is far beyond
+    the last one counts when it is told twice. Raises ExchangeUnavailable, MarketUnknown."""
+    for trade in trades:
+        if trade.trade_id - after > LEAP_MAX and list(maker.trades_after(market, trade.trade_id - 1))[:1] != [trade]:
+            raise not_believed(f"trade {trade.trade_id}, after {after}, is told once and not again")
+        after = trade.trade_id
 
 
 def trades_after(
@@ -229,9 +254,9 @@ class Cycling:
 
     # What is decided
 
-    def planned(self, known: Known, wish: Wish, placements_max: int) -> Plan:
-        made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max)
-        return replace(made, astray=known.astray)
+    def planned(self, known: Known, wish: Wish, placements_max: int, open_max: int = SLOTS_OF_ALL) -> Plan:
+        made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max, open_max)
+        return replace(made, astray=known.astray) if known.astray else made
 
     def write(self, known: Known, planned: Plan, *also: Write) -> None:
         """Nothing has been asked for before. Where nothing has changed, nothing is written; not so with orders that are
@@ -325,7 +350,8 @@ class _Act:
         ended = self._ended(one.client_order_id)
         if ended is None:
             return Done(one.slot)
-        if (ended.client_order_id, ended.price, ended.quantity) != (one.client_order_id, one.price, one.quantity):
+        told = (ended.client_order_id, ended.price, ended.quantity)
+        if told != (one.client_order_id, one.price, one.quantity) or ended.executed < one.settled:
             return Done(one.slot)  # the next cycle asks again, and does not believe it
         return Done(one.slot, old_ended=True, executed=ended.executed)
 
@@ -345,7 +371,7 @@ class _Act:
             return Done(one.slot, Outcome.NOT_SENT)
         try:
             self.maker.replace(self.market, one.old.client_order_id, one.quote)
-        except ExchangeNotReplaced:
+        except (ExchangeNotReplaced, ExchangeNotAsked):
             return None
         except ExchangeRefused as no:
             return Done(one.slot, self._refusal(one.quote, no), old_ended=True, executed=one.old.settled)
@@ -360,6 +386,8 @@ class _Act:
             return replace(ended, outcome=Outcome.NOT_SENT)
         try:
             self.maker.place(self.market, one.quote)
+        except ExchangeNotAsked:
+            return replace(ended, outcome=Outcome.NOT_SENT)
         except (ExchangeRefused, MarketUnknown) as no:
             return replace(ended, outcome=self._refusal(one.quote, no))
         except ExchangeUnavailable as unknown:
@@ -374,6 +402,9 @@ class _Act:
         if isinstance(no, ExchangeWouldTake):
             count("QuotesWouldTake")
             return Outcome.WOULD_TAKE
+        if isinstance(no, ExchangeFull):  # of the account: no fault of this order's
+            count("QuotesBeyondLimits")
+            return Outcome.NOT_SENT
         log.warning("quote refused", extra={"quote": quote.client_order_id, "why": no.detail})
         count("QuotesRefused")
         return Outcome.REFUSED

@@ -1,4 +1,5 @@
-"""Operators halt trading accounts, and let them trade again: what is open there ends with the next tick."""
+"""Operators halt trading accounts, and single orders, and let them trade again: what is open there ends with the next
+tick, and their orders are paused."""
 
 from __future__ import annotations
 
@@ -6,14 +7,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keys
 from common.domain import audit, halts
 from common.domain.audit import AuditEntry
 from common.domain.halts import Status
 from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
 from functions.market_making import store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, NotPausable
+from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.balancing import Balancing
+from functions.market_making.service.quoting import STILL_THERE
+
+ORDER_PREFIX = keys.MARKET_MAKING_ORDER.id_prefix or ""  # no account's id begins so
 
 
 @dataclass(frozen=True)
@@ -47,8 +53,39 @@ class Halting:
             halt_id, None if before is None else before.status, Status.HALTED, done=not dry_run, says=says
         )
 
+    def halt_order(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """An order is paused, and all that is open of it is cancelled, by its next tick. Its owner resumes it once
+        another operator has lifted that. A repeat changes nothing.
+
+        Raises MarketMakingOrderNotFound; NotPausable; MarketMakingOrderMoved, HaltMoved, Busy.
+        """
+        order, at = store.existing(self.table, order_id), self.now()
+        before = halts.find(self.table, halts.halt_id_of(order_id))
+        if before is not None and before.holds:
+            return OperatorOutcome.repeat(order_id, order.status, "it is halted already; nothing to do")
+        if order.status not in (OrderStatus.RUNNING, OrderStatus.PAUSED):
+            raise NotPausable(f"the order is {order.status}: it is not running", id=order_id)
+        if not dry_run:
+            why, waits_for = f"halted by an operator: {reason}", "its owner, and another operator who lifts its halt"
+            due_at = at + STILL_THERE
+            moved = [store.wait(order, at, due_at, waits_for)]
+            if order.status is OrderStatus.RUNNING:
+                move = store.move(order, OrderStatus.PAUSED, at, store.why(why), waits_for=waits_for, due_at=due_at)
+                moved = [move, *store.tell_shard(order, OrderStatus.PAUSED, at)]
+            self.table.write(
+                *halts.halt(order_id, reason, operator, at, before),
+                *moved,
+                store.event(order, OrderStatus.PAUSED, why, operator, at),
+                audit.entry(AuditEntry(at, operator, "mm halt", order_id, reason)),
+            )
+        says = (
+            "its quotes are cancelled, and it stays paused until another operator lifts that and its owner resumes it"
+        )
+        return OperatorOutcome(order_id, order.status, OrderStatus.PAUSED, done=not dry_run, says=says)
+
     def lift(self, halt_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """A trading account may trade again: the exchange has now all that is owed there. A repeat changes nothing.
+        """A trading account may trade again: the exchange has now all that is owed there. Or an order may be resumed. A
+        repeat changes nothing.
 
         Raises HaltNotFound; HaltOwn; AccountStillShort; ExchangeUnavailable, NoTradingKey; HaltMoved, Busy.
         """
@@ -59,10 +96,13 @@ class Halting:
             return OperatorOutcome.repeat(halt_id, Status.LIFTED, "it is lifted already; nothing to do")
         if before.by == operator:
             raise HaltOwn("who has halted it does not lift it: ask another operator", id=halt_id)
-        if short := self.balancing.short(before.account_id):
+        is_order = before.account_id.startswith(ORDER_PREFIX)
+        if not is_order and (short := self.balancing.short(before.account_id)):
             raise AccountStillShort("; ".join(map(str, short)), id=halt_id)
         if not dry_run:
             entry = audit.entry(AuditEntry(self.now(), operator, "mm lift", halt_id, reason))
             self.table.write(*halts.lift(before, reason, operator, self.now()), entry)
-        says = f"{before.account_id} is quoted on again from its next tick on"
+        says = f"{before.account_id} is quoted on again from its next tick on; what is paused its owners may resume"
+        if is_order:
+            says = f"the owner of {before.account_id} may resume it"
         return OperatorOutcome(halt_id, before.status, Status.LIFTED, done=not dry_run, says=says)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.domain import work
-from common.domain.timeline import MACHINE
+from common.domain.timeline import CLOCK, MACHINE
 from common.errors import Refusal
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Book, MakerOrder
@@ -16,7 +16,7 @@ from common.log import count, log
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import configuration, memory, quotes_store, risk, store
+from functions.market_making import configuration, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
@@ -90,7 +90,7 @@ class OneOrder:
         """How many placements it wants."""
         with log.append_context_keys(order_id=self.member.order_id):
             try:
-                self.known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+                self.known = self._known()
                 self.decided = self._decide(self.known)
                 self._plan_with(len(self.decided.wish.creates))
             except FillNotBelieved as lie:
@@ -105,11 +105,19 @@ class OneOrder:
                 self.failed = True
         return 0 if self.planned is None else len(self.planned.placements)
 
+    def _known(self) -> Known:
+        """Raises FillNotBelieved."""
+        known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+        if known.now.degraded_at is None or self.group.seen.more:
+            return known
+        log.info("the exchange tells again", extra={"silent_since": str(known.now.degraded_at)})
+        return replace(known, now=replace(known.now, degraded_at=None))
+
     def _cancel_all(self) -> None:
         """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
         self.known = doubted(self.read, self.group.seen)
-        self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
+        self.decided = Decided(self.read.memory, Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 
     def limit(self, room: int) -> None:
@@ -156,12 +164,18 @@ class OneOrder:
     # What it wants
 
     def _decide(self, known: Known) -> Decided:
+        coins, halt = self._coins, self.group.halt
+        killed = halt is not None and halt.by != CLOCK
+        if killed and self.member.status is Status.CREATED:
+            return Decided(known.read.memory, Wish())
         rules = self.rules = self._rules(known)
-        coins = self._coins
         if rules is None:
-            return Decided(memory.unpacked(known.read.memory), Wish())
+            return Decided(known.read.memory, Wish())
         if self.member.status is Status.PAUSED:  # whatever its market is like
             known = self.known = replace(known, now=_sided(known.now, self.now()))
+            return deciding.withdraw_all(rules, known, coins)
+        if halt is not None and killed:
+            self.also = self._pause(f"its trading account is halted: {halt.why}")
             return deciding.withdraw_all(rules, known, coins)
         book = None if self.book is None else _without_ours(self.book, self.ours)
         middle = None if book is None else _middle(book)
@@ -261,11 +275,12 @@ class OneOrder:
     def _plan_with(self, room: int) -> None:
         assert self.known is not None
         assert self.decided is not None
-        self.planned = deciding.remembered(self.decided, self._cycling.planned(self.known, self.decided.wish, room))
+        planned = self._cycling.planned(self.known, self.decided.wish, room, self.group.open_max)
+        self.planned = deciding.remembered(self.decided, planned)
 
     def _remember(self, recorded: Quotes) -> Quotes:
         assert self.planned is not None
-        state = deciding.after(memory.unpacked(recorded.memory), self.planned.quotes, recorded)
+        state = deciding.after(recorded.memory, self.planned.quotes, recorded)
         return deciding.with_memory(recorded, state)
 
 
