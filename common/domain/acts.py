@@ -264,7 +264,7 @@ def _may_decide_return(case: Case) -> bool:
 def _may_keep_rest(case: Case) -> bool:
     """Is something of it at the exchange that can not be withdrawn? Of an order that is over, its dust."""
     if case.status in ("returned", "refunded"):
-        return not case.waits and _has_leg(case, "REST", "LEFT")
+        return _has_leg(case, "REST", "LEFT")
     return case.status == "returning" and _is_late(case) and any(map(is_at_exchange, case.legs))
 
 

@@ -672,9 +672,10 @@ def leave_behind(left: Sequence[Leg]) -> Action:
 
 
 def settle_dust(order: Order, left: Sequence[Leg], at: datetime) -> Write:
-    """Of an order that is over, `left` stays as it is; there is nothing more to do. Refused with
-    MarketMakingOrderMoved."""
-    return _update(order, leave_behind(left), OrderItem.updated_at.set(at), *work.done())
+    """Of an order that is over, `left` stays as it is; there is nothing more to do, if operators have decided nothing
+    since it was read. Refused with MarketMakingOrderMoved."""
+    actions = (leave_behind(left), OrderItem.updated_at.set(at), *work.done())
+    return _update(order, *actions, also=OrderItem.updated_at == order.updated_at)
 
 
 def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:
@@ -809,13 +810,14 @@ def event(order: Order, after: Status, reason: str, actor: str, at: datetime, *,
     return timeline.record(order.order_id, TimelineEvent(at, before, after, reason, actor))
 
 
-def _update(order: Order, *actions: Action) -> Write:
+def _update(order: Order, *actions: Action, also: Condition | None = None) -> Write:
     item = OrderItem
     goes_home = item.goes_home == True if order.goes_home else item.goes_home.does_not_exist()  # noqa: E712
+    as_read = (item.status == order.status) & (item.transfers == Decimal(order.transfers)) & goes_home
     return Write.update(
         item(*_key(order)),
         *actions,
-        when=(item.status == order.status) & (item.transfers == Decimal(order.transfers)) & goes_home,
+        when=as_read if also is None else as_read & also,
         otherwise=MarketMakingOrderMoved("the order has moved", id=order.order_id),
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from common.domain import audit, halts, timeline, work
 from common.domain.halts import HaltMoved
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance, Market, OwnTrade
+from common.money import Quantity
 from common.owner import Owner
 from common.table.transaction import Write
 from functions.market_making import store
@@ -24,6 +26,7 @@ from functions.market_making.model import (
     FeeCoinOwn,
     HaltNotFound,
     HaltOwn,
+    LegStatus,
     NoCapacity,
     Status,
     Terms,
@@ -33,13 +36,14 @@ from functions.market_making.model import (
 from functions.market_making.quotes_store import QuotesItem
 from functions.market_making.service import balancing
 from functions.market_making.service.balancing import KNOWN_WITHIN, LOOKS, NEW, Balancing
-from sandbox.exchange.venue import BUY, Fees
+from sandbox.exchange.venue import BUY, SELL, Fees
 from tests.market_making.audit import has_all_back, live, live_until, meanwhile
-from tests.market_making.market import ACCOUNT, BOB, ORDER, PAIR
+from tests.market_making.market import ACCOUNT, BOB, ETH, ORDER, PAIR, USDT
 from tests.market_making.market import Market as Ours
 from tests.market_making.test_quoting_faults import Faulty
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
 
+CAROL = "33333333-3333-4333-8333-333333333333"
 HALT = halts.halt_id_of(ACCOUNT)
 
 
@@ -118,6 +122,65 @@ def test_the_money_of_a_stopped_order_is_owed_and_leaves_with_it(two: Two) -> No
     lose(two, "0.00000001")
     (short,) = two.market.balancing.short(ACCOUNT)
     assert short.owed == Decimal("0.1")
+
+
+def going_home(two: Two) -> None:
+    """One of the two orders."""
+    two.market.quoting.stop(two.market.order().order_id)
+    live_until(two.market, Status.STOPPED, minutes=5)
+    two.market.quoting.withdraw(two.market.order().order_id)
+
+
+def owed(two: Two) -> Decimal:
+    """Of BTC, that together which the comparison counts."""
+    return two.market.balancing._owed(ACCOUNT)["BTC"].together
+
+
+def test_what_goes_home_and_is_not_withdrawn_yet_is_owed(two: Two) -> None:
+    """It is held against what is there until the exchange has made the withdrawal; not twice, and never to nobody."""
+    market = two.market
+    going_home(two)
+    order_id, real = market.order().order_id, market.funds.withdraw
+
+    def refused(*_: Any) -> Any:
+        raise ExchangeUnavailable("not now", what="exchange_error")
+
+    market.funds.withdraw = refused  # type: ignore[assignment,method-assign]
+    live(market, 2)
+    assert market.order().status is Status.RETURNING
+    legs = {leg.symbol: leg for leg in store.homeward(market.table, order_id)}
+    assert {leg.status for leg in legs.values()} == {LegStatus.INTENDED}
+    assert owed(two) == Decimal("0.2")
+    unasked = next(leg for leg in legs.values() if leg.asked_at is None)
+    asked = next(leg for leg in legs.values() if leg.asked_at is not None)
+    assert market.balancing.short(ACCOUNT) == []
+    two.exchange.venue.withdraw(ACCOUNT, unasked.symbol, Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == (unasked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.deposit(ACCOUNT, unasked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.withdraw(ACCOUNT, asked.symbol, asked.quantity.amount)
+    assert market.balancing.short(ACCOUNT) == [], "the exchange may have made it"
+    two.exchange.venue.withdraw(ACCOUNT, asked.symbol, Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == (asked.symbol, Decimal("0.00000001"))
+    two.exchange.venue.deposit(ACCOUNT, asked.symbol, asked.quantity.amount + Decimal("0.00000001"))
+    market.funds.withdraw = real  # type: ignore[method-assign]
+    live_until(market, Status.RETURNED, minutes=30)
+    assert owed(two) == Decimal("0.1")
+    assert market.balancing.short(ACCOUNT) == []
+
+
+def test_what_stays_at_the_exchange_is_owed_until_it_is_settled(two: Two) -> None:
+    """Also while its order waits for operators."""
+    market = two.market
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal("0.03"))
+    going_home(two)
+    live(market, 10, lambda: market.order().needs_person)
+    assert market.order().needs_person
+    assert owed(two) == Decimal("0.11")
+    lose(two, "0.00000001")
+    (short,) = market.balancing.short(ACCOUNT)
+    assert short.by == Decimal("0.00000001")
 
 
 def test_what_is_short_at_one_look_only_is_none(two: Two) -> None:
@@ -428,6 +491,85 @@ def test_what_was_paid_in_a_coin_that_is_said_meanwhile_goes_back() -> None:
     market.halting.lift(HALT, "over", "oleg", dry_run=False)
     live_until(market, Status.REFUNDED)
     assert has_all_back(market)
+
+
+ETHS = UUID(int=7)
+
+
+def beside_eth(two: Two) -> UUID:
+    """A third owner's order of ETH on the account of the other two, which quote BTC; its id."""
+    market, uuid = two.market, UUID(int=9, version=4)
+    market.safe.join(CAROL)
+    pair = market.list_pair(pair_id=ETHS, symbol="ETH-USDT", base_asset_id=ETH, base_min=Decimal("0.1"))
+    fees = market.routes.fees(ACCOUNT, pair)
+    for paid in (Quantity(2, ETH), Quantity(5000, USDT), fees.base, fees.quote):
+        market.fund(CAROL, paid.asset_id, str(paid.amount), uuid, ETHS)
+    market.run(20, lambda: market.has_order(uuid) and market.order(uuid).status is Status.CREATED)
+    assert market.order(uuid).status is Status.CREATED
+    return uuid
+
+
+def test_nobodys_own_coin_pays_anothers_fees(two: Two) -> None:
+    """Of two owners on one account one has what the exchange takes its fees in, and nobody has said so: after the first
+    trade nothing more is placed there for either, and what it has taken is missing by the last digit."""
+    market = two.market
+    uuid = beside_eth(two)
+    before = two.quotes_of(uuid)
+    two.exchange.venue.set_fees(Fees(Decimal(10), Decimal(8), "ETH", Decimal(3000)), ACCOUNT)
+    two.take(BUY, "0.001")
+    two.tick()
+    (trade,) = two.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    assert (trade.fee_asset, trade.fee > 0) == ("ETH", True)
+    (why,) = waiting(two)
+    assert why.endswith("the exchange takes fees in ETH there, which nobody has said")
+    market.clock.at += timedelta(seconds=10)
+    two.move(60_300)
+    two.tick()
+    assert not two.open
+    assert (two.quotes_of(uuid).base, two.quotes_of(uuid).quote) == (before.base, before.quote)
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == ("ETH", trade.fee)
+    with pytest.raises(AccountStillShort):
+        market.halting.lift(HALT, "never mind", "olga", dry_run=False)
+    two.exchange.venue.deposit(ACCOUNT, "ETH", trade.fee)
+    assert market.halting.lift(HALT, "the desk has put it back", "olga", dry_run=False).done
+
+
+def test_fees_of_several_owners_are_paid_of_the_coin_that_was_said(two: Two) -> None:
+    """Each has in its ledger what its trades have brought, whole; the account has paid for all of them."""
+    told_fee_coin(two)
+    with_bnb(two)
+    for side in (BUY, SELL, BUY, SELL):
+        two.take(side, "0.03")
+        for _ in range(2):
+            two.tick()
+            two.market.clock.at += timedelta(seconds=10)
+        two.move(60_000)
+    trades = two.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    ledgers = [two.quotes_of(uuid) for uuid in (ORDER, OTHER)]
+    assert {trade.fee_asset for trade in trades} == {"BNB"}
+    assert all(two.booked(uuid) for uuid in (ORDER, OTHER))
+    assert sum(ledger.fees_elsewhere["BNB"] for ledger in ledgers) == sum(trade.fee for trade in trades)
+    held = {coin: sum(of) for coin, of in two.exchange.venue.balances(ACCOUNT).items()}
+    assert sum(ledger.base for ledger in ledgers) == held["BTC"]
+    assert sum(ledger.quote for ledger in ledgers) == held["USDT"]
+    assert held["BNB"] == 1 - sum(trade.fee for trade in trades)
+    assert market_is_whole(two)
+
+
+def test_an_order_of_the_coin_of_fees_goes_to_another_account(two: Two) -> None:
+    """What an owner pays for goes there, or back to him where there is none."""
+    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=ACCOUNT)
+    two.market.table.write(Write.update(item(*key), item.fee_coin.set("ETH")))
+    pair = two.market.list_pair(pair_id=ETHS, symbol="ETH-USDT", base_asset_id=ETH, base_min=Decimal("0.1"))
+    assert two.market.paying.rooms(pair) == []
+    other = TradingAccount("mm2", "binance", 3, 0, enabled=True)
+    two.market.table.write(store.save_account(other, None, two.market.clock()))
+    assert [account.account_id for account in two.market.paying.rooms(pair)] == ["mm2"]
+
+
+def market_is_whole(two: Two) -> bool:
+    return two.market.balancing.short(ACCOUNT) == [] and waiting(two) == []
 
 
 # Silence

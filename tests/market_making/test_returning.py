@@ -31,7 +31,8 @@ from tests.market_making.audit import (
     people_told,
     room_taken,
 )
-from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, USDT, Market
+from tests.market_making.outside import check
 
 OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
 HOME = {BTC: Decimal("0.099985"), USDT: Decimal(4994)}  # less what the exchange takes for a withdrawal
@@ -212,6 +213,52 @@ def test_what_is_finer_than_a_withdrawal_is_somebodys(market: Market) -> None:
     kept_by_two(market, "BTC", BTC)
     go_on(market)
     live_until(market, Status.RETURNED)
+
+
+def left_to_dust(market: Market, step: str) -> None:
+    """Of 0.1 BTC what three such steps leave is finer than a withdrawal."""
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal(step))
+    come_home(market)
+
+
+def test_dust_holds_nobody_up_and_stays_its_payers(market: Market) -> None:
+    """A hundredth of the smallest order, 0.01 BTC, and no more."""
+    left_to_dust(market, "0.0333")
+    live_until(market, Status.RETURNED, minutes=10)
+    order_id, dust = market.order().order_id, Decimal("0.0001")
+    assert (people_told(market), room_taken(market)) == ([], 0)
+    assert rests(market) == [("BTC", "LEFT", dust)]
+    assert (market.order().left_behind, at_exchange(market), desk_fees(market)) == (
+        {"BTC": "0.0001"},
+        {"BTC": dust},
+        FEE,
+    )
+    (*_, last) = timeline.of(market.table, order_id)
+    assert last.reason == (
+        "all of it is back with who paid; 0.0001 BTC stay at the exchange, too little to be withdrawn, and are the "
+        "payer's"
+    )
+    check(market)
+    assert market.balancing.short(ACCOUNT) == []
+    market.exchange.venue.withdraw(ACCOUNT, "BTC", Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.owed, short.by) == (dust, Decimal("0.00000001"))
+
+
+def test_a_little_more_than_dust_waits_for_operators(market: Market) -> None:
+    left_to_dust(market, "0.033299")
+    waits_for_person(market, "0.000103 BTC are finer than what the exchange withdraws", 10)
+
+
+def test_what_has_no_way_is_no_dust_however_little(market: Market) -> None:
+    """It may have one again tomorrow."""
+    quotes = quotes_store.find(market.table, market.order().order_id)
+    assert quotes is not None
+    after = replace(quotes, cycle=quotes.cycle + 1, base=Decimal("0.00005"))
+    market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
+    market.exchange.wallet.networks.change("BTC", "BTC", withdrawals=False)
+    come_home(market)
+    waits_for_person(market, "0.00005 BTC can not be withdrawn", 10)
 
 
 def test_what_was_decided_before_it_was_left_keeps_nothing(market: Market) -> None:
