@@ -15,11 +15,12 @@ from typing import Any
 from unittest.mock import patch
 
 from bench import lives, prices
-from bench.lives import MEMORY_MIB, OUTSIDE_MS, Cpu, Usage
+from bench.lives import OUTSIDE_MS, Cpu, Usage
 from bench.report import Say, Section, table
 from common import log
 from functions.market_making.model import Status
 from functions.market_making.workflow import SIZES
+from infra.context import MEMORY_MIB
 from tests.harness.executions import Execution
 from tests.harness.meter import Cost, Meter
 from tests.market_making.market import ANN, BTC, ETH, USDT, Market

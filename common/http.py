@@ -156,6 +156,13 @@ def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Respon
     return Response(status_code=status, content_type="application/json", headers=headers, body=body)
 
 
+def document(made: bytes, content_type: str) -> Response[str]:
+    """What is no text, in base64 as API Gateway wants it; the caller gets its bytes."""
+    response = Response(status_code=HTTPStatus.OK, content_type=content_type, body=base64.b64encode(made).decode())
+    response.base64_encoded = True
+    return response
+
+
 def caller(app: APIGatewayHttpResolver) -> identity.Caller:
     """Who is asking. Raises TokenRefused; a route without an authorizer has nobody asking."""
     authorizer = app.current_event.request_context.authorizer

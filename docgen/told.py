@@ -41,6 +41,7 @@ from common.domain.proposals.model import OwnProposal, ProposalDecided, Proposal
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
+from common.gateways.billing import BillingUnavailable
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
@@ -48,22 +49,33 @@ from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.billing.model import (
     AccountNotOpened,
+    AccountNotReady,
     BillDiffers,
     BillNotFound,
+    BuyoutOpen,
+    DealCancelled,
     DealDiffers,
     DealerForgotten,
+    DealerLeaves,
     DealerNotFound,
     DealNotFound,
+    DepositEmpty,
+    Moved,
     NothingToBill,
     RequisitesWrong,
+    SegmentNotFound,
+    SegmentWrong,
 )
 from functions.billing.service.bills import AmountWrong
+from functions.billing.service.corrections import NothingChanged, TooManyBills
 from functions.billing.service.dealers import DealerExists
+from functions.billing.statement import MonthNotBegun
 from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     AccountStillShort,
     ConfigurationMoved,
+    FeeCoinOwn,
     FundingTooSmall,
     HaltNotFound,
     HaltOwn,
@@ -209,10 +221,35 @@ TOLD: dict[str, Told] = {
     ),
     "create_bill": Told(
         {201: "billed; its invoice is asked for", 200: "it was already"},
-        (AmountWrong, DealerNotFound, DealNotFound, AccountNotOpened, BillDiffers),
+        (AmountWrong, DealerNotFound, DealNotFound, DealCancelled, AccountNotOpened, DealerLeaves, BillDiffers),
         examples={"the reward": {"operation": "GET_REWARD", "cme_dealer_id": "cme-7", "deal_id": "deal-1"}},
     ),
     "bill": Told(_FOUND, (BillNotFound,)),
+    "deal": Told(_FOUND, (DealNotFound,)),
+    "change_deal": Told(
+        {200: "changed; credit notes and a new bill are on their way"},
+        (NothingChanged, DealNotFound, DealCancelled, DealerNotFound, NothingToBill, TooManyBills),
+        repeats=True,
+        examples={"a lower price": {"price": "900000.00"}, "another dealer": {"cme_dealer_id": "cme-8"}},
+    ),
+    "add_fast_buyout": Told(
+        {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
+        (DealerNotFound, DealerLeaves),
+    ),
+    "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
+    "release_deposit": Told(
+        {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
+        (DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty),
+    ),
+    "segments": Told(_FOUND),
+    "save_segment": Told(
+        {200: "saved, or what would be"},
+        (SegmentWrong, Moved),
+        examples={"dear cars": {"deposit_min": "300000.00", "price_max": "3000000.00", "reason": "as decided in May"}},
+    ),
+    "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
+    "dealer_statement_as_csv": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="text/csv"),
+    "dealer_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
@@ -470,7 +507,7 @@ TOLD: dict[str, Told] = {
     ),
     "save_trading_account": Told(
         {200: "written, or it was so already"},
-        (TradingAccountFixed, ShardFull, TradingAccountMoved),
+        (TradingAccountFixed, FeeCoinOwn, ShardFull, TradingAccountMoved, HaltMoved),
         examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),
@@ -553,6 +590,12 @@ TOLD: dict[str, Told] = {
     ),
     "settle_tie": Told(
         _PROPOSED, _PROPOSABLE, examples={"seen to": {**_LOOKED_UP, "reason": "Mixin has listed them: all are dust"}}
+    ),
+    "assign_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"his": {"contract": "contract-7", **_LOOKED_UP, "reason": "he named another"}}
+    ),
+    "dismiss_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
@@ -683,6 +726,12 @@ TOLD: dict[str, Told] = {
         (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
         examples={"one account": {"username": "ann"}},
     ),
+    "operated_dealers": Told(_FOUND),
+    "operated_dealer": Told(_FOUND, (DealerNotFound,)),
+    "operated_bills": Told(_FOUND, (DealerNotFound,)),
+    "operated_bill": Told(_FOUND, (BillNotFound,)),
+    "last_comparison_of_billing": Told(_FOUND, (NeverCompared,)),
+    "compare_billing": Told({200: "compared, as many accounts as there was time for"}, (BillingUnavailable,)),
     "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),
     "compare_custody": Told({200: "compared, at up to three looks"}, (CustodyUnavailable,)),
 }

@@ -60,6 +60,7 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     data_keys: frozenset[str] = frozenset()
     receives: bool = False
+    documents: bool = False  # it writes documents, and is loaded with what that takes
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -83,6 +84,7 @@ _PAYS = Grant(  # those that ask the bank
     secrets=frozenset({Secret.BANK_KEY}),
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
+_TO_AN_ACCOUNT = replace(_MOVES, table=_MOVES.table | {CHECK})  # that nobody has halted
 _TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.READING_KEYS})  # they look at both of its ends
 
 
@@ -97,20 +99,27 @@ _PAYMENTS = Grant(table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}))  # what is
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # a taxpayer's mark goes with his number
-        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY}),
-        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START})},
+        # a taxpayer's mark goes with his number; operators list and compare by scans
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, DELETE, CHECK}),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.BILLING_KEY}),
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
         data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
+    "billing.documents": Grant(table=frozenset({GET, QUERY}), documents=True),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
     "billing.create_client": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
     "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
+    "billing.release_deposit": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.create_credit_note": replace(  # what went back pays others
+        _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
+    ),
+    "billing.compare_billing": replace(_BILLS, table=frozenset({GET, QUERY, SCAN, PUT})),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(
@@ -170,23 +179,23 @@ GRANTS: dict[str, Grant] = {
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/market-making
-        indexes=(USER_TIMELINE,),
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/market-making
+        indexes=(OPEN_WORK, USER_TIMELINE),  # who lifts a halt lets go on what has waited for that
         secrets=_TO_THE_EXCHANGE | {Secret.CURSOR_KEY},  # what it costs is told when an order is opened
         machines={MARKET_MAKING: frozenset({START, DESCRIBE, TOKEN_FAILS})},
     ),
     "market_making.poll_snapshots": replace(
-        _MOVES,  # a first transfer opens an order on the emptiest trading account
+        _TO_AN_ACCOUNT,  # a first transfer opens an order on the emptiest trading account
         secrets=_TO_THE_EXCHANGE,
         machines={MARKET_MAKING: frozenset({START, DESCRIBE})},
     ),
     "market_making.read_order": Grant(table=frozenset({GET, QUERY})),
     "market_making.check_payment": _MOVES,
     "market_making.refund_transfers": _MOVES,
-    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.withdraw_to_exchange": replace(_TO_AN_ACCOUNT, secrets=_TO_THE_EXCHANGE),
     "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.READING_KEYS})),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
-    "market_making.start_quoting": _MOVES,
+    "market_making.start_quoting": replace(_TO_AN_ACCOUNT, table=_TO_AN_ACCOUNT.table | {DELETE}),
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
@@ -196,12 +205,12 @@ GRANTS: dict[str, Grant] = {
     ),
     "market_making.tick": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
     "market_making.withdraw_from_exchange": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order whose money leaves is none of its shard's
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # an order whose money leaves is none of its shard's
         secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS}),
     ),
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
     "market_making.compare_accounts": Grant(
-        table=frozenset({GET, QUERY, PUT}), secrets=frozenset({Secret.READING_KEYS})
+        table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.READING_KEYS})
     ),
     "market_making.compare_custody": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
@@ -211,7 +220,7 @@ GRANTS: dict[str, Grant] = {
         secrets=frozenset({Secret.READING_KEYS, Secret.CAMPAIGN_KEYS}),
     ),
     "market_making.send_transfers": Grant(
-        table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again
+        table=frozenset({GET, PUT, UPDATE, DELETE, CHECK}),  # the outputs of what was refused are free again
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND}),
     ),

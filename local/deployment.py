@@ -44,6 +44,7 @@ class Deployment:
     withdrawing_keys_secret: str
     campaign_keys_secret: str
     payments_queue_url: str
+    cme_client_id: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -63,6 +64,7 @@ class Deployment:
             withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
             campaign_keys_secret=outputs["CampaignKeysSecret"],
             payments_queue_url=outputs["PaymentsQueueUrl"],
+            cme_client_id=outputs["CmeClientId"],
         )
 
 

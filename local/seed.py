@@ -19,6 +19,7 @@ from common import clock
 from common.clock import text
 from common.domain.catalogue.store import Catalogue
 from common.table.table import Table
+from infra.user_pool import BILLING_SCOPE, RESOURCE_SERVER
 from local import seed_market_making
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
@@ -117,6 +118,17 @@ class Desk:
         return httpx.Client(
             base_url=self.api_url, headers={"Authorization": f"Bearer {self.token(username)}"}, timeout=35
         )
+
+    def system(self) -> httpx.Client:
+        """A client of the API with a token of CME, the dealers' system. It is good for an hour."""
+        known = self.environment.users.describe_user_pool_client(
+            UserPoolId=self.deployment.user_pool_id, ClientId=self.deployment.cme_client_id
+        )["UserPoolClient"]
+        asked = {"grant_type": "client_credentials", "scope": f"{RESOURCE_SERVER}/{BILLING_SCOPE}"}
+        login = (known["ClientId"], known["ClientSecret"])
+        told = _ok(httpx.post(f"{self.environment.aws_url}/oauth2/token", data=asked, auth=login, timeout=35)).json()
+        token = told["access_token"]
+        return httpx.Client(base_url=self.api_url, headers={"Authorization": f"Bearer {token}"}, timeout=35)
 
     def furnish(self) -> list[str]:
         """Put the simulators' keys where the functions look for theirs; returns those that were changed."""

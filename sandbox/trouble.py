@@ -51,7 +51,7 @@ class Trouble(Generic[Asked]):
 
     def fail_before_next(self, on: str = ANY, times: int = 1, what: str = "connection", **facts: int) -> None:
         """The next `times` calls of an operation, or of any, raise `unavailable`, and nothing has been done."""
-        said = f"{self._name} says no: {what}" if what != "connection" else f"{self._name} was not reached"
+        said = f"{self._name} was not reached: {what}"
         with self._lock:
             self._failures += [(on, self._unavailable(said, what=what, **facts)) for _ in range(times)]
 

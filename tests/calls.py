@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
+from functions.billing.model import receipt_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.billing.dealership import CME_ID
@@ -61,6 +62,7 @@ class World:
     stray: str
     written: Written
     bill: str
+    payment: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -146,6 +148,7 @@ class World:
             stray=a_stray(desk, overdue),
             written=Written(desk.market, ann),
             bill=_billed(desk),
+            payment=_parked(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         return made
@@ -155,9 +158,17 @@ APART = pytest.mark.apart(made=World.kept)
 
 
 def _billed(desk: Desk) -> str:
-    """A dealer with a bill, of a deal, that is not paid."""
+    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid."""
     desk.dealership.active()
-    return desk.dealership.billed().bill_id
+    return desk.dealership.buying().billed().bill_id
+
+
+def _parked(desk: Desk) -> str:
+    """A payment of a dealer that names an invoice of nobody."""
+    message = desk.dealership.message(100_00)
+    payment = replace(message.payment, invoice_id="invoice-of-nobody")
+    desk.dealership.payments.take(replace(message, payment=payment))
+    return receipt_id(payment.payment_id)
 
 
 def _proposed(desk: Desk, order_id: str) -> str:
@@ -296,7 +307,7 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
     Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): Call(
-        body={**asdict(COMPANY), "kind": "COMPANY", "bank_name": "Другой банк"}
+        body={**asdict(COMPANY), "kind": "COMPANY", "inn": "7736207543", "name": "ООО «Преемник»"}
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
     Route("POST", "/billing/deals"): Call(
@@ -306,12 +317,24 @@ CALLS: Mapping[Route, Call] = {
         body={"operation": "GET_REWARD", "cme_dealer_id": CME_ID, "deal_id": "deal-1"}
     ),
     Route("GET", "/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("GET", "/billing/deals/{deal_id}"): Call(),
+    Route("PATCH", "/billing/deals/{deal_id}"): Call(body={"price": "900000.00"}),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/deposit-release"): Call(202),
+    Route("GET", "/billing/segments"): Call(),
+    Route("PUT", "/operations/billing/segments/{segment_id}"): Call(
+        body={"deposit_min": "100000.00", "price_max": "1000000.00", **_BECAUSE}
+    ),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/csv"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/pdf"): Call(),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
-    Route("POST", "/operations/market-making/{order_id}/halt"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/halt"): Call(body=_BECAUSE, thing="running"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
@@ -356,6 +379,10 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("POST", "/operations/snapshots/{snapshot_id}/refund"): Call(body={"to": ANN, **_LOOKED_UP}, thing="parked"),
     Route("POST", "/operations/snapshots/{snapshot_id}/take"): Call(body=_LOOKED_UP, thing="parked"),
+    Route("POST", "/operations/payments/{payment_id}/assign"): Call(
+        body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
+    ),
+    Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
@@ -381,6 +408,12 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
+    Route("GET", "/operations/billing/dealers"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}/bills"): Call(),
+    Route("GET", "/operations/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("POST", "/operations/compare/billing"): Call(),
+    Route("GET", "/operations/compare/billing"): Call(),
     Route("GET", "/operations/compare/custody"): Call(),
 }
 
@@ -414,7 +447,10 @@ def path(route: Route, world: World, **parts: str) -> str:
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         "cme_dealer_id": CME_ID,
+        "dealer": CME_ID,
         "bill_id": named,
+        "deal_id": "deal-1",
+        "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
     }

@@ -264,7 +264,7 @@ def _may_decide_return(case: Case) -> bool:
 def _may_keep_rest(case: Case) -> bool:
     """Is something of it at the exchange that can not be withdrawn? Of an order that is over, its dust."""
     if case.status in ("returned", "refunded"):
-        return not case.waits and _has_leg(case, "REST", "LEFT")
+        return _has_leg(case, "REST", "LEFT")
     return case.status == "returning" and _is_late(case) and any(map(is_at_exchange, case.legs))
 
 
@@ -275,6 +275,11 @@ def is_at_exchange(leg: Leg) -> bool:
 
 def _has_leg(case: Case, way: str, *statuses: str) -> bool:
     return any(leg.way == way and leg.status in statuses for leg in case.legs)
+
+
+def _is_parked_payment(case: Case) -> bool:
+    """Can it not be told which dealer's account a payment came for?"""
+    return case.status == "PARKED" and case.needs_person
 
 
 def _may_dispose(case: Case) -> bool:
@@ -339,6 +344,11 @@ def _of_snapshot(verb: str, does: str, asks: tuple[str, ...] = ()) -> Act:
     return Act(keys.SNAPSHOT, f"snapshots {verb}", route, does, _may_dispose, asks)
 
 
+def _of_payment(verb: str, does: str, asks: tuple[str, ...]) -> Act:
+    route = f"POST /operations/payments/{{id}}/{verb}"
+    return Act(keys.PAYMENT, f"payments {verb}", route, does, _is_parked_payment, asks)
+
+
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
 _APPROVE = (
     "work approve-payout",
@@ -400,6 +410,12 @@ ACTS: tuple[Act, ...] = (
     ),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     Act(keys.OUTGOING, *_REDRIVE[:2], "let it be sent, or asked for, again", _may_ask_again),
+    Act(
+        keys.PAYMENT,
+        *_REDRIVE[:2],
+        "look again whose it is",
+        _is_parked_payment,
+    ),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     Act(
@@ -498,6 +514,10 @@ ACTS: tuple[Act, ...] = (
         _may_call_off,
         asks=("reference",),
     ),
+    _of_payment(
+        "assign", "with a second operator: it came for the account of this contract", asks=("contract", "reference")
+    ),
+    _of_payment("dismiss", "with a second operator: nothing is to be done about it", asks=("reference",)),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),

@@ -35,6 +35,8 @@ class Matter(StrEnum):
     AGAIN = "AGAIN"  # the exchange has refused an asset's withdrawal: it is withdrawn under the next id
     CAME_HOME = "CAME_HOME"  # an asset has come home as the snapshot that is named
     FILLS = "FILLS"  # what the order has at the exchange, where its trades are not told, or not as they can be
+    ACCOUNT = "ACCOUNT"  # a payment of a dealer came for the contract that is named
+    NOTHING = "NOTHING"  # nothing is to be done about a payment
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
 
 

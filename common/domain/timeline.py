@@ -24,6 +24,7 @@ from common.table.transaction import Write
 # By whom, where it is nobody with a name.
 CUSTOMER, CLOCK, MACHINE = "customer", "the clock", "the machine"
 MARKET, EXCHANGE, BANK, CUSTODY = "the market", "the exchange", "the bank", "the custody"
+BILLING_SYSTEM = "the billing system"
 
 
 class TimelineEventItem(Item, discriminator=keys.EVENT.entity):

@@ -276,6 +276,18 @@ def reopened(item: Unfinished, row: Key, now: datetime, *, waits_for: str) -> Wr
     )
 
 
+def asked_again(item: Unfinished, row: Key, now: datetime, waits_for: str) -> Write:
+    """A person says that the clock may go on with what waits for one. Refused with Redriven."""
+    assert item.open_work is not None
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        *waits(row, item.PK, now=now, due_at=now + SOON, waits_for=waits_for),
+        OpenWork.updated_at.set(now),
+        when=(OpenWork.open_work == item.open_work) & (Unfinished.status == item.status),
+        otherwise=Redriven("somebody else was first, or it is done", id=item.PK),
+    )
+
+
 def execution_name(thing_id: str, generation: int) -> str:
     return thing_id if generation == 1 else f"{thing_id}-{generation}"
 

@@ -135,12 +135,14 @@ class Table:
             if after is None:
                 return
 
-    def scan(self, kind: type[T], row: Key, *, limit: int | None = None, after: Position | None = None) -> Page[T]:
-        """A page of a whole table's items of one row of the schema, for administration only: it reads everything it
-        passes. `limit` is of the items passed, so a page may be short, even empty."""
+    def scan(self, kind: type[T], *rows: Key, limit: int | None = None, after: Position | None = None) -> Page[T]:
+        """A page of a whole table's items of some rows of the schema, for administration only: it reads everything it
+        passes. `limit` is of the items passed, so a page may be short, even empty. Items of several rows come as their
+        own classes of `kind`."""
+        entities = {f":entity{number or ''}": {"S": row.entity} for number, row in enumerate(rows)}
         asked: dict[str, Any] = {
-            "FilterExpression": "entity_type = :entity",
-            "ExpressionAttributeValues": {":entity": {"S": row.entity}},
+            "FilterExpression": " OR ".join(f"entity_type = {entity}" for entity in entities),
+            "ExpressionAttributeValues": entities,
         }
         if limit is not None:
             asked["Limit"] = limit

@@ -15,13 +15,13 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.domain import timeline, work
-from common.domain.timeline import TimelineEvent
+from common.domain.timeline import BILLING_SYSTEM, TimelineEvent
 from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.billing import store
+from functions.billing import journal, journal_store, store
 from functions.billing.model import (
     Account,
     AccountType,
@@ -43,7 +43,6 @@ SPREAD_DUE = timedelta(minutes=2)  # the clock goes on with it every minute
 EARLY_DUE = timedelta(minutes=10)  # by then the invoice is known, unless the billing system is down
 ANY_TIME = datetime.max.replace(tzinfo=UTC)
 QUIET = timedelta(minutes=15)  # after the last payment of an account its total is compared
-BILLING_SYSTEM = "the billing system"
 _ON_ITS_WAY = {PaymentStatus.EARLY: "the invoice that it names", PaymentStatus.TAKEN: "the rest of it to be spread"}
 _DUE = {PaymentStatus.EARLY: EARLY_DUE, PaymentStatus.TAKEN: SPREAD_DUE}
 
@@ -105,14 +104,18 @@ def take(taken: Taken, account: Account, kopecks: int, rest_kopecks: int, at: da
     return [
         Write.insert(item, otherwise=PaymentKnown("the payment is known")),
         _comes(account, taken.told, rest_kopecks, at, received=taken.told.kopecks),
+        _book(taken.whose, taken.told, at),
     ]
 
 
-def place(aside: Aside, whose: Whose, account: Account, why: str, by: str, at: datetime) -> list[Write]:
-    """It is known by now whose it is: all of it is to be spread. Refused with Moved."""
+def place(
+    aside: Aside, whose: Whose, account: Account, why: str, by: str, at: datetime, *, as_told: bool
+) -> list[Write]:
+    """It is known by now whose it is: all of it is to be spread. as_told: it came for the contract of this account; for
+    another one it is in no total that is told of this one. Refused with Moved."""
     assert aside.told is not None
     item, kopecks = PaymentItem, aside.told.kopecks
-    counted = kopecks if aside.why.account is not None else 0
+    is_counted = aside.why.account is not None or not as_told
     return [
         Write.update(
             item(*keys.PAYMENT(receipt_id=aside.receipt_id)),
@@ -127,7 +130,8 @@ def place(aside: Aside, whose: Whose, account: Account, why: str, by: str, at: d
             when=item.status == aside.status,
             otherwise=Moved("the payment has moved", id=aside.receipt_id),
         ),
-        _comes(account, aside.told, 0, at, received=kopecks, aside=-counted),
+        _comes(account, aside.told if as_told else None, 0, at, received=kopecks, aside=-kopecks if is_counted else 0),
+        _book(whose, aside.told, at),
         _told(aside, PaymentStatus.TAKEN, why, by, at),
     ]
 
@@ -172,7 +176,8 @@ def _apply(taken: Taken, bill: Bill, kopecks: int, at: datetime) -> Iterator[Wri
         item.updated_at.set(at),
         when=(item.status == bill.status)
         & (item.paid_kopecks == Decimal(bill.paid_kopecks))
-        & (item.common_kopecks >= Decimal(bill.paid_kopecks + kopecks)),
+        & (item.credited_kopecks == Decimal(bill.credited_kopecks))
+        & (item.common_kopecks >= Decimal(bill.paid_kopecks + bill.credited_kopecks + kopecks)),
         otherwise=moved,
     )
     why = f"payment {taken.told.payment_id}"
@@ -214,17 +219,21 @@ def still_aside(aside: Aside, status: PaymentStatus, why: str, by: str, at: date
     ]
 
 
+def _book(whose: Whose, told: Told, at: datetime) -> Write:
+    return journal_store.book(journal.received(whose.dealer_id, whose.type, told.payment_id, told.kopecks, at))
+
+
 def _comes(
-    account: Account, told: Told, rest_kopecks: int, at: datetime, *, received: int = 0, aside: int = 0
+    account: Account, told: Told | None, rest_kopecks: int, at: datetime, *, received: int = 0, aside: int = 0
 ) -> Write:
-    """A payment came for the account's contract: what is told of it is compared once it is quiet."""
+    """A payment came, as is told of the account's contract: that is compared once it is quiet."""
     item = AccountItem
     return store.money_moves(
         account,
         rest_kopecks,
         received,
         at,
-        item.told_kopecks.set(Decimal(max(account.told_kopecks, told.total_kopecks))),
+        item.told_kopecks.set(Decimal(max(account.told_kopecks, 0 if told is None else told.total_kopecks))),
         item.aside_kopecks.set(Decimal(account.aside_kopecks + aside)),
         item.told_at.set(at),
         *([] if waits_to_be_compared(account) else _compare(account, at, at)),
@@ -310,7 +319,7 @@ def _receipt(item: PaymentItem) -> Receipt:
         assert item.left_kopecks is not None
         return Taken(item.PK, told, whose, status, int(item.left_kopecks), item.created_at)
     why = Nobodys(status, item.reason or "", whose)
-    return Aside(item.PK, why, told, item.body, item.created_at)
+    return Aside(item.PK, why, told, item.body, item.created_at, item.needs_person)
 
 
 def _told_of(item: PaymentItem) -> Told | None:

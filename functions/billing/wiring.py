@@ -8,10 +8,15 @@ from common import aws, clock
 from common.gateways import configured
 from common.settings import MissingSetting, settings
 from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
+from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
+from functions.billing.service.fast_buyout import FastBuyouts, Releasing
 from functions.billing.service.payments import Payments
 from functions.billing.service.rounds import Rounds
+from functions.billing.service.statements import Statements
 
 
 @cache
@@ -44,6 +49,36 @@ def bills() -> Bills:
 @cache
 def invoicing() -> Invoicing:
     return Invoicing(aws.table(), configured.billing, clock.now)
+
+
+@cache
+def corrections() -> Corrections:
+    return Corrections(aws.table(), aws.machines(), clock.now)
+
+
+@cache
+def fast_buyouts() -> FastBuyouts:
+    return FastBuyouts(aws.table(), aws.machines(), clock.now)
+
+
+@cache
+def releasing() -> Releasing:
+    return Releasing(aws.table(), configured.billing, clock.now, onboarding().read)
+
+
+@cache
+def statements() -> Statements:
+    return Statements(aws.table(), clock.now)
+
+
+@cache
+def auditing() -> Auditing:
+    return Auditing(aws.table(), clock.now)
+
+
+@cache
+def comparing_billing() -> Comparing:
+    return Comparing(aws.table(), configured.billing, clock.now)
 
 
 @cache

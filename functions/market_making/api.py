@@ -195,9 +195,7 @@ class MarketMakingOrderView(View):
     hufi_type: Kind | None = Field(description="what was chosen besides")
     hufi_token: str | None
     reason: str | None
-    left_behind: dict[str, str] = Field(
-        description="by asset, what is yours at the exchange, too little to be withdrawn"
-    )
+    left_behind: dict[str, str] = Field(description="by asset: yours at the exchange, too little to be withdrawn")
     created_at: InstantText
     updated_at: InstantText
 

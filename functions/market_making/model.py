@@ -28,6 +28,7 @@ CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
+ASKED_AGAIN = timedelta(minutes=2)  # whoever has been about to ask for a withdrawal is over by then, and it is listed
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
@@ -90,8 +91,12 @@ class PairTaken(Conflict):
 
 
 class TradingAccountFixed(Conflict):
-    """The exchange of a trading account never changes; its shard, and the coin of its fees, not while it carries
-    orders."""
+    """The exchange of a trading account never changes; its shard not while it carries orders; nor the coin of its fees,
+    unless it is halted."""
+
+
+class FeeCoinOwn(Conflict):
+    """An account pays its fees in one coin, of whichever order there: no order has that for its own."""
 
 
 class ShardFull(Conflict):
@@ -223,6 +228,12 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
 
 
+def coins(symbol: str) -> tuple[str, str]:
+    """The exchange's names of base and quote, of BTC-USDT."""
+    base, quote = symbol.split("-")
+    return base, quote
+
+
 @dataclass(frozen=True)
 class Pair:
     """What may be quoted at an exchange. Assets are the custody's; symbols are the exchange's. `fee_bps` of the quote
@@ -240,9 +251,8 @@ class Pair:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -325,9 +335,8 @@ class Order:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
     def is_dust(self, quantity: Quantity) -> bool:
         """Is it so little of base or quote that nobody is asked about it, where it is too little to be withdrawn?"""
@@ -337,7 +346,7 @@ class Order:
     @property
     def coin(self) -> str:
         """Of the two, the one that it makes a market for."""
-        return self.symbol.split("-")[0]
+        return self.coins[0]
 
     @property
     def payment_due_at(self) -> datetime:
@@ -378,9 +387,8 @@ class Member:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -431,7 +439,7 @@ class LegStatus(StrEnum):
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was last about
     to be asked for it."""
 
     order_id: str
@@ -551,10 +559,6 @@ class AtExchange:
 
     base: Quantity
     quote: Quantity
-
-    @property
-    def is_nothing(self) -> bool:
-        return not self.base.amount and not self.quote.amount
 
 
 def seeker(order: Order) -> Seeker:

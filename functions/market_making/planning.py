@@ -19,12 +19,10 @@ from common.frozen import replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
 from common.money import EXACT
-from functions.market_making.quotes import Placed, Quotes, Slot, SlotState, needs, remembered, side_of
+from functions.market_making.quotes import SIDE_LETTERS, Placed, Quotes, Slot, SlotState, needs, remembered, side_of
 
 SLOTS_MAX = 16  # of a side
 SLOTS_OF_ALL = len(Side) * SLOTS_MAX
-
-_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
 
 
 @dataclass(frozen=True)
@@ -171,7 +169,7 @@ class _Side:
 
 
 def _names(side: Side) -> list[str]:
-    return [f"{_LETTERS[side]}{number}" for number in range(SLOTS_MAX)]
+    return [f"{SIDE_LETTERS[side]}{number}" for number in range(SLOTS_MAX)]
 
 
 def _has(quotes: Quotes, side: Side) -> Decimal:

@@ -48,7 +48,8 @@ _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-_SIDES = {"b": Side.BUY, "s": Side.SELL}
+SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+_SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
 class FillNotBelieved(Exception):
@@ -236,7 +237,23 @@ class Quotes:
                 base = EXACT.subtract(base, max(needed))
             else:
                 quote = EXACT.subtract(quote, max(needed))
-        return EXACT.subtract(base, self.owed(Side.SELL)), EXACT.subtract(quote, self.owed(Side.BUY))
+        for gone in self.untold:
+            if gone.side is Side.SELL:
+                base = EXACT.subtract(base, gone.owed)
+            else:
+                quote = EXACT.subtract(quote, gone.owed)
+        return base, quote
+
+    def untold_at_most(self, shown: Collection[str], since: datetime) -> tuple[Decimal, Decimal]:
+        """Base and quote that trades may have taken which the ledger has not: of orders that the exchange has `shown`
+        to be open, by their ids of ours, of those that were decided `since` then, and of those that are over."""
+        base, quote = self.owed(Side.SELL), self.owed(Side.BUY)
+        for name, slot in self.slots.items():
+            side, both = side_of(name), (slot.live, slot.coming)
+            there = [p for p in both if p and (p.at >= since or self.client_order_id(name, p) in shown)]
+            taken = max((needs(side, placed) for placed in there), default=_NOTHING)
+            base, quote = (EXACT.add(base, taken), quote) if side is Side.SELL else (base, EXACT.add(quote, taken))
+        return base, quote
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""

@@ -15,17 +15,16 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
-from common.money import EXACT
+from common.money import EXACT, Quantity
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.market_making import day_store, memory
 from functions.market_making.days import of_cycle
-from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
+from functions.market_making.model import AtExchange, MarketMakingOrderMoved, MarketMakingOrderNotFound, Order
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
-from functions.market_making.store import QuotesItem
 
 ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
 BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
@@ -33,6 +32,17 @@ BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
 
 class OvertakenCycle(Conflict):
     """Another ticker has written the order's quotes since they were read: nothing of this cycle is done."""
+
+
+class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
+    base_asset_id = UnicodeAttribute()
+    quote_asset_id = UnicodeAttribute()
+    base_amount = DecimalAttribute()
+    quote_amount = DecimalAttribute()
+    cycle = DecimalAttribute()
+    cursor = DecimalAttribute()
+    quotes = UnicodeAttribute()
+    memory = UnicodeAttribute()
 
 
 class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
@@ -92,6 +102,33 @@ class OrderRateMoved(Refusal):
 
 class TradesCursorMoved(Refusal):
     """Another ticker has come as far."""
+
+
+def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
+    """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
+    opening = (there.base.amount, there.quote.amount)
+    item = QuotesItem(
+        *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
+        base_asset_id=there.base.asset_id,
+        quote_asset_id=there.quote.asset_id,
+        base_amount=there.base.amount,
+        quote_amount=there.quote.amount,
+        cycle=Decimal(0),
+        cursor=Decimal(0),
+        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
+        memory="",
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("its ledger is open", id=order.order_id))
+
+
+def ledger(table: Table, order: Order) -> AtExchange | None:
+    """What of the order is at the exchange; None until it is opened."""
+    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order.order_id), consistent=True)
+    if item is None:
+        return None
+    return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
 
 
 def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | None:

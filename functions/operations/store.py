@@ -21,11 +21,12 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
-from common.domain.timeline import CUSTODY, EXCHANGE
+from common.domain.timeline import BILLING_SYSTEM, CUSTODY, EXCHANGE
 from common.domain.work import Unfinished
 from common.keys import Key, PrimaryKey
 from common.money import Money, Quantity, plain
 from common.owner import Ownership
+from common.roubles import roubles
 from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
@@ -68,6 +69,12 @@ class KnownItem(Unfinished):
     quote_asset_id = UnicodeAttribute(null=True)
     base_fee_asset_id = UnicodeAttribute(null=True)
     quote_fee_asset_id = UnicodeAttribute(null=True)
+    kopecks = DecimalAttribute(null=True)  # of a payment of a dealer
+    payment_id = UnicodeAttribute(null=True)
+    contract_id = UnicodeAttribute(null=True)
+    invoice_id = UnicodeAttribute(null=True)
+    body = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
 
@@ -214,6 +221,16 @@ def at_custody(incoming: Incoming) -> OutsideCall:
     says = f"{snapshot.quantity} of {who}: {incoming.reason}"
     at, theirs = incoming.created_at, snapshot.snapshot_id
     return OutsideCall(at, CUSTODY, incoming.incoming_id, theirs, incoming.disposition, says)
+
+
+def of_payment(item: KnownItem) -> OutsideCall:
+    """What the billing system has told of a payment, as its story tells it."""
+    if item.kopecks is None:
+        says = f"{item.reason}: {item.body}"
+    else:
+        named = "" if item.invoice_id is None else f", invoice {item.invoice_id}"
+        says = f"{roubles(int(item.kopecks))} roubles for contract {item.contract_id}{named}"
+    return OutsideCall(item.created_at, BILLING_SYSTEM, item.PK, item.payment_id, item.status, says)
 
 
 def by_custody(outgoing: Outgoing) -> OutsideCall:

@@ -144,7 +144,8 @@ class Paper:
     def pass_to(self, at: int) -> None:
         """What the tape tells until then, its moment included."""
         events, number = self._tape.events, self._next
-        while number < len(events) and events[number].at <= at:
+        last = len(events)
+        while number < last and events[number].at <= at:
             event = events[number]
             number += 1
             if isinstance(event, Best):

@@ -169,7 +169,7 @@ def run(
 class _Unwritten(Cycling):
     """There is no table. The tape's trades are told at once, so that none was found before by its order."""
 
-    def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
+    def _late(self, *_: object) -> set[int]:
         return set()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal, TypeVar
 
 from common.errors import Refusal
@@ -49,11 +49,14 @@ class FakeFunds(Trouble[Operation]):
     """What an account of a venue may do with the wallet, behind the port. Safe to use from several threads.
 
     What goes wrong with its calls is ordered as of `sandbox.trouble`.
+
+    listed_after: a withdrawal is not to be seen before.
     """
 
     def __init__(self, venue: Venue, wallet: Wallet, account: str, name: str = "fake") -> None:
         super().__init__(name, ExchangeUnavailable, venue.now, venue.lock)
         self._venue = venue
+        self.listed_after = timedelta(0)
         self._wallet = wallet
         self._account = account
         self._refusals: list[bool] = []  # whose fault each is
@@ -210,7 +213,8 @@ class FakeFunds(Trouble[Operation]):
         )
 
     def _found(self, coin: str, withdrawal_id: str) -> Withdrawal | None:
-        mine = self._wallet.withdrawals.of(self._account)
+        shown_at = self._venue.now() - self.listed_after
+        mine = [one for one in self._wallet.withdrawals.of(self._account) if one.at <= shown_at]
         return next((one for one in mine if (one.coin, one.own_id) == (coin, withdrawal_id)), None)
 
     def _no_network(self, coin: str, name: str) -> NetworkUnknown:

@@ -164,7 +164,8 @@ def scene(faults: Faults) -> Scene:
 def test_a_fault_at_any_call_makes_nothing_twice_and_all_is_done_in_the_end() -> None:
     report = crash_matrix(scene, faults=FAULTS if FULL else DAILY)
     assert report.runs > len(report.calls) > 20
-    assert {"billing.create_client", "billing.update_payer", "kms.decrypt"} <= {c.operation for c in report.calls}
+    for asked in ("billing.create_client", "billing.update_payer", "kms.decrypt"):
+        assert any(asked in str(call) for call in report.calls)
     assert not report.violations, report
 
 

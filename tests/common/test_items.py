@@ -96,7 +96,7 @@ def test_of_a_class_an_attribute_is_itself_and_of_an_item_what_it_holds() -> Non
     item.amount = Decimal(3)
     assert (item.amount, item.serialize()["amount"]) == (Decimal(3), {"N": "3"})
     with pytest.raises(AttributeError):
-        item.depth  # type: ignore[attr-defined]  # noqa: B018
+        item.depth  # noqa: B018
 
 
 def test_what_a_class_has_no_attribute_for_is_not_read() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from functools import partial
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
-from functions.billing import tasks
+from functions.billing import schedule, stream, tasks
+from functions.billing.service.corrections import Change
 from infra.grants import Secret
+from sandbox.billing import records
+from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CME_ID, Dealership
 from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
@@ -56,6 +61,40 @@ def billed_and_paid(recorder: Recorder) -> None:
         tasks.read_bill({"id": bill.bill_id}, SimpleNamespace())  # type: ignore[arg-type]
 
 
+def corrected(recorder: Recorder) -> None:
+    """What went back to the account pays another bill; a credit note is refused; a bill is cancelled unasked for."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    first, _ = dealership.billed(1_000_00), dealership.billed(400_00)
+    dealership.pay(1_000_00, first)
+    changed = recorder.as_("billing.api", dealership.corrections.change)
+    changed(first.deal_id, "cheaper", Change(price_kopecks=20_000_00))
+    dealership.run()
+    dealership.refuses.add("create_credit_note")
+    changed(first.deal_id, "off", Change(cancelled=True))
+    dealership.run()
+    unasked = dealership.billed(7_00, invoice=False)
+    dealership.trouble.drop_answer_next(Asked.INVOICE)
+    dealership.run(seconds=1)
+    changed(unasked.deal_id, "off", Change(cancelled=True))
+    dealership.run(seconds=600)
+
+
+def left(recorder: Recorder) -> None:
+    """With fast buyout and his deposit back, after it was refused once."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    dealership.buying()
+    for state in ("REFUSED", "DONE"):
+        recorder.as_("billing.api", dealership.fast_buyouts.release)(CME_ID)
+        dealership.run()
+        (*_, refund) = dealership.system.all(records.Refund)
+        dealership.system.settle_refund(refund.refund_id, state)
+        dealership.run(seconds=7200)
+
+
 def refused(recorder: Recorder) -> None:
     dealership = watched(recorder)
     dealership.refuses.add("create_payer")
@@ -71,6 +110,24 @@ def changed(recorder: Recorder) -> None:
         dealership.dealers.update_requisites(CME_ID, replace(COMPANY, bank_name=bank))
         dealership.run()
         dealership.refuses.add("update_payer")
+
+
+def compared(recorder: Recorder) -> None:
+    """The billing system is held against the books by the clock and by an operator, who asks what it has found."""
+    desk = Desk()
+    desk.client = recorder.table(desk.dynamo)
+    dealership = desk.dealership
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    dealership.active()
+    dealership.pay(100_00, dealership.billed(100_00))
+    comparing = desk.comparing_billing
+    for _ in range(2):
+        recorder.as_("billing.compare_billing", comparing.round)(lambda: True)
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for ask in (olga.post, olga.get):
+            answer = recorder.as_("billing.api", ask)("/operations/compare/billing")
+            assert answer.status == 200, answer.text
 
 
 def dead(recorder: Recorder) -> None:
@@ -97,4 +154,37 @@ def dead(recorder: Recorder) -> None:
                 assert answer.status == 200, answer.text
 
 
-LIVES = (billed_and_paid, refused, changed, dead)
+def paid_by_messages(recorder: Recorder) -> None:
+    """Of a queue: spread at once, early, parked, poison, and again; the clock does the rest and compares totals."""
+    dealership = watched(recorder)
+    dealership.active()
+    bills = [dealership.billed(10_00) for _ in range(15)]
+    early = dealership.billed(30_00, invoice=False)
+    contract_id, about = dealership.account().contract_id or "", f"Комиссия по сделке {early.deal_id}"
+    invoice = dealership.billing.create_invoice(early.bill_id, contract_id, early.common_kopecks, about, early.due_on)
+    for kopecks, bill in ((10_00, bills[3]), (160_00, None), (30_00, replace(early, invoice_id=invoice.invoice_id))):
+        dealership.message(kopecks, bill=bill)
+    dealership.message(7_00)
+    written = [message.value for message in dealership.system.outbox.messages()]
+    of_nobody = json.dumps({**json.loads(written.pop()), "invoice_id": "invoice-of-nobody"})
+    take = recorder.as_("billing.take_payments", stream.take_payments)
+    clock = recorder.as_("billing.spread_payments", schedule.spread_payments)
+    with (
+        patch.object(stream, "payments", lambda: dealership.payments),
+        patch.object(schedule, "rounds", lambda: dealership.rounds),
+    ):
+        for seconds in (14, 30):  # without the time to spread on, and with it
+            bodies = enumerate([*written, of_nobody, "poison"])
+            take({"Records": [{"messageId": str(n), "body": body} for n, body in bodies]}, _context(seconds))
+            clock({}, _context(55))
+            dealership.invoicing.create_invoice(early.bill_id)
+            dealership.clock.forward(minutes=16)
+        clock({}, _context(55))
+    dealership.check()
+
+
+def _context(seconds: int) -> Any:
+    return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
+
+
+LIVES = (billed_and_paid, corrected, left, refused, changed, compared, dead, paid_by_messages)

@@ -61,6 +61,7 @@ RULES = (
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
     Rule("CustodyOff", "CustodyOff", "custody-off"),
     Rule("AccountsOff", "AccountsOff", "accounts-off"),
+    Rule("AccountsUnwatched", "AccountsUnwatched", "accounts-off"),
     Rule("QuotesOpenThoughHalted", "QuotesOpenThoughHalted", "accounts-off"),
     Rule("CustodyNotBelieved", "CustodyNotBelieved", "custody-not-believed"),
     Rule("BillingNotBelieved", "BillingNotBelieved", "billing-not-believed"),

@@ -16,8 +16,7 @@ from typing import Any
 
 from common import keys
 from functions.market_making.quotes import Quotes
-from functions.market_making.quotes_store import quotes_of
-from functions.market_making.store import QuotesItem
+from functions.market_making.quotes_store import QuotesItem, quotes_of
 from tests.books import Raw
 
 OVER = ("refunded", "returned")
@@ -194,7 +193,7 @@ class Books:
         for (order_id, way), legs in self.legs.items():
             if way != "HOME":
                 continue
-            order, there = self.orders[order_id], self._at_exchange(order_id)
+            order, there = self.orders[order_id], self._by_its_lines(order_id)
             for leg in legs:
                 asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
                 if leg["amount"] > there[asset_id]:
@@ -236,7 +235,7 @@ class Books:
             if order["status"] not in ("returning", "returned") and not came:
                 continue
             legs = [*self.legs[order["PK"], "HOME"], *self.legs[order["PK"], "REST"]]
-            for asset_id, there in self._at_exchange(order["PK"]).items():
+            for asset_id, there in self._by_its_lines(order["PK"]).items():
                 divided = sum((leg["amount"] for leg in legs if leg["asset_id"] == asset_id), NOTHING)
                 if divided != there:
                     yield f"{order['PK']} has {there} of {asset_id} at the exchange, and {divided} come home or stay"
@@ -279,11 +278,42 @@ class Books:
         leaving = {
             (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("HOME#")) for i in self.by_kind["going_home"]
         }
-        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if o["status"] == "returning"}
+        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if self._is_there_unledgered(o)}
         if leaving != going:
-            yield f"accounts are told that {leaving} go home, and {going} do"
+            yield f"accounts are told that {leaving} have money there in no ledger, and {going} have"
+
+    def _is_there_unledgered(self, order: dict[str, Any]) -> bool:
+        if order["PK"] in self.quotes or order["status"] in ("returned", "refunded"):
+            return bool(order["status"] == "returning")
+        return any(leg["status"] == "ARRIVED" for leg in self.legs[order["PK"], "OUT"])
 
     # Quotes
+
+    def _by_its_lines(self, order_id: str) -> dict[str, Decimal]:
+        """What an order has at the exchange, by asset: what was credited, its trades, and what two have decided."""
+        order, sums = self.orders[order_id], self._at_exchange(order_id)
+        assets = order["base_asset_id"], order["quote_asset_id"]
+        named = dict(zip(order["symbol"].split("-"), assets, strict=True))
+        for line in self._of_order("market_making_trade", order_id):
+            sign = 1 if line["side"] == "BUY" else -1
+            sums[assets[0]] += sign * line["quantity"]
+            sums[assets[1]] -= sign * line["quote_quantity"]
+            if line["fee_asset"] in named:
+                sums[named[line["fee_asset"]]] -= line["fee"]
+        for decided in self._of_order("market_making_decided", order_id):
+            sums[assets[0]] += decided["base_amount"]
+            sums[assets[1]] += decided["quote_amount"]
+        return sums
+
+    def _fees_elsewhere(self, order_id: str) -> dict[str, Decimal]:
+        coins, fees = self.orders[order_id]["symbol"].split("-"), dict[str, Decimal]()
+        for line in self._of_order("market_making_trade", order_id):
+            if line["fee_asset"] not in coins:
+                fees[line["fee_asset"]] = fees.get(line["fee_asset"], NOTHING) + line["fee"]
+        return fees
+
+    def _of_order(self, kind: str, order_id: str) -> list[Fields]:
+        return [item for item in self.by_kind[kind] if item["PK"] == order_id]
 
     def _quoted(self) -> Iterator[str]:
         """An order's own ledger is what the exchange has credited, its trades, and what operators have decided; its
@@ -291,21 +321,8 @@ class Books:
         each, once."""
         for order_id, quotes in self.quotes.items():
             order = self.orders[order_id]
-            there = self._at_exchange(order_id)
+            there, elsewhere = self._by_its_lines(order_id), self._fees_elsewhere(order_id)
             base, quote = there[order["base_asset_id"]], there[order["quote_asset_id"]]
-            coins, elsewhere = order["symbol"].split("-"), dict[str, Decimal]()
-            for line in self.by_kind["market_making_trade"]:
-                if line["PK"] == order_id:
-                    sign = 1 if line["side"] == "BUY" else -1
-                    base, quote = base + sign * line["quantity"], quote - sign * line["quote_quantity"]
-                    asset, fee = line["fee_asset"], line["fee"]
-                    if asset in coins:
-                        base, quote = base - fee * (asset == coins[0]), quote - fee * (asset == coins[1])
-                    else:
-                        elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
-            for decided in self.by_kind["market_making_decided"]:
-                if decided["PK"] == order_id:
-                    base, quote = base + decided["base_amount"], quote + decided["quote_amount"]
             if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
                 yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its lines make {base}, {quote}"
             yield from self._days(order_id, quotes)

@@ -36,7 +36,7 @@ from common.gateways.exchange.maker import TRADES_PAGE, ExchangeNotReplaced, Mak
 from common.money import Quantity, plain
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store
 from functions.market_making.model import CLOSING_LIMIT, TICK_SECONDS_MAX, AtExchange, Order
 from functions.market_making.planning import Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Placed, Quotes, side_of
@@ -292,7 +292,7 @@ class Life:
         for order_id in self.orders:
             order = cast(Order, type("_", (), {"order_id": order_id}))
             there = AtExchange(self.began_with["BTC"], self.began_with["USDT"])
-            self.table.write(store.open_ledger(order, there, self.began))
+            self.table.write(quotes_store.open_ledger(order, there, self.began))
 
     @property
     def table(self) -> Table:
@@ -526,7 +526,7 @@ class Life:
 
     def _quotes(self) -> list[Quotes]:
         items = [item for item in self.dynamo.items() if item["SK"]["S"] == "QUOTES"]
-        return [quotes_store.quotes_of(store.QuotesItem.from_raw_data(item)) for item in items]
+        return [quotes_store.quotes_of(quotes_store.QuotesItem.from_raw_data(item)) for item in items]
 
     def check(self) -> None:
         """No slot has two open orders, and none is open that the table does not know, or has given up too early."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from decimal import Decimal
 from typing import TypeVar
 
@@ -27,6 +28,7 @@ from tests.market_making.market import ANN, BTC, ETH, ORDER, PAIR, USDT
 OWNER = Owner("ann", "sub-ann")
 OVER = {Status.RETURNED, Status.REFUNDED}
 RISEN = 200_000
+LISTED_AFTER = timedelta(seconds=60)  # an exchange that shows what is withdrawn a minute later
 T = TypeVar("T")
 
 
@@ -87,6 +89,8 @@ def story(
 
     def build(faults: Faults) -> Scene:
         market = FaultyMarket(faults)
+        market.exchange.wallet.withdrawals.refuses_repeats = False
+        market.fake_funds.listed_after = LISTED_AFTER
         market.list_pair()
         market.poll()
         before(market)

@@ -5,7 +5,7 @@ written once, with who did so; and in the end it is quoted on."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -13,7 +13,7 @@ import pytest
 
 from common import keys
 from common.domain import audit, halts, timeline, work
-from common.gateways.exchange.maker import Balance, Maker
+from common.gateways.exchange.maker import Balance, Maker, MakerOrder, Market
 from common.operator_outcome import OperatorOutcome
 from functions.market_making.model import AccountStillShort
 from tests.depth import points
@@ -36,6 +36,9 @@ class Reader:
     def balances(self) -> Mapping[str, Balance]:
         told = dict(self.maker.balances())
         return told | {"BTC": Balance(told["BTC"].free - self.lost, told["BTC"].locked)}
+
+    def open_orders(self, market: Market) -> Sequence[MakerOrder]:
+        return self.maker.open_orders(market)
 
 
 @dataclass

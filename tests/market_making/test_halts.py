@@ -14,6 +14,8 @@ from common.gateways.exchange.maker import Quote
 from functions.market_making.model import HaltOwn, NotPausable, NotResumable, Status
 from functions.market_making.quotes import client_order_id
 from functions.market_making.service import ticking
+from functions.market_making.service.one_order import OneOrder
+from functions.market_making.service.shard import Ticked
 from functions.market_making.service.ticking import HALTED_WITHIN
 from tests.market_making.market import ACCOUNT, ORDER
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
@@ -98,7 +100,16 @@ def test_a_repeat_and_a_dry_run_halt_nothing(two: Two) -> None:
     assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=True).done
     assert statuses(two)[0] is Status.RUNNING
     halt(two)
-    assert not two.market.halting.halt_order(id_of(two), "a drill", "oleg", dry_run=False).done
+    assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=False).done
+
+
+def test_neither_of_two_who_have_halted_an_order_lifts_it(two: Two) -> None:
+    halt_id, halting = halt(two), two.market.halting
+    assert halting.halt_order(id_of(two), "so I think, too", "oleg", dry_run=False).done
+    for operator in ("olga", "oleg"):
+        with pytest.raises(HaltOwn):
+            halting.lift(halt_id, "over", operator, dry_run=False)
+    assert halting.lift(halt_id, "over", "omar", dry_run=False).done
 
 
 def test_what_does_not_quote_is_not_halted(two: Two) -> None:
@@ -115,8 +126,8 @@ def test_what_is_open_though_it_is_paused_is_cancelled_and_told(two: Two, monkey
     two.tick()
     name = client_order_id(id_of(two), 99, "b0")
     two.fake.place(BTC, Quote(Side.BUY, Decimal(50_000), Decimal("0.001"), name))
-    monkeypatch.setattr(ticking.OneOrder, "plan", lambda _: 0)
-    monkeypatch.setattr(ticking.OneOrder, "act", lambda _: ticking.Ticked())
+    monkeypatch.setattr(OneOrder, "plan", lambda _: 0)
+    monkeypatch.setattr(OneOrder, "act", lambda _: Ticked())
     two.market.clock.at += HALTED_WITHIN - timedelta(seconds=1)
     two.tick()
     assert (two.open_of(ORDER), counted) == (1, {})

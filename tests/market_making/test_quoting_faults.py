@@ -341,7 +341,8 @@ def test_an_order_that_is_said_not_to_exist_is_not_lost(faulty: Faulty, seconds:
 
 def hide(faulty: Faulty, client_order_id: str) -> Callable[[], None]:
     """The exchange does not know it, until what is answered is called."""
-    fake, hidden = faulty.fake, [client_order_id]
+    hidden = [client_order_id]
+    fake: Any = faulty.fake
     listing, finding, cancelling, replacing = fake.open_orders, fake.find, fake.cancel, fake.replace
 
     def known(asked: str) -> str:
@@ -352,14 +353,14 @@ def hide(faulty: Faulty, client_order_id: str) -> Callable[[], None]:
     def replaced(market: Market, asked: str, quote: Quote) -> str:
         if asked in hidden:
             raise ExchangeNotReplaced("there is no such order", ours=False)
-        return replacing(market, asked, quote)
+        return str(replacing(market, asked, quote))
 
     def listed(market: Market) -> list[MakerOrder]:
         return [order for order in listing(market) if order.client_order_id not in hidden]
 
-    fake.open_orders, fake.replace = listed, replaced  # type: ignore[method-assign, assignment]
-    fake.find = lambda market, asked: finding(market, known(asked))  # type: ignore[method-assign, assignment]
-    fake.cancel = lambda market, asked: cancelling(market, known(asked))  # type: ignore[method-assign, assignment]
+    fake.open_orders, fake.replace = listed, replaced
+    fake.find = lambda market, asked: finding(market, known(asked))
+    fake.cancel = lambda market, asked: cancelling(market, known(asked))
     return hidden.clear
 
 

@@ -524,7 +524,7 @@ def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
 # Of what is written, what each act is done to.
 MARKET_MAKING = {
     "mm stop": "quoting",
-    "mm halt": "quoting",
+    "mm halt": "running",
     "mm withdraw": "quoting",
     "mm home": "failed",
     "mm lift": "halt",

@@ -56,6 +56,11 @@ class Book:
         if any(lower >= higher for lower, higher in pairwise(rising)):
             raise _unreadable("its levels are out of order, or bids meet asks")
 
+    @property
+    def middle(self) -> Decimal | None:
+        """Between the best bid and the best ask; None where a side is empty."""
+        return (self.bids[0].price + self.asks[0].price) / 2 if self.bids and self.asks else None
+
 
 @dataclass(frozen=True)
 class Quote:

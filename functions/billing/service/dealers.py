@@ -211,7 +211,8 @@ class Onboarding:
         with _told_nowhere(requisites):
             self.billing().update_payer(first.payer_id, requisites)
         at, why = self.now(), f"the payer of {first.type} has requisites {dealer.requisites_version}"
-        over = store.dealer_moves(dealer, dealer.status, at, why, over=not more)
+        last = not more and dealer.status is not DealerStatus.LEAVING  # his deposit is to be paid back
+        over = store.dealer_moves(dealer, dealer.status, at, why, over=last)
         return [store.updated(first, dealer, at), *over]
 
 
@@ -243,7 +244,9 @@ def _next(dealer: Dealer, accounts: Sequence[Account]) -> Stage:
     account = _unready(accounts)
     if account is not None:
         return _NEXT[account.status]
-    return Stage.UPDATE if _stale(dealer, accounts) else Stage.DONE
+    if _stale(dealer, accounts):
+        return Stage.UPDATE
+    return Stage.RELEASE if dealer.status is DealerStatus.LEAVING else Stage.DONE
 
 
 def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:
@@ -252,6 +255,8 @@ def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:
         return Standing(stage, facts=facts)
     if dealer.needs_person:
         return Standing(Stage.STOPPED, facts=facts)
+    if stage is Stage.RELEASE:
+        return Standing(stage, facts=facts)
     account = _unready(accounts) or _stale(dealer, accounts)[0]
     why = f"{account.type} is {account.status}" if stage is not Stage.UPDATE else f"{account.type} has older requisites"
     return Standing(stage, facts=facts | {"reason": why})

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import rulings
+from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import CLOCK
 from common.gateways.billing import MessageNotUnderstood, PaymentMessage
 from common.gateways.billing.messages import read
@@ -84,7 +86,8 @@ class Payments:
         return PaymentStatus.PARKED
 
     def go_on(self, receipt_id: str, more_time: Callable[[], bool] = lambda: True) -> PaymentStatus:
-        """See to what is left of a payment, or to one that is EARLY. Raises PaymentNotFound, Busy."""
+        """See to what is left of a payment, to one that is EARLY, or that a person lets be looked at again. Raises
+        PaymentNotFound, Busy."""
         for _ in range(MOVES_MAX):
             try:
                 return self._on(payment_store.receipt(self.table, receipt_id), CLOCK, more_time).status
@@ -115,7 +118,7 @@ class Payments:
         whose, at = self.whose(told), self.now()
         if isinstance(whose, Whose):
             return self._step(Taken(receipt_id, told, whose, PaymentStatus.TAKEN, told.kopecks, at), new=True)
-        aside = Aside(receipt_id, whose, told, None, at)
+        aside = Aside(receipt_id, whose, told, None, at, whose.status is PaymentStatus.PARKED)
         account = None if whose.account is None else self._account(whose.account)
         self.table.write(*payment_store.put_aside(aside, account))
         if whose.status is PaymentStatus.PARKED:
@@ -125,24 +128,50 @@ class Payments:
     def _on(self, known: Receipt, by: str, more_time: Callable[[], bool]) -> Receipt:
         """As far as it can be brought now. Raises Moved."""
         if isinstance(known, Aside):
-            if known.status is not PaymentStatus.EARLY:
-                return known
-            known = self._placed(known, by)
+            known = self._looked_at(known, by)
         while isinstance(known, Taken) and known.status is PaymentStatus.TAKEN and more_time():
             known = self._step(known, new=False)
         return known
 
-    def _placed(self, early: Aside, by: str) -> Receipt:
-        """Taken, where its invoice is known by now; parked, where none is being made any more. Raises Moved."""
-        assert early.told is not None
-        whose, at = self.whose(early.told), self.now()
+    def _looked_at(self, aside: Aside, by: str) -> Receipt:
+        """Taken, where it is known by now whose it is, or two operators have said so; parked again, where nobody knows.
+        What waits for a person, or for nothing, is left alone. Raises Moved."""
+        if aside.waits_for_person or aside.status is PaymentStatus.DISMISSED:
+            return aside
+        if aside.status is PaymentStatus.PARKED:
+            ruled = rulings.of(self.table, aside.receipt_id)
+            nothing, account = (ruled.get((matter, WHOLE)) for matter in (Matter.NOTHING, Matter.ACCOUNT))
+            if nothing is not None and (account is None or account.at < nothing.at):
+                return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, nothing.operators)
+            if account is not None and aside.told is not None:
+                return self._assigned(aside, account)
+        if aside.told is None:
+            return self._stays(aside, PaymentStatus.PARKED, aside.why.why, by)
+        whose = self.whose(aside.told)
         if isinstance(whose, Whose):
-            account = self._account(whose)
-            self.table.write(*payment_store.place(early, whose, account, "its invoice is known", by, at))
-        elif whose.status is not PaymentStatus.EARLY:
-            self.table.write(*payment_store.still_aside(early, whose.status, whose.why, by, at))
+            return self._placed(aside, whose, "it is known by now whose it is", by, as_told=True)
+        if whose.status is aside.status is PaymentStatus.EARLY:
+            return aside
+        return self._stays(aside, whose.status, whose.why, by)
+
+    def _assigned(self, aside: Aside, ruling: Ruling) -> Receipt:
+        found = store.account_of_contract(self.table, ruling.terms["contract"])
+        if found is None:
+            return self._stays(aside, PaymentStatus.PARKED, "no account has the contract that was said", CLOCK)
+        assert aside.told is not None
+        own, why = store.account_of_contract(self.table, aside.told.contract_id), f"of {ruling.terms['contract']}"
+        return self._placed(aside, Whose(*found), why, ruling.operators, as_told=found == own)
+
+    def _placed(self, aside: Aside, whose: Whose, why: str, by: str, *, as_told: bool) -> Receipt:
+        account = self._account(whose)
+        self.table.write(*payment_store.place(aside, whose, account, why, by, self.now(), as_told=as_told))
+        return payment_store.receipt(self.table, aside.receipt_id)
+
+    def _stays(self, aside: Aside, status: PaymentStatus, why: str, by: str) -> Receipt:
+        self.table.write(*payment_store.still_aside(aside, status, why, by, self.now()))
+        if status is PaymentStatus.PARKED:
             count("PaymentsParked")
-        return payment_store.receipt(self.table, early.receipt_id)
+        return payment_store.receipt(self.table, aside.receipt_id)
 
     def _step(self, taken: Taken, *, new: bool) -> Taken:
         """At most BILLS_A_WRITE bills get what they get of it. Raises PaymentKnown, Moved."""

@@ -53,7 +53,7 @@ class Closing:
 
     def close(self, order: Order) -> list[Write]:
         """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet; Doubted: it will not be,
-        without operators; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
+        without operators; ExchangeUnavailable, NoTradingKey, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise MarketMakingOrderMoved("its ledger is not open", id=order.order_id)

@@ -18,7 +18,8 @@ from functions.market_making.strategy import Side as StrategySide
 from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
+STRATEGY_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
+_SIDES = {theirs: side for side, theirs in STRATEGY_SIDES.items()}
 _NOTHING = Decimal(0)
 WIDENED_FROM, WIDENED_MAX = 3, 20  # placements of a side in a row that would have taken; steps
 KEYS_A_CYCLE = 256  # more than one has

@@ -30,10 +30,8 @@ from functions.market_making.service.shard import Crew, Group, Kept, Ticked
 from functions.market_making.strategy import Book as StrategyBook
 from functions.market_making.strategy import Market as StrategyMarket
 from functions.market_making.strategy import Rules
-from functions.market_making.strategy import Side as StrategySide
 
 DATA_AGE_MAX = timedelta(seconds=8)  # nothing is placed by what was asked for earlier
-_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
 
 
 @dataclass
@@ -175,10 +173,10 @@ class OneOrder:
             known = self.known = replace(known, now=_sided(known.now, self.now()))
             return deciding.withdraw_all(rules, known, coins)
         if halt is not None and killed:
-            self.also = self._pause(f"its trading account is halted: {halt.why}")
+            self.also = self._paused(f"its trading account is halted: {halt.why}")
             return deciding.withdraw_all(rules, known, coins)
         book = None if self.book is None else _without_ours(self.book, self.ours)
-        middle = None if book is None else _middle(book)
+        middle = None if book is None else book.middle
         if middle is not None:
             known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
         if why := risk.verdict(known.now, middle):
@@ -205,9 +203,9 @@ class OneOrder:
             if self.member.status is Status.CREATED:
                 self.also = self._begin(None)
             return configuration.rules(kept[key], limits)
-        if self.book is None or not self.book.bids or not self.book.asks:
+        middle = None if self.book is None else self.book.middle
+        if middle is None:
             return None
-        middle = (self.book.bids[0].price + self.book.asks[0].price) / 2
         written = configuration.written(configuration.usual(known.now, limits, middle))
         self.also = self._begin(written)
         return configuration.rules(written, limits)
@@ -224,9 +222,12 @@ class OneOrder:
 
     def _pause(self, why: str) -> list[Write]:
         """All of it is cancelled, and it waits for who may resume it."""
-        order, at = store.existing(self.table, self.member.order_id), self.now()
         log.error("paused", extra={"why": why})
         count("QuotesPaused")
+        return self._paused(why)
+
+    def _paused(self, why: str) -> list[Write]:
+        order, at = store.existing(self.table, self.member.order_id), self.now()
         return [
             store.move(
                 order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
@@ -292,11 +293,7 @@ def _meets(one: Wanted, order: MakerOrder) -> bool:
 
 def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
     whole = StrategyBook([(p, q) for p, q in book.bids], [(p, q) for p, q in book.asks])
-    return whole.without((_SIDES[order.side], order.price, _left(order)) for order in ours)
-
-
-def _middle(book: StrategyBook) -> Decimal | None:
-    return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
+    return whole.without((deciding.STRATEGY_SIDES[order.side], order.price, _left(order)) for order in ours)
 
 
 def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:

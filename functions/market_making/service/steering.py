@@ -126,9 +126,9 @@ class Steering:
             book = self.books(order.account_id).book(Market(*order.coins), 1)
         except MarketUnknown as no:
             raise NoMarketPrice(f"the exchange does not know {order.symbol} now", id=order.order_id) from no
-        if not book.bids or not book.asks:
+        if book.middle is None:
             raise NoMarketPrice(f"{order.symbol} has no price now: a side of its book is empty", id=order.order_id)
-        return (book.bids[0].price + book.asks[0].price) / 2
+        return book.middle
 
     def quotes(self, order: Order) -> Quotes | None:
         """As they were read last, or a moment before; None where it has no ledger."""

@@ -188,9 +188,9 @@ class Ticking:
     def _is_off(self, key: MarketKey, book: Book | None) -> bool:
         """Has a market's price jumped since this process has seen it last, or has nobody known it for long?"""
         before, at = self.kept.books.get(key), self.now()
-        if book is None or not book.bids or not book.asks:
+        middle = None if book is None else book.middle
+        if middle is None:
             return before is None or at - before.at > risk.SILENT_MAX
-        middle = (book.bids[0].price + book.asks[0].price) / 2
         self.kept.books[key] = LastBook(at, middle)
         jumped = before is not None and at - before.at < risk.JUMP_WITHIN and risk.has_jumped(before.middle, middle)
         if jumped:

@@ -165,8 +165,11 @@ class _Tick:
     def _quotes(self) -> list[LiveOrder]:
         """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be
         replaced."""
-        orders = (order for order in self.live.values() if order.standing is not Standing.HANGING)
-        return [order for order in orders if self.two_ticks or order.cancelled_at is None]
+        return [
+            order
+            for order in self.live.values()
+            if order.standing is not Standing.HANGING and (self.two_ticks or order.cancelled_at is None)
+        ]
 
     def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
         """What is cancelled already is asked again (quirk Q10: after a minute)."""

@@ -137,6 +137,8 @@ class Operations:
             return [store.at_custody(custody.incoming(self.table, item.PK))]
         if item.row is keys.OUTGOING:
             return [store.by_custody(custody.outgoing(self.table, item.PK))]
+        if item.row is keys.PAYMENT:
+            return [store.of_payment(item)]
         if item.row is keys.MARKET_MAKING_ORDER:
             return list(store.of_market_making(self.table, item.PK))
         return list(store.calls(self.table, item.PK))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from common import keys
-from common.domain import acts, audit, clients, work
+from common.domain import acts, audit, clients, timeline, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
@@ -31,12 +31,14 @@ from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
+from common.domain.timeline import TimelineEvent
 from common.keys import PrimaryKey
 from common.money import Price
 from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
+from functions.operations.store import KnownItem
 
 NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
 # What a new asset has unless it is given, besides the defaults of `Asset`.
@@ -63,6 +65,8 @@ class Interventions:
             raise model.NothingWaits("it waits for nothing", id=thing_id)
         if item.row is keys.OUTGOING:
             return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
+        if item.row is keys.PAYMENT:
+            return self._take_again(item, reason, operator, dry_run=dry_run)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         case = self.operations.case(item)
@@ -98,6 +102,21 @@ class Interventions:
             self.operations.wake(outgoing)
         says = f"the sender's next round goes on from {before}" if before == after else "the sender's next attempt"
         return OperatorOutcome(thing_id, before, after, done=not dry_run, says=says)
+
+    def _take_again(self, item: KnownItem, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Let it be looked for once more whose a payment is. Raises NotDriven, Redriven."""
+        if not acts.is_possible("work redrive", self.operations.case(item)):
+            raise model.NotDriven("it waits for nobody: the clock sees to it", id=item.PK)
+        if not dry_run:
+            now, told = self.operations.now(), f"to be looked for again: {reason}"
+            assert item.status is not None
+            self.operations.table.write(
+                work.asked_again(item, keys.PAYMENT, now, "its account to be looked for again"),
+                timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
+                audit.entry(AuditEntry(now, operator, "work redrive", item.PK, reason)),
+            )
+        says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
+        return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
 
     def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person has dealt with a stray order at the exchange. A repeat changes nothing.

@@ -6,41 +6,44 @@ registered already is a conflict, which tells him as he is. Sums are roubles wit
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import aws, clock, http
-from common.http import answer, caller
+from common import clock, http
+from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.identity import BILLING
-from common.keys import ORDER_ID_PATTERN
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.pages import LIMIT_DEFAULT
 from common.requisites import TEXT_MAX, PayerKind, Requisites
 from common.roubles import roubles
-from common.settings import settings
-from common.wire import Instant, InstantText, RequestBody, Roubles, View
+from common.wire import Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, Roubles, View
+from functions.billing.api import operators  # noqa: F401  # their routes
+from functions.billing.api.door import BillId, Limit, app, cursors
 from functions.billing.model import (
     CME_DEALER_ID_PATTERN,
     DEAL_ID_PATTERN,
+    SEGMENT_ID_PATTERN,
     Account,
     Bill,
     Deal,
     Dealer,
     Offer,
     Operation,
+    Segment,
 )
-from functions.billing.wiring import bills, dealers
-
-app = http.api()
+from functions.billing.service.corrections import Change
+from functions.billing.statement import MONTH_PATTERN, AccountStatement, as_csv, document
+from functions.billing.wiring import bills, corrections, dealers, fast_buyouts, statements
 
 DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
-BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+DealInPath = Annotated[str, Path(pattern=DEAL_ID_PATTERN)]
+MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
+SegmentInPath = Annotated[str, Path(pattern=SEGMENT_ID_PATTERN)]
+SegmentInQuery = Annotated[str, Query(pattern=SEGMENT_ID_PATTERN)]
 CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
 DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
 # What is wrong with requisites is told for all their fields at once: not here.
@@ -75,6 +78,21 @@ class ClosedDeal(RequestBody):
     deal_id: DealId
     cme_dealer_id: CmeDealerId
     price: Roubles
+
+
+class ChangedDeal(RequestBody):
+    """A price, a winner, or both; or that there is no deal any more."""
+
+    price: Roubles | None = None
+    cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
+    cancelled: Literal[True] | None = None
+
+
+class SegmentRequest(OperatorAct):
+    """Cars of up to price_max, for whoever has deposit_min on his deposit."""
+
+    deposit_min: Roubles
+    price_max: Roubles
 
 
 class BillAsked(RequestBody):
@@ -112,6 +130,9 @@ class DealView(View):
     price: str
     commission_percent: str
     commission: str
+    status: str = Field(description="CLOSED or CANCELLED")
+    commission_bills: list[str] = Field(description="the bills that are in force, the oldest first")
+    settlement_bill: str | None
     closed_at: InstantText
 
 
@@ -122,11 +143,66 @@ class BillView(View):
     status: str = Field(description="NEW, PENDING, PARTIAL, PAID or CANCELLED")
     common_sum: str
     paid_sum: str
+    credited_sum: str = Field(description="taken back by credit notes")
     due_on: str
+    overdue: bool = Field(description="it can be paid, and should have been")
     number: str | None
     url: str | None = Field(description="of the invoice's PDF")
     reason: str | None
     created_at: InstantText
+
+
+class SegmentView(View):
+    segment_id: str
+    deposit_min: str
+    price_max: str
+
+
+class SegmentList(View):
+    items: list[SegmentView]
+
+
+class FastBuyoutView(View):
+    cme_dealer_id: str
+    status: str = Field(description="the dealer's")
+    eligible: bool
+    deposit: str
+    segment: SegmentView | None = Field(description="the dearest cars that his deposit allows")
+    reason: str | None = Field(description="why he is not")
+
+
+class ReleaseView(View):
+    status: str = Field(description="ASKED, SENT, DONE or REFUSED")
+    amount: str
+    reason: str | None
+    asked_at: InstantText
+
+
+class StatementLine(View):
+    at: InstantText
+    what: str = Field(description="BILL, PAYMENT, CREDIT_NOTE, REFUND or REFUND_REFUSED")
+    document: str
+    deal_id: str | None
+    amount: str = Field(description="above zero for the dealer, below zero against him")
+    balance: str
+
+
+class StatementOfAccount(View):
+    account_type: str
+    contract_number: str | None
+    opening_balance: str
+    lines: list[StatementLine]
+    closing_balance: str
+
+
+class StatementView(View):
+    cme_dealer_id: str
+    month: str
+    final: bool = Field(description="the month is over; until then this is a preview")
+    opening_balance: str
+    accounts: list[StatementOfAccount]
+    closing_balance: str
+    made_at: InstantText
 
 
 class BillPage(View):
@@ -183,6 +259,94 @@ def bill(bill_id: BillId) -> BillView:
     return _bill(bills().bill(bill_id))
 
 
+@app.get("/billing/deals/<deal_id>", tags=["billing"], summary="A deal, and the bills that are in force of it")
+def deal(deal_id: DealInPath) -> DealView:
+    caller(app).must_have(BILLING)
+    return _deal(bills().deal(deal_id))
+
+
+@app.patch("/billing/deals/<deal_id>", tags=["billing"], summary="The price or the winner has changed, or it is off")
+def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
+    caller(app).must_have(BILLING)
+    change = Change(body.price, body.cme_dealer_id, cancelled=body.cancelled is True)
+    changed = corrections().change(deal_id, idempotency_key, change)
+    return answer(_deal(changed.made), HTTPStatus.OK, replayed=changed.replayed)
+
+
+@app.post("/billing/dealers/<cme_dealer_id>/fast-buyout", tags=["billing"], summary="Open his accounts for it")
+def add_fast_buyout(cme_dealer_id: DealerId) -> Response[DealerView]:
+    caller(app).must_have(BILLING)
+    added = fast_buyouts().add(cme_dealer_id)
+    return answer(_dealer(added.made), HTTPStatus.OK if added.replayed else HTTPStatus.CREATED)
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/fast-buyout", tags=["billing"], summary="May he bid, and up to what price")
+def fast_buyout(cme_dealer_id: DealerId, segment: SegmentInQuery | None = None) -> FastBuyoutView:
+    """With a segment: may he in that one."""
+    caller(app).must_have(BILLING)
+    found = fast_buyouts().of(cme_dealer_id, segment)
+    return FastBuyoutView(
+        cme_dealer_id=found.dealer.cme_dealer_id,
+        status=found.dealer.status,
+        eligible=found.reason is None,
+        deposit=roubles(found.deposit_kopecks),
+        segment=None if found.segment is None else _segment(found.segment),
+        reason=found.reason,
+    )
+
+
+@app.post(
+    "/billing/dealers/<cme_dealer_id>/deposit-release", tags=["billing"], summary="He leaves: pay his deposit back"
+)
+def release_deposit(cme_dealer_id: DealerId) -> Response[ReleaseView]:
+    caller(app).must_have(BILLING)
+    released = fast_buyouts().release(cme_dealer_id)
+    view = ReleaseView(
+        status=released.made.status,
+        amount=roubles(released.made.kopecks),
+        reason=released.made.reason,
+        asked_at=released.made.asked_at,
+    )
+    return answer(view, HTTPStatus.OK if released.replayed else HTTPStatus.ACCEPTED)
+
+
+@app.get("/billing/segments", tags=["billing"], summary="Which cars a deposit allows")
+def segments() -> SegmentList:
+    caller(app).must_have(BILLING)
+    return SegmentList(items=[_segment(each) for each in fast_buyouts().segments()])
+
+
+@app.put("/operations/billing/segments/<segment_id>", tags=["operators"], summary="Write a segment, new or changed")
+def save_segment(segment_id: SegmentInPath, body: SegmentRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    segment = Segment(segment_id, body.deposit_min, body.price_max)
+    saved = fast_buyouts().save_segment(segment, body.reason, operator, dry_run=body.dry_run)
+    return OperatorOutcomeView.of(saved)
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>", tags=["billing"], summary="A month of a dealer")
+def dealer_statement(cme_dealer_id: DealerId, month: MonthInPath) -> StatementView:
+    """Of a month that is not over, a preview. Months are Moscow's."""
+    caller(app).must_have(BILLING)
+    made = statements().of(cme_dealer_id, month)
+    return StatementView(
+        cme_dealer_id=made.cme_dealer_id,
+        month=made.month.written,
+        final=made.final,
+        opening_balance=roubles(made.opening_kopecks),
+        accounts=[_of_account(account) for account in made.accounts],
+        closing_balance=roubles(made.closing_kopecks),
+        made_at=made.made_at,
+    )
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>/csv", tags=["billing"], summary="The same, as CSV")
+def dealer_statement_as_csv(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
+    caller(app).must_have(BILLING)
+    made = statements().of(cme_dealer_id, month)
+    return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=as_csv(made))
+
+
 def _made(made: Replayable[Bill]) -> Response[BillView]:
     return answer(_bill(made.made), HTTPStatus.OK if made.replayed else HTTPStatus.CREATED)
 
@@ -224,6 +388,9 @@ def _deal(found: Deal) -> DealView:
         price=roubles(found.price_kopecks),
         commission_percent=str(found.percent),
         commission=roubles(found.reward_kopecks),
+        status=found.status,
+        commission_bills=[*found.commission_ids],
+        settlement_bill=found.settlement_id,
         closed_at=found.closed_at,
     )
 
@@ -236,7 +403,9 @@ def _bill(found: Bill) -> BillView:
         status=found.status,
         common_sum=roubles(found.common_kopecks),
         paid_sum=roubles(found.paid_kopecks),
+        credited_sum=roubles(found.credited_kopecks),
         due_on=found.due_on.isoformat(),
+        overdue=found.is_overdue(clock.now().date()),
         number=found.number,
         url=found.url,
         reason=found.reason,
@@ -244,9 +413,32 @@ def _bill(found: Bill) -> BillView:
     )
 
 
-@cache
-def cursors() -> Cursors:
-    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
+def _segment(found: Segment) -> SegmentView:
+    return SegmentView(
+        segment_id=found.segment_id,
+        deposit_min=roubles(found.deposit_min_kopecks),
+        price_max=roubles(found.price_max_kopecks),
+    )
+
+
+def _of_account(account: AccountStatement) -> StatementOfAccount:
+    return StatementOfAccount(
+        account_type=account.type,
+        contract_number=account.contract_number,
+        opening_balance=roubles(account.opening_kopecks),
+        lines=[
+            StatementLine(
+                at=line.entry.at,
+                what=line.entry.kind,
+                document=document(line),
+                deal_id=line.entry.deal_id,
+                amount=roubles(line.entry.kopecks),
+                balance=roubles(line.balance_kopecks),
+            )
+            for line in account.lines
+        ],
+        closing_balance=roubles(account.closing_kopecks),
+    )
 
 
 handler = http.serve(app, dealers)

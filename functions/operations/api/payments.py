@@ -1,0 +1,38 @@
+"""Payments of dealers that are parked: whose they are, two operators say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common.keys import ORDER_ID_PATTERN
+from common.wire import OperatorAct, OperatorOutcomeView, Reference
+from functions.operations.api.door import app, propose
+
+PaymentId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+CONTRACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
+
+
+class PaymentDismissal(OperatorAct):
+    """Nothing is to be done about it."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that it is nobody's here")]
+
+
+class PaymentAssignment(OperatorAct):
+    """Which account it came for."""
+
+    contract: Annotated[str, Field(pattern=CONTRACT_PATTERN, description="the billing system's id of the contract")]
+    reference: Annotated[Reference, Field(description="how it was found out that it is that dealer's")]
+
+
+@app.post("/operations/payments/<payment_id>/dismiss", tags=["operators"], summary="Propose that it is nobody's")
+def dismiss_payment(payment_id: PaymentId, body: PaymentDismissal) -> OperatorOutcomeView:
+    return propose("payments dismiss", payment_id, {}, body.reference, body)
+
+
+@app.post("/operations/payments/<payment_id>/assign", tags=["operators"], summary="Propose whose payment it is")
+def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOutcomeView:
+    return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)

@@ -1,0 +1,269 @@
+"""What can not be told to be an account's: found by operators, looked at again, given to an account, or dismissed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from common.domain import timeline
+from common.gateways.billing import PaymentMessage
+from functions.billing import payment_store, store
+from functions.billing.model import AccountType, Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
+from functions.operations.model import NotDriven, NotProposable
+from tests.billing.dealership import Dealership
+from tests.desk import Desk
+
+REFERENCE, BECAUSE = "statement of 2026-11-21, line 4", "it came twice"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    return Desk()
+
+
+def strange(dealership: Dealership, kopecks: int = 100_00, **terms: Any) -> PaymentMessage:
+    """A payment that the billing system tells with other ids than ours."""
+    message = dealership.message(kopecks)
+    return replace(message, payment=replace(message.payment, **terms))
+
+
+def parked(desk: Desk, message: PaymentMessage) -> str:
+    assert desk.dealership.payments.take(message) is PaymentStatus.PARKED
+    return receipt_id(message.payment.payment_id)
+
+
+def rounds(desk: Desk) -> None:
+    desk.dealership.rounds.round(lambda: True)
+    desk.dealership.check()
+
+
+def decided(desk: Desk, command: str, thing_id: str, **terms: str) -> None:
+    """By two operators."""
+    proposed = desk.proposals.propose(command, thing_id, terms, REFERENCE, BECAUSE, "olga", dry_run=False)
+    desk.proposals.confirm(proposed.id, BECAUSE, "otto", dry_run=False)
+    rounds(desk)
+
+
+class TestFound:
+    def test_they_are_in_the_list_of_work_and_tell_their_story(self, desk: Desk) -> None:
+        desk.dealership.active()
+        of_nobody = parked(desk, strange(desk.dealership, contract_id="contract-of-nobody"))
+        desk.dealership.payments.park(b'{"poison": 1}', "a message of a payment is not understood: event_type")
+        listed = {each.id: each for each in desk.operations.work(["payments"], overdue_only=False, limit=10)}
+        assert listed[of_nobody].needs_person
+        assert listed[of_nobody].waits_for == "a person: no account has this contract"
+        story = desk.operations.story(of_nobody)
+        assert (story.kind, story.status, story.needs_person) == ("payment", "PARKED", True)
+        assert [act.command for act in story.acts] == ["work redrive", "payments assign", "payments dismiss"]
+        (call,) = story.calls
+        assert call.says == "100.00 roubles for contract contract-of-nobody"
+        (call,) = desk.operations.story(receipt_id_of(b'{"poison": 1}')).calls
+        assert call.says == 'a message of a payment is not understood: event_type: {"poison": 1}'
+
+    def test_the_sweeper_counts_them_for_a_person(self, desk: Desk) -> None:
+        desk.dealership.active()
+        parked(desk, strange(desk.dealership, contract_id="contract-of-nobody"))
+        assert desk.sweeper.sweep(lambda: True).needs_person == 1
+
+
+def status_of(dealership: Dealership, message: PaymentMessage) -> PaymentStatus:
+    found = dealership.receipt(message)
+    assert found is not None
+    return found.status
+
+
+class TestLookedAtAgain:
+    def test_what_is_known_by_now_is_taken(self, desk: Desk) -> None:
+        """Its contract was another account's then, which the billing system has said."""
+        dealership = desk.dealership
+        dealership.active()
+        message = dealership.message(100_00)
+        contract_id, known = message.payment.contract_id, store.account_of_contract
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(store, "account_of_contract", lambda *_: None)
+            thing = parked(desk, message)
+            tried = desk.interventions.redrive(thing, "known by now?", "olga", dry_run=False)
+            assert tried.done
+            rounds(desk)
+            assert status_of(dealership, message) is PaymentStatus.PARKED
+            assert desk.operations.known(thing).needs_person
+        assert known(dealership.table, contract_id) is not None
+        assert not desk.interventions.redrive(thing, "known by now", "olga", dry_run=True).done
+        rounds(desk)
+        assert status_of(dealership, message) is PaymentStatus.PARKED
+        desk.interventions.redrive(thing, "known by now", "olga", dry_run=False)
+        rounds(desk)
+        assert status_of(dealership, message) is PaymentStatus.SPREAD
+        assert dealership.account().balance_kopecks == 100_00
+        desk.clock.forward(minutes=16)
+        rounds(desk)
+        assert dealership.account().open_work is None  # what was told is what has come
+
+    def test_what_waits_for_nobody_is_left_to_the_clock(self, desk: Desk) -> None:
+        desk.dealership.active()
+        message = desk.dealership.message(100_00)
+        desk.dealership.payments.take(message)
+        with pytest.raises(Exception, match="waits for nothing"):
+            desk.interventions.redrive(receipt_id(message.payment.payment_id), "again", "olga", dry_run=False)
+
+    def test_what_is_not_understood_is_parked_again(self, desk: Desk) -> None:
+        desk.dealership.payments.park(b"no JSON", "not JSON")
+        thing = receipt_id_of(b"no JSON")
+        desk.interventions.redrive(thing, "again", "olga", dry_run=False)
+        with pytest.raises(NotDriven):
+            desk.interventions.redrive(thing, "again", "otto", dry_run=False)
+        rounds(desk)
+        assert desk.operations.known(thing).needs_person
+
+
+class TestDecidedByTwo:
+    def test_a_poison_message_is_dismissed(self, desk: Desk) -> None:
+        desk.dealership.payments.park(b"no JSON", "not JSON")
+        thing = receipt_id_of(b"no JSON")
+        decided(desk, "payments dismiss", thing)
+        found = payment_store.receipt(desk.table, thing)
+        assert found.status is PaymentStatus.DISMISSED
+        assert desk.operations.work(["payments"], overdue_only=False, limit=10) == []
+        assert desk.dealership.payments.park(b"no JSON", "not JSON") is PaymentStatus.DISMISSED  # it came again
+        last = list(timeline.of(desk.table, thing))[-1]
+        assert (last.before, last.after, last.actor) == ("PARKED", "DISMISSED", "olga and otto")
+
+    def test_one_operator_alone_decides_nothing(self, desk: Desk) -> None:
+        desk.dealership.payments.park(b"no JSON", "not JSON")
+        thing = receipt_id_of(b"no JSON")
+        proposed = desk.proposals.propose("payments dismiss", thing, {}, REFERENCE, BECAUSE, "olga", dry_run=False)
+        with pytest.raises(Exception, match="another operator"):
+            desk.proposals.confirm(proposed.id, BECAUSE, "olga", dry_run=False)
+        dry = desk.proposals.confirm(proposed.id, BECAUSE, "otto", dry_run=True)
+        assert not dry.done
+        rounds(desk)
+        assert payment_store.receipt(desk.table, thing).status is PaymentStatus.PARKED
+
+    def test_money_of_an_unknown_invoice_goes_to_the_account_of_its_contract(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        bill = dealership.billed(60_00)
+        message = strange(dealership, invoice_id="invoice-of-nobody")
+        thing = parked(desk, message)
+        assert dealership.account().aside_kopecks == 100_00
+        decided(desk, "payments assign", thing, contract=message.payment.contract_id)
+        account = dealership.account()
+        assert (account.received_kopecks, account.balance_kopecks, account.aside_kopecks) == (100_00, 40_00, 0)
+        assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
+        desk.clock.forward(minutes=16)
+        rounds(desk)
+        assert dealership.account().open_work is None
+
+    def test_money_of_a_wrong_contract_goes_to_the_one_that_is_said(self, desk: Desk) -> None:
+        """And the totals of both are right."""
+        dealership = desk.dealership
+        dealership.active()
+        dealership.active("cme-8")
+        message = strange(dealership, invoice_id="invoice-of-nobody")
+        thing = parked(desk, message)
+        decided(desk, "payments assign", thing, contract=dealership.account("cme-8").contract_id or "")
+        assert dealership.account("cme-8").balance_kopecks == 100_00
+        assert dealership.account().received_kopecks == 0
+        desk.clock.forward(minutes=16)
+        rounds(desk)
+        assert (dealership.account().open_work, dealership.account("cme-8").open_work) == (None, None)
+
+    def test_a_contract_of_nobody_leaves_it_parked(self, desk: Desk) -> None:
+        desk.dealership.active()
+        message = strange(desk.dealership, contract_id="contract-of-nobody")
+        thing = parked(desk, message)
+        decided(desk, "payments assign", thing, contract="contract-of-nobody-else")
+        found = payment_store.receipt(desk.table, thing)
+        assert isinstance(found, Aside)
+        assert found.why.why == "no account has the contract that was said"
+        assert desk.operations.known(thing).needs_person
+
+    def test_what_tells_of_no_sum_is_nobodys_payment(self, desk: Desk) -> None:
+        desk.dealership.payments.park(b"no JSON", "not JSON")
+        with pytest.raises(NotProposable, match="no sum"):
+            desk.proposals.propose(
+                "payments assign",
+                receipt_id_of(b"no JSON"),
+                {"contract": "c"},
+                REFERENCE,
+                BECAUSE,
+                "olga",
+                dry_run=True,
+            )
+
+    def test_what_was_dismissed_is_not_taken_when_it_comes_again(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        message = strange(dealership, invoice_id="invoice-of-nobody")
+        thing = parked(desk, message)
+        decided(desk, "payments dismiss", thing)
+        assert dealership.payments.take(message) is PaymentStatus.DISMISSED
+        with pytest.raises(NotProposable):
+            desk.proposals.propose(
+                "payments assign", thing, {"contract": "c"}, REFERENCE, BECAUSE, "olga", dry_run=True
+            )
+        desk.clock.forward(minutes=16)
+        rounds(desk)
+        assert dealership.account().open_work is None  # it is still among what has come aside
+
+
+class TestTotals:
+    def test_a_message_that_never_came_is_missed_after_a_quiet_quarter_of_an_hour(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        first, lost, last = (dealership.message(kopecks) for kopecks in (100_00, 200_00, 300_00))
+        for message in (last, first):  # in another order than they were paid
+            dealership.payments.take(message)
+            desk.clock.forward(minutes=10)
+        rounds(desk)
+        assert desk.operations.work(["totals"], overdue_only=False, limit=9)[0].needs_person is False
+        desk.clock.forward(minutes=6)
+        rounds(desk)
+        (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
+        assert waiting.waits_for == "a person: the billing system tells of 600.00, and 400.00 have come"
+        assert waiting.needs_person
+        assert waiting.id == f"{dealership.account().dealer_id}:COMMISSION"
+        dealership.payments.take(lost)
+        desk.clock.forward(minutes=16)
+        rounds(desk)
+        assert desk.operations.work(["totals"], overdue_only=False, limit=9) == []
+
+    def test_while_payments_come_nothing_is_compared(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        messages = [dealership.message(100_00) for _ in range(5)]
+        for message in reversed(messages):
+            dealership.payments.take(message)
+            desk.clock.forward(minutes=14)
+            assert dealership.rounds.round(lambda: True).compared == 0
+        desk.clock.forward(minutes=2)
+        found = dealership.rounds.round(lambda: True)
+        assert (found.compared, found.differ) == (1, 0)
+
+    def test_it_is_compared_once(self, desk: Desk) -> None:
+        desk.dealership.active()
+        desk.dealership.pay(100_00)
+        desk.clock.forward(minutes=16)
+        assert [desk.dealership.rounds.round(lambda: True).compared for _ in range(3)] == [1, 0, 0]
+
+
+def test_a_deposit_pays_no_bill(desk: Desk) -> None:
+    """Not even one that would stand under it by a mistake of ours."""
+    dealership = desk.dealership
+    dealer = dealership.active()
+    bill = dealership.billed(100_00)
+    account = replace(dealership.account(), type=AccountType.DEPOSIT)
+    for item in dealership.dynamo.items():
+        if item["entity_type"]["S"] in ("billing_account", "open_bill", "bill", "contract"):
+            moved = {k: ({"S": v["S"].replace("COMMISSION", "DEPOSIT")} if "S" in v else v) for k, v in item.items()}
+            key = {name: item[name] for name in ("PK", "SK")}
+            dealership.dynamo.delete_item(TableName="desk", Key=key)
+            dealership.dynamo.put_item(TableName="desk", Item=moved)
+    message = dealership.message(250_00, contract_id=account.contract_id)
+    assert dealership.payments.take(message) is PaymentStatus.SPREAD
+    found = dealership.receipt(message)
+    assert isinstance(found, Taken)
+    assert (found.whose.dealer_id, found.whose.type) == (dealer.dealer_id, AccountType.DEPOSIT)
+    assert dealership.bills.bill(bill.bill_id).paid_kopecks == 0
