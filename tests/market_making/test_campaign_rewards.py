@@ -180,7 +180,10 @@ def day(number: int, made: str, fees: str) -> Day:
 
 
 MEMBERS = [Member("M1", BEGINS), Member("M2", BEGINS + timedelta(days=2))]
-DAYS = {"M1": [day(1, "3000", "3"), day(3, "1000", "1")], "M2": [day(2, "700", "0.7"), day(3, "1000", "2")]}
+DAYS = {
+    "M1": [day(1, "3000", "3"), day(3, "1000", "1"), day(5, "500", "1")],
+    "M2": [day(2, "700", "0.7"), day(3, "1000", "2")],
+}
 AT = BEGINS + timedelta(days=2, hours=2)
 
 
@@ -207,7 +210,7 @@ def test_what_was_told_of_a_day_says_nothing_of_the_next() -> None:
     today = expected(daily, "M1", MEMBERS, DAYS, AT, None)
     assert (today.volume, today.reward, today.net) == (Decimal(1_000), Decimal(20), None)
     tomorrow = expected(daily, "M1", MEMBERS, DAYS, AT + timedelta(days=2), None)
-    assert (tomorrow.volume, tomorrow.reward) == (Decimal(0), Decimal(0))
+    assert (tomorrow.volume, tomorrow.reward) == (Decimal(500), Decimal(0))
 
 
 # What is chosen
