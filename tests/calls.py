@@ -427,7 +427,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "cme_dealer_id": CME_ID,
         "bill_id": named,
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -54,7 +55,7 @@ def life(
         hidden = replace_system(dealership, beginning)
 
         def act() -> list[str]:
-            told = [insist(dealership, lambda body=body: dealership.payments.receive(body, few())) for body in bodies]
+            told = [insist(dealership, partial(received_by, dealership, body)) for body in bodies]
             meanwhile(hidden)
             for _ in range(3):
                 dealership.rounds.round(lambda: True)
@@ -86,6 +87,10 @@ def replace_system(dealership: FaultyDealership, beginning: Dealership) -> Deale
     quiet = Dealership(dealership.dynamo, dealership.clock)
     quiet.system = beginning.system
     return quiet
+
+
+def received_by(dealership: Dealership, body: bytes) -> PaymentStatus:
+    return dealership.payments.receive(body, few())
 
 
 def few() -> Callable[[], bool]:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from common.domain import timeline
 from common.gateways.billing import PaymentMessage
-from functions.billing import payment_store
+from functions.billing import payment_store, store
 from functions.billing.model import AccountType, Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
 from functions.operations.model import NotDriven, NotProposable
 from tests.billing.dealership import Dealership
@@ -22,10 +23,14 @@ def desk() -> Desk:
     return Desk()
 
 
-def strange(dealership: Dealership, kopecks: int = 100_00, **terms: str) -> PaymentMessage:
+def strange(dealership: Dealership, kopecks: int = 100_00, **terms: Any) -> PaymentMessage:
     """A payment that the billing system tells with other ids than ours."""
     message = dealership.message(kopecks)
     return replace(message, payment=replace(message.payment, **terms))
+
+
+def status(dealership: Dealership, message: PaymentMessage) -> PaymentStatus:
+    return payment_store.receipt(dealership.table, receipt_id(message.payment.payment_id)).status
 
 
 def parked(desk: Desk, message: PaymentMessage) -> str:
@@ -73,22 +78,22 @@ class TestLookedAtAgain:
         dealership = desk.dealership
         dealership.active()
         message = dealership.message(100_00)
-        contract_id, known = message.payment.contract_id, payment_store.store.account_of_contract
+        contract_id, known = message.payment.contract_id, store.account_of_contract
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(payment_store.store, "account_of_contract", lambda *_: None)
+            patched.setattr(store, "account_of_contract", lambda *_: None)
             thing = parked(desk, message)
             tried = desk.interventions.redrive(thing, "known by now?", "olga", dry_run=False)
             assert tried.done
             rounds(desk)
-            assert dealership.receipt(message).status is PaymentStatus.PARKED
+            assert status(dealership, message) is PaymentStatus.PARKED
             assert desk.operations.known(thing).needs_person
         assert known(dealership.table, contract_id) is not None
         assert not desk.interventions.redrive(thing, "known by now", "olga", dry_run=True).done
         rounds(desk)
-        assert dealership.receipt(message).status is PaymentStatus.PARKED
+        assert status(dealership, message) is PaymentStatus.PARKED
         desk.interventions.redrive(thing, "known by now", "olga", dry_run=False)
         rounds(desk)
-        assert dealership.receipt(message).status is PaymentStatus.SPREAD
+        assert status(dealership, message) is PaymentStatus.SPREAD
         assert dealership.account().balance_kopecks == 100_00
         desk.clock.forward(minutes=16)
         rounds(desk)
