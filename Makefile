@@ -34,11 +34,11 @@ demo: up  ## play a customer's day through the HTTP API, and draw it; STORY=mark
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
-test: install  ## every rule and every single fault (up to 16 minutes on two cores)
+test: install  ## every rule and every kind of fault (up to 16 minutes on two cores)
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: export DEPTH := full
-prove: test  ## the same tests in full: every kind of fault, all schedules, 10,000 random lives (32 minutes)
+prove: test  ## the same tests in full: every fault at every call, all schedules, 10,000 random lives (32 minutes)
 
 simulate: install  ## 100,000 random batches, lives with faults, and lives of lies (3 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
@@ -46,7 +46,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@python -m tests.offramp.lying_lives $(or $(SEED),--lives 80000)
 	@python -m tests.purchases.lying_lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
-	@python -m tests.market_making.slots $(or $(SEED),--lives 1000)
+	@python -m tests.market_making.$(if $(SEED),slots $(SEED),faulty_cycles)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
 	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py

@@ -22,6 +22,7 @@ from bench.lives import Cpu, Usage
 from bench.report import Say, Section, table
 from common import log
 from common.gateways import configured
+from functions.market_making.model import SHARDS
 from infra.contexts import Context, contexts
 from infra.environment import EnvironmentName
 from sandbox.prices.oracle import Oracle
@@ -58,6 +59,7 @@ class AtRest:
     secrets: int
     rounds: Mapping[str, Round]
     watched: Watched
+    ticked: Watched  # of one shard
 
 
 def measured(say: Say) -> AtRest:
@@ -73,6 +75,7 @@ def measured(say: Say) -> AtRest:
         len(made.of("SecretsManager::Secret")),
         dict(rounds()),
         custody.watched(),
+        custody.ticked(),
     )
 
 
@@ -155,9 +158,8 @@ def told(found: AtRest) -> str:
         ("Lambda", f"{sum(r.times for r in rounds):,} calls", paid["Lambda"]),
         ("DynamoDB", f"{write_units:,.0f} write and {read_units:,.0f} read units", paid["DynamoDB"]),
     ]
-    minute = found.watched
-    how = f"{minute.usage.tasks} polls a minute; {', '.join(minute.dollars(found.cpu))}"
-    rows.append(("the poller of the custody", how, sum(minute.dollars(found.cpu).values(), Decimal(0))))
+    rows.append(_minutely("the poller of the custody", "polls", found.watched, found.cpu, 1))
+    rows.append(_minutely("the ticker of quotes, without orders", "ticks", found.ticked, found.cpu, len(SHARDS)))
     together = sum(dollars for _, _, dollars in rows)
     return "\n\n".join(
         [
@@ -174,6 +176,12 @@ def told(found: AtRest) -> str:
             ),
         ]
     )
+
+
+def _minutely(what: str, of: str, minute: Watched, cpu: Cpu, several: int) -> tuple[str, str, Decimal]:
+    paid = minute.dollars(cpu)
+    how = f"{several * minute.usage.tasks} {of} a minute; {', '.join(paid)}"
+    return what, how, several * sum(paid.values(), Decimal(0))
 
 
 def _counted(what: str, number: int, price: Decimal) -> tuple[str, str, Decimal]:

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
 from bench import lives, prices
@@ -17,9 +19,13 @@ from bench.lives import OUTSIDE_MS, Cpu, Usage
 from bench.report import Say, Section, table
 from common import log
 from functions.market_making.model import Status
-from tests.harness.meter import Meter
+from functions.market_making.workflow import SIZES
+from infra.context import MEMORY_MIB
+from tests.harness.executions import Execution
+from tests.harness.meter import Cost, Meter
 from tests.market_making.market import ANN, BTC, ETH, USDT, Market
-from tests.market_making.poller import Poller
+from tests.market_making.poller import Poller, StillClock
+from tests.market_making.test_ticker_machine import Ticker
 
 MONTH_MINUTES = 30 * 24 * 60  # the clock starts an execution in each
 AT_REST_MINUTE = 30  # long after the only transfer: what was read again because of it is past
@@ -28,7 +34,7 @@ CHAIN_SECONDS = 240  # from the sending of a leg to its confirmation
 
 @dataclass(frozen=True)
 class Watched:
-    """The poller's execution of one minute in which nothing comes."""
+    """An execution of one minute of the poller in which nothing comes, or of the ticker of a shard without orders."""
 
     seconds: Decimal  # from its first state to its last
     custody_calls: int
@@ -92,22 +98,43 @@ def watched() -> Watched:
     polls, asked = poller.called, len(poller.custody.asked)
     with Meter(poller.market.dynamo).measure() as cost, _printed() as (names, lines):
         execution = poller.minute(AT_REST_MINUTE)
-    assert execution.stopped is not None
     polls, asked = poller.called - polls, len(poller.custody.asked) - asked
-    usage = Usage(
+    usage = _usage(cost, polls, asked, MEMORY_MIB)
+    return Watched(_seconds(execution), asked, tuple(sorted(names)), sum(lines), usage)
+
+
+def ticked() -> Watched:
+    """The ticker of a shard that has no orders: it takes each of its times, and looks who is there."""
+    market = Market(clock=StillClock())
+    nobody: Any = SimpleNamespace(market=market, flow=SimpleNamespace(step=lambda: None))
+    ticker = Ticker(nobody)
+    ticker.minute(0)
+    before = len(ticker.times)
+    with Meter(market.dynamo).measure() as cost, _printed() as (names, lines):
+        execution = ticker.minute(1)
+    usage = _usage(cost, len(ticker.times) - before, 0, SIZES["tick"].memory_mib)
+    return Watched(_seconds(execution), 0, tuple(sorted(names)), sum(lines), usage)
+
+
+def _usage(cost: Cost, tasks: int, outside: int, mib: int) -> Usage:
+    return Usage(
         requests=0,
-        tasks=polls,
+        tasks=tasks,
         calls=cost.requests,
         transactions=sum(call.operation == "TransactWriteItems" for call in cost.calls),
-        outside=asked,
+        outside=outside,
         write_units=cost.write_units,
         read_units=cost.read_units,
         executions=1,
         transitions=0,  # an Express execution is billed by its time
         machine_log_bytes=0,  # of errors only
+        mib=mib,
     )
-    seconds = Decimal(str((execution.stopped - execution.started).total_seconds()))
-    return Watched(seconds, asked, tuple(sorted(names)), sum(lines), usage)
+
+
+def _seconds(execution: Execution) -> Decimal:
+    assert execution.stopped is not None
+    return Decimal(str((execution.stopped - execution.started).total_seconds()))
 
 
 @contextmanager

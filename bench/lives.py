@@ -62,6 +62,7 @@ class Usage:
     executions: int
     transitions: int
     machine_log_bytes: int
+    mib: int = MEMORY_MIB  # of its functions
 
     @property
     def invocations(self) -> int:
@@ -76,11 +77,11 @@ class Usage:
         """Billed: what a function waits, and what it works on its part of a processor."""
         works = self.invocations * cpu.of_an_invocation_ms + self.calls * cpu.of_a_call_ms
         waits = self.calls * TABLE_MS + self.transactions * TRANSACTION_MS + self.outside * OUTSIDE_MS
-        return waits + works * VCPU_MIB / MEMORY_MIB
+        return waits + works * VCPU_MIB / self.mib
 
     def dollars(self, cpu: Cpu) -> dict[str, Decimal]:
         """By what is paid for."""
-        gib_seconds = Decimal(self.lambda_ms(cpu)) / 1000 * MEMORY_MIB / 1024
+        gib_seconds = Decimal(self.lambda_ms(cpu)) / 1000 * self.mib / 1024
         return {
             "DynamoDB": self.write_units * prices.WRITE_UNIT + self.read_units * prices.READ_UNIT,
             "API": self.requests * prices.API_REQUEST,

@@ -10,8 +10,9 @@ from botocore.config import Config
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
+from common.data_keys import DataKeys, Kms
 from common.machines import Machines
-from common.settings import settings
+from common.settings import MissingSetting, settings
 from common.table.table import Table
 
 if TYPE_CHECKING:
@@ -65,6 +66,15 @@ def table() -> Table:
 def machines() -> Machines:
     client: SFNClient = _session().create_client("stepfunctions", config=_quick())  # type: ignore[assignment]
     return Machines(client, settings().machines_arn_prefix)
+
+
+@cache
+def data_keys() -> DataKeys:
+    client: Kms = _session().create_client("kms", config=_quick())  # type: ignore[assignment]
+    key_id = settings().data_key_id
+    if key_id is None:
+        raise MissingSetting("DATA_KEY_ID is not set; infra/stack.py gives it to every function")
+    return DataKeys(client, key_id)
 
 
 @cache

@@ -28,6 +28,7 @@ from common.wire import IDEMPOTENCY_KEY_PATTERN
 BodyT = TypeVar("BodyT")
 
 BODY_BYTES_MAX = 16 * 1024
+SIGNED_BYTES_MAX = 64 * 1024  # of what others send us signed: as much as we read of their answers
 
 STATUS = {
     Denied: HTTPStatus.FORBIDDEN,
@@ -155,6 +156,13 @@ def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Respon
     return Response(status_code=status, content_type="application/json", headers=headers, body=body)
 
 
+def document(made: bytes, content_type: str) -> Response[str]:
+    """What is no text, in base64 as API Gateway wants it; the caller gets its bytes."""
+    response = Response(status_code=HTTPStatus.OK, content_type=content_type, body=base64.b64encode(made).decode())
+    response.base64_encoded = True
+    return response
+
+
 def caller(app: APIGatewayHttpResolver) -> identity.Caller:
     """Who is asking. Raises TokenRefused; a route without an authorizer has nobody asking."""
     authorizer = app.current_event.request_context.authorizer
@@ -173,7 +181,8 @@ def serve(
     """The Lambda handler of an API. In Lambda the service is composed at once: start-up has more CPU than a request,
     and the first customer does not wait for it.
 
-    `open_routes` (`POST /webhooks/baas`) are asked without a token, and prove in another way who is asking.
+    `open_routes` (`POST /webhooks/baas`) are asked without a token, and prove by a signature who is asking. It is over
+    the body as it was sent, so nothing is said against their body but its length before that is checked.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         compose()
@@ -183,7 +192,8 @@ def serve(
         log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
         try:
             open_ = event.get("routeKey") in open_routes
-            answer = _checked(event) or (None if open_ else _identified(event)) or app.resolve(event, context)
+            answer = _checked(event, signed=open_) or (None if open_ else _identified(event))
+            answer = answer or app.resolve(event, context)
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer
         finally:
@@ -193,19 +203,22 @@ def serve(
     return handler
 
 
-def _checked(event: dict[str, Any]) -> dict[str, Any] | None:
+def _checked(event: dict[str, Any], *, signed: bool) -> dict[str, Any] | None:
     """The refusal of a body that should not even be parsed. What is base64 becomes text here."""
     body = event.get("body")
+    if not body or signed:  # the form is not asked of nothing, nor of what proves itself
+        event.get("headers", {}).pop("content-type", None)
     if not body:
-        event.get("headers", {}).pop("content-type", None)  # it would be asked for the form of nothing
         return None
-    if len(body) > (BODY_BYTES_MAX + 2) // 3 * 4:  # in base64
-        return _answer(BodyRefused(f"a body has at most {BODY_BYTES_MAX} bytes"))
+    most = SIGNED_BYTES_MAX if signed else BODY_BYTES_MAX
+    too_long = BodyRefused(f"a body has at most {most} bytes")
+    if len(body) > (most + 2) // 3 * 4:  # in base64
+        return _answer(too_long)
     raw = body.encode("utf-8", "surrogatepass")
     if event.get("isBase64Encoded"):
         raw = base64.b64decode(body)
-    if len(raw) > BODY_BYTES_MAX:
-        return _answer(BodyRefused(f"a body has at most {BODY_BYTES_MAX} bytes"))
+    if len(raw) > most:
+        return _answer(too_long)
     content_type = event.get("headers", {}).get("content-type", "application/json")
     if content_type.partition(";")[0].strip().lower() != "application/json":
         return _answer(BodyRefused("send the body as application/json"))

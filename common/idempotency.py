@@ -11,6 +11,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
 from typing import Generic, TypeVar
 from uuid import UUID
 
@@ -79,5 +80,6 @@ def derived_uuid(*parts: str) -> UUID:
     return UUID(bytes=hashlib.sha256("\x1f".join(parts).encode()).digest()[:16], version=5)
 
 
+@lru_cache(maxsize=1024)  # the library spells letter by letter, and a request spells the same ones again and again
 def _spelled(uuid: UUID) -> str:
     return base64.b32encode(uuid.bytes).decode().rstrip("=")

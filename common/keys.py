@@ -46,6 +46,7 @@ table of this page, and the table that is deployed.
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
 | market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                    |
 | market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
 | market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
@@ -59,24 +60,35 @@ table of this page, and the table that is deployed.
 | pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
 | halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
+| going_home             | ACCOUNT#{account_id}                            | HOME#{order_id}                    |                    |               |                    |                                    |
+| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                    |
 | order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
 | shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
-| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
+| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                    |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                    |
+| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type} | totals        |                    | OpenWork                           |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
 | invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
 | deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                    |
+| deal_change            | DEAL#{deal_id}                                  | CHANGE#{change_id}                 |                    |               |                    |                                    |
 | bill                   | {bill_id}                                       | BILL                               | I…                 | bills         | bill               | OpenWork                           |
 | open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
 | paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
-| payment                | PAYMENT#{payment_id}                            | PAYMENT                            |                    | payments      |                    | OpenWork                           |
-| application            | PAYMENT#{payment_id}                            | BILL#{bill_id}                     |                    |               |                    |                                    |
+| cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
+| credit_note            | {bill_id}                                       | CREDIT#{n}                         |                    |               |                    |                                    |
+| payment                | {receipt_id}                                    | PAYMENT                            | Y…                 | payments      |                    | OpenWork                           |
+| application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                    |
+| journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                    |               |                    |                                    |
+| release                | {dealer_id}                                     | RELEASE#{n}                        |                    |               |                    |                                    |
+| segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                    |
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                    |
+| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -96,10 +108,11 @@ from typing import NamedTuple
 PK, SK = "PK", "SK"
 USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
-ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
-POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
+ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
+POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
+BILLING_ACCOUNT_ID_PATTERN = r"^C[A-Z0-9]{20,31}:[A-Z]{1,20}$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{BILLING_ACCOUNT_ID_PATTERN}|{USERNAME_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -287,6 +300,7 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
+MARKET_MAKING_DECIDED = Key("market_making_decided", pk="{order_id}", sk="DECIDED#{cycle}")
 MARKET_MAKING_CONFIG = Key("market_making_config", pk="{order_id}", sk="CONFIG#{n}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # What an order has done on a day: its volume as a maker is what campaigns pay for.
@@ -307,6 +321,9 @@ TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}
 # On an account nothing is placed, until a person has looked.
 HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
 # What an account has placed of late: an exchange counts that.
+# Of a trading account: the orders whose money is there in no ledger, and the dust of those that are over.
+GOING_HOME = Key("going_home", pk="ACCOUNT#{account_id}", sk="HOME#{order_id}")
+LEFT_BEHIND = Key("left_behind", pk="ACCOUNT#{account_id}", sk="BEHIND#{symbol}")
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
 # Up to which trade of an account in a market all are somebody's.
 TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
@@ -324,6 +341,10 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
+# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
+# The dealers of one taxpayer, whose number nobody can tell by the mark.
+TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
 BILLING_ACCOUNT = Key(
     "billing_account",
     pk="{dealer_id}",
@@ -336,6 +357,8 @@ BILLING_ACCOUNT = Key(
 CONTRACT = Key("contract", pk="CONTRACT#{contract_id}", sk="OURS")
 INVOICE = Key("invoice", pk="INVOICE#{invoice_id}", sk="OURS")
 DEAL = Key("deal", pk="DEAL#{deal_id}", sk="DEAL")
+# What was changed of a deal after it was closed, by the caller's own key.
+DEAL_CHANGE = Key("deal_change", pk="DEAL#{deal_id}", sk="CHANGE#{change_id}")
 BILL = Key(
     "bill",
     pk="{bill_id}",
@@ -345,17 +368,29 @@ BILL = Key(
     backlog="bills",
     machines=("bill",),
 )
-# The bills of an account, the oldest first: those that can still be paid, and those that are.
+# The bills of an account, the oldest first: those that can still be paid, those that are, and those that were taken
+# back. A dealer's bills are listed by these in the order of their names.
 OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
 PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")
+CANCELLED_BILL = Key("cancelled_bill", pk="{dealer_id}", sk="PAST#{type}#{created_at}#{bill_id}")
+# What was taken back of a bill, which the billing system has to be told.
+CREDIT_NOTE = Key("credit_note", pk="{bill_id}", sk="CREDIT#{n}")
 # What came for an account, under an id that is derived from the billing system's.
 PAYMENT = Key("payment", pk="{receipt_id}", sk="PAYMENT", indexes=(OPEN_WORK,), id_prefix="Y", backlog="payments")
 # What a bill got of a payment.
 APPLICATION = Key("application", pk="{receipt_id}", sk="BILL#{bill_id}")
+# What a dealer's account is to be told in its statement, in the order of time.
+JOURNAL_ENTRY = Key("journal_entry", pk="{dealer_id}", sk="JOURNAL#{type}#{at}#{entry_id}")
+# A dealer's deposit that is paid back.
+RELEASE = Key("release", pk="{dealer_id}", sk="RELEASE#{n}")
+# Which cars a dealer may bid for, by what his deposit is.
+SEGMENT = Key("segment", pk="SEGMENTS", sk="SEGMENT#{segment_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
 COMPARISON = Key("comparison", pk="COMPARISON#{of}", sk="LATEST")
+# How far one has come that takes many rounds.
+COMPARISON_PASS = Key("comparison_pass", pk="COMPARISON#{of}", sk="PASS")
 
 SCHEMA = [
     USER,
@@ -398,6 +433,7 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_TRADE,
+    MARKET_MAKING_DECIDED,
     MARKET_MAKING_CONFIG,
     MARKET_MAKING_CAMPAIGN,
     MARKET_MAKING_DAY,
@@ -411,24 +447,35 @@ SCHEMA = [
     PAIR,
     TRADING_ACCOUNT,
     HALT,
+    GOING_HOME,
+    LEFT_BEHIND,
     ORDER_RATE,
     TRADES_CURSOR,
     SHARD_LEASE,
     SHARD_MEMBER,
     DEALER,
     REQUISITE,
+    DATA_KEY,
+    TAXPAYER,
     BILLING_ACCOUNT,
     CONTRACT,
     INVOICE,
     DEAL,
+    DEAL_CHANGE,
     BILL,
     OPEN_BILL,
     PAID_BILL,
+    CANCELLED_BILL,
+    CREDIT_NOTE,
     PAYMENT,
     APPLICATION,
+    JOURNAL_ENTRY,
+    RELEASE,
+    SEGMENT,
     CURSOR,
     BAN,
     COMPARISON,
+    COMPARISON_PASS,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
@@ -455,6 +502,9 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(BILLING_ACCOUNT_ID_PATTERN, thing_id):
+        dealer_id, _, type_ = thing_id.partition(":")
+        return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)
     if re.fullmatch(USERNAME_PATTERN, thing_id):
         return USER(username=thing_id)
     row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None

@@ -11,6 +11,7 @@ raises `decimal.Inexact`: Python's own default of 28 digits rounds silently. Rou
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import (
     ROUND_CEILING,
@@ -24,13 +25,16 @@ from decimal import (
     Overflow,
 )
 
-INTEGER_DIGITS_MAX = 10
-FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^10 of the largest
+INTEGER_DIGITS_MAX = 15  # 12,000,000,000 of a coin may be worth $5,400
+PRICE_DIGITS_MAX = 10  # before the point, of a price: the book's order is over so many
+FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^5 of the largest
 CENT = Decimal("0.01")
 COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in USD
 
 EXACT = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 ROUNDING = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+_WRITTEN = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
 
 
 def exact(value: Decimal | str | int) -> Decimal:
@@ -41,6 +45,17 @@ def exact(value: Decimal | str | int) -> Decimal:
     if not number.is_finite():
         raise ValueError(f"refusing {value!r}: not a finite number")
     return number
+
+
+def told_number(told: object) -> Decimal | None:
+    """A number of others, however they write it: `"99.90"`, `"99.9000"`, and of JSON 99.9 read as Decimal, are equal.
+
+    None for what is not 0 or more in ASCII digits, as a JSON number has them; and for a float, which has lost digits.
+    """
+    if isinstance(told, bool) or not isinstance(told, str | int | Decimal):
+        return None
+    written = str(told) if not isinstance(told, int) or told.bit_length() < 200 else ""
+    return Decimal(written) if _WRITTEN.fullmatch(written) else None
 
 
 def plain(number: Decimal) -> str:

@@ -19,8 +19,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 TEXT_MAX = 255  # characters of a name or an address
+HIDDEN = "…"
 
 _DIGITS = re.compile(r"[0-9]+")
+_LONG_NUMBER = re.compile(r"[0-9](?:[ -]?[0-9]){4,}")  # also one that was cut short, or written in groups
 _KPP = re.compile(r"(?!00)[0-9]{4}[0-9A-Z]{2}[0-9]{3}")
 _BIK = re.compile(r"04[0-9]{7}")
 _ACCOUNT = re.compile(r"[0-9]{20}")
@@ -55,6 +57,13 @@ class Requisites:
 
     def __repr__(self) -> str:
         return f"Requisites({self.kind}, …)"
+
+    def hidden_in(self, words: str) -> str:
+        """The words of somebody who may repeat them, without them."""
+        told = [value for name, value in vars(self).items() if name != "kind" and value]
+        for value in sorted(told, key=len, reverse=True):
+            words = re.sub(re.escape(value), HIDDEN, words, flags=re.IGNORECASE)
+        return _LONG_NUMBER.sub(HIDDEN, words)
 
 
 def violations(of: Requisites) -> dict[str, str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from common.money import INTEGER_DIGITS_MAX
+from common.money import fraction_digits, told_number
 
-KOPECKS_MAX = 10 ** (INTEGER_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
-PATTERN = rf"^(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})\.[0-9]{{2}}$"
+_DIGITS_MAX = 10
+KOPECKS_MAX = 10 ** (_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
+PATTERN = rf"^(0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})\.[0-9]{{2}}$"
 
 
 def roubles(kopecks: int) -> str:
@@ -21,3 +22,12 @@ def kopecks(written: str) -> int:
     if not re.fullmatch(PATTERN, written):
         raise ValueError(f'{written[:40]!r} is no sum; write roubles with two decimals, such as "100.00"')
     return int(written.replace(".", ""))
+
+
+def told_kopecks(told: object) -> int:
+    """What others write, however they write it (`common.money.told_number`): `told_kopecks("1.0500") == 105`. From 0 to
+    KOPECKS_MAX. Raises ValueError."""
+    number = told_number(told)
+    if number is None or fraction_digits(number) > 2 or number.scaleb(2) > KOPECKS_MAX:
+        raise ValueError(f"{str(told)[:40]!r} is no sum of roubles")
+    return int(number.scaleb(2))

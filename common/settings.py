@@ -50,6 +50,8 @@ class Settings:
     hufi_oracle_url: str
     billing_url: str | None  # None where no function asks the billing system
     billing_key_secret: str | None
+    data_key_id: str | None  # of the KMS key that wraps those of dealers; None where no function asks for them
+    taxpayer_key_secret: str | None  # Secrets Manager id of the key that marks taxpayers
     commission_percent: Decimal  # of a deal of a new dealer, that the desk gets
 
     @classmethod
@@ -94,6 +96,8 @@ class Settings:
             hufi_oracle_url=needed("HUFI_ORACLE_URL"),
             billing_url=environment.get("BILLING_URL") or None,
             billing_key_secret=environment.get("BILLING_KEY_SECRET") or None,
+            data_key_id=environment.get("DATA_KEY_ID") or None,
+            taxpayer_key_secret=environment.get("TAXPAYER_KEY_SECRET") or None,
             commission_percent=Decimal(needed("COMMISSION_PERCENT")),
         )
 

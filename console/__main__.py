@@ -17,11 +17,12 @@ import typer
 from rich.console import RenderableType
 
 from console import backtest as backtests
-from console import connection, importing, output
+from console import billing_output, connection, importing, output
 from console.api import Api, Request
 from console.errors import CommandFailed, TryLater
 
 PAGE = 100  # what the desk gives at once
+COMPARED_FROM = ("AGREES", "UNKNOWN", "OFF")  # the worse, the later
 COMPARED = {"AGREES": 0, "OFF": 1, "UNKNOWN": TryLater.exit_code}  # exit codes of a comparison
 
 
@@ -52,6 +53,11 @@ snapshots = _verbs("Money at the custody that is nobody's yet. A dry run unless 
 compare = _verbs("Hold what the desk has somewhere outside against what is booked. It only looks.")
 payments = _verbs("Payments of dealers whose account can not be told. A dry run unless --yes.")
 outgoing = _verbs("Money that is to leave the custody, and can not. A dry run unless --yes.")
+billing = _verbs("Dealers and their bills. It only looks.")
+dealers = _verbs("Dealers, and their accounts at the billing system.")
+bills = _verbs("What dealers owe, and have paid.")
+billing.add_typer(dealers, name="dealers")
+billing.add_typer(bills, name="bills")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -69,6 +75,7 @@ for name, verbs in (
     ("outgoing", outgoing),
     ("payments", payments),
     ("clients", clients),
+    ("billing", billing),
     ("compare", compare),
 ):
     app.add_typer(verbs, name=name)
@@ -102,6 +109,7 @@ Symbol = Annotated[
 Receiver = Annotated[
     str, typer.Option("--to", metavar="UUID", help="A user of Mixin, who gets it.", show_default=False)
 ]
+DealerId = Annotated[str, typer.Argument(metavar="DEALER", help="Our id of him, or CME's.")]
 Enabled = Annotated[
     bool | None,
     typer.Option("--enabled/--disabled", help="Disabled, it begins nothing new.", show_default=False),
@@ -614,15 +622,18 @@ def account_save(
 def account_halt(
     context: typer.Context,
     reason: Reason,
-    account_id: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Left out: all of them.")] = None,
+    thing_id: Annotated[
+        str | None, typer.Argument(metavar="[ACCOUNT]", help="Or an order. Left out: all accounts.")
+    ] = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Stop quoting on a trading account, or on all: what is open there is cancelled. Another operator lifts it."""
+    """Stop quoting on a trading account, on all, or an order: what is open there is cancelled. Another operator lifts
+    it; then their owners resume the orders."""
     with _desk(context, json_) as desk:
-        every = [account_id] if account_id else _each_account(desk)
-        for one in every:
-            path = ("operations", "trading-accounts", one, "halt")
+        every = [thing_id] if thing_id else _each_account(desk)
+        for one in every:  # an order's id is in capitals, an account's is not
+            path = ("operations", "market-making" if one.isupper() else "trading-accounts", one, "halt")
             _do(desk, json_, Request("POST", path, {"reason": reason, "dry_run": not yes}, changes=yes))
 
 
@@ -866,6 +877,55 @@ def client_save(
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
 
 
+# Dealer billing
+
+
+@dealers.command("list")
+def dealers_list(context: typer.Context, limit: Limit = 20, json_: Json = False) -> None:
+    """All dealers, in no order."""
+    items, cursor = _pages(context, json_, limit, "operations", "billing", "dealers")
+    told: list[RenderableType] = [billing_output.dealers(items)] if items else ["There are none."]
+    _show(json_, {"items": items, "cursor": cursor}, *told, *(["", "There are more: --limit."] if cursor else []))
+
+
+@dealers.command("show")
+def dealers_show(context: typer.Context, dealer: DealerId, json_: Json = False) -> None:
+    """A dealer: his accounts, what he waits for, and what happened."""
+    with _desk(context, json_) as desk:
+        told = desk.get("operations", "billing", "dealers", dealer)
+    hint = f"`desk work show {told['dealer']['dealer_id']}` tells what may be done."
+    _show(json_, told, *billing_output.dealer(told), "", hint)
+
+
+@bills.command("list")
+def bills_list(context: typer.Context, dealer: DealerId, limit: Limit = 20, json_: Json = False) -> None:
+    """A dealer's bills, those that are not paid first."""
+    items, cursor = _pages(context, json_, limit, "operations", "billing", "dealers", dealer, "bills")
+    told: list[RenderableType] = [billing_output.bills(items)] if items else ["There are none."]
+    _show(json_, {"items": items, "cursor": cursor}, *told, *(["", "There are more: --limit."] if cursor else []))
+
+
+@bills.command("show")
+def bills_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None:
+    """A bill: what is paid of it, where its invoice is, and what happened."""
+    with _desk(context, json_) as desk:
+        told = desk.get("operations", "billing", "bills", thing_id)
+    _show(json_, told, *billing_output.bill(told), "", f"`desk work show {thing_id}` tells what may be done.")
+
+
+def _pages(context: typer.Context, json_: bool, limit: int, *path: str) -> tuple[list[dict[str, Any]], str | None]:
+    """At most so many items of a list, and whether there are more; a page of it may be short, even empty."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    with _desk(context, json_) as desk:
+        while True:
+            page = desk.get(*path, limit=limit - len(items), cursor=cursor)
+            items += page["items"]
+            cursor = page["cursor"]
+            if cursor is None or len(items) >= limit:
+                return items, cursor
+
+
 # The books
 
 
@@ -921,6 +981,27 @@ def compare_custody(
     with _desk(context, json_) as desk:
         found = desk.get(*path) if last else desk.ask(Request("POST", path, changes=False))
     _show(json_, found, *output.custody_compared(found, now()))
+    if code := COMPARED[found["verdict"]]:
+        raise typer.Exit(code)
+
+
+@compare.command("billing")
+def compare_billing(
+    context: typer.Context,
+    last: Annotated[bool, typer.Option("--last", help="Only tell what the last daily comparison has found.")] = False,
+    json_: Json = False,
+) -> None:
+    """Hold the invoices and payments of each account at the billing system against what is booked. Exit code 1 when
+    something is off, for certain; 75 when it can not be told now."""
+    path = ("operations", "compare", "billing")
+    with _desk(context, json_) as desk:
+        found = desk.get(*path) if last else desk.ask(Request("POST", path, changes=False))
+        while found["cursor"] is not None:
+            more = desk.ask(Request("POST", path, changes=False), cursor=found["cursor"])
+            verdict = max(found["verdict"], more["verdict"], key=list(COMPARED_FROM).index)
+            things = [*found["things"], *more["things"]]
+            found = {**more, "verdict": verdict, "things": things, "compared": found["compared"] + more["compared"]}
+    _show(json_, found, *billing_output.compared(found, now()))
     if code := COMPARED[found["verdict"]]:
         raise typer.Exit(code)
 

@@ -77,9 +77,9 @@ class Api:
         given = {name: value for name, value in query.items() if value is not None}
         return self._answer(Request("GET", path, changes=False), given)
 
-    def ask(self, request: Request) -> dict[str, Any]:
+    def ask(self, request: Request, **query: str) -> dict[str, Any]:
         """Raises CommandFailed."""
-        return self._answer(request, {})
+        return self._answer(request, query)
 
     def _answer(self, request: Request, query: Mapping[str, str | int | bool]) -> dict[str, Any]:
         url = self._connection.url

@@ -75,7 +75,11 @@ def openapi() -> Json:
 
 def _http_functions() -> dict[str, ModuleType]:
     """By name: `orders.api`, `payouts.webhook`."""
-    return {f"{context}.{door}": module for door in ("api", "webhook") for context, module in modules(door).items()}
+    return {
+        f"{context}.{door}": module
+        for door in ("api", "webhook", "documents")
+        for context, module in modules(door).items()
+    }
 
 
 def _drawn(app: APIGatewayHttpResolver) -> Json:

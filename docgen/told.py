@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.data_keys import DataKeysUnavailable
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
@@ -40,6 +41,7 @@ from common.domain.proposals.model import OwnProposal, ProposalDecided, Proposal
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
+from common.gateways.billing import BillingUnavailable
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
@@ -47,21 +49,33 @@ from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.billing.model import (
     AccountNotOpened,
+    AccountNotReady,
     BillDiffers,
     BillNotFound,
+    BuyoutOpen,
+    DealCancelled,
     DealDiffers,
+    DealerForgotten,
+    DealerLeaves,
     DealerNotFound,
     DealNotFound,
+    DepositEmpty,
+    Moved,
     NothingToBill,
     RequisitesWrong,
+    SegmentNotFound,
+    SegmentWrong,
 )
 from functions.billing.service.bills import AmountWrong
+from functions.billing.service.corrections import NothingChanged, TooManyBills
 from functions.billing.service.dealers import DealerExists
+from functions.billing.statement import MonthNotBegun
 from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     AccountStillShort,
     ConfigurationMoved,
+    FeeCoinOwn,
     FundingTooSmall,
     HaltNotFound,
     HaltOwn,
@@ -142,7 +156,7 @@ _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
 
-_REGISTERED = {
+_REGISTERED: dict[str, Any] = {
     "cme_dealer_id": "cme-4711",
     "requisites": {
         "kind": "COMPANY",
@@ -188,12 +202,17 @@ TOLD: dict[str, Told] = {
     # billing
     "register": Told(
         {201: "registered; his accounts are opened at the billing system"},
-        (RequisitesWrong, DealerExists),
+        (RequisitesWrong, DealerExists, DataKeysUnavailable),
         examples={
             "a company": {**_REGISTERED, "offer_version": "2026-11", "offer_accepted_at": "2026-11-20T12:00:00Z"}
         },
     ),
     "dealer": Told(_FOUND, (DealerNotFound,)),
+    "update_requisites": Told(
+        {200: "changed, or they were these already; they are on their way to the billing system"},
+        (DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable),
+        examples={"a company": _REGISTERED["requisites"]},
+    ),
     "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
     "close_deal": Told(
         {201: "closed, and its commission billed", 200: "it was already"},
@@ -202,10 +221,35 @@ TOLD: dict[str, Told] = {
     ),
     "create_bill": Told(
         {201: "billed; its invoice is asked for", 200: "it was already"},
-        (AmountWrong, DealerNotFound, DealNotFound, AccountNotOpened, BillDiffers),
+        (AmountWrong, DealerNotFound, DealNotFound, DealCancelled, AccountNotOpened, DealerLeaves, BillDiffers),
         examples={"the reward": {"operation": "GET_REWARD", "cme_dealer_id": "cme-7", "deal_id": "deal-1"}},
     ),
     "bill": Told(_FOUND, (BillNotFound,)),
+    "deal": Told(_FOUND, (DealNotFound,)),
+    "change_deal": Told(
+        {200: "changed; credit notes and a new bill are on their way"},
+        (NothingChanged, DealNotFound, DealCancelled, DealerNotFound, NothingToBill, TooManyBills),
+        repeats=True,
+        examples={"a lower price": {"price": "900000.00"}, "another dealer": {"cme_dealer_id": "cme-8"}},
+    ),
+    "add_fast_buyout": Told(
+        {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
+        (DealerNotFound, DealerLeaves),
+    ),
+    "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
+    "release_deposit": Told(
+        {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
+        (DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty),
+    ),
+    "segments": Told(_FOUND),
+    "save_segment": Told(
+        {200: "saved, or what would be"},
+        (SegmentWrong, Moved),
+        examples={"dear cars": {"deposit_min": "300000.00", "price_max": "3000000.00", "reason": "as decided in May"}},
+    ),
+    "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
+    "dealer_statement_as_csv": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="text/csv"),
+    "dealer_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
@@ -451,6 +495,11 @@ TOLD: dict[str, Told] = {
         (TradingAccountNotFound, HaltMoved),
         examples={"drill": {"reason": "its keys are known to others"}},
     ),
+    "halt_market_making": Told(
+        {200: "paused, and halted, or it was already"},
+        (MarketMakingOrderNotFound, NotPausable, MarketMakingOrderMoved, HaltMoved),
+        examples={"drill": {"reason": "it does what nobody understands"}},
+    ),
     "lift_halt": Told(
         {200: "lifted, or it was already"},
         (HaltNotFound, HaltOwn, AccountStillShort, ExchangeUnavailable, NoTradingKey, HaltMoved),
@@ -458,7 +507,7 @@ TOLD: dict[str, Told] = {
     ),
     "save_trading_account": Told(
         {200: "written, or it was so already"},
-        (TradingAccountFixed, ShardFull, TradingAccountMoved),
+        (TradingAccountFixed, FeeCoinOwn, ShardFull, TradingAccountMoved, HaltMoved),
         examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),
@@ -677,6 +726,12 @@ TOLD: dict[str, Told] = {
         (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
         examples={"one account": {"username": "ann"}},
     ),
+    "operated_dealers": Told(_FOUND),
+    "operated_dealer": Told(_FOUND, (DealerNotFound,)),
+    "operated_bills": Told(_FOUND, (DealerNotFound,)),
+    "operated_bill": Told(_FOUND, (BillNotFound,)),
+    "last_comparison_of_billing": Told(_FOUND, (NeverCompared,)),
+    "compare_billing": Told({200: "compared, as many accounts as there was time for"}, (BillingUnavailable,)),
     "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),
     "compare_custody": Told({200: "compared, at up to three looks"}, (CustodyUnavailable,)),
 }

@@ -144,7 +144,7 @@ class Watch(Construct):
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         to_approve = _ours("PayoutsToApprove")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
-        desk_refused = _ours("DeskRefused")
+        desk_refused, signatures = _ours("DeskRefused"), _ours("SignaturesRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -185,6 +185,14 @@ class Watch(Construct):
             "What the bank says of a payout is of another account or amount. It is not believed, and the payout waits.",
         )
         self._alarm(
+            "SignaturesRefused",
+            signatures,
+            "signatures-refused",
+            "Events that say they are the bank's are not signed by it: a stranger's, or our secret is not the bank's.",
+            minutes=60,
+            of_them=3,
+        )
+        self._alarm(
             "WorkParked",
             parked,
             "parked-events",
@@ -206,7 +214,10 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
-            ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            (
+                "The bank: against itself, not fitting, parked, not signed",
+                [contradictions, mismatch, _ours("EventsParked"), signatures],
+            ),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 
@@ -334,9 +345,17 @@ class Watch(Construct):
             f"A payment of a dealer waits in its queue for more than {PAYMENT_LATE_SECONDS // 60} minutes.",
             above=PAYMENT_LATE_SECONDS,
         )
+        off = _ours("BillingOff")
+        self._alarm(
+            "BillingOff",
+            off,
+            "billing-off",
+            "An invoice or a payment is not the same at the billing system and here. Money is wrong.",
+        )
         graphs: list[Graph] = [
-            ("The billing system: against itself, always 0", [not_believed]),
+            ("The billing system: against itself, against the books: always 0", [not_believed, off]),
             ("Payments: taken, parked, spread by the clock", _all("PaymentsTaken", "PaymentsParked", "PaymentsSpread")),
+            ("The billing system: invoices and payments compared", [_ours("BillingCompared")]),
             ("Payments: totals compared, and those that differ", _all("PaymentsCompared", "PaymentsDiffer")),
             ("Payments: failed, of the queue", [failed]),
             ("Payments: age of the oldest that waits, seconds", [age]),
@@ -389,6 +408,12 @@ class Watch(Construct):
             "accounts-off",
             "Quotes are open on a trading account that is halted. They are cancelled again and again.",
         )
+        self._alarm(
+            "AccountsUnwatched",
+            _ours("AccountsUnwatched"),
+            "accounts-off",
+            "For an hour nobody could say whether a trading account has all that its orders are owed.",
+        )
         paused = _ours("QuotesPaused")
         self._alarm(
             "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
@@ -417,7 +442,7 @@ class Watch(Construct):
             ("Accounts: short of what is owed, open though halted: always 0", [off, halted]),
             (
                 "Accounts compared, or not; quotes withdrawn",
-                _all("AccountsCompared", "AccountsNotCompared", "QuotesWithdrawn"),
+                _all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesWithdrawn"),
             ),
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (

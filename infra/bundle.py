@@ -7,6 +7,7 @@
     build/lambda-<target>-exchange/     … without those that only the custody's imports (PyNaCl)
     build/lambda-<target>-custody/      … without those that only the exchange's imports (ccxt)
     build/lambda-<target>-campaigns/    … without either, but with the campaigns'
+    build/lambda-<target>-documents/    … without any, but with what writes documents (reportlab, a font)
     build/lambda-<target>/              … without any
 
 `/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
@@ -81,13 +82,16 @@ class Assets:
     with_exchange: Bundle
     with_custody: Bundle
     with_campaigns: Bundle
+    with_documents: Bundle
     whole: Bundle
 
     def for_grant(self, grant: Grant) -> Bundle:
-        """Who may read an outside system's key asks it; nobody else can."""
+        """Who may read an outside system's key asks it; nobody else can. What signs for the custody seals, too."""
+        if grant.documents:
+            return self.with_documents
         if not grant.secrets.isdisjoint(LOGIN_KEYS):
             return self.with_campaigns
-        custody = not grant.secrets.isdisjoint(CUSTODY_KEYS)
+        custody = bool(grant.data_keys) or not grant.secrets.isdisjoint(CUSTODY_KEYS)
         if not grant.secrets.isdisjoint(EXCHANGE_KEYS):
             return self.whole if custody else self.with_exchange
         return self.with_custody if custody else self.plain
@@ -105,17 +109,19 @@ def build(target: Target) -> Assets:
         fcntl.flock(lock, fcntl.LOCK_EX)
         everything = _all(target, packages_of(target))
         exchange, custody, campaigns = trim.OF_THE_EXCHANGE, trim.OF_THE_CUSTODY, trim.OF_THE_CAMPAIGNS
+        documents = trim.OF_THE_DOCUMENTS
         made = BUILD / f"lambda-{target}"
 
         def without(name: str, *packages: str) -> Bundle:
             return _without(packages, everything, made.with_name(f"{made.name}{name}"))
 
         return Assets(
-            plain=without("", *exchange, *custody, *campaigns),
-            with_exchange=without("-exchange", *custody, *campaigns),
-            with_custody=without("-custody", *exchange, *campaigns),
-            with_campaigns=without("-campaigns", *exchange, *custody),
-            whole=without("-whole", *campaigns),
+            plain=without("", *exchange, *custody, *campaigns, *documents),
+            with_exchange=without("-exchange", *custody, *campaigns, *documents),
+            with_custody=without("-custody", *exchange, *campaigns, *documents),
+            with_campaigns=without("-campaigns", *exchange, *custody, *documents),
+            with_documents=without("-documents", *exchange, *custody, *campaigns),
+            whole=without("-whole", *campaigns, *documents),
         )
 
 

@@ -69,6 +69,7 @@ class Shared:
     assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
+    data_key: str  # the ARN of the key that wraps those of dealers
     queues: Mapping[str, Queues]  # by function of a stream
     http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
@@ -212,6 +213,8 @@ class ContextStack(NestedStack):
             statements += self._on_machines(grant)
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
+        if grant.data_keys:
+            statements.append(_allow(sorted(grant.data_keys), [self._shared.data_key]))
         if not self._shared.environment.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))

@@ -1,5 +1,5 @@
-"""What the contexts offer, found by walking `functions/`: routes of each `api` and `webhook`, rounds of each
-`schedule`, tasks and machines of each `workflow`, what each `stream` takes."""
+"""What the contexts offer, found by walking `functions/`: routes of each `api`, `webhook` and `documents`, rounds of
+each `schedule`, tasks and machines of each `workflow`, what each `stream` takes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class Route:
 @dataclass(frozen=True)
 class Context:
     name: str
-    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)  # of its HTTP functions, `api` and `webhook`
+    routes: Mapping[str, tuple[Route, ...]] = field(
+        default_factory=dict
+    )  # of its HTTP functions: `api`, `webhook`, `documents`
     every_minutes: Mapping[str, int] = field(default_factory=dict)  # functions of `schedule`, by how often they run
     topics: Mapping[str, str] = field(default_factory=dict)  # functions of `stream`, by the Kafka topic that each takes
     workflow: ModuleType | None = None  # with `Tasks`, whose fields are the functions of `tasks`, and `machines`
@@ -44,7 +46,7 @@ def _context(name: str) -> Context:
     package = f"functions.{name}"
     routes = {
         door: _routes(importlib.import_module(f"{package}.{door}"))
-        for door in ("api", "webhook")
+        for door in ("api", "webhook", "documents")
         if importlib.util.find_spec(f"{package}.{door}")
     }
     every_minutes: Mapping[str, int] = {}

@@ -22,6 +22,7 @@ LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
 TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
+NEW_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
 RECEIVE, DONE, MEASURE = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"  # what Lambda does for it
 
 
@@ -31,6 +32,7 @@ class Secret(StrEnum):
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
     BILLING_KEY = "BILLING_KEY"
+    TAXPAYER_KEY = "TAXPAYER_KEY"  # marks taxpayers, so that those of two dealers are found the same; never replaced
     KAFKA_KEY = "KAFKA_KEY"  # exists only where payments come from brokers of somebody else; Lambda's poller reads it
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
@@ -49,13 +51,16 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines. `receives`: Lambda may take messages for it from the sources of its stream (`infra/streams.py`)."""
+    machines; what of the key that wraps those of dealers. `receives`: Lambda may take messages for it from the sources
+    of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    data_keys: frozenset[str] = frozenset()
     receives: bool = False
+    documents: bool = False  # it writes documents, and is loaded with what that takes
 
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
@@ -79,6 +84,7 @@ _PAYS = Grant(  # those that ask the bank
     secrets=frozenset({Secret.BANK_KEY}),
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
+_TO_AN_ACCOUNT = replace(_MOVES, table=_MOVES.table | {CHECK})  # that nobody has halted
 _TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.READING_KEYS})  # they look at both of its ends
 
 
@@ -93,18 +99,27 @@ _PAYMENTS = Grant(table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}))  # what is
 
 GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
-        table=frozenset({GET, QUERY, PUT}),
-        secrets=frozenset({Secret.CURSOR_KEY}),
-        machines={ONBOARDING: frozenset({START}), BILL: frozenset({START})},
+        # a taxpayer's mark goes with his number; operators list and compare by scans
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, DELETE, CHECK}),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.BILLING_KEY}),
+        machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
+        data_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
+    "billing.documents": Grant(table=frozenset({GET, QUERY}), documents=True),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
-    "billing.create_client": _BILLS,
-    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),
+    "billing.create_client": replace(_BILLS, data_keys=frozenset({UNWRAP})),
+    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
+    "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
+    "billing.release_deposit": _BILLS,
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
     ),  # paid at once: open no more
+    "billing.create_credit_note": replace(  # what went back pays others
+        _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
+    ),
+    "billing.compare_billing": replace(_BILLS, table=frozenset({GET, QUERY, SCAN, PUT})),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(
@@ -164,23 +179,23 @@ GRANTS: dict[str, Grant] = {
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/market-making
-        indexes=(USER_TIMELINE,),
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/market-making
+        indexes=(OPEN_WORK, USER_TIMELINE),  # who lifts a halt lets go on what has waited for that
         secrets=_TO_THE_EXCHANGE | {Secret.CURSOR_KEY},  # what it costs is told when an order is opened
         machines={MARKET_MAKING: frozenset({START, DESCRIBE, TOKEN_FAILS})},
     ),
     "market_making.poll_snapshots": replace(
-        _MOVES,  # a first transfer opens an order on the emptiest trading account
+        _TO_AN_ACCOUNT,  # a first transfer opens an order on the emptiest trading account
         secrets=_TO_THE_EXCHANGE,
         machines={MARKET_MAKING: frozenset({START, DESCRIBE})},
     ),
     "market_making.read_order": Grant(table=frozenset({GET, QUERY})),
     "market_making.check_payment": _MOVES,
     "market_making.refund_transfers": _MOVES,
-    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.withdraw_to_exchange": replace(_TO_AN_ACCOUNT, secrets=_TO_THE_EXCHANGE),
     "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.READING_KEYS})),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
-    "market_making.start_quoting": _MOVES,
+    "market_making.start_quoting": replace(_TO_AN_ACCOUNT, table=_TO_AN_ACCOUNT.table | {DELETE}),
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
@@ -190,12 +205,12 @@ GRANTS: dict[str, Grant] = {
     ),
     "market_making.tick": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
     "market_making.withdraw_from_exchange": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order whose money leaves is none of its shard's
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # an order whose money leaves is none of its shard's
         secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS}),
     ),
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
     "market_making.compare_accounts": Grant(
-        table=frozenset({GET, QUERY, PUT}), secrets=frozenset({Secret.READING_KEYS})
+        table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.READING_KEYS})
     ),
     "market_making.compare_custody": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
@@ -205,7 +220,7 @@ GRANTS: dict[str, Grant] = {
         secrets=frozenset({Secret.READING_KEYS, Secret.CAMPAIGN_KEYS}),
     ),
     "market_making.send_transfers": Grant(
-        table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again
+        table=frozenset({GET, PUT, UPDATE, DELETE, CHECK}),  # the outputs of what was refused are free again
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND}),
     ),

@@ -9,6 +9,7 @@ from aws_cdk import (
     RemovalPolicy,
     Stack,
     Tags,
+    aws_kms,
     aws_secretsmanager,
 )
 from constructs import Construct
@@ -47,6 +48,13 @@ class StateStack(DeskStack):
         self.table = table(self, environment)
         self.user_pool = user_pool(self, environment)
         self.secrets = self._secrets(environment)
+        self.data_key = aws_kms.Key(
+            self,
+            "DataKey",
+            description="Wraps the keys under which the requisites of dealers are sealed",
+            enable_key_rotation=True,  # what was wrapped before is unwrapped as ever
+            removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
+        )
         self.queues = streams.queues(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
@@ -54,6 +62,7 @@ class StateStack(DeskStack):
             Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
             Secret.BILLING_KEY: self._secret("BillingKey", "Replace it by the billing system's key"),
+            Secret.TAXPAYER_KEY: self._secret("TaxpayerKey", "Marks taxpayers; never replace it"),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),

@@ -74,7 +74,7 @@ def _queue(
         visibility_timeout=VISIBILITY,
         retention_period=KEPT,
         dead_letter_queue=after,
-        enforce_ssl=not environment.embedded,  # there it is asked without
+        enforce_ssl=True,
         encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )

@@ -24,6 +24,7 @@ from typing import Any
 OPERATIONS = {
     "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
     "secretsmanager": ("GetSecretValue",),
+    "kms": ("GenerateDataKey", "Decrypt"),
     "stepfunctions": (
         "StartExecution",
         "DescribeExecution",
@@ -44,6 +45,7 @@ NOT_SHIPPED = frozenset(
         "cryptography",  # for RSA and Ed25519 keys; ccxt's base imports it for them, so something must stand in
         "frozenlist",
         "multidict",
+        "pillow",  # for pictures in documents; reportlab imports it, so something must stand in
         "orjson",  # where it is missing, ccxt takes the standard library's json
         "propcache",
         "pycparser",
@@ -59,11 +61,16 @@ OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 OF_THE_CUSTODY = ("nacl", "blake3", "_cffi_backend.*")
 # What a campaign's login is signed with, of which Keccak is all of a large package.
 OF_THE_CAMPAIGNS = ("coincurve", "Crypto")
+# What documents for dealers are written with: it ships with the function that writes them.
+OF_THE_DOCUMENTS = ("reportlab", "functions/billing/pdf")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
     "cffi",  # what makes bindings; those that are made need its compiled half only
     "dateutil/zoneinfo",
+    "reportlab/fonts",
+    "reportlab/graphics",
+    "reportlab/platypus",
     "pydantic/v1",
     "pydantic/mypy.py",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
@@ -152,6 +159,7 @@ def trim(packages: Path) -> None:
         _import_on_demand(packages / name / "__init__.py")
     _compiled_twice(packages, "charset_normalizer")
     _trim_ccxt(packages / "ccxt")
+    _without_imports(packages / "reportlab" / "lib" / "utils.py", "PIL")
     _keep_files(_KEPT_OF_CRYPTO, packages / "Crypto")
     for pattern in _LEFT_OUT:
         for path in list(packages.rglob(pattern)):

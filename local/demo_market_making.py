@@ -29,7 +29,7 @@ from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, plain
 from local.demo_cash_out import hurried
 from local.environment import LocalEnvironment
-from local.seed import OPERATOR, OPERATORS, Desk
+from local.seed import OPERATOR, Desk
 from local.seed_market_making import PAIR
 from local.watching import Watch, there_after, trade_of
 from sandbox.backtest.drawing import draw
@@ -39,7 +39,6 @@ ORDERS = "/market-making/orders"
 SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
 BASE, QUOTE = "0.1", "5000"
 STRAY, LATE = "0.02", "0.05"  # of the base asset
-ANOTHER = next(name for name in OPERATORS if name != OPERATOR)
 SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 0.5
 FILLS, FILLS_MORE = 20, 4  # by each configuration
 CONFIGURATION = {
@@ -242,20 +241,9 @@ class MarketMaking:
     def until_all_but_the_rest_is_home(self) -> None:
         """Raises MarketMakingFailed."""
         self.until("returning")
-        wanted = f"all but the rest of {self.order_id} is not home"
-        self.eventually(lambda: self._story()["needs_person"] or self._story()["status"] == "returned", wanted)
-
-    def leave_the_rest(self) -> None:
-        """What is finer than what the exchange withdraws is somebody's all the same: one operator proposes that the
-        exchange keeps it, another one confirms. Raises MarketMakingFailed."""
-        path = f"/operations/market-making/{self.order_id}/keep-rest"
+        self.until("returned")
         for leg in self.legs("REST"):
-            seen = {"reference": f"order {self.order_id}", "reason": "finer than what the exchange withdraws"}
-            with self.desk.http(OPERATOR) as olga, self.desk.http(ANOTHER) as otto:
-                asked = {"asset": leg["asset"], "payer": "unpaid", **seen}
-                proposed = _ok(olga.post(path, json=asked)).json()["id"]
-                _ok(otto.post(f"/operations/proposals/{proposed}/confirm", json={"reason": "seen it, too"}))
-            self.tell(f"{OPERATOR} and {ANOTHER} let the exchange keep {leg['quantity']} {leg['asset']}")
+            self.tell(f"{leg['quantity']} {leg['asset']} stay at the exchange, too little to be withdrawn: the payer's")
 
     def came_home(self) -> Amounts:
         """What has to be with the payer: what went to the exchange and was traded there, less what that takes for
@@ -336,8 +324,6 @@ def _drawn(made: MarketMaking, picture: Path) -> None:
 def _returned(made: MarketMaking) -> None:
     made.act("withdraw")
     made.until_all_but_the_rest_is_home()
-    made.leave_the_rest()
-    made.until("returned")
     home = made.came_home()
     made.is_back(made.payer, {**home, PAIR.base_asset_id: EXACT.add(home[PAIR.base_asset_id], Decimal(LATE))})
     told = " and ".join(f"{plain(amount)} {asset_id}" for asset_id, amount in home.items())

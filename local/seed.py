@@ -1,5 +1,5 @@
 """What a new local stack has in it: a catalogue with prices, two customers with accounts, two operators, and for market
-making a pair with a trading account.
+making a pair with two trading accounts.
 
 Everything goes in by the doors that anybody uses: the user pool, the HTTP API, the schedule's function. What is
 there already is left as it is, so seeding twice changes nothing.
@@ -217,14 +217,13 @@ def seed(desk: Desk) -> list[str]:
 
 
 def _market_making(desk: Desk) -> list[str]:
-    done = []
     try:
-        if seed_market_making.open_account(desk.environment.exchange_url):
-            done.append("trading account")
+        done = [f"trading account {name}" for name in seed_market_making.open_accounts(desk.environment.exchange_url)]
         with desk.http(OPERATOR) as operator:
-            if seed_market_making.list_pair(operator):
-                desk.take_transfers()
-                done.append(seed_market_making.PAIR.symbol)
+            listed = seed_market_making.list_pair(operator)
+        if seed_market_making.PAIR.symbol in listed:
+            desk.take_transfers()
+            done.append(seed_market_making.PAIR.symbol)
     except httpx.HTTPStatusError as refused:
         raise SeedingFailed(f"{refused}: {refused.response.text}") from refused
     return done

@@ -17,7 +17,7 @@ from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT
 from functions.market_making.quotes import Quotes
 from local.environment import LocalEnvironment
-from local.seed_market_making import ACCOUNT, PAIR
+from local.seed_market_making import PAIR, open_orders
 from sandbox.backtest.paper import Traded
 from sandbox.backtest.running import Moment
 
@@ -64,7 +64,7 @@ class Watch:
     def quotes(self) -> list[tuple[Side, Decimal]]:
         """Side and price of what it has open. Raises httpx.HTTPError."""
         mine = Quotes(self.order_id, _NOTHING, _NOTHING)
-        told = _told(f"{self.environment.exchange_url}/sandbox/state")["open_orders"].get(ACCOUNT.account_id, [])
+        told = open_orders(self.environment.exchange_url)
         return [(Side(order["side"]), Decimal(order["price"])) for order in told if mine.owns(order["client_order_id"])]
 
     def look(self) -> None:

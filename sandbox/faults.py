@@ -43,23 +43,23 @@ class Ordered(Generic[F]):
 class OrderedFaults(Generic[F]):
     """Safe to use from several threads.
 
-    kinds: the faults that there are. targets: the operations that one can be ordered for; `any` is one besides.
+    kinds: the faults that there are. targets: the operations that one can be ordered for, `any` besides.
     down: while it is true, no connection is answered.
     """
 
     def __init__(self, kinds: type[F], targets: Sequence[str]) -> None:
         self.down = False
-        self._kinds = kinds
-        self._targets = (*targets, ANY)
+        self.kinds = kinds
+        self.targets = (*targets, ANY)
         self._ordered: deque[Ordered[F]] = deque()
         self._lock = Lock()
 
     def fail_next(self, kind: str, on: str = ANY, times: int = 1) -> None:
         """Let the next `times` such operations meet a fault, after those already ordered. Raises IllegalOrder."""
         try:
-            fault = self._kinds(kind)
+            fault = self.kinds(kind)
         except ValueError:
-            raise IllegalOrder(f"kind is {kind!r}; there are {', '.join(self._kinds)}") from None
+            raise IllegalOrder(f"kind is {kind!r}; there are {', '.join(self.kinds)}") from None
         self.check_target(on)
         if not 1 <= times <= FAULTS_MAX:
             raise IllegalOrder(f"times is {times}; it must be from 1 to {FAULTS_MAX}")
@@ -70,8 +70,8 @@ class OrderedFaults(Generic[F]):
 
     def check_target(self, on: str) -> None:
         """Raises IllegalOrder."""
-        if on not in self._targets:
-            raise IllegalOrder(f"on is {on!r}; there are {', '.join(self._targets)}")
+        if on not in self.targets:
+            raise IllegalOrder(f"on is {on!r}; there are {', '.join(self.targets)}")
 
     def heal(self) -> None:
         """Forget the faults that were ordered and have not happened yet."""

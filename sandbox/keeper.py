@@ -4,27 +4,28 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
-
-SAVE_SECONDS = 1.0
 
 
 class Keeper:
-    """Keeps the state in a file: when it is told to, every second or so, and at the end.
-
-    What has changed since is lost when the process is killed without a word.
-    """
+    """Keeps the state in a file when it is told to. What has changed since is lost when the process is killed without a
+    word."""
 
     def __init__(self, path: Path | None, state: Callable[[], dict[str, Any]]) -> None:
         self._path = path
         self._state = state
         self._kept = ""
         self._saving = Lock()
+
+    def restore(self, begin: Callable[[Any], None]) -> bool:
+        """Begin with what was kept; False when nothing was. Raises OSError, ValueError, and what `begin` does."""
+        if self._path is None or not self._path.exists():
+            return False
+        begin(json.loads(self._path.read_text()))
+        return True
 
     def save(self) -> None:
         """All or nothing: a reader never sees half a file. Raises OSError."""
@@ -38,14 +39,3 @@ class Keeper:
             beside.write_text(written)
             beside.replace(self._path)
             self._kept = written
-
-    def run(self, stop: Event) -> None:
-        """For a thread of its own. A large state is kept less often, so that it takes a twentieth of the time."""
-        wait = SAVE_SECONDS
-        while not stop.wait(wait):
-            began = time.monotonic()
-            try:
-                self.save()
-            except OSError as full:
-                print(f"the state can not be kept: {full}", file=sys.stderr, flush=True)
-            wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))

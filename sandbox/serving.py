@@ -97,6 +97,20 @@ def members(kinds: Kinds, given: Any, needed: Sequence[str], optional: Sequence[
     return given
 
 
+def switch(faces: Mapping[str, Decide]) -> Decide:
+    """One server for several faces, by the first part of the path."""
+
+    def decide(request: Request) -> Answer:
+        face = faces.get(request.path[0]) if request.path else None
+        if face is None:
+            raise NoSuchPath(
+                f"nothing answers /{'/'.join(request.path)}; there are {', '.join(f'/{p}/…' for p in faces)}"
+            )
+        return face(request)
+
+    return decide
+
+
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64

@@ -158,9 +158,9 @@ APART = pytest.mark.apart(made=World.kept)
 
 
 def _billed(desk: Desk) -> str:
-    """A dealer with a bill, of a deal, that is not paid."""
+    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid."""
     desk.dealership.active()
-    return desk.dealership.billed().bill_id
+    return desk.dealership.buying().billed().bill_id
 
 
 def _parked(desk: Desk) -> str:
@@ -306,6 +306,9 @@ CALLS: Mapping[Route, Call] = {
         },
     ),
     Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
+    Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): Call(
+        body={**asdict(COMPANY), "kind": "COMPANY", "inn": "7736207543", "name": "ООО «Преемник»"}
+    ),
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
     Route("POST", "/billing/deals"): Call(
         201, {"deal_id": "deal-of-tomorrow", "cme_dealer_id": CME_ID, "price": "1000000.00"}
@@ -314,11 +317,24 @@ CALLS: Mapping[Route, Call] = {
         body={"operation": "GET_REWARD", "cme_dealer_id": CME_ID, "deal_id": "deal-1"}
     ),
     Route("GET", "/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("GET", "/billing/deals/{deal_id}"): Call(),
+    Route("PATCH", "/billing/deals/{deal_id}"): Call(body={"price": "900000.00"}),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/fast-buyout"): Call(),
+    Route("POST", "/billing/dealers/{cme_dealer_id}/deposit-release"): Call(202),
+    Route("GET", "/billing/segments"): Call(),
+    Route("PUT", "/operations/billing/segments/{segment_id}"): Call(
+        body={"deposit_min": "100000.00", "price_max": "1000000.00", **_BECAUSE}
+    ),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/csv"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/statements/{month}/pdf"): Call(),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/halt"): Call(body=_BECAUSE, thing="running"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
@@ -392,6 +408,12 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
+    Route("GET", "/operations/billing/dealers"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
+    Route("GET", "/operations/billing/dealers/{dealer}/bills"): Call(),
+    Route("GET", "/operations/billing/bills/{bill_id}"): Call(thing="bill"),
+    Route("POST", "/operations/compare/billing"): Call(),
+    Route("GET", "/operations/compare/billing"): Call(),
     Route("GET", "/operations/compare/custody"): Call(),
 }
 
@@ -425,7 +447,10 @@ def path(route: Route, world: World, **parts: str) -> str:
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         "cme_dealer_id": CME_ID,
+        "dealer": CME_ID,
         "bill_id": named,
+        "deal_id": "deal-1",
+        "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id"), named),
     }

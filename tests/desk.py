@@ -33,8 +33,13 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills
+from functions.billing.service.comparing import Comparing as ComparingBilling
+from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers
+from functions.billing.service.fast_buyout import FastBuyouts
+from functions.billing.service.statements import Statements
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.halting import Halting
@@ -162,8 +167,28 @@ class Desk:
         return self.dealership.dealers
 
     @property
+    def auditing(self) -> Auditing:
+        return self.dealership.auditing
+
+    @property
+    def comparing_billing(self) -> ComparingBilling:
+        return self.dealership.comparing
+
+    @property
     def bills(self) -> Bills:
         return self.dealership.bills
+
+    @property
+    def corrections(self) -> Corrections:
+        return self.dealership.corrections
+
+    @property
+    def fast_buyouts(self) -> FastBuyouts:
+        return self.dealership.fast_buyouts
+
+    @property
+    def statements(self) -> Statements:
+        return self.dealership.statements
 
     @property
     def opening(self) -> Opening:

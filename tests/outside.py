@@ -85,21 +85,27 @@ class Outside:
     def nobody_sells(self) -> None:
         self.venue.cancel_all("others", "SOLUSDT")
 
-    def deploy(self, machine: str, tasks: ModuleType, name: str, service: Callable[[], object]) -> None:
-        """A machine whose tasks, those of the module, ask for their service by `name`."""
+    def deploy(
+        self, machine: str, tasks: ModuleType, name: str, service: Callable[[], object], **others: Callable[[], object]
+    ) -> None:
+        """A machine whose tasks, those of the module, ask for their service by `name`, or by the names of others."""
         definition = _definition(machine)
         states = definition.states.values()
-        bound = {s.task: self._bound(tasks, s.task, name, service) for s in states if isinstance(s, asl.Task)}
+        bound = {
+            s.task: self._bound(tasks, s.task, {name: service, **others}) for s in states if isinstance(s, asl.Task)
+        }
         self.machines.deploy(f"cryptodesk-{machine}", definition, bound)
 
-    def _bound(self, tasks: ModuleType, of: str, name: str, service: Callable[[], object]) -> Callable[[Any, Any], Any]:
+    def _bound(
+        self, tasks: ModuleType, of: str, services: Mapping[str, Callable[[], object]]
+    ) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's desk."""
-        task = getattr(tasks, of)
+        task, exchanged = getattr(tasks, of), dict[str, Any](services)
 
         def asked(event: Any, _: Any) -> Any:
             self.process()
             try:
-                with patch.object(tasks, name, service):
+                with patch.multiple(tasks, **exchanged):
                     return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
             except Refusal:
                 raise

@@ -30,6 +30,7 @@ from functions.orders.model import Side, Status
 from sandbox.exchange.flow import TAKERS
 from sandbox.exchange.orders import Kind
 from sandbox.exchange.venue import HOUSE, TimeInForce
+from tests.billing import scenarios as billing
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
@@ -447,6 +448,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         ),
         "a page of ten transactions": page(lambda desk, ann: desk.orders.history(ann, "BTC", limit=10, after=None)),
         "a page of ten cash-outs": cash_outs,
+        **billing.SCENARIOS,
     }
 
 

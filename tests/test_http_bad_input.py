@@ -113,7 +113,7 @@ NOT_AMOUNTS: list[Any] = [
     *("NaN", "nan", "sNaN", "Infinity", "-Infinity", "inf", "1e400", "1e-400", "1E1", "1e1", "0x10", "1_000"),
     *("-1", "-0", "+1", *NOTHING, "00", "01", "1.", ".5", ".", "1,000", "1.2.3", "1 000", "$1", "1USD"),
     *("", " ", " 1", "1 ", "1\n", "\t1", "1\0", "\ufeff1", "1\u200b", "\u22121", "½", "²", "一"),
-    *("12345678901", "0.1234567890123456789", "٣", "٠.١", "１", "1.٥", "9" * 5000, "0." + "1" * 5000),
+    *("1234567890123456", "0.1234567890123456789", "٣", "٠.١", "１", "1.٥", "9" * 5000, "0." + "1" * 5000),
     *(1, 0, -1, 1.5, True, False, [], ["1"], {}, {"value": "1"}),
 ]
 
@@ -148,7 +148,7 @@ def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
         assert about(answer, f"body.{field.name}"), (of_field(field), answer.text)
 
 
-@pytest.mark.parametrize("amount", ["9999999999", "9999999999.999999999999999999", "0.000000000000000001"])
+@pytest.mark.parametrize("amount", ["999999999999999", "999999999999999.999999999999999999", "0.000000000000000001"])
 def test_the_largest_and_the_smallest_amounts_are_refused_by_the_rules(bad: Bad, amount: str) -> None:
     base = {"asset_id": "BTC", "order_type": "BUY"}
     place = Route("POST", "/orders")
@@ -319,7 +319,21 @@ def sent_as_base64(doors: Doors, world: World, route: Route, body: bytes) -> Ans
 
 
 # Words that have not the form of what they stand for. In a path "{}" is a good id, and some are another route.
-NOT_ASSETS = ("btc", "B", "ABCDEFGHIJK", "BTC#X", "BTC-USD", "BTC ", " BTC", "B\nC", "ВТС", "ＢＴＣ", "٣٣", "*", "..")
+NOT_ASSETS = (
+    "btc",
+    "b",
+    "ABCDEFGHIJKLMNOPQRSTU",
+    "BTC#X",
+    "BTC-USD",
+    "BTC ",
+    " BTC",
+    "B\nC",
+    "ВТС",
+    "ＢＴＣ",
+    "٣٣",
+    "*",
+    "..",
+)
 NOT_CLIENTS = ("", "ab", "a" * 41, "-ann", "ann#bank", "ann bank", "ann-bank\n", "änn-bank", "../ann")
 NOT_USERNAMES = ("Ann", "an", "a" * 33, "ann#x", "ann\n", "1ann", "änn", "CATALOGUE", "ann/../bob")
 NOT_IDS = ("x", "o" + "a" * 25, "{}AAAAAAAAAA", "O" + "A" * 15, "{}#", "{} ", " {}", "TRANS#ann#BTC")
@@ -395,7 +409,7 @@ def test_a_day_has_to_be_said(bad: Bad) -> None:
 
 
 def test_the_longest_and_the_shortest_words_are_fine(doors: Doors, world: World) -> None:
-    for asset_id in ("AI", "1INCH", "ABCDEFGHIJ", "00"):
+    for asset_id in ("W", "AI", "1INCH", "1000000BABYDOGE", "ABCDEFGHIJABCDEFGHIJ", "00"):
         assert doors.customer().get("/orders", asset_id=asset_id).status == 200
     for route in openapi.parameters("query", "limit"):
         for limit in ("1", "100"):

@@ -345,7 +345,7 @@ class TestOperators:
 
 
 ACTS = [route for route in every_route() if route.path.startswith(OPERATIONS) and route.method != "GET"]
-for looks in ("/operations/reconcile", "/operations/compare/custody"):
+for looks in ("/operations/reconcile", "/operations/compare/custody", "/operations/compare/billing"):
     ACTS.remove(Route("POST", looks))
 REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")
 
@@ -386,6 +386,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/stop": ({"order_id": "failed"}, {}, "NotStoppable"),
     "/operations/market-making/{order_id}/withdraw": ({"order_id": "failed"}, {}, "NothingToWithdraw"),
+    "/operations/market-making/{order_id}/halt": ({"order_id": "failed"}, {}, "NotPausable"),
     "/operations/market-making/{order_id}/home": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/decide-deposit": ({}, {"credited": "0.2"}, "EvidenceNotBelieved"),
     "/operations/market-making/{order_id}/decide-fills": ({"order_id": "quoting"}, {}, "NotProposable"),

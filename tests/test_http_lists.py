@@ -308,7 +308,7 @@ class List:
     machines: bool = False  # the dealers' systems
 
     def at(self, order_id: str) -> str:
-        return self.route.path.format(asset_id=self.asset_id, order_id=order_id, cme_dealer_id=CME_ID)
+        return self.route.path.format(asset_id=self.asset_id, order_id=order_id, cme_dealer_id=CME_ID, dealer=CME_ID)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -326,6 +326,8 @@ LISTS = [
     List(Route("GET", "/operations/market-making/{order_id}/fills"), operators=True),
     List(Route("GET", "/operations/market-making"), others=({"status": "created"},), operators=True),
     List(Route("GET", "/billing/dealers/{cme_dealer_id}/bills"), machines=True),
+    List(Route("GET", "/operations/billing/dealers"), operators=True),
+    List(Route("GET", "/operations/billing/dealers/{dealer}/bills"), operators=True),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]

@@ -50,6 +50,7 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/market-making/pairs"): ("the catalogue",) * 3,
     Route("POST", "/billing/dealers"): ("ScopeMissing",) * 3,  # for the dealers' systems
     Route("GET", "/billing/dealers/{cme_dealer_id}"): ("ScopeMissing",) * 3,
+    Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites"): ("ScopeMissing",) * 3,
     Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): ("ScopeMissing",) * 3,
     Route("POST", "/billing/deals"): ("ScopeMissing",) * 3,
     Route("POST", "/billing/bills"): ("ScopeMissing",) * 3,

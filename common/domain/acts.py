@@ -231,6 +231,10 @@ def _may_stop(case: Case) -> bool:
     return case.status in ("created", "running", "paused")
 
 
+def _may_halt(case: Case) -> bool:
+    return case.status in ("running", "paused")
+
+
 def _may_withdraw(case: Case) -> bool:
     return _may_stop(case) or (case.status in ("stopping", "stopped") and not case.goes_home)
 
@@ -258,7 +262,9 @@ def _may_decide_return(case: Case) -> bool:
 
 
 def _may_keep_rest(case: Case) -> bool:
-    """Is something of it at the exchange that can not be withdrawn?"""
+    """Is something of it at the exchange that can not be withdrawn? Of an order that is over, its dust."""
+    if case.status in ("returned", "refunded"):
+        return _has_leg(case, "REST", "LEFT")
     return case.status == "returning" and _is_late(case) and any(map(is_at_exchange, case.legs))
 
 
@@ -393,7 +399,7 @@ ACTS: tuple[Act, ...] = (
         keys.HALT,
         "mm lift",
         "POST /operations/halts/{id}/lift",
-        "its account is quoted on again: the exchange has all that is owed there",
+        "its account is quoted on again: the exchange has all that is owed there; or its owner may resume the order",
         _may_lift_halt,
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
@@ -462,6 +468,7 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_market_making("stop", "end its quotes; the money stays at the exchange", _may_stop),
     _of_market_making("withdraw", "end its quotes, and bring its money home", _may_withdraw),
+    _of_market_making("halt", "pause it: its quotes end, and another operator lifts that", _may_halt),
     _of_snapshot(
         "assign", "with a second operator: it pays for an order that may still be paid", asks=("order", "reference")
     ),

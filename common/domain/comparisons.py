@@ -26,7 +26,8 @@ from common.table.transaction import Busy, Write
 
 LINES_MAX = 500  # that are kept, the worst first: anybody can send us any number of assets
 NAMED_MAX = 5  # in a line of words
-CUSTODY = "custody"
+CUSTODY, BILLING = "custody", "billing"
+_THINGS = {CUSTODY: "assets", BILLING: "invoices and payments"}  # what is compared, one by one
 
 
 class NeverCompared(NotFound):
@@ -44,8 +45,9 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True)
 class Line:
-    """Of one asset, in its own units: what is `there`, and what is `booked`, by as what. `name` is the asset's, where
-    the desk has one for it; `why` says what keeps an unknown one from being told."""
+    """Of one asset, in its own units, or of one invoice or payment, in roubles: what is `there`, and what is `booked`,
+    by as what. `name` is the asset's, where the desk has one for it; `why` says what keeps an unknown one from being
+    told, or what is off."""
 
     asset_id: str
     there: Decimal
@@ -70,8 +72,8 @@ class Line:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`assets` is how many were looked at; `lines` are no more than LINES_MAX of them. `by` is an operator, or
-    the clock."""
+    """`assets` is how many were looked at; `lines` are no more than LINES_MAX of them, of what is at the billing system
+    only those that do not agree. `by` is an operator, or the clock."""
 
     of: str
     at: datetime
@@ -94,14 +96,14 @@ class Comparison:
             for verdict, lines in worse.items()
             if lines
         ]
-        return "; ".join([f"{self.assets} assets", *(told or ["all agree"])])
+        return "; ".join([f"{self.assets} {_THINGS[self.of]}", *(told or ["all agree"])])
 
 
-def compared(of: str, at: datetime, by: str, lines: Sequence[Line]) -> Comparison:
-    """With its lines in order: the worst first."""
+def compared(of: str, at: datetime, by: str, lines: Sequence[Line], *, things: int | None = None) -> Comparison:
+    """With its lines in order: the worst first. things: how many were looked at, where not all of them have a line."""
     order = list(Verdict)
     worst_first = sorted(lines, key=lambda line: (order.index(line.verdict), line.name or "~", line.asset_id))
-    return Comparison(of, at, by, len(lines), worst_first[:LINES_MAX])
+    return Comparison(of, at, by, len(lines) if things is None else things, worst_first[:LINES_MAX])
 
 
 class ComparisonItem(Item, discriminator=keys.COMPARISON.entity):
@@ -115,7 +117,7 @@ def latest(table: Table, of: str) -> Comparison:
     item = table.get(ComparisonItem, keys.COMPARISON(of=of), consistent=True)
     if item is None:
         raise NeverCompared(f"the {of} was never compared: it is once a day, or ask for it")
-    lines = [_line(told) for told in json.loads(item.lines)]
+    lines = [line_of(told) for told in json.loads(item.lines)]
     return Comparison(of, item.updated_at, item.by, int(item.assets), lines)
 
 
@@ -125,7 +127,7 @@ def keep(comparison: Comparison) -> Write:
         *keys.COMPARISON(of=comparison.of),
         by=comparison.by,
         assets=Decimal(comparison.assets),
-        lines=json.dumps([_told(line) for line in comparison.lines], separators=(",", ":")),
+        lines=json.dumps([told_of(line) for line in comparison.lines], separators=(",", ":")),
         created_at=comparison.at,
         updated_at=comparison.at,
     )
@@ -134,7 +136,7 @@ def keep(comparison: Comparison) -> Write:
     return Write.put(item, when=first, otherwise=later)
 
 
-def _told(line: Line) -> dict[str, Any]:
+def told_of(line: Line) -> dict[str, Any]:
     return {
         "asset_id": line.asset_id,
         "there": plain(line.there),
@@ -145,7 +147,7 @@ def _told(line: Line) -> dict[str, Any]:
     }
 
 
-def _line(told: Mapping[str, Any]) -> Line:
+def line_of(told: Mapping[str, Any]) -> Line:
     return Line(
         asset_id=told["asset_id"],
         there=Decimal(told["there"]),

@@ -264,6 +264,18 @@ def redriven(item: Unfinished, now: datetime) -> Write:
     )
 
 
+def reopened(item: Unfinished, row: Key, now: datetime, *, waits_for: str) -> Write:
+    """A person says that there is something to do of a thing that is over: its machine is to go on. Refused with
+    Redriven."""
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        *waits(row, item.PK, now=now, due_at=now, waits_for=waits_for),
+        OpenWork.updated_at.set(now),
+        when=OpenWork.open_work.does_not_exist() & (OpenWork.generation == item.generation),
+        otherwise=Redriven("somebody else has reopened it", id=item.PK),
+    )
+
+
 def asked_again(item: Unfinished, row: Key, now: datetime, waits_for: str) -> Write:
     """A person says that the clock may go on with what waits for one. Refused with Redriven."""
     assert item.open_work is not None

@@ -14,7 +14,7 @@ from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoPartici
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Balance, Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker, MakerOrder, Market
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -101,12 +101,22 @@ def maker(account_id: str) -> Maker:
 @cache
 def balances(account_id: str) -> Callable[[], Mapping[str, Balance]]:
     """What there is on a trading account, as its key may ask that only reads. Raises NoTradingKey."""
-    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret).balances
+    return _reader(account_id).balances
+
+
+def open_orders(account_id: str, market: Market) -> Sequence[MakerOrder]:
+    """What is open on a trading account, as its key may ask that only reads. Raises NoTradingKey."""
+    return _reader(account_id).open_orders(market)
 
 
 @cache
 def books(account_id: str) -> Books:
     """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
+    return _reader(account_id)
+
+
+@cache
+def _reader(account_id: str) -> Maker:
     return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
 
 

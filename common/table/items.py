@@ -54,7 +54,27 @@ class BooleanAttribute(attributes.BooleanAttribute):
         return written(value, bool)
 
 
-class Item(Model):
+class _Own:
+    """Leads from an item's class to the attribute. What an item has of it is in its `__dict__`, where Python looks
+    first and asks nobody: it is read many times for each time that it is written."""
+
+    def __init__(self, attribute: Attribute[Any]) -> None:
+        self._attribute = attribute
+
+    def __get__(self, item: object, _: type) -> Attribute[Any] | None:
+        return self._attribute if item is None else None
+
+
+class _Owner(Model):
+    """Whose attributes are its items' own."""
+
+    def __init_subclass__(cls) -> None:
+        for name, attribute in list(vars(cls).items()):
+            if isinstance(attribute, Attribute):
+                setattr(cls, name, _Own(attribute))
+
+
+class Item(_Owner):
     """What every item has. Subclasses name their row: `class OrderItem(Item, discriminator=keys.ORDER.entity)`."""
 
     class Meta:
@@ -69,9 +89,14 @@ class Item(Model):
     def __init__(self, pk: str, sk: str, /, **values: Any) -> None:
         if unknown := values.keys() - self.get_attributes().keys():
             raise ValueError(f"{type(self).__name__} has no {sorted(unknown)}")
-        self.attribute_values = {"PK": pk, "SK": sk, **values}
+        self.attribute_values.update(PK=pk, SK=sk, **values)
         if Item.entity_type.get_discriminator(type(self)) is not None:
             self.attribute_values["entity_type"] = type(self)
+
+    @property
+    def attribute_values(self) -> dict[str, Any]:  # type: ignore[override]  # Model has it beside the item's own
+        """What the item holds, by attribute."""
+        return vars(self)
 
     def serialize(self, null_check: bool = True) -> dict[str, dict[str, Any]]:
         """The item on the wire, without what is None. Raises AttributeNullError for what must not be None."""
@@ -91,12 +116,13 @@ class Item(Model):
         if not issubclass(kind, cls):
             raise ValueError(f"a {kind.__name__} is no {cls.__name__}")
         item: Self = object.__new__(kind)
-        attributes = kind.get_attributes()
-        item.attribute_values = {
-            name: attributes[name].deserialize(attributes[name].get_value(value))
-            for name, value in data.items()
-            if name in attributes
-        }
+        attributes, values = kind.get_attributes(), item.attribute_values
+        for name, value in data.items():
+            attribute = attributes.get(name)
+            if attribute.__class__ is UnicodeAttribute and "S" in value:  # most are, and it changes nothing
+                values[name] = value["S"]
+            elif attribute is not None:
+                values[name] = attribute.deserialize(attribute.get_value(value))
         return item
 
 

@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from common.errors import Unavailable
 from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.transaction import PATIENCE, Patience, Transaction, Write
+from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -135,12 +135,14 @@ class Table:
             if after is None:
                 return
 
-    def scan(self, kind: type[T], row: Key, *, limit: int | None = None, after: Position | None = None) -> Page[T]:
-        """A page of a whole table's items of one row of the schema, for administration only: it reads everything it
-        passes. `limit` is of the items passed, so a page may be short, even empty."""
+    def scan(self, kind: type[T], *rows: Key, limit: int | None = None, after: Position | None = None) -> Page[T]:
+        """A page of a whole table's items of some rows of the schema, for administration only: it reads everything it
+        passes. `limit` is of the items passed, so a page may be short, even empty. Items of several rows come as their
+        own classes of `kind`."""
+        entities = {f":entity{number or ''}": {"S": row.entity} for number, row in enumerate(rows)}
         asked: dict[str, Any] = {
-            "FilterExpression": "entity_type = :entity",
-            "ExpressionAttributeValues": {":entity": {"S": row.entity}},
+            "FilterExpression": " OR ".join(f"entity_type = {entity}" for entity in entities),
+            "ExpressionAttributeValues": entities,
         }
         if limit is not None:
             asked["Limit"] = limit
@@ -158,7 +160,7 @@ class Table:
             )
         except ClientError as error:
             code = error.response["Error"]["Code"]
-            if "Throttl" in code or "Throughput" in code or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            if code in BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise TableUnavailable(
                     "the table is throttled; send the request again", retry_after_seconds=1
                 ) from error

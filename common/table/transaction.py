@@ -21,15 +21,22 @@ if TYPE_CHECKING:
 
 WRITES_MAX = 100  # TransactWriteItems' own limit
 
-# Codes, of a whole call or of one reason, after which nothing was written and the same may be tried again.
-_BUSY = {
+# Codes, of a whole call or of one reason, after which nothing was done and the same may be tried again. Those of
+# throttling are DynamoDB's and the others that botocore takes for it; each may come with status 400.
+BUSY = {
     "TransactionConflict",
     "TransactionConflictException",
-    "ThrottlingError",
-    "ThrottlingException",
     "ProvisionedThroughputExceeded",
     "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingError",
+    "ThrottlingException",
+    "TooManyRequestsException",
 }
 
 Otherwise = Refusal | Callable[[RawItem | None], Refusal]
@@ -202,7 +209,7 @@ class Transaction:
             code = error.response["Error"]["Code"]
             if code == "TransactionCanceledException":
                 self._judge(error.response["CancellationReasons"])
-            if code in _BUSY:
+            if code in BUSY:
                 raise _NotWritten from error
             if code == "TransactionInProgressException":  # our own earlier try, whose answer was lost
                 raise _Unknown from error
@@ -228,5 +235,5 @@ class Transaction:
         for write, reason in zip(self.writes, reasons, strict=True):
             if reason["Code"] == "ConditionalCheckFailed":
                 raise write.refusal(reason.get("Item"))
-            if reason["Code"] in _BUSY:
+            if reason["Code"] in BUSY:
                 raise _NotWritten

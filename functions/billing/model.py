@@ -6,6 +6,7 @@ Sums are whole kopecks.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -20,6 +21,7 @@ from functions.billing.commission import commission_kopecks
 DUE_AFTER = timedelta(days=10)  # a bill is to be paid by then
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
+SEGMENT_ID_PATTERN = r"^[A-Z0-9]{1,16}$"
 
 
 class DealerNotFound(NotFound):
@@ -50,8 +52,40 @@ class BillDiffers(Conflict):
     """There is a bill for this deal already, of another sum."""
 
 
+class DealerForgotten(Conflict):
+    """The key of his requisites is forgotten, and so are they."""
+
+
+class Moved(Conflict):
+    """It is not as it was read: read again."""
+
+
 class RequisitesWrong(Rejected):
     """Facts: `fields`, what is wrong by field."""
+
+
+class DealCancelled(Conflict):
+    """The deal was cancelled: nothing is billed for it, and nothing of it changes any more."""
+
+
+class DealerLeaves(Conflict):
+    """The dealer's deposit is being paid back, or was: fast buyout is closed to him until it is added again."""
+
+
+class SegmentNotFound(NotFound):
+    """There is no such segment."""
+
+
+class SegmentWrong(Rejected):
+    """A larger deposit is to allow dearer cars."""
+
+
+class BuyoutOpen(Conflict):
+    """A car that was bought for the dealer is not paid yet. Facts: `bill_id`."""
+
+
+class DepositEmpty(Conflict):
+    """There is nothing on the deposit that could be paid back."""
 
 
 class NothingToBill(Rejected):
@@ -120,6 +154,8 @@ class Stage(StrEnum):
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    UPDATE = "UPDATE"  # a payer has not the latest requisites
+    RELEASE = "RELEASE"  # of the deposit
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -128,6 +164,7 @@ class BillStage(StrEnum):
     """What the machine of a bill does next."""
 
     INVOICE = "INVOICE"
+    CREDIT = "CREDIT"  # a credit note
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -142,7 +179,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dealer:
-    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on."""
+    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
+    taxpayer: the mark of his number. accounts: how many he has. releases: how often his deposit was to be paid back."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -150,7 +188,10 @@ class Dealer:
     offer: Offer
     commission_percent: Decimal
     requisites_version: int
+    taxpayer: str
     created_at: datetime
+    accounts: int = 1
+    releases: int = 0
     needs_person: bool = False
     reason: str | None = None
 
@@ -173,6 +214,7 @@ class Account:
     created_at: datetime
     balance_kopecks: int = 0
     received_kopecks: int = 0
+    released_kopecks: int = 0
     version: int = 0
     client_id: str | None = None
     payer_id: str | None = None
@@ -189,15 +231,33 @@ class Account:
         return f"{self.dealer_id}-{self.type}"
 
 
+class DealStatus(StrEnum):
+    CLOSED = "CLOSED"
+    CANCELLED = "CANCELLED"
+
+
 @dataclass(frozen=True)
 class Deal:
-    """A car that a dealer bought. percent: of the commission, as it was when the deal was closed."""
+    """A car that a dealer bought.
+
+    percent: of the commission, as it was for this dealer when he became the winner.
+    version: from 1 on; whatever changes the deal, or bills it, counts it up.
+    winners: how many dealers have won it, one after the other; the last is `dealer_id`.
+    commissions: how many bills its commission has had. commission_ids: those of them that are in force, the oldest
+    first; together they are the commission. settlement_id: the one that is in force, where there is one.
+    """
 
     deal_id: str
     dealer_id: str
     price_kopecks: int
     percent: Decimal
     closed_at: datetime
+    status: DealStatus = DealStatus.CLOSED
+    version: int = 1
+    winners: int = 1
+    commissions: int = 1
+    commission_ids: tuple[str, ...] = ()
+    settlement_id: str | None = None
 
     @property
     def reward_kopecks(self) -> int:
@@ -210,8 +270,14 @@ class Deal:
 
 @dataclass(frozen=True)
 class Bill:
-    """common_kopecks: its sum. paid_kopecks: of it, never more. from_balance_kopecks: of what is paid, that was on the
-    account before. An invoice, its number and the link to its PDF are there once it is NEW no more."""
+    """What a dealer owes. It is never edited: credit notes take back what of it is wrong.
+
+    common_kopecks: its sum. credited_kopecks: of it, that was taken back. paid_kopecks: of what is left of its sum,
+    never more. from_balance_kopecks: of what was paid, that was on the account before. returned_kopecks: of what was
+    paid, that went back to the account.
+    notes: how many credit notes it has; notes_sent: of them, that the billing system has made.
+    An invoice, its number and the link to its PDF are there once it is NEW no more.
+    """
 
     bill_id: str
     dealer_id: str
@@ -223,6 +289,10 @@ class Bill:
     created_at: datetime
     paid_kopecks: int = 0
     from_balance_kopecks: int = 0
+    credited_kopecks: int = 0
+    returned_kopecks: int = 0
+    notes: int = 0
+    notes_sent: int = 0
     invoice_id: str | None = None
     number: str | None = None
     url: str | None = None
@@ -230,18 +300,57 @@ class Bill:
     reason: str | None = None
 
     @property
+    def in_force_kopecks(self) -> int:
+        """What of its sum was not taken back."""
+        return self.common_kopecks - self.credited_kopecks
+
+    @property
     def left_kopecks(self) -> int:
-        return self.common_kopecks - self.paid_kopecks
+        return self.in_force_kopecks - self.paid_kopecks
+
+    def is_overdue(self, today: date) -> bool:
+        return self.takes_money and self.due_on < today
 
     @property
     def takes_money(self) -> bool:
         return self.status in (BillStatus.PENDING, BillStatus.PARTIAL)
+
+    @property
+    def owes_note(self) -> bool:
+        """The billing system has to be told of a credit note."""
+        return self.notes_sent < self.notes
 
     def paid(self, kopecks: int) -> BillStatus:
         """Its status with so much more of it paid, of what is left."""
         if kopecks == self.left_kopecks:
             return BillStatus.PAID
         return BillStatus.PARTIAL if self.paid_kopecks + kopecks else BillStatus.PENDING
+
+
+class Because(StrEnum):
+    """Why something of a bill was taken back."""
+
+    PRICE_CHANGED = "PRICE_CHANGED"
+    WINNER_CHANGED = "WINNER_CHANGED"
+    DEAL_CANCELLED = "DEAL_CANCELLED"
+
+
+@dataclass(frozen=True)
+class CreditNote:
+    """The n-th that takes something back of a bill. returned_kopecks: of it, that was paid and went back to the
+    account. made_id: the billing system's own id of it, once it has made it."""
+
+    bill_id: str
+    n: int
+    kopecks: int
+    returned_kopecks: int
+    because: Because
+    made_id: str | None = None
+
+    @property
+    def external_id(self) -> str:
+        """Under which it is made: once, however often it is asked for."""
+        return f"{self.bill_id}-{self.n}"
 
 
 @dataclass(frozen=True)
@@ -309,13 +418,91 @@ class Aside:
 Receipt = Taken | Aside
 
 
+class ReleaseStatus(StrEnum):
+    ASKED = "ASKED"
+    SENT = "SENT"  # the billing system pays it back
+    DONE = "DONE"
+    REFUSED = "REFUSED"  # the money is on the deposit again
+
+
+@dataclass(frozen=True)
+class Release:
+    """The n-th time that a dealer's deposit is paid back, all that was on it."""
+
+    dealer_id: str
+    n: int
+    status: ReleaseStatus
+    kopecks: int
+    asked_at: datetime
+    reason: str | None = None
+
+    @property
+    def external_id(self) -> str:
+        """Under which the billing system is asked for it: it pays once, however often it is asked."""
+        return f"{self.dealer_id}-release-{self.n}"
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Cars of up to `price_max_kopecks`, for whoever has so much on his deposit."""
+
+    segment_id: str
+    deposit_min_kopecks: int
+    price_max_kopecks: int
+
+
+@dataclass(frozen=True)
+class FastBuyout:
+    """Whether a dealer may take part, and up to what price. reason: why he may not."""
+
+    dealer: Dealer
+    deposit_kopecks: int
+    segment: Segment | None
+    reason: str | None = None
+
+
+def segment_of(deposit_kopecks: int, segments: Sequence[Segment]) -> Segment | None:
+    """The dearest that a deposit allows; None where it is too small for any."""
+    allowed = [each for each in segments if each.deposit_min_kopecks <= deposit_kopecks]
+    return max(allowed, key=lambda each: (each.price_max_kopecks, each.segment_id), default=None)
+
+
+def check_segment(saved: Segment, others: Sequence[Segment]) -> None:
+    """Raises SegmentWrong, where a larger deposit would allow less."""
+    for other in others:
+        deposit, price = (
+            (saved.deposit_min_kopecks, other.deposit_min_kopecks),
+            (saved.price_max_kopecks, other.price_max_kopecks),
+        )
+        if other.segment_id != saved.segment_id and (deposit[0] < deposit[1]) is not (price[0] < price[1]):
+            raise SegmentWrong(
+                f"a larger deposit is to allow dearer cars; beside segment {other.segment_id} it would not",
+                segment_id=other.segment_id,
+            )
+
+
 def dealer_id(cme_dealer_id: str) -> str:
     return derived_id(keys.DEALER, cme_dealer_id)
 
 
-def bill_id(type_: AccountType, deal_id: str, dealer_id: str) -> str:
-    """One of each type for a deal and dealer, whichever way it is asked for."""
-    return derived_id(keys.BILL, type_, deal_id, dealer_id)
+def bill_id(type_: AccountType, deal_id: str, dealer_id: str, n: int = 1) -> str:
+    """The n-th of its type for a deal and dealer, whichever way it is asked for."""
+    return derived_id(keys.BILL, type_, deal_id, dealer_id, *([str(n)] if n > 1 else []))
+
+
+def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
+    """The next commission of a deal, or its winner's settlement."""
+    n = deal.commissions if type_ is AccountType.COMMISSION else deal.winners
+    return Bill(
+        bill_id=bill_id(type_, deal.deal_id, deal.dealer_id, n),
+        dealer_id=deal.dealer_id,
+        type=type_,
+        deal_id=deal.deal_id,
+        status=BillStatus.NEW,
+        common_kopecks=kopecks,
+        due_on=(at + DUE_AFTER).date(),
+        created_at=at,
+    )
 
 
 def receipt_id(payment_id: str) -> str:
@@ -328,7 +515,10 @@ def receipt_id_of(body: bytes) -> str:
     return derived_id(keys.PAYMENT, "message", hashlib.sha256(body).hexdigest())
 
 
-def check_requisites(requisites: Requisites) -> None:
-    """Raises RequisitesWrong."""
-    if wrong := violations(requisites):
+def check_requisites(requisites: Requisites, before: Requisites | None = None) -> None:
+    """before: those that they are to replace. Raises RequisitesWrong."""
+    wrong = violations(requisites)
+    if before is not None and before.kind is not requisites.kind:
+        wrong = {"kind": f"is {before.kind} as long as he is this dealer: register another", **wrong}
+    if wrong:
         raise RequisitesWrong(f"these requisites are wrong: {', '.join(wrong)}", fields=wrong)

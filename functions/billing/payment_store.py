@@ -21,7 +21,7 @@ from common.errors import Refusal
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.billing import store
+from functions.billing import journal, journal_store, store
 from functions.billing.model import (
     Account,
     AccountType,
@@ -104,6 +104,7 @@ def take(taken: Taken, account: Account, kopecks: int, rest_kopecks: int, at: da
     return [
         Write.insert(item, otherwise=PaymentKnown("the payment is known")),
         _comes(account, taken.told, rest_kopecks, at, received=taken.told.kopecks),
+        _book(taken.whose, taken.told, at),
     ]
 
 
@@ -130,6 +131,7 @@ def place(
             otherwise=Moved("the payment has moved", id=aside.receipt_id),
         ),
         _comes(account, aside.told if as_told else None, 0, at, received=kopecks, aside=-kopecks if is_counted else 0),
+        _book(whose, aside.told, at),
         _told(aside, PaymentStatus.TAKEN, why, by, at),
     ]
 
@@ -174,7 +176,8 @@ def _apply(taken: Taken, bill: Bill, kopecks: int, at: datetime) -> Iterator[Wri
         item.updated_at.set(at),
         when=(item.status == bill.status)
         & (item.paid_kopecks == Decimal(bill.paid_kopecks))
-        & (item.common_kopecks >= Decimal(bill.paid_kopecks + kopecks)),
+        & (item.credited_kopecks == Decimal(bill.credited_kopecks))
+        & (item.common_kopecks >= Decimal(bill.paid_kopecks + bill.credited_kopecks + kopecks)),
         otherwise=moved,
     )
     why = f"payment {taken.told.payment_id}"
@@ -214,6 +217,10 @@ def still_aside(aside: Aside, status: PaymentStatus, why: str, by: str, at: date
         ),
         _told(aside, status, why, by, at),
     ]
+
+
+def _book(whose: Whose, told: Told, at: datetime) -> Write:
+    return journal_store.book(journal.received(whose.dealer_id, whose.type, told.payment_id, told.kopecks, at))
 
 
 def _comes(

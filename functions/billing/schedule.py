@@ -1,4 +1,5 @@
-"""What the clock does for dealer billing: what is left of payments is spread."""
+"""What the clock does for dealer billing: what is left of payments is spread, and what the billing system has is held
+against the books."""
 
 from __future__ import annotations
 
@@ -6,11 +7,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.billing.wiring import rounds
+from functions.billing.wiring import comparing_billing, rounds
 
-EVERY_MINUTES = {"spread_payments": 1}  # the functions of this module, and how often they run
+ACCOUNT_MILLISECONDS = 30_000  # to compare an account that has more than most
+
+EVERY_MINUTES = {"spread_payments": 1, "compare_billing": 15}  # the functions of this module, and how often they run
 
 
 def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -23,3 +27,15 @@ def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]
     log.info("done", extra=numbers)
     flush()
     return numbers
+
+
+def compare_billing(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """All accounts once a day, in as many rounds as it takes. `BillingOff` is the number of invoices and payments that
+    differ."""
+    found = comparing_billing().round(more_time(context, reserve_milliseconds=ACCOUNT_MILLISECONDS))
+    if found is not None:
+        count("BillingCompared", found.assets)
+        off, unknown = (len(found.those(verdict)) for verdict in (Verdict.OFF, Verdict.UNKNOWN))
+        log.info("compared", extra={"things": found.assets, "off": off, "unknown": unknown, "found": str(found)})
+    flush()
+    return {"compared": 0 if found is None else found.assets}

@@ -6,12 +6,11 @@ are one after the other. Every write says besides what it relies on itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
@@ -20,11 +19,11 @@ from common.domain import timeline, work
 from common.domain.timeline import MACHINE, TimelineEvent
 from common.errors import Conflict, Refusal
 from common.gateways.billing import Contract, Invoice
-from common.requisites import PayerKind, Requisites
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.billing import journal, journal_store, requisite_store
 from functions.billing.model import (
     Account,
     AccountNotOpened,
@@ -38,8 +37,10 @@ from functions.billing.model import (
     DealerNotFound,
     DealerStatus,
     DealNotFound,
+    DealStatus,
     Offer,
 )
+from functions.billing.model import Moved as Moved
 
 
 class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
@@ -49,21 +50,10 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     offer_accepted_at = InstantAttribute()
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
+    taxpayer = UnicodeAttribute()
+    accounts = DecimalAttribute()
+    releases = DecimalAttribute()
     reason = UnicodeAttribute(null=True)
-
-
-class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
-    kind = UnicodeAttribute()
-    name = UnicodeAttribute()
-    inn = UnicodeAttribute()
-    kpp = UnicodeAttribute(null=True)
-    ogrn = UnicodeAttribute()
-    legal_address = UnicodeAttribute()
-    post_address = UnicodeAttribute()
-    bank_name = UnicodeAttribute()
-    bik = UnicodeAttribute()
-    account = UnicodeAttribute()
-    correspondent_account = UnicodeAttribute()
 
 
 class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
@@ -72,6 +62,7 @@ class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     requisites_version = DecimalAttribute()
     balance_kopecks = DecimalAttribute()
     received_kopecks = DecimalAttribute()
+    released_kopecks = DecimalAttribute()
     version = DecimalAttribute()
     client_id = UnicodeAttribute(null=True)
     payer_id = UnicodeAttribute(null=True)
@@ -93,8 +84,14 @@ class InvoiceItem(Item, discriminator=keys.INVOICE.entity):
 
 class DealItem(Item, discriminator=keys.DEAL.entity):
     dealer_id = UnicodeAttribute()
+    status = UnicodeAttribute()
     price_kopecks = DecimalAttribute()
     percent = DecimalAttribute()
+    version = DecimalAttribute()
+    winners = DecimalAttribute()
+    commissions = DecimalAttribute()
+    commission_ids = JSONAttribute()
+    settlement_id = UnicodeAttribute(null=True)
 
 
 class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
@@ -105,6 +102,10 @@ class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
     common_kopecks = DecimalAttribute()
     paid_kopecks = DecimalAttribute()
     from_balance_kopecks = DecimalAttribute()
+    credited_kopecks = DecimalAttribute()
+    returned_kopecks = DecimalAttribute()
+    notes = DecimalAttribute()
+    notes_sent = DecimalAttribute()
     due_on = UnicodeAttribute()
     invoice_id = UnicodeAttribute(null=True)
     number = UnicodeAttribute(null=True)
@@ -120,6 +121,9 @@ class OpenBillItem(PointerItem, discriminator=keys.OPEN_BILL.entity): ...
 
 
 class PaidBillItem(PointerItem, discriminator=keys.PAID_BILL.entity): ...
+
+
+class CancelledBillItem(PointerItem, discriminator=keys.CANCELLED_BILL.entity): ...
 
 
 class DealerKnown(Refusal):
@@ -146,10 +150,6 @@ class BillKnown(Refusal):
         self.bill = bill
 
 
-class Moved(Conflict):
-    """It is not as it was read: read again."""
-
-
 class TakenTwice(Conflict):
     """The billing system has given for this what is another's already: a person has to look."""
 
@@ -157,9 +157,9 @@ class TakenTwice(Conflict):
 # Dealers and their accounts
 
 
-def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[Write]:
-    """The dealer, his requisites and his first account, which a machine opens at the billing system. Refused with
-    DealerKnown."""
+def register(dealer: Dealer, wrapped: str, sealed: str, account: Account) -> list[Write]:
+    """The dealer, his requisites, sealed under the key that is wrapped, and his first account, which a machine opens at
+    the billing system. Refused with DealerKnown."""
 
     def known(old: RawItem | None) -> Refusal:
         assert old is not None
@@ -174,16 +174,24 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
         offer_accepted_at=dealer.offer.accepted_at,
         commission_percent=dealer.commission_percent,
         requisites_version=Decimal(dealer.requisites_version),
+        taxpayer=dealer.taxpayer,
+        accounts=Decimal(dealer.accounts),
+        releases=Decimal(dealer.releases),
         created_at=at,
         updated_at=at,
     )
     work.wait(item, keys.DEALER, due_at=at + work.SOON, waits_for="his account at the billing system")
     return [
         Write.insert(item, otherwise=known),
-        Write.insert(_requisite_item(dealer, requisites), otherwise=Moved("these requisites are there already")),
-        Write.insert(_account_item(account), otherwise=Moved("this account is there already")),
+        *requisite_store.first(dealer, wrapped, sealed),
+        open_account(account),
         _event(dealer.dealer_id, at, None, dealer.status, f"agreed to offer {dealer.offer.version}", "CME"),
     ]
+
+
+def open_account(account: Account) -> Write:
+    """Refused with Moved."""
+    return Write.insert(_account_item(account), otherwise=Moved("this account is there already"))
 
 
 def dealer(table: Table, dealer_id: str) -> Dealer:
@@ -192,13 +200,6 @@ def dealer(table: Table, dealer_id: str) -> Dealer:
     if item is None:
         raise DealerNotFound("no dealer is registered under this id")
     return _dealer(item)
-
-
-def requisites(table: Table, dealer_id: str, version: int) -> Requisites:
-    item = table.get(RequisiteItem, keys.REQUISITE(dealer_id=dealer_id, n=_number(version)), consistent=True)
-    assert item is not None, f"{dealer_id} has no requisites {version}"
-    named = {name: getattr(item, name) for name in Requisites.__annotations__ if name != "kind"}
-    return Requisites(kind=PayerKind(item.kind), **named)
 
 
 def accounts(table: Table, dealer_id: str) -> list[Account]:
@@ -211,11 +212,27 @@ def _accounts(dealer_id: str) -> Query:
     return Query(partition(dealer_id) & AccountItem.SK.startswith(keys.BILLING_ACCOUNT.prefix), consistent=True)
 
 
+def accounts_page(table: Table, *, after: Position | None) -> Page[Account]:
+    """A page of a scan: accounts of everybody, in no order; it may be empty, and still not the last."""
+    return table.scan(AccountItem, keys.BILLING_ACCOUNT, after=after).of(_account)
+
+
+def place(account: Account) -> Position:
+    """Where the scan goes on that has come to this account."""
+    pk, sk = _account_key(account)
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
+def dealers_page(table: Table, *, limit: int, after: Position | None) -> Page[Dealer]:
+    """A page of a scan, in no order; it may be empty, and still not the last."""
+    return table.scan(DealerItem, keys.DEALER, limit=limit, after=after).of(_dealer)
+
+
 def account(table: Table, dealer_id: str, type_: AccountType) -> Account:
     """As of now. Raises AccountNotOpened."""
     item = table.get(AccountItem, keys.BILLING_ACCOUNT(dealer_id=dealer_id, type=type_), consistent=True)
     if item is None:
-        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", type=type_)
+        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", account_type=type_)
     return _account(item)
 
 
@@ -238,7 +255,7 @@ def opened(account: Account, status: AccountStatus, at: datetime, **got: str) ->
         item.status.set(status),
         item.updated_at.set(at),
         *(getattr(item, name).set(value) for name, value in got.items()),
-        when=item.status == account.status,
+        when=(item.status == account.status) & (item.requisites_version == Decimal(account.requisites_version)),
         otherwise=Moved("the account has moved", id=account.dealer_id),
     )
 
@@ -258,9 +275,58 @@ def contracted(account: Account, contract: Contract, at: datetime) -> list[Write
     ]
 
 
+def change_requisites(
+    dealer: Dealer, sealed: str, taxpayer: str, accounts: Sequence[Account], at: datetime
+) -> list[Write]:
+    """The next version of a dealer's requisites, which a machine brings to the payers of his accounts. A payer that was
+    refused as he was is made with these. Refused with Moved, or with DealerForgotten."""
+    item, version = DealerItem, dealer.requisites_version + 1
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his requisites at the billing system"
+    )
+    refused = [each for each in accounts if dealer.needs_person and each.payer_id is None]
+    as_read = (item.requisites_version == Decimal(dealer.requisites_version)) & (item.status == dealer.status)
+    if refused:
+        as_read &= item.open_work == work.partition_of_person(keys.DEALER, dealer.dealer_id)
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.requisites_version.set(Decimal(version)),
+            item.taxpayer.set(taxpayer),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *waits,
+            when=as_read,
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        *requisite_store.next_(dealer, sealed, taxpayer, at),
+        *(_made_with(account, version, at) for account in refused),
+        _event(dealer.dealer_id, at, dealer.status, dealer.status, f"requisites {version}", "CME"),
+    ]
+
+
+def updated(account: Account, dealer: Dealer, at: datetime) -> Write:
+    """The account's payer has the dealer's requisites. Refused with Moved."""
+    return _made_with(account, dealer.requisites_version, at)
+
+
+def _made_with(account: Account, version: int, at: datetime) -> Write:
+    item = AccountItem
+    return Write.update(
+        item(*_account_key(account)),
+        item.requisites_version.set(Decimal(version)),
+        item.updated_at.set(at),
+        when=(item.requisites_version == Decimal(account.requisites_version)) & (item.status == account.status),
+        otherwise=Moved("the account has moved", id=account.dealer_id),
+    )
+
+
 def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *, over: bool = False) -> list[Write]:
-    """over: his machine has nothing more to do. Refused with Moved."""
+    """over: his machine has nothing more to do, unless his requisites have changed since. Refused with Moved."""
     item = DealerItem
+    as_read = (item.status == dealer.status) & (item.accounts == Decimal(dealer.accounts))
+    if over:
+        as_read &= item.requisites_version == Decimal(dealer.requisites_version)
     return [
         Write.update(
             item(*keys.DEALER(dealer_id=dealer.dealer_id)),
@@ -268,7 +334,7 @@ def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *
             item.reason.remove(),
             item.updated_at.set(at),
             *(work.done() if over else []),
-            when=item.status == dealer.status,
+            when=as_read,
             otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
         ),
         _event(dealer.dealer_id, at, dealer.status, status, why, MACHINE),
@@ -284,7 +350,7 @@ def dealer_stops(dealer: Dealer, at: datetime, why: str) -> Write:
         item.reason.set(why),
         item.updated_at.set(at),
         *waits,
-        when=item.status == dealer.status,
+        when=(item.status == dealer.status) & (item.requisites_version == Decimal(dealer.requisites_version)),
         otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
     )
 
@@ -302,12 +368,37 @@ def close_deal(deal: Deal) -> Write:
     item = DealItem(
         *keys.DEAL(deal_id=deal.deal_id),
         dealer_id=deal.dealer_id,
+        status=deal.status,
         price_kopecks=Decimal(deal.price_kopecks),
         percent=deal.percent,
+        version=Decimal(deal.version),
+        winners=Decimal(deal.winners),
+        commissions=Decimal(deal.commissions),
+        commission_ids=[*deal.commission_ids],
         created_at=deal.closed_at,
         updated_at=deal.closed_at,
     )
     return Write.insert(item, otherwise=known)
+
+
+def deal_moves(before: Deal, after: Deal, at: datetime) -> Write:
+    """Its version counts up. Refused with Moved."""
+    item = DealItem
+    return Write.update(
+        item(*keys.DEAL(deal_id=before.deal_id)),
+        item.dealer_id.set(after.dealer_id),
+        item.status.set(after.status),
+        item.price_kopecks.set(Decimal(after.price_kopecks)),
+        item.percent.set(after.percent),
+        item.version.set(Decimal(before.version + 1)),
+        item.winners.set(Decimal(after.winners)),
+        item.commissions.set(Decimal(after.commissions)),
+        item.commission_ids.set([*after.commission_ids]),
+        item.settlement_id.remove() if after.settlement_id is None else item.settlement_id.set(after.settlement_id),
+        item.updated_at.set(at),
+        when=item.version == Decimal(before.version),
+        otherwise=Moved("the deal has moved", deal_id=before.deal_id),
+    )
 
 
 def deal(table: Table, deal_id: str) -> Deal:
@@ -335,6 +426,10 @@ def issue(bill: Bill) -> list[Write]:
         common_kopecks=Decimal(bill.common_kopecks),
         paid_kopecks=Decimal(bill.paid_kopecks),
         from_balance_kopecks=Decimal(bill.from_balance_kopecks),
+        credited_kopecks=Decimal(bill.credited_kopecks),
+        returned_kopecks=Decimal(bill.returned_kopecks),
+        notes=Decimal(bill.notes),
+        notes_sent=Decimal(bill.notes_sent),
         due_on=bill.due_on.isoformat(),
         created_at=at,
         updated_at=at,
@@ -344,15 +439,31 @@ def issue(bill: Bill) -> list[Write]:
         Write.insert(item, otherwise=known),
         Write.put(_pointer(OpenBillItem, keys.OPEN_BILL, bill, at)),
         _event(bill.bill_id, at, None, bill.status, f"deal {bill.deal_id}", "CME"),
+        journal_store.book(journal.billed(bill)),
     ]
 
 
 def bill(table: Table, bill_id: str) -> Bill:
     """As of now. Raises BillNotFound."""
-    item = table.get(BillItem, keys.BILL(bill_id=bill_id), consistent=True)
-    if item is None:
+    found = find_bill(table, bill_id)
+    if found is None:
         raise BillNotFound("there is no such bill", id=bill_id)
-    return _bill(item)
+    return found
+
+
+def find_bill(table: Table, bill_id: str) -> Bill | None:
+    """As of now."""
+    item = table.get(BillItem, keys.BILL(bill_id=bill_id), consistent=True)
+    return None if item is None else _bill(item)
+
+
+def invoiced_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
+    """Those of an account that have an invoice, as of now, be they paid or not."""
+    for row in (keys.OPEN_BILL, keys.PAID_BILL):
+        for item in table.all(PointerItem, _open(dealer_id, row.prefix + type_)):
+            found = bill(table, item.bill_id)
+            if found.invoice_id is not None:
+                yield found
 
 
 def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
@@ -362,8 +473,9 @@ def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bil
 
 
 def bills_of(table: Table, dealer_id: str, *, limit: int, after: Position | None) -> Page[str]:
-    """The ids of a page of a dealer's bills: the open ones, then the paid ones, by account, the oldest first."""
-    first, last = keys.OPEN_BILL.prefix, keys.PAID_BILL.prefix + "~"
+    """The ids of a page of a dealer's bills: the open ones, then the paid ones, then those that were taken back; of
+    each account the oldest first."""
+    first, last = keys.OPEN_BILL.prefix, keys.CANCELLED_BILL.prefix + "~"
     return table.page(PointerItem, _listed(dealer_id, first, last), limit=limit, after=after).of(_named)
 
 
@@ -445,18 +557,25 @@ def account_moves(account: Account, at: datetime, *actions: Action) -> Write:
 
 
 def closed(bill: Bill, at: datetime) -> list[Write]:
-    """It is paid: no payment looks at it any more."""
-    return [
-        Write.delete(
-            _pointer(OpenBillItem, keys.OPEN_BILL, bill, at),
-            when=OpenBillItem.bill_id == bill.bill_id,
-            otherwise=Moved("the bill is open no more", id=bill.bill_id),
-        ),
-        Write.put(_pointer(PaidBillItem, keys.PAID_BILL, bill, at)),
-    ]
+    """It is paid: no payment looks at it any more. Refused with Moved."""
+    return _listed_otherwise(bill, _pointer(PaidBillItem, keys.PAID_BILL, bill, at), at)
 
 
-def _pointer(kind: type[OpenBillItem | PaidBillItem], row: keys.Key, bill: Bill, at: datetime) -> Item:
+def taken_back(bill: Bill, at: datetime) -> list[Write]:
+    """It is in the list of those that are cancelled. Refused with Moved."""
+    return _listed_otherwise(bill, _pointer(CancelledBillItem, keys.CANCELLED_BILL, bill, at), at)
+
+
+def _listed_otherwise(bill: Bill, after: PointerItem, at: datetime) -> list[Write]:
+    if bill.status is BillStatus.PAID:
+        before = _pointer(PaidBillItem, keys.PAID_BILL, bill, at)
+    else:
+        before = _pointer(OpenBillItem, keys.OPEN_BILL, bill, at)
+    moved = Moved("the bill is in that list no more", id=bill.bill_id)
+    return [Write.delete(before, when=PointerItem.bill_id == bill.bill_id, otherwise=moved), Write.put(after)]
+
+
+def _pointer(kind: type[PointerItem], row: keys.Key, bill: Bill, at: datetime) -> PointerItem:
     key = row(dealer_id=bill.dealer_id, type=bill.type, created_at=text(bill.created_at), bill_id=bill.bill_id)
     return kind(*key, bill_id=bill.bill_id, created_at=bill.created_at, updated_at=at)
 
@@ -474,12 +593,6 @@ def _number(version: int) -> str:
     return f"{version:04}"
 
 
-def _requisite_item(dealer: Dealer, of: Requisites) -> RequisiteItem:
-    named: dict[str, Any] = {name: getattr(of, name) for name in Requisites.__annotations__}
-    key = keys.REQUISITE(dealer_id=dealer.dealer_id, n=_number(dealer.requisites_version))
-    return RequisiteItem(*key, **named, created_at=dealer.created_at, updated_at=dealer.created_at)
-
-
 def _account_item(account: Account) -> AccountItem:
     return AccountItem(
         *_account_key(account),
@@ -488,6 +601,7 @@ def _account_item(account: Account) -> AccountItem:
         requisites_version=Decimal(account.requisites_version),
         balance_kopecks=Decimal(account.balance_kopecks),
         received_kopecks=Decimal(account.received_kopecks),
+        released_kopecks=Decimal(account.released_kopecks),
         version=Decimal(account.version),
         created_at=account.created_at,
         updated_at=account.created_at,
@@ -502,7 +616,10 @@ def _dealer(item: DealerItem) -> Dealer:
         offer=Offer(item.offer_version, item.offer_accepted_at),
         commission_percent=item.commission_percent,
         requisites_version=int(item.requisites_version),
+        taxpayer=item.taxpayer,
         created_at=item.created_at,
+        accounts=int(item.accounts),
+        releases=int(item.releases),
         needs_person=item.needs_person,
         reason=item.reason,
     )
@@ -517,6 +634,7 @@ def _account(item: AccountItem) -> Account:
         created_at=item.created_at,
         balance_kopecks=int(item.balance_kopecks),
         received_kopecks=int(item.received_kopecks),
+        released_kopecks=int(item.released_kopecks),
         version=int(item.version),
         client_id=item.client_id,
         payer_id=item.payer_id,
@@ -531,7 +649,19 @@ def _account(item: AccountItem) -> Account:
 
 def _deal(item: DealItem) -> Deal:
     deal_id = keys.DEAL.read(keys.PrimaryKey(item.PK, item.SK))["deal_id"]
-    return Deal(deal_id, item.dealer_id, int(item.price_kopecks), item.percent, item.created_at)
+    return Deal(
+        deal_id=deal_id,
+        dealer_id=item.dealer_id,
+        price_kopecks=int(item.price_kopecks),
+        percent=item.percent,
+        closed_at=item.created_at,
+        status=DealStatus(item.status),
+        version=int(item.version),
+        winners=int(item.winners),
+        commissions=int(item.commissions),
+        commission_ids=tuple(item.commission_ids),
+        settlement_id=item.settlement_id,
+    )
 
 
 def _bill(item: BillItem) -> Bill:
@@ -546,6 +676,10 @@ def _bill(item: BillItem) -> Bill:
         created_at=item.created_at,
         paid_kopecks=int(item.paid_kopecks),
         from_balance_kopecks=int(item.from_balance_kopecks),
+        credited_kopecks=int(item.credited_kopecks),
+        returned_kopecks=int(item.returned_kopecks),
+        notes=int(item.notes),
+        notes_sent=int(item.notes_sent),
         invoice_id=item.invoice_id,
         number=item.number,
         url=item.url,

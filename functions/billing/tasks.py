@@ -6,7 +6,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.tasks import Answer, LambdaEvent, step
 from functions.billing.model import BillNotFound, BillStage, DealerNotFound, Stage
-from functions.billing.wiring import invoicing, onboarding
+from functions.billing.wiring import invoicing, onboarding, releasing
 
 NOBODY = (DealerNotFound,)
 NOTHING = (BillNotFound,)
@@ -30,6 +30,15 @@ def create_contract(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, onboarding().create_contract, missing=NOBODY, then=Stage.DONE)
 
 
+def update_payers(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """One for each call: while another has older requisites, the hub leads here again."""
+    return step(event, onboarding().update_payer, missing=NOBODY, then=Stage.DONE)
+
+
+def release_deposit(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, releasing().release_deposit, missing=NOBODY, then=Stage.DONE)
+
+
 def read_bill(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's."""
     return step(event, invoicing().read, missing=NOTHING)
@@ -38,3 +47,7 @@ def read_bill(event: LambdaEvent, _: LambdaContext) -> Answer:
 def create_invoice(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The first of every execution."""
     return step(event, invoicing().create_invoice, missing=NOTHING, then=BillStage.DONE)
+
+
+def create_credit_note(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, invoicing().create_credit_note, missing=NOTHING, then=BillStage.DONE)

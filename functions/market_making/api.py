@@ -28,7 +28,7 @@ from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.market_making import configuration, hummingbot
-from functions.market_making.campaigns import Choice, Taking
+from functions.market_making.campaigns import Choice, Expected, Taking
 from functions.market_making.model import (
     CUSTODY_DECIMALS,
     ORDERS_PER_ACCOUNT_MAX,
@@ -195,8 +195,37 @@ class MarketMakingOrderView(View):
     hufi_type: Kind | None = Field(description="what was chosen besides")
     hufi_token: str | None
     reason: str | None
+    left_behind: dict[str, str] = Field(description="by asset: yours at the exchange, too little to be withdrawn")
     created_at: InstantText
     updated_at: InstantText
+
+
+class QuotingOrderView(MarketMakingOrderView):
+    """An order, and what it has at the exchange."""
+
+    open_quotes: int = Field(description="so many orders of it are open at the exchange, or may be")
+    degraded_since: InstantText | None = Field(
+        description="since then the exchange tells nothing: nothing is placed, and when it tells again what has "
+        "happened is settled first"
+    )
+
+
+class ExpectedView(View):
+    """What an order is to expect of a campaign, in its period that runs: a day, or all of it. Volumes and fees are in
+    the quote asset."""
+
+    campaign_id: str
+    type: Kind
+    token: str
+    account_volume: str = Field(description="of all orders of its trading account, as far as the campaign counts it")
+    minimum_volume: str | None = Field(description="of the account; without it nothing is paid")
+    short: str | None = Field(description="so much of the minimum is still missing")
+    volume: str = Field(description="that the order has made as a maker")
+    fees: str = Field(description="that it has paid for that, but for those in a third coin")
+    reward: str = Field(description="its part of what is to be expected, in the token")
+    net: str | None = Field(
+        description="the reward less the fees, in the quote asset; null where nobody knows what the token is worth"
+    )
 
 
 class PerformanceView(View):
@@ -216,6 +245,7 @@ class PerformanceView(View):
     two_sided: str = Field(description="the part of its time with quotes on both sides")
     inventory: str = Field(description="base's part of what there is")
     drawdown: str = Field(description="from its best result, as a part of what there would be without a trade")
+    campaigns: list[ExpectedView] = Field(description="that run, and that it has its part of")
     as_of: InstantText
 
 
@@ -298,8 +328,14 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 
 
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
-def market_making_order(order_id: OrderId) -> MarketMakingOrderView:
-    return _view(opening().order(caller(app).owner, order_id))
+def market_making_order(order_id: OrderId) -> QuotingOrderView:
+    order = opening().order(caller(app).owner, order_id)
+    quotes = steering().quotes(order)
+    return QuotingOrderView(
+        **_view(order).model_dump(),
+        open_quotes=0 if quotes is None else quotes.open_at_most,
+        degraded_since=None if quotes is None else quotes.degraded_at,
+    )
 
 
 @app.post("/market-making/orders/<order_id>/pause", tags=["market making"], summary="Pause its quotes")
@@ -342,7 +378,24 @@ def market_making_performance(order_id: OrderId) -> PerformanceView:
         two_sided=plain(found.two_sided),
         inventory=plain(found.inventory),
         drawdown=plain(found.drawdown),
+        campaigns=[_expected(one) for one in campaigning().expected(order, found.price)],
         as_of=clock.now(),
+    )
+
+
+def _expected(one: Expected) -> ExpectedView:
+    campaign, account = one.campaign, one.account
+    return ExpectedView(
+        campaign_id=campaign.campaign_id,
+        type=campaign.kind,
+        token=campaign.token,
+        account_volume=plain(account.volume),
+        minimum_volume=None if campaign.minimum_volume is None else plain(campaign.minimum_volume),
+        short=None if account.short is None else plain(account.short),
+        volume=plain(one.volume),
+        fees=plain(one.fees),
+        reward=plain(one.reward),
+        net=None if one.net is None else plain(one.net),
     )
 
 
@@ -458,6 +511,7 @@ def _view(order: Order) -> MarketMakingOrderView:
         hufi_type=order.choice.kind,
         hufi_token=order.choice.token,
         reason=order.reason,
+        left_behind=dict(order.left_behind),
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -559,6 +613,7 @@ class QuotesView(View):
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
     refusals: int = Field(description="so many quotes in a row has the exchange refused")
+    degraded_since: InstantText | None = Field(description="since then the exchange tells nothing of it")
 
 
 class LifeView(View):
@@ -811,9 +866,16 @@ def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeVie
     return OperatorOutcomeView.of(halting().halt(account_id, body.reason, operator, dry_run=body.dry_run))
 
 
+@app.post("/operations/market-making/<order_id>/halt", tags=["operators"], summary="Pause an order, for its owner")
+def halt_market_making(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """All that is open of it is cancelled. Another operator lifts it; then its owner may resume it."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().halt_order(order_id, body.reason, operator, dry_run=body.dry_run))
+
+
 @app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
 def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
-    """Refused as long as the exchange has less there than is owed."""
+    """Refused as long as the exchange has less there than is owed. Of an order: its owner may resume it."""
     operator = caller(app).must_be_operator()
     return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))
 
@@ -961,6 +1023,7 @@ def _quotes(quotes: Quotes) -> QuotesView:
         traded=plain(quotes.tally.traded),
         two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
         refusals=quotes.refusals,
+        degraded_since=quotes.degraded_at,
     )
 
 

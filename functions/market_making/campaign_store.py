@@ -84,6 +84,13 @@ def record(order_id: str, campaign_id: str, exchange: str, symbol: str, at: date
     return Write.put(CampaignItem(*key, exchange=exchange, symbol=symbol, created_at=at, updated_at=at))
 
 
+def of_order(table: Table, order_id: str) -> list[str]:
+    """The ids of the campaigns that it is in."""
+    prefix = keys.MARKET_MAKING_CAMPAIGN.prefix
+    query = Query(partition(order_id) & Item.SK.startswith(prefix))
+    return [item.SK.removeprefix(prefix) for item in table.all(CampaignItem, query)]
+
+
 def seek(seeker: Seeker, at: datetime) -> Write:
     choice = seeker.choice
     item = SeekerItem(

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from functools import reduce
 from typing import Protocol
 
 from common.campaigns import Campaign, Kind, Score, Status
@@ -36,6 +37,9 @@ class Day(Protocol):
 
     @property
     def maker_volume(self) -> Decimal: ...
+
+    @property
+    def fees(self) -> Decimal: ...
 
 
 @dataclass(frozen=True)
@@ -140,24 +144,23 @@ def period(campaign: Campaign, at: datetime) -> tuple[date, date]:
     return _day(begins), _day(until)
 
 
-def qualified(days: Iterable[Day], since: datetime, first: date, last: date) -> Decimal:
-    """The volume that an order has made from one day to another, while it took part. A day counts whole: a campaign
-    that begins at another hour counts by its own days, which nobody else's books have."""
+def counted(days: Iterable[Day], since: datetime, first: date, last: date) -> list[Day]:
+    """The days of an order from one to another, while it took part. A day counts whole: a campaign that begins at
+    another hour counts by its own days, which nobody else's books have."""
     begins = max(first, _day(since))
-    volume = Decimal(0)
-    for day in days:
-        if begins <= day.day <= last:
-            volume = EXACT.add(volume, day.maker_volume)
-    return volume
+    return [day for day in days if begins <= day.day <= last]
+
+
+def qualified(days: Iterable[Day], since: datetime, first: date, last: date) -> Decimal:
+    """The volume that an order has made from one day to another, while it took part."""
+    return _sum(day.maker_volume for day in counted(days, since, first, last))
 
 
 def split(reward: Decimal, decimals: int, volumes: Mapping[str, Decimal]) -> dict[str, Decimal]:
     """A reward by volume. The parts add up to it exactly; each is whole in the token's smallest unit, rounded down, and
     what is left goes, a unit each, to those who lost most by that, then by their ids. What is finer than that unit is
     the first one's. Without any volume it is nobody's."""
-    together = Decimal(0)
-    for volume in volumes.values():
-        together = EXACT.add(together, volume)
+    together = _sum(volumes.values())
     if not together:
         return {}
     unit = Decimal(1).scaleb(-decimals)
@@ -204,6 +207,49 @@ def shares(
     }
     reward = told.score.reward.quantize(Decimal(1).scaleb(-decimals), ROUND_FLOOR, ROUNDING)
     return volumes, split(reward, decimals, volumes)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """How an order stands in the period of a campaign that runs. `account` is of all orders of its account; the others
+    are its own: what it has made as a maker and paid in fees, in the quote asset; its part of the reward, in the token;
+    and that less its fees, in the quote asset, None where nobody knows the token's price."""
+
+    campaign: Campaign
+    account: Outlook
+    volume: Decimal
+    fees: Decimal
+    reward: Decimal
+    net: Decimal | None
+
+
+def expected(
+    taking: Taking,
+    order_id: str,
+    members: Iterable[Member],
+    days: Mapping[str, Iterable[Day]],
+    at: datetime,
+    price: Decimal | None,
+) -> Expected:
+    """Of an order that takes part, by what each day has brought to every order that does; `price` is the token's. What
+    was told of an earlier period says nothing of this one."""
+    campaign, score = taking.campaign, taking.score
+    first, last = period(campaign, at)
+    if score is not None and period(campaign, score.told_at) != (first, last):
+        score = None
+    its = {one.order_id: counted(days.get(one.order_id, ()), one.since, first, last) for one in members}
+    volumes = {of: _sum(day.maker_volume for day in each) for of, each in its.items()}
+    fees = {of: _sum(day.fees for day in each) for of, each in its.items()}
+    account = outlook(campaign, score, _sum(volumes.values()), _sum(fees.values()), price)
+    whole = account.reward.quantize(Decimal(1).scaleb(-campaign.decimals), ROUND_FLOOR, ROUNDING)
+    reward = split(whole, campaign.decimals, volumes).get(order_id, Decimal(0))
+    own = fees.get(order_id, Decimal(0))
+    net = None if price is None else EXACT.subtract(EXACT.multiply(reward, price), own)
+    return Expected(campaign, account, volumes.get(order_id, Decimal(0)), own, reward, net)
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts, Decimal(0))
 
 
 def _day(at: datetime) -> date:

@@ -28,12 +28,14 @@ CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
+ASKED_AGAIN = timedelta(minutes=2)  # whoever has been about to ask for a withdrawal is over by then, and it is listed
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 ORDERS_PER_ACCOUNT_MAX = 14  # docs/decisions/0035: the exchange's limit in ten seconds, and two to spare
 ORDERS_PER_SHARD_MAX = 100
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+DUST_SHARE = Decimal("0.01")  # of the smallest order: so much of an asset may stay at the exchange, its payer's
 CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
 TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
@@ -89,8 +91,12 @@ class PairTaken(Conflict):
 
 
 class TradingAccountFixed(Conflict):
-    """The exchange of a trading account never changes; its shard, and the coin of its fees, not while it carries
-    orders."""
+    """The exchange of a trading account never changes; its shard not while it carries orders; nor the coin of its fees,
+    unless it is halted."""
+
+
+class FeeCoinOwn(Conflict):
+    """An account pays its fees in one coin, of whichever order there: no order has that for its own."""
 
 
 class ShardFull(Conflict):
@@ -209,7 +215,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.RUNNING: {_S.PAUSED, _S.STOPPING},
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
-    _S.STOPPED: {_S.RETURNING},
+    _S.STOPPED: {_S.STOPPING, _S.RETURNING},  # stopped once more: a quote has turned up
     _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
     _S.FAILED: {_S.REFUNDED, _S.RETURNING},
@@ -220,6 +226,12 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
     (_S.FAILED, _S.RETURNING),
 }
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
+
+
+def coins(symbol: str) -> tuple[str, str]:
+    """The exchange's names of base and quote, of BTC-USDT."""
+    base, quote = symbol.split("-")
+    return base, quote
 
 
 @dataclass(frozen=True)
@@ -239,9 +251,8 @@ class Pair:
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -318,19 +329,24 @@ class Order:
     goes_home: bool = False  # its owner wants it back, once it is stopped; operators, where it has failed
     after_failure: bool = False  # what comes home is a refund
     shard: str | None = None  # whose ticker quotes for it, from its start on
+    left_behind: Mapping[str, str] = field(default_factory=dict)  # dust at the exchange, once it is over: by symbol
     waits_for: str | None = None
     needs_person: bool = False
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
+
+    def is_dust(self, quantity: Quantity) -> bool:
+        """Is it so little of base or quote that nobody is asked about it, where it is too little to be withdrawn?"""
+        least = {self.base_asset_id: self.base_min, self.quote_asset_id: self.quote_min}[quantity.asset_id]
+        return quantity.amount <= EXACT.multiply(least, DUST_SHARE)
 
     @property
     def coin(self) -> str:
         """Of the two, the one that it makes a market for."""
-        return self.symbol.split("-")[0]
+        return self.coins[0]
 
     @property
     def payment_due_at(self) -> datetime:
@@ -360,19 +376,19 @@ class Order:
 
 @dataclass(frozen=True)
 class Member:
-    """An order that a shard's ticker quotes for, as it is told. `config` is the version that counts."""
+    """An order that a shard's ticker quotes for, as it is told, at `told_at`. `config` is the version that counts."""
 
     order_id: str
     account_id: str
     symbol: str
     status: Status
     config: int
+    told_at: datetime
 
     @property
     def coins(self) -> tuple[str, str]:
-        """The exchange's names of base and quote."""
-        base, quote = self.symbol.split("-")
-        return base, quote
+        """As of `coins`."""
+        return coins(self.symbol)
 
 
 @dataclass(frozen=True)
@@ -416,14 +432,14 @@ class LegStatus(StrEnum):
     CONFIRMED = "CONFIRMED"  # its chain has it; of one home, the exchange was asked for it
     ARRIVED = "ARRIVED"
     REFUSED = "REFUSED"  # it stays at the exchange: operators have settled it otherwise
-    LEFT = "LEFT"  # of a rest: nobody has settled it yet
+    LEFT = "LEFT"  # of a rest: nobody has settled it yet. Of an order that is over it is dust, and its payer's
 
 
 @dataclass(frozen=True)
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was last about
     to be asked for it."""
 
     order_id: str
@@ -544,10 +560,6 @@ class AtExchange:
     base: Quantity
     quote: Quantity
 
-    @property
-    def is_nothing(self) -> bool:
-        return not self.base.amount and not self.quote.amount
-
 
 def seeker(order: Order) -> Seeker:
     return Seeker(order.order_id, order.account_id, order.exchange, order.symbol, order.choice)
@@ -602,6 +614,8 @@ def stage(order: Order) -> Stage:
         return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
+    if order.left_behind and order.waits_for is not None:  # operators have decided about its dust
+        return Stage.HOME
     return _NEXT[order.status]
 
 

@@ -10,19 +10,19 @@ other orders, each waits for its own old order only, and both may be one request
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from common.frozen import replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
 from common.money import EXACT
-from functions.market_making.quotes import Placed, Quotes, Slot, SlotState, needs, remembered, side_of
+from functions.market_making.quotes import SIDE_LETTERS, Placed, Quotes, Slot, SlotState, needs, remembered, side_of
 
 SLOTS_MAX = 16  # of a side
-
-_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+SLOTS_OF_ALL = len(Side) * SLOTS_MAX
 
 
 @dataclass(frozen=True)
@@ -79,17 +79,17 @@ class Plan:
     astray: Sequence[str] = ()
 
 
-def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int) -> Plan:
-    """A cycle's intents. Of an order that is closed only cancels."""
+def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int, open_max: int = SLOTS_OF_ALL) -> Plan:
+    """A cycle's intents. Of an order that is closed only cancels. `open_max`: so many may be open of it at once."""
     creates = () if quotes.closed else wish.creates
     made = Plan(replace(quotes, cycle=quotes.cycle + 1))
     for side in Side:
         wanted = [one for one in creates if one.side is side]
         room = placements_max - len(made.placements)
-        one_by_one = _Side(made.quotes, side, wish.cancels, wanted, at, room, together=False)
+        one_by_one = _Side(made.quotes, side, wish.cancels, wanted, at, room, open_max, together=False)
         tried = one_by_one
         if one_by_one.lacks_money:
-            tried = _Side(made.quotes, side, wish.cancels, wanted, at, room, together=True)
+            tried = _Side(made.quotes, side, wish.cancels, wanted, at, room, open_max, together=True)
         made = Plan(
             tried.quotes,
             [*made.cancels, *tried.cancels],
@@ -97,10 +97,11 @@ def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int) -> Plan:
             made.together | ({side} if tried.together else set()),
             [*made.left_out, *tried.left_out],
         )
-    left_out = [*made.left_out, *(one.key for one in wish.creates if quotes.closed)]
     if made.placements:
         made = replace(made, quotes=replace(made.quotes, placed_at=at))
-    return replace(made, left_out=left_out)
+    if quotes.closed and wish.creates:
+        made = replace(made, left_out=[*made.left_out, *(one.key for one in wish.creates)])
+    return made
 
 
 @dataclass
@@ -113,6 +114,7 @@ class _Side:
     wanted: list[Wanted]
     at: datetime
     room: int
+    open_max: int
     together: bool
     cancels: list[Cancel] = field(default_factory=list)
     placements: list[Placement] = field(default_factory=list)
@@ -140,7 +142,7 @@ class _Side:
                 self.cancels.append(cancel)
         for one in waiting:
             free = next((name for name in _names(self.side) if name not in self.quotes.slots), None)
-            if free is None or one.renews in self.quotes.keys:
+            if free is None or len(self.quotes.slots) >= self.open_max or one.renews in self.quotes.keys:
                 self.left_out.append(one.key)
             else:
                 self._place(free, None, one, None)
@@ -167,7 +169,7 @@ class _Side:
 
 
 def _names(side: Side) -> list[str]:
-    return [f"{_LETTERS[side]}{number}" for number in range(SLOTS_MAX)]
+    return [f"{SIDE_LETTERS[side]}{number}" for number in range(SLOTS_MAX)]
 
 
 def _has(quotes: Quotes, side: Side) -> Decimal:

@@ -21,16 +21,18 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache, reduce
 
+from common.frozen import replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
-from common.money import EXACT, ROUNDING
+from common.money import EXACT, ROUNDING, plain
+from functions.market_making.strategy import State
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -39,14 +41,15 @@ SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be 
 REMEMBERED = timedelta(seconds=60)  # of an order that is over: trades of it may be told so much later
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
-FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
+FEE_SHARE_MAX = Decimal("0.005")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
 WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
 
 _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-_SIDES = {"b": Side.BUY, "s": Side.SELL}
+SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+_SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
 class FillNotBelieved(Exception):
@@ -145,7 +148,8 @@ class Quotes:
     market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
     `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
-    told of nothing of it, since it is closed. `memory` is the strategy's own."""
+    told of nothing of it, since it is closed. `degraded_at`: since when the exchange tells nothing at all; what has
+    happened is settled before anything is placed. `memory` is what the strategy carries."""
 
     order_id: str
     base: Decimal
@@ -162,8 +166,9 @@ class Quotes:
     closed: bool = False
     placed_at: datetime | None = None
     clear_at: datetime | None = None
-    memory: str = ""
+    memory: State = field(default_factory=State)
     tally: Tally = field(default_factory=Tally)
+    degraded_at: datetime | None = None
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -181,10 +186,12 @@ class Quotes:
     def keys(self) -> dict[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
-        found = {gone.key: True for gone in self.untold}
+        found = {gone.key: True for gone in self.ended if not gone.is_settled}
         for slot in self.slots.values():
-            found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
-            found |= {placed.key: True for placed in (slot.live,) if placed is not None}
+            if slot.coming is not None:
+                found[slot.coming.key] = False
+            if slot.live is not None:
+                found[slot.live.key] = True
         return found
 
     @property
@@ -193,6 +200,12 @@ class Quotes:
         live = (slot.live for slot in self.slots.values() if slot.live is not None)
         seen = {placed.exchange_order_id for placed in live if placed.exchange_order_id is not None}
         return seen | {gone.exchange_order_id for gone in self.ended}
+
+    @property
+    def open_at_most(self) -> int:
+        """So many orders of it are open at the exchange, or may be."""
+        slots = sum((slot.live is not None) + (slot.coming is not None) for slot in self.slots.values())
+        return slots + sum(gone.executed is None for gone in self.ended)
 
     @property
     def is_out(self) -> bool:
@@ -224,11 +237,27 @@ class Quotes:
                 base = EXACT.subtract(base, max(needed))
             else:
                 quote = EXACT.subtract(quote, max(needed))
-        return EXACT.subtract(base, self.owed(Side.SELL)), EXACT.subtract(quote, self.owed(Side.BUY))
+        for gone in self.untold:
+            if gone.side is Side.SELL:
+                base = EXACT.subtract(base, gone.owed)
+            else:
+                quote = EXACT.subtract(quote, gone.owed)
+        return base, quote
+
+    def untold_at_most(self, shown: Collection[str], since: datetime) -> tuple[Decimal, Decimal]:
+        """Base and quote that trades may have taken which the ledger has not: of orders that the exchange has `shown`
+        to be open, by their ids of ours, of those that were decided `since` then, and of those that are over."""
+        base, quote = self.owed(Side.SELL), self.owed(Side.BUY)
+        for name, slot in self.slots.items():
+            side, both = side_of(name), (slot.live, slot.coming)
+            there = [p for p in both if p and (p.at >= since or self.client_order_id(name, p) in shown)]
+            taken = max((needs(side, placed) for placed in there), default=_NOTHING)
+            base, quote = (EXACT.add(base, taken), quote) if side is Side.SELL else (base, EXACT.add(quote, taken))
+        return base, quote
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
-        return reduce(EXACT.add, (gone.owed for gone in self.ended if gone.side is side), _NOTHING)
+        return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
 
 
 def side_of(slot: str) -> Side:
@@ -240,6 +269,7 @@ def needs(side: Side, placed: Placed) -> Decimal:
     return placed.left if side is Side.SELL else EXACT.multiply(placed.left, placed.price)
 
 
+@lru_cache(maxsize=10_000)
 def client_order_id(order_id: str, cycle: int, slot: str) -> str:
     number = "".join(_LETTERS[cycle >> shift & 31] for shift in range(30, -1, -5))
     return f"{_letters_of(order_id)}{number}{slot[0]}{_LETTERS[int(slot[1:])]}"
@@ -416,11 +446,22 @@ def is_remembered(quotes: Quotes, exchange_order_id: str) -> bool:
 
 
 def adopted(quotes: Quotes, told: MakerOrder, booked: Decimal, at: datetime) -> Quotes:
-    """One that is astray is to end, and its trades are its own again. `booked` is what of it is in the ledger, where
-    it is not remembered. Raises FillNotBelieved."""
+    """One that is astray is to end, and its trades are its own again, if it can have been placed at all: with what the
+    order has, or has given since. `booked` is what of it is in the ledger, where it is not remembered. Raises
+    FillNotBelieved."""
     before = next((gone for gone in quotes.ended if gone.exchange_order_id == told.exchange_order_id), None)
     side = _SIDES.get(told.client_order_id[-2:-1])
     if before is None and side is not None:
+        gives, had = (
+            (told.quantity, EXACT.add(quotes.base, quotes.tally.sold[0]))
+            if side is Side.SELL
+            else (EXACT.multiply(told.quantity, told.price), EXACT.add(quotes.quote, quotes.tally.bought[1]))
+        )
+        if gives > EXACT.add(had, EXACT.multiply(had, FEE_SHARE_MAX)):
+            raise FillNotBelieved(
+                f"order {told.exchange_order_id}: {side} {plain(told.quantity)} at {plain(told.price)}, of an order "
+                f"that never had more than {plain(had)} for it"
+            )
         before = Ended(told.exchange_order_id, side, told.price, told.quantity, booked, None, at)
     if before is None:
         raise FillNotBelieved(f"order {told.exchange_order_id} is named {told.client_order_id[:20]!r}")
@@ -442,15 +483,25 @@ def found_out(quotes: Quotes, gone: Ended, told: MakerOrder, at: datetime) -> Qu
     _hold_terms(told, gone.side, gone.price, gone.quantity, gone.client_order_id)
     known = replace(gone, at=at)
     if told.over:
+        _hold_executed(gone.exchange_order_id, told.executed, gone.settled)
         known = _quiet(replace(known, executed=told.executed, client_order_id=""))
     ended = (known if other == gone else other for other in quotes.ended)
     return replace(quotes, ended=tuple(one for one in ended if one.left or not one.is_settled))
 
 
+def _hold_executed(exchange_order_id: str, executed: Decimal | None, settled: Decimal) -> None:
+    """How an order has ended, against its trades: of more than it has traded nobody knows what is true."""
+    if executed is not None and executed < settled:
+        raise FillNotBelieved(
+            f"of order {exchange_order_id} {plain(executed)} is executed, and trades tell of {plain(settled)}"
+        )
+
+
 def remembered(quotes: Quotes, name: str, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
-    """The order of a slot is over. All of it being settled, nothing more can be told of it."""
+    """The order of a slot is over. All of it being settled, nothing more can be told of it. Raises FillNotBelieved."""
     if placed.exchange_order_id is None:
         return quotes
+    _hold_executed(placed.exchange_order_id, executed, placed.settled)
     gone = Ended(
         placed.exchange_order_id,
         side_of(name),
@@ -485,9 +536,12 @@ def forgotten(quotes: Quotes, at: datetime) -> Quotes:
 # Fills
 
 
-def settled(quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str]) -> tuple[Quotes, list[Fill]]:
-    """Trades of the account that are its own go into the ledger, once each. The cursor stops at a trade of an order
-    that nobody knows, as long as one of its own may be it. Raises FillNotBelieved."""
+def settled(
+    quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str], late: Collection[int] = ()
+) -> tuple[Quotes, list[Fill]]:
+    """Trades of the account that are its own go into the ledger, once each; those in `late` are there already. The
+    cursor stops at a trade of an order that nobody knows, as long as one of its own may be it. Raises
+    FillNotBelieved."""
     fills: list[Fill] = []
     for trade in trades:
         if trade.trade_id <= quotes.cursor:
@@ -497,10 +551,32 @@ def settled(quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str]) 
         found = _owner(quotes, trade.exchange_order_id)
         if found is None and quotes.unresolved:
             break
-        if found is not None:
+        if found is not None and trade.trade_id not in late:
             quotes, fill = _booked(quotes, found, trade, coins)
             fills.append(fill)
         quotes = replace(quotes, cursor=trade.trade_id)
+    return quotes, fills
+
+
+def untold_for_long(quotes: Quotes, at: datetime) -> list[Ended]:
+    """Of what is over, that of which more is executed than the account's trades, as far as they are told, make."""
+    return [gone for gone in quotes.untold if gone.executed is not None and at >= gone.at + MISSED_AGAIN]
+
+
+def settled_late(
+    quotes: Quotes, exchange_order_id: str, trades: Sequence[OwnTrade], coins: tuple[str, str]
+) -> tuple[Quotes, list[Fill]]:
+    """Trades of an order that is over, in no list that was looked at: the cursor has passed them, or the list lacks
+    them. No more than are executed go into the ledger. Raises FillNotBelieved."""
+    fills: list[Fill] = []
+    for trade in trades:
+        gone = next((one for one in quotes.ended if one.exchange_order_id == exchange_order_id), None)
+        if gone is None or gone.is_settled or len(fills) == FILLS_MAX:
+            break
+        if trade.exchange_order_id != exchange_order_id:
+            raise FillNotBelieved(f"trade {trade.trade_id} is told as one of order {exchange_order_id}")
+        quotes, fill = _booked(quotes, gone, trade, coins)
+        fills.append(fill)
     return quotes, fills
 
 
@@ -571,9 +647,7 @@ def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes
 def may_be_there(quotes: Quotes) -> tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]]:
     """From what to what of base, and of quote, the order may have, whatever of its orders was traded and is not told:
     fees, and rebates, are within FEE_SHARE_MAX."""
-    out = [(side_of(name), one) for name, slot in quotes.slots.items() for one in (slot.live, slot.coming) if one]
-    left: list[tuple[Side, Decimal, Decimal]] = [(side, placed.left, placed.price) for side, placed in out]
-    left += [(gone.side, gone.left, gone.price) for gone in quotes.ended]
+    left = _out(quotes)
     sold = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.SELL]
     bought = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.BUY]
     less = [
@@ -594,6 +668,36 @@ def _around(has: Decimal, taken: Decimal, given: Decimal) -> tuple[Decimal, Deci
     fees = EXACT.multiply(EXACT.add(taken, given), FEE_SHARE_MAX)
     least = EXACT.subtract(EXACT.subtract(has, taken), fees)
     return max(least, min(has, _NOTHING)), EXACT.add(EXACT.add(has, given), fees)
+
+
+def most_quote(quotes: Quotes, base: Decimal) -> Decimal:
+    """The most of quote that it may have with so much base: what has come of the one was paid in the other, at the
+    orders' own prices. All sales at their prices, less the cheapest way back to that base."""
+    least, dearest = quotes.base, quotes.quote
+    steps: list[tuple[Decimal, Decimal]] = []  # price, and how much base it can bring back
+    fees_base = fees_quote = _NOTHING
+    for side, quantity, price in _out(quotes):
+        worth = EXACT.multiply(quantity, price)
+        if side is Side.SELL:
+            least, dearest = EXACT.subtract(least, quantity), EXACT.add(dearest, worth)
+        steps.append((price, quantity))
+        fees_base = EXACT.add(fees_base, EXACT.multiply(quantity, FEE_SHARE_MAX))
+        fees_quote = EXACT.add(fees_quote, EXACT.multiply(worth, FEE_SHARE_MAX))
+    missing = EXACT.subtract(EXACT.subtract(base, fees_base), least)
+    for price, quantity in sorted(steps):
+        part = min(max(missing, _NOTHING), quantity)
+        dearest = EXACT.subtract(dearest, EXACT.multiply(part, price))
+        missing = EXACT.subtract(missing, part)
+    return EXACT.add(dearest, fees_quote)
+
+
+def _out(quotes: Quotes) -> list[tuple[Side, Decimal, Decimal]]:
+    """Side, quantity and price of all of which trades may be told."""
+    placed = [(side_of(name), one) for name, slot in quotes.slots.items() for one in (slot.live, slot.coming) if one]
+    return [
+        *((side, one.left, one.price) for side, one in placed),
+        *((gone.side, gone.left, gone.price) for gone in quotes.ended),
+    ]
 
 
 def with_nothing_out(quotes: Quotes, base: Decimal, quote: Decimal) -> Quotes:

@@ -59,6 +59,7 @@ def _packed(quotes: Quotes, quiet: Sequence[Ended]) -> str:
         "closed": quotes.closed,
         "placed_at": _ms(quotes.placed_at),
         "clear_at": _ms(quotes.clear_at),
+        "degraded_at": _ms(quotes.degraded_at),
     }
     return json.dumps(told, separators=(",", ":"))
 
@@ -79,6 +80,7 @@ def unpacked(written: str, bare: Quotes) -> Quotes:
         closed=told["closed"],
         placed_at=_at(told["placed_at"]),
         clear_at=_at(told["clear_at"]),
+        degraded_at=_at(told.get("degraded_at")),  # of quotes written before there was one
     )
 
 

@@ -1,5 +1,6 @@
 """An order's quotes in the table: one item, at most ITEM_BYTES_MAX, written once a cycle under the fence of its number.
-Beside it a line for each trade, with the write that puts it into the ledger, and what its days have brought."""
+Beside it a line for each trade, with the write that puts it into the ledger, one for what two operators have decided
+beside its trades, and what its days have brought. What the exchange has credited and these lines are its ledger."""
 
 from __future__ import annotations
 
@@ -14,17 +15,16 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
-from common.money import EXACT
+from common.money import EXACT, Quantity
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
-from functions.market_making import day_store
+from functions.market_making import day_store, memory
 from functions.market_making.days import of_cycle
-from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
+from functions.market_making.model import AtExchange, MarketMakingOrderMoved, MarketMakingOrderNotFound, Order
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
-from functions.market_making.store import QuotesItem
 
 ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
 BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
@@ -32,6 +32,17 @@ BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
 
 class OvertakenCycle(Conflict):
     """Another ticker has written the order's quotes since they were read: nothing of this cycle is done."""
+
+
+class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
+    base_asset_id = UnicodeAttribute()
+    quote_asset_id = UnicodeAttribute()
+    base_amount = DecimalAttribute()
+    quote_amount = DecimalAttribute()
+    cycle = DecimalAttribute()
+    cursor = DecimalAttribute()
+    quotes = UnicodeAttribute()
+    memory = UnicodeAttribute()
 
 
 class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
@@ -48,6 +59,13 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     @property
     def trade_id(self) -> int:
         return int(self.SK.removeprefix(keys.MARKET_MAKING_TRADE.prefix))
+
+
+class DecidedItem(Item, discriminator=keys.MARKET_MAKING_DECIDED.entity):
+    base_amount = DecimalAttribute()
+    quote_amount = DecimalAttribute()
+    reference = UnicodeAttribute()
+    operators = UnicodeAttribute()
 
 
 class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
@@ -86,6 +104,33 @@ class TradesCursorMoved(Refusal):
     """Another ticker has come as far."""
 
 
+def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
+    """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
+    opening = (there.base.amount, there.quote.amount)
+    item = QuotesItem(
+        *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
+        base_asset_id=there.base.asset_id,
+        quote_asset_id=there.quote.asset_id,
+        base_amount=there.base.amount,
+        quote_amount=there.quote.amount,
+        cycle=Decimal(0),
+        cursor=Decimal(0),
+        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
+        memory="",
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("its ledger is open", id=order.order_id))
+
+
+def ledger(table: Table, order: Order) -> AtExchange | None:
+    """What of the order is at the exchange; None until it is opened."""
+    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order.order_id), consistent=True)
+    if item is None:
+        return None
+    return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
+
+
 def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | None:
     """None before its ledger is open. What is read late is refused when it is written."""
     item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order_id), consistent=consistent)
@@ -97,6 +142,7 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
     assert after.cycle == before.cycle + 1
     key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
     overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
+    carried = memory.packed(after.memory)
     written = _write(
         key,
         after.base,
@@ -104,13 +150,28 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         Decimal(after.cycle),
         Decimal(before.cycle),
         Decimal(after.cursor),
-        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(after.memory)),
-        after.memory,
+        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(carried)),
+        carried,
         at,
     ).refused_with(overtaken)
     fills = list(fills)
     lines = [Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills]
     return [written, *lines, *(day_store.add(after.order_id, day, at) for day in of_cycle(before, after, fills, at))]
+
+
+def decided(before: Quotes, after: Quotes, reference: str, operators: str, at: datetime) -> Write:
+    """A line for what two operators have found beside the trades, to be written with `write`: the ledger is the sum of
+    its lines. Refused with OvertakenCycle."""
+    line = DecidedItem(
+        *keys.MARKET_MAKING_DECIDED(order_id=after.order_id, cycle=f"{after.cycle:020}"),
+        base_amount=EXACT.subtract(after.base, before.base),
+        quote_amount=EXACT.subtract(after.quote, before.quote),
+        reference=reference,
+        operators=operators,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(line, otherwise=OvertakenCycle("another ticker was faster", id=after.order_id))
 
 
 @prepared
@@ -143,6 +204,11 @@ def trades(table: Table, order_id: str) -> list[TradeItem]:
     """In the order of their ids."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), consistent=True)
     return list(table.all(TradeItem, query))
+
+
+def is_booked(table: Table, order_id: str, trade_id: int) -> bool:
+    key = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id=f"{trade_id:020}")
+    return table.get(TradeItem, key, consistent=True) is not None
 
 
 def booked(table: Table, order_id: str, exchange_order_id: str) -> Decimal:
@@ -254,6 +320,6 @@ def quotes_of(item: QuotesItem) -> Quotes:
         quote=item.quote_amount,
         cycle=int(item.cycle),
         cursor=int(item.cursor),
-        memory=item.memory,
+        memory=memory.unpacked(item.memory),
     )
     return unpacked(item.quotes, bare)

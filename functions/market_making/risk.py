@@ -6,10 +6,10 @@ loss of quoting.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from common.frozen import replace
 from common.money import EXACT, ROUNDING
 from functions.market_making.quotes import Marks, Quotes
 

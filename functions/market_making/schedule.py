@@ -13,7 +13,7 @@ from common.time_left import more_time
 from functions.market_making.wiring import balancing, campaigning, comparing, sending
 
 HUFI_MILLISECONDS = 36_000  # four answers, and the table
-LOOKS_MILLISECONDS = 50_000  # three answers of an exchange, two pauses, and the table
+LOOKS_MILLISECONDS = 36_000  # answers of an exchange about one account, two pauses, and again of who is short
 
 EVERY_MINUTES = {
     "send_transfers": 1,
@@ -41,7 +41,8 @@ def join_campaigns(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 
 def compare_accounts(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Any round may be cut short. `AccountsOff` is the number of accounts that have less than their orders are owed."""
+    """Any round may be cut short: the next begins with the others. `AccountsOff` is the number of accounts that have
+    less than their orders are owed."""
     compared = balancing().round(more_time(context, reserve_milliseconds=LOOKS_MILLISECONDS))
     log.info("done", extra={"compared": compared})
     flush()

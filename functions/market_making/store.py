@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -17,7 +19,7 @@ from common.domain import timeline, work
 from common.domain.custody.model import Incoming, incoming_id
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
-from common.money import Quantity
+from common.money import EXACT, Quantity, plain
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
@@ -28,9 +30,9 @@ from functions.market_making.model import (
     OPERATORS_ONLY,
     ORDERS_PER_ACCOUNT_MAX,
     TRANSITIONS,
-    AtExchange,
     ConfigurationMoved,
     Division,
+    FeeCoinOwn,
     Fees,
     Leg,
     LegStatus,
@@ -49,8 +51,6 @@ from functions.market_making.model import (
     Transfer,
     Way,
 )
-from functions.market_making.quotes import Quotes
-from functions.market_making.quotes_packing import packed
 
 
 class SnapshotCursorItem(Item, discriminator=keys.SNAPSHOT_CURSOR.entity):
@@ -98,6 +98,7 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     goes_home = BooleanAttribute(null=True)
     after_failure = BooleanAttribute(null=True)
     quoted_by = UnicodeAttribute(null=True)  # the shard whose ticker quotes for it
+    left_behind = JSONAttribute(null=True)  # dust at the exchange: what of which symbol
 
 
 class MemberItem(Item, discriminator=keys.SHARD_MEMBER.entity):
@@ -129,15 +130,12 @@ class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
     asked_at = InstantAttribute(null=True)
 
 
-class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
-    base_asset_id = UnicodeAttribute()
-    quote_asset_id = UnicodeAttribute()
-    base_amount = DecimalAttribute()
-    quote_amount = DecimalAttribute()
-    cycle = DecimalAttribute()
-    cursor = DecimalAttribute()
-    quotes = UnicodeAttribute()
-    memory = UnicodeAttribute()
+class GoingHomeItem(Item, discriminator=keys.GOING_HOME.entity):
+    pass
+
+
+class LeftBehindItem(Item, discriminator=keys.LEFT_BEHIND.entity):
+    amount = DecimalAttribute()
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -158,6 +156,8 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     enabled = BooleanAttribute()
     shard = UnicodeAttribute(null=True)
     fee_coin = UnicodeAttribute(null=True)
+    looked_at = InstantAttribute(null=True)  # when its balances were last asked for
+    compared_at = InstantAttribute(null=True)  # when they were last held against what is owed
 
 
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
@@ -288,7 +288,7 @@ def save_account(saved: TradingAccount, before: TradingAccount | None, at: datet
         )
         return Write.insert(new, otherwise=moved)
     as_read = (item.capacity == Decimal(before.capacity)) & (item.enabled == before.enabled)
-    if (saved.shard, saved.fee_coin) != (before.shard, before.fee_coin):
+    if saved.shard != before.shard or (saved.fee_coin != before.fee_coin and not before.orders):
         as_read &= item.orders == Decimal(0)  # whose orders began there, go on there
     return Write.update(
         item(*key),
@@ -302,16 +302,60 @@ def save_account(saved: TradingAccount, before: TradingAccount | None, at: datet
     )
 
 
-def take_room(account_id: str, at: datetime) -> Write:
-    """One more order. Refused with NoCapacity."""
+@dataclass(frozen=True)
+class Watched:
+    """An account whose balances are held against what its orders are owed. Before that is done for the first time, both
+    instants are when it was begun."""
+
+    account_id: str
+    looked_at: datetime
+    compared_at: datetime
+
+
+def watched(table: Table) -> list[Watched]:
+    query = Query(partition(keys.TRADING_ACCOUNT.partition()) & Item.SK.startswith(keys.TRADING_ACCOUNT.prefix))
+    found = table.all(TradingAccountItem, query)
+    prefix = keys.TRADING_ACCOUNT.prefix
+    return [
+        Watched(item.SK.removeprefix(prefix), item.looked_at or item.created_at, item.compared_at or item.created_at)
+        for item in found
+    ]
+
+
+def look_at(one: Watched, at: datetime) -> Write:
     item = TradingAccountItem
+    return Write.update(item(*keys.TRADING_ACCOUNT(account_id=one.account_id)), item.looked_at.set(at))
+
+
+def compare(one: Watched, at: datetime) -> Write:
+    """An account has been held against what its orders are owed."""
+    item = TradingAccountItem
+    return Write.update(item(*keys.TRADING_ACCOUNT(account_id=one.account_id)), item.compared_at.set(at))
+
+
+def take_room(account_id: str, at: datetime, *, coins: tuple[str, ...] = ()) -> Write:
+    """One more order, in no coin in which the account pays its fees. Refused with NoCapacity."""
+    item = TradingAccountItem
+    has_room = (item.orders < item.capacity) & (item.orders < Decimal(ORDERS_PER_ACCOUNT_MAX)) & (item.enabled == True)  # noqa: E712
     return Write.update(
         item(*keys.TRADING_ACCOUNT(account_id=account_id)),
         item.orders.add(Decimal(1)),
         item.updated_at.set(at),
-        when=(item.orders < item.capacity) & (item.orders < Decimal(ORDERS_PER_ACCOUNT_MAX)) & (item.enabled == True),  # noqa: E712
+        when=has_room & _pays_with_none_of(coins) if coins else has_room,
         otherwise=NoCapacity("every trading account of the exchange is full; ask again later", retry_after_seconds=600),
     )
+
+
+def pays_no_fees_of(order: Order) -> Write:
+    """The account of an order pays its fees in another coin. Refused with FeeCoinOwn."""
+    key = TradingAccountItem(*keys.TRADING_ACCOUNT(account_id=order.account_id))
+    taken = FeeCoinOwn(f"{order.account_id} pays its fees in a coin of {order.symbol}", id=order.order_id)
+    return Write.check(key, when=_pays_with_none_of(order.coins), otherwise=taken)
+
+
+def _pays_with_none_of(coins: tuple[str, ...]) -> Condition:
+    rule: Condition = TradingAccountItem.fee_coin.does_not_exist() | ~TradingAccountItem.fee_coin.is_in(*coins)
+    return rule
 
 
 def give_room(account_id: str, at: datetime) -> Write:
@@ -539,10 +583,11 @@ def move_leg(
 
 
 def ask_leg(leg: Leg, at: datetime) -> Write:
-    """The exchange is about to be asked for a leg home. Refused with MarketMakingOrderMoved."""
+    """The exchange is about to be asked for a leg home, by nobody else. Refused with MarketMakingOrderMoved."""
     item = LegItem
     moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
     as_read = (item.status == leg.status) & (item.sent_by == leg.sent_by)
+    as_read &= item.asked_at.does_not_exist() if leg.asked_at is None else item.asked_at == leg.asked_at
     marked = (item.asked_at.set(at), item.updated_at.set(at))
     return Write.update(item(*_leg_key(leg)), *marked, when=as_read, otherwise=moved)
 
@@ -576,6 +621,63 @@ def let_go(rest: Leg, home: Leg, at: datetime) -> list[Write]:
     return [insert_leg(home), Write.update(item(*_leg_key(rest)), *less, when=as_read, otherwise=moved)]
 
 
+# What of an account's money is in no ledger: on its way there, or home, or dust
+
+
+def underway_there(order: Order, at: datetime) -> Write:
+    """Its money is at the account, and in no ledger, from now on: it was credited, or it leaves. It goes with the write
+    of that."""
+    return Write.put(GoingHomeItem(*_going_home(order), created_at=at, updated_at=at))
+
+
+def settled_there(order: Order) -> Write:
+    """It is in its ledger, or has left the account. It goes with the write of that, as which the order moves."""
+    return Write.delete(GoingHomeItem(*_going_home(order)))
+
+
+def _going_home(order: Order) -> keys.PrimaryKey:
+    return keys.GOING_HOME(account_id=order.account_id, order_id=order.order_id)
+
+
+def on_their_way(table: Table, account_id: str) -> list[str]:
+    """The ids of an account's orders whose money is there, and in no ledger."""
+    key = keys.GOING_HOME.partition(account_id=account_id)
+    query = Query(partition(key) & Item.SK.startswith(keys.GOING_HOME.prefix), consistent=True)
+    return [item.SK.removeprefix(keys.GOING_HOME.prefix) for item in table.all(GoingHomeItem, query)]
+
+
+def add_dust(order: Order, left: Leg, at: datetime, *, times: int = 1) -> Write:
+    """What of an order that is over stays at the exchange, its payer's; with `times` -1, no longer."""
+    item = LeftBehindItem
+    return Write.update(
+        item(*keys.LEFT_BEHIND(account_id=order.account_id, symbol=left.symbol)),
+        item.entity_type.set(item),
+        item.amount.add(EXACT.multiply(left.quantity.amount, Decimal(times))),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+    )
+
+
+def dust(table: Table, account_id: str) -> dict[str, Decimal]:
+    """What of its orders that are over was left behind at an account, by symbol."""
+    key = keys.LEFT_BEHIND.partition(account_id=account_id)
+    query = Query(partition(key) & Item.SK.startswith(keys.LEFT_BEHIND.prefix), consistent=True)
+    return {item.SK.removeprefix(keys.LEFT_BEHIND.prefix): item.amount for item in table.all(LeftBehindItem, query)}
+
+
+def leave_behind(left: Sequence[Leg]) -> Action:
+    """What the order tells of its dust."""
+    item, told = OrderItem, {leg.symbol: plain(leg.quantity.amount) for leg in left}
+    return item.left_behind.set(told) if told else item.left_behind.remove()
+
+
+def settle_dust(order: Order, left: Sequence[Leg], at: datetime) -> Write:
+    """Of an order that is over, `left` stays as it is; there is nothing more to do, if operators have decided nothing
+    since it was read. Refused with MarketMakingOrderMoved."""
+    actions = (leave_behind(left), OrderItem.updated_at.set(at), *work.done())
+    return _update(order, *actions, also=OrderItem.updated_at == order.updated_at)
+
+
 def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:
     """A deposit at an account is one leg's, of which so much counts. Refused with DepositTaken."""
     assert leg.transaction_hash is not None
@@ -595,32 +697,6 @@ def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
     """Is a deposit a leg's already?"""
     key = keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id)
     return table.get(DepositItem, key, consistent=True) is not None
-
-
-def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
-    """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
-    opening = (there.base.amount, there.quote.amount)
-    item = QuotesItem(
-        *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
-        base_asset_id=there.base.asset_id,
-        quote_asset_id=there.quote.asset_id,
-        base_amount=there.base.amount,
-        quote_amount=there.quote.amount,
-        cycle=Decimal(0),
-        cursor=Decimal(0),
-        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
-        memory="",
-        created_at=at,
-        updated_at=at,
-    )
-    return Write.insert(item, otherwise=MarketMakingOrderMoved("its ledger is open", id=order.order_id))
-
-
-def ledger(table: Table, order: Order) -> AtExchange | None:
-    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order.order_id), consistent=True)
-    if item is None:
-        return None
-    return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
 
 
 # Shards
@@ -734,13 +810,14 @@ def event(order: Order, after: Status, reason: str, actor: str, at: datetime, *,
     return timeline.record(order.order_id, TimelineEvent(at, before, after, reason, actor))
 
 
-def _update(order: Order, *actions: Action) -> Write:
+def _update(order: Order, *actions: Action, also: Condition | None = None) -> Write:
     item = OrderItem
     goes_home = item.goes_home == True if order.goes_home else item.goes_home.does_not_exist()  # noqa: E712
+    as_read = (item.status == order.status) & (item.transfers == Decimal(order.transfers)) & goes_home
     return Write.update(
         item(*_key(order)),
         *actions,
-        when=(item.status == order.status) & (item.transfers == Decimal(order.transfers)) & goes_home,
+        when=as_read if also is None else as_read & also,
         otherwise=MarketMakingOrderMoved("the order has moved", id=order.order_id),
     )
 
@@ -794,6 +871,7 @@ def order_of(item: OrderItem) -> Order:
         goes_home=bool(item.goes_home),
         after_failure=bool(item.after_failure),
         shard=item.quoted_by,
+        left_behind=item.left_behind or {},
         waits_for=item.waits_for,
         needs_person=item.needs_person,
     )
@@ -850,6 +928,7 @@ def _member_of(item: MemberItem) -> Member:
         symbol=item.symbol,
         status=Status(item.status),
         config=int(item.config),
+        told_at=item.updated_at,
     )
 
 

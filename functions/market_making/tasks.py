@@ -31,14 +31,14 @@ from functions.market_making.model import (
     Tick,
 )
 from functions.market_making.store import TickTaken
-from functions.market_making.wiring import moving, paying, quoting, reading, receiving, refunding, returning, ticking
+from functions.market_making.wiring import moving, paying, quoting, receiving, refunding, returning, ticking
 
 MISSING = (MarketMakingOrderNotFound,)
 
 
 def read_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
-    return step(event, reading().read, missing=MISSING)
+    return step(event, returning().read, missing=MISSING)
 
 
 def check_payment(event: LambdaEvent, _: LambdaContext) -> Answer:

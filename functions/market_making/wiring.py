@@ -22,12 +22,11 @@ from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
-from functions.market_making.service.reading import Reading
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
-from functions.market_making.service.sending import Sending
+from functions.market_making.service.sending import Sending, conditions
 from functions.market_making.service.shard import Crew
 from functions.market_making.service.steering import Steering
 from functions.market_making.service.ticking import Ticking
@@ -103,11 +102,6 @@ def returning() -> Returning:
 
 
 @cache
-def reading() -> Reading:
-    return Reading(aws.table(), returning())
-
-
-@cache
 def comparing() -> Comparing:
     return Comparing(aws.table(), configured.custody, lambda: time.sleep(PAUSE_SECONDS), clock.now)
 
@@ -127,7 +121,9 @@ def campaigning() -> Campaigning:
 
 @cache
 def balancing() -> Balancing:
-    return Balancing(aws.table(), configured.balances, lambda: time.sleep(PAUSE_SECONDS), clock.now)
+    return Balancing(
+        aws.table(), configured.balances, lambda: time.sleep(PAUSE_SECONDS), clock.now, configured.open_orders
+    )
 
 
 @cache
@@ -138,5 +134,5 @@ def halting() -> Halting:
 @cache
 def sending() -> Sending:
     table = aws.table()
-    transfers = OutgoingTransfers(table, configured.custody, configured.sender, clock.now)
+    transfers = OutgoingTransfers(table, configured.custody, configured.sender, clock.now, partial(conditions, table))
     return Sending(table, transfers, clock.now)

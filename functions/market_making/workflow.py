@@ -119,7 +119,7 @@ def _market_making(scope: Construct, tasks: Tasks) -> Machine:
         tasks.withdraw_from_exchange,
         "Take what is the order's out of the exchange",
         then=home,
-        retry=_every(ReturnUnderway, RETURNS_EVERY_SECONDS, times=10),
+        retry=_every(ReturnUnderway, RETURNS_EVERY_SECONDS, times=40),
     )
     cancel = line.task(
         "CancelQuotes",

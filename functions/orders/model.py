@@ -8,10 +8,19 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
-from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, Listing, PriceMoved, Quote, check_size
+from common.domain.catalogue.model import (
+    AmountTooLarge,
+    Asset,
+    ContradictoryTerms,
+    Execution,
+    Listing,
+    PriceMoved,
+    Quote,
+    check_size,
+)
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import EXACT, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
+from common.money import EXACT, FRACTION_DIGITS_MAX, PRICE_DIGITS_MAX, Money, Price, Quantity
 from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
@@ -224,6 +233,8 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
     assert asked.order_price is not None
     assert asked.quantity is not None
     check_execution(asset)
+    if asked.order_price.usd_per_unit.adjusted() >= PRICE_DIGITS_MAX:
+        raise AmountTooLarge(f"a price has at most {PRICE_DIGITS_MAX} digits before the point")
     expires_at = asked.expires_at or now + ORDER_LIFETIME_DEFAULT
     if not now < expires_at <= now + ORDER_LIFETIME_MAX:
         raise ExpiryOutOfRange(f"expires_at is after now and within {ORDER_LIFETIME_MAX.days} days")
@@ -307,5 +318,5 @@ def book_rank(side: Side, price: Price) -> str:
     """The price as text whose order is the order in which resting orders are filled, the best price first: 10 digits, a
     point, 18 digits. A buyer's is what his price lacks to 10^10, since the highest is the best."""
     usd = price.usd_per_unit
-    number = EXACT.subtract(Decimal(10) ** INTEGER_DIGITS_MAX, usd) if side is Side.BUY else usd
-    return f"{number:0{INTEGER_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"
+    number = EXACT.subtract(Decimal(10) ** PRICE_DIGITS_MAX, usd) if side is Side.BUY else usd
+    return f"{number:0{PRICE_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"

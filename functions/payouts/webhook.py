@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from common import clock, http
 from common.gateways import configured
-from common.gateways.bank import baas
-from common.log import log
+from common.gateways.bank import SignatureRefused, baas
+from common.log import count, log
 from common.wire import View
 from functions.payouts.wiring import events
 
@@ -15,7 +15,7 @@ OPEN_ROUTES = {"POST /webhooks/baas"}  # without a token: the bank signs
 
 
 class Taken(View):
-    """APPLIED, AGREES, REPEATED or PARKED: whichever it is, it need not be sent again."""
+    """APPLIED, AGREES, REPEATED, PARKED or IGNORED: whichever it is, it need not be sent again."""
 
     taken: str
 
@@ -25,6 +25,12 @@ def bank_event() -> Taken:
     body = http.raw_body(app)
     try:
         event = baas.event(app.current_event.headers, body, configured.webhook_secrets(), now=clock.now)
+    except SignatureRefused:
+        count("SignaturesRefused")
+        raise
+    except baas.NoNews:
+        log.info("bank event needs nothing")
+        return Taken(taken="IGNORED")
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
         said = body.decode(errors="replace")

@@ -103,6 +103,7 @@ class Paper:
         self.calls: Counter[str] = Counter()
         self.two_sided = 0
         self.at = tape.began
+        self._now = _moment(self.at)
         self.bid, self.ask = _NOTHING, _NOTHING
         self._tape, self._market, self._fee, self._latency, self._lost = tape, market, fee, latency, lost
         self._min_notional = min_notional
@@ -119,7 +120,7 @@ class Paper:
     trades_page = TRADES_PAGE
 
     def now(self) -> datetime:
-        return _moment(self.at)
+        return self._now
 
     @property
     def middle(self) -> Decimal:
@@ -143,7 +144,8 @@ class Paper:
     def pass_to(self, at: int) -> None:
         """What the tape tells until then, its moment included."""
         events, number = self._tape.events, self._next
-        while number < len(events) and events[number].at <= at:
+        last = len(events)
+        while number < last and events[number].at <= at:
             event = events[number]
             number += 1
             if isinstance(event, Best):
@@ -164,7 +166,7 @@ class Paper:
         if at > self.at:
             if self._bids and self._asks:
                 self.two_sided += at - self.at
-            self.at = at
+            self.at, self._now = at, _moment(at)
 
     def _hit(self, side: list[_Order], price: Decimal, quantity: Decimal, at: int) -> None:
         for order in list(side):
@@ -265,6 +267,12 @@ class Paper:
         """See `Maker.trades_after`."""
         self._read("trades_after", market)
         return self._trades[trade_id : trade_id + self.trades_page]
+
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """See `Maker.trades_of`."""
+        self._read("trades_of", market)
+        own = [trade for trade in self._trades[trade_id:] if trade.exchange_order_id == exchange_order_id]
+        return own[: self.trades_page]
 
     def place(self, market: Market, quote: Quote) -> str:
         """See `Maker.place`."""

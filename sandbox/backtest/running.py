@@ -20,7 +20,7 @@ from common.gateways.exchange import Side
 from common.gateways.exchange.maker import MakerOrder, Market
 from common.log import log, metrics
 from common.table.table import Table
-from functions.market_making import memory, risk
+from functions.market_making import risk
 from functions.market_making.planning import recorded
 from functions.market_making.quotes import Quotes, SlotState
 from functions.market_making.service import deciding
@@ -166,6 +166,13 @@ def run(
     )  # fmt: skip
 
 
+class _Unwritten(Cycling):
+    """There is no table. The tape's trades are told at once, so that none was found before by its order."""
+
+    def _late(self, *_: object) -> set[int]:
+        return set()
+
+
 class Ours:
     """The desk's loop."""
 
@@ -173,7 +180,7 @@ class Ours:
         self.paused: str | None = None
         self.quotes = Quotes(order_id, setting.base, setting.quote, began=(setting.base, setting.quote))
         self._rules, self._paper, self._guards = rules, paper, setting.guards
-        self._cycling = Cycling(cast(Table, None), paper.now)  # it writes nothing: only `write` and `record` do
+        self._cycling = _Unwritten(cast(Table, None), paper.now)  # it writes nothing: only `write` and `record` do
         self._middle: Decimal | None = None
         self._rest: Sequence[MakerOrder] | None = None
 
@@ -184,7 +191,8 @@ class Ours:
         except Refusal:
             return
         known = self._known(seen)
-        known = replace(known, now=risk.marked(known.now, self._paper.middle, self._paper.now()))
+        marked = risk.marked(known.now, self._paper.middle, self._paper.now())
+        known = known if marked is known.now else replace(known, now=marked)
         decided = self._decided(known, at)
         if _is_at_rest(known.now) and not decided.wish.cancels and not decided.wish.creates:
             self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
@@ -194,7 +202,7 @@ class Ours:
         self._rest = None
         after = recorded(planned.quotes, done, self._paper.now())
         if after != planned.quotes:
-            state = deciding.after(memory.unpacked(after.memory), planned.quotes, after)
+            state = deciding.after(after.memory, planned.quotes, after)
             after = deciding.with_memory(after, state)
         self.quotes = after
 

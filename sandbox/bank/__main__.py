@@ -1,6 +1,5 @@
 """`python -m sandbox.bank`: the bank as a process, that pays out and tells of it."""
 
-import argparse
 import json
 import os
 import signal
@@ -11,6 +10,7 @@ from threading import Event, Lock, Thread
 
 from common.clock import now
 from common.errors import Refusal
+from sandbox import process
 from sandbox.bank.bank import SimulatedBank
 from sandbox.bank.face import API_KEY, serve
 from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
@@ -41,16 +41,15 @@ the webhooks are signed with {WEBHOOK_SECRET}
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.bank",
-        description="A bank that credits accounts and sends webhooks, on 127.0.0.1, whose decisions you choose.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def main(told: list[str] | None = None) -> int:
+    parser = process.arguments(
+        "bank",
+        "A bank that credits accounts and sends webhooks, on 127.0.0.1, whose decisions you choose.",
+        EXAMPLES,
+        DEFAULT_PORT,
+        seed="ids and reasons for failures",
+        state="the books",
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on; 0 takes a free one (%(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="chooses ids and reasons for failures (%(default)s)")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="keep the books here, and begin with them next time")
     parser.add_argument("--webhook-url", metavar="URL", help="where webhooks go; without it they wait until one is set")
     parser.add_argument(
         "--settle-seconds", type=float, metavar="S", help=f"from a booking to its outcome ({SETTLE_SECONDS:g})"
@@ -62,8 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="N",
         help="retry webhooks so many times sooner than a real bank (%(default)g)",
     )
-    parser.add_argument("--access-log", action="store_true", help="print each request")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(told)
     kept: Path | None = chosen.state
 
     seconds: float = SETTLE_SECONDS if chosen.settle_seconds is None else chosen.settle_seconds
@@ -72,11 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
         sender = Sender(bank, target_url=chosen.webhook_url, compress=chosen.compress)
     except Refusal as refused:
         parser.error(refused.detail)
-    try:
-        if kept is not None and kept.exists():
-            _restore(kept, bank, sender)
-    except (OSError, ValueError, Refusal) as unreadable:
-        parser.error(f"--state {kept} can not be used: {unreadable}; mend it or remove it")
+    if kept is not None and kept.exists():
+        process.restore(parser, kept, lambda: _restore(kept, bank, sender), Refusal)
     if chosen.settle_seconds is not None:
         bank.set_settle_seconds(seconds)
     writing = Lock()
@@ -86,10 +81,11 @@ def main(arguments: list[str] | None = None) -> int:
             with writing:
                 _write(kept, bank, sender)
 
-    try:
-        running = serve(bank, chosen.port, sender=sender, on_change=keep, access_log=chosen.access_log)
-    except (OSError, OverflowError) as taken:
-        parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
+    running = process.listen(
+        parser,
+        chosen.port,
+        lambda: serve(bank, chosen.port, sender=sender, on_change=keep, access_log=chosen.access_log),
+    )
     stop = Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_, lambda *_: stop.set())

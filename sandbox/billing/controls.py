@@ -7,10 +7,8 @@ POST   /sandbox/messages     {"value": "…"}                                 a 
 POST   /sandbox/messages/again    {"payment_id": "…"}                       a payment's message, once more
 PUT    /sandbox/refunds/{refund_id}    {"state": "DONE"}                    or REFUSED, of one that is PENDING
 PUT    /sandbox/broker       {"up": false}                                  ends; what nobody took is published again
-POST   /sandbox/faults       {"kind": "timeout_after", "on": "invoice", "times": 1}      on and times may be left out
-DELETE /sandbox/faults       those still to come
 PUT    /sandbox/latency      {"seconds": 1}                                 every answer takes so long
-PUT    /sandbox/down         {"down": true}                                 no call is answered
+       /sandbox/faults, /sandbox/down                                       as of `sandbox.controls`
 
 200 with what is in force then; 400, 404 {"error": "…"} with what to do
 """
@@ -20,42 +18,36 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from threading import Lock
 from typing import Any
 
 from common.roubles import kopecks
 from sandbox.billing.delivery import Delivery
-from sandbox.billing.faults import ANY, TARGETS, Fault, Faults, IllegalOrder
+from sandbox.billing.faults import Fault, Faults, IllegalOrder
 from sandbox.billing.outbox import Message
 from sandbox.billing.records import Client, Contract, CreditNote, Invoice, Payment, Person, Refund
 from sandbox.billing.system import SETTLED, BillingSystem
-from sandbox.serving import Answer, Kinds, NoSuchPath, Request, as_json, members, parsed
+from sandbox.controls import NUMBER, SWITCH, TEXT
+from sandbox.controls import Controls as FaultControls
+from sandbox.serving import Kinds, Request
 
 _KINDS: Kinds = {
     "amount": ((str,), 'text such as "100.00", in roubles'),
-    "invoice_id": ((str,), "text"),
-    "contract_id": ((str,), "text"),
-    "payment_id": ((str,), "text"),
-    "purpose": ((str,), "text"),
-    "key": ((str,), "text"),
-    "value": ((str,), "text"),
+    "invoice_id": TEXT,
+    "contract_id": TEXT,
+    "payment_id": TEXT,
+    "purpose": TEXT,
+    "key": TEXT,
+    "value": TEXT,
     "state": ((str,), f"text, one of {', '.join(SETTLED)}"),
-    "kind": ((str,), f"text, one of {', '.join(Fault)}"),
-    "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
-    "times": ((int,), "a whole number"),
-    "seconds": ((int, float), "a number"),
-    "down": ((bool,), "true or false"),
-    "up": ((bool,), "true or false"),
+    "seconds": NUMBER,
+    "up": SWITCH,
 }
-_fields = partial(members, _KINDS)
 
 
-class Controls:
+class Controls(FaultControls[Fault]):
     """`decide` answers requests under /sandbox/.
 
-    delivery: None where nothing is published, as in a test of the face alone.
-    on_change: called after each control that changed something; what it raises as OSError is told to the caller.
+    delivery: None where nothing is published, as in a test of the face alone. on_change: as of `sandbox.controls`.
     """
 
     def __init__(
@@ -65,51 +57,32 @@ class Controls:
         delivery: Delivery | None = None,
         on_change: Callable[[], None] = lambda: None,
     ) -> None:
+        super().__init__(faults, _KINDS, on_change)
         self._system = system
         self._faults = faults
         self._delivery = delivery
-        self._on_change = on_change
-        self._changing = Lock()  # one control at a time, so that what is kept is the last of them
-
-    def decide(self, request: Request) -> Answer:
-        """Raises Refusal."""
-        with self._changing:
-            answer = as_json(self._decided(request))
-            if request.method != "GET":
-                self._on_change()
-            return answer
 
     def _decided(self, request: Request) -> Any:
         match request.method, request.path[1:]:
             case "GET", ["state"]:
                 return self._state()
             case "POST", ["payments"]:
-                return self._pay(_fields(parsed(request.body), ["amount"], ["invoice_id", "contract_id", "purpose"]))
+                return self._pay(self._given(request, ["amount"], ["invoice_id", "contract_id", "purpose"]))
             case "POST", ["messages"]:
-                given = _fields(parsed(request.body), ["value"], ["key"])
+                given = self._given(request, ["value"], ["key"])
                 return _message(self._system.outbox.add(given.get("key", "by-hand"), given["value"]))
             case "POST", ["messages", "again"]:
-                return self._again(_fields(parsed(request.body), ["payment_id"])["payment_id"])
+                return self._again(self._given(request, ["payment_id"])["payment_id"])
             case "PUT", ["refunds", refund_id]:
-                given = _fields(parsed(request.body), ["state"])
+                given = self._given(request, ["state"])
                 return self._system.settle_refund(refund_id, given["state"]).resource()
             case "PUT", ["broker"]:
-                return self._switch_broker(_fields(parsed(request.body), ["up"])["up"])
-            case "POST", ["faults"]:
-                given = _fields(parsed(request.body), ["kind"], ["on", "times"])
-                self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return {"faults": self._faults.told()}
-            case "DELETE", ["faults"]:
-                self._faults.heal()
-                return {"faults": []}
+                return self._switch_broker(self._given(request, ["up"])["up"])
             case "PUT", ["latency"]:
-                self._faults.slow_down(_fields(parsed(request.body), ["seconds"])["seconds"])
+                self._faults.slow_down(self._given(request, ["seconds"])["seconds"])
                 return {"latency_seconds": self._faults.latency_seconds}
-            case "PUT", ["down"]:
-                self._faults.down = _fields(parsed(request.body), ["down"])["down"]
-                return {"down": self._faults.down}
             case _:
-                raise NoSuchPath(f"nothing answers {request.method} /{'/'.join(request.path)}")
+                return super()._decided(request)
 
     def _pay(self, given: dict[str, str]) -> dict[str, Any]:
         try:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import date
 from typing import TypeVar
@@ -25,8 +24,9 @@ from common.gateways.billing import (
     said_no,
 )
 from common.gateways.billing.rest import PAYMENT_TYPES, person
+from sandbox import trouble
 from sandbox.billing import records
-from sandbox.billing.faults import ANY, Operation
+from sandbox.billing.faults import Operation
 from sandbox.billing.records import CURRENCY, BillingRuleBroken, KeyTaken, UnknownThing
 from sandbox.billing.system import BillingSystem
 
@@ -35,43 +35,11 @@ ADDRESS = "https://billing.test"
 T = TypeVar("T")
 
 
-class Trouble:
-    """What goes wrong with the next calls. calls: how often each was made."""
+class Trouble(trouble.Trouble[Operation]):
+    """Of all who ask."""
 
     def __init__(self) -> None:
-        self.down = False
-        self.calls: Counter[Operation] = Counter()
-        self._failures: list[tuple[str, BillingUnavailable]] = []
-        self._drops: list[str] = []
-
-    def fail_next(self, on: str = ANY, what: str = "billing_error", **facts: int) -> None:
-        """Nothing is done."""
-        self._failures.append((on, BillingUnavailable(f"the billing system: {what}", what=what, **facts)))
-
-    def drop_answer_next(self, on: str) -> None:
-        """It is done, and nobody told."""
-        self._drops.append(on)
-
-    def around(self, operation: Operation, act: Callable[[], T]) -> T:
-        self.calls[operation] += 1
-        if self.down:
-            raise BillingUnavailable("the billing system is down", what="connection")
-        for failure in self._failures:
-            if failure[0] in (operation, ANY):
-                self._failures.remove(failure)
-                raise failure[1]
-        lost = operation in self._drops
-        if lost:
-            self._drops.remove(operation)
-        try:
-            answer = act()
-        except (BillingRuleBroken, UnknownThing, KeyTaken):
-            if not lost:
-                raise
-        else:
-            if not lost:
-                return answer
-        raise BillingUnavailable("the answer of the billing system was lost", what="connection")
+        super().__init__("the billing system", BillingUnavailable)
 
 
 class FakeBilling:
@@ -193,20 +161,26 @@ class FakeBilling:
         )
 
     def _make(self, operation: Operation, act: Callable[[], T]) -> T:
-        try:
-            return self._trouble.around(operation, act)
-        except KeyTaken as taken:
-            raise BillingUnavailable("the external id has other terms", what="conflict") from taken
-        except UnknownThing as missing:
-            raise BillingUnavailable(missing.detail, what="missing") from missing
-        except BillingRuleBroken as refused:
-            raise said_no(refused.detail) from refused
+        def made() -> T:
+            try:
+                return act()
+            except KeyTaken as taken:
+                raise BillingUnavailable("the external id has other terms", what="conflict") from taken
+            except UnknownThing as missing:
+                raise BillingUnavailable(missing.detail, what="missing") from missing
+            except BillingRuleBroken as refused:
+                raise said_no(refused.detail) from refused
+
+        return self._trouble.around(operation, made)
 
     def _look(self, act: Callable[[], T]) -> T:
-        try:
-            return self._trouble.around(Operation.FIND, act)
-        except UnknownThing as unknown:
-            raise BillingUnknown(unknown.detail) from unknown
+        def found() -> T:
+            try:
+                return act()
+            except UnknownThing as unknown:
+                raise BillingUnknown(unknown.detail) from unknown
+
+        return self._trouble.around(Operation.FIND, found)
 
 
 def _page(found: Sequence[T], ids: Sequence[str], after: str | None) -> Page[T]:

@@ -37,9 +37,6 @@ class Fault(StrEnum):
     STRANGE = "strange"  # it is done, and the answer tells another external id, client, contract or invoice
 
 
-TARGETS = (*Operation, ANY)
-
-
 class Faults(OrderedFaults[Fault]):
     """latency_seconds: how long every answer takes; what it is of was done at once."""
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import signal
 import sys
 from decimal import Decimal, InvalidOperation
-from pathlib import Path
-from threading import Event, Thread
+from functools import partial
+from threading import Event
 from typing import Any
 
 import urllib3
 
 from common.clock import now
 from common.errors import Refusal
+from sandbox import process
 from sandbox.exchange.desk import DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS
 from sandbox.exchange.faults import Fault
 from sandbox.exchange.flow import Flow
@@ -49,17 +48,14 @@ its quantities that end in 777 fill at once, 555 never, 444 by half; 666 are can
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.exchange",
-        description="An exchange on Binance's and AlphaPoint's wires, on 127.0.0.1, whose faults you choose.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on; 0 takes a free one (%(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="chooses how the market moves (%(default)s)")
-    parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep what it knows here, and begin with it next time"
+def main(told: list[str] | None = None) -> int:
+    parser = process.arguments(
+        "exchange",
+        "An exchange on Binance's and AlphaPoint's wires, on 127.0.0.1, whose faults you choose.",
+        EXAMPLES,
+        DEFAULT_PORT,
+        seed="how the market moves",
+        state="what it knows",
     )
     parser.add_argument(
         "--prices-url",
@@ -67,47 +63,30 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="URL",
         help="the price source (python -m sandbox.prices) whose prices the market follows (%(default)s)",
     )
-    parser.add_argument("--access-log", action="store_true", help="print each request")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(told)
 
     exchange = SimulatedExchange(now, chosen.seed)
     keeper = Keeper(chosen.state, exchange, lambda: controls.settings())
     controls = exchange.controls(on_change=keeper.save)
-    try:
+
+    def begin() -> None:
         settings = keeper.restore()
         if settings is not None:
             controls.restore(settings)
         exchange.furnish()
-    except (OSError, ValueError, KeyError, TypeError, InvalidOperation, Refusal) as unreadable:
-        said = f"{type(unreadable).__name__}: {unreadable}"
-        parser.error(f"--state {chosen.state} can not be used: {said}; mend it or remove it")
+
+    process.restore(parser, chosen.state, begin, Refusal)
     references = References(chosen.prices_url)
     flow = Flow(exchange.venue, references.price, chosen.seed, exchange.profiles)
     references.poll()
     flow.step()
-    try:
-        running = serve(exchange.faces(controls), chosen.port, name="sandbox-exchange", access_log=chosen.access_log)
-    except (OSError, OverflowError) as taken:
-        parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
-
-    stop = Event()
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_, lambda *_: stop.set())
-    moving = Thread(target=_move, args=(references, flow, exchange, stop), name="flow")
-    saving = Thread(target=keeper.run, args=(stop,), name="keeper")
-    for thread in (moving, saving):
-        thread.start()
-    print(f"exchange on {running.url} (seed {chosen.seed}), see {running.url}/sandbox/state", flush=True)
-    stop.wait()
-    running.close()
-    for thread in (moving, saving):
-        thread.join()
-    try:
-        keeper.save()
-    except OSError as full:
-        print(f"the state can not be kept: {full}", file=sys.stderr)
-        return 1
-    return 0
+    running = process.listen(
+        parser,
+        chosen.port,
+        lambda: serve(exchange.faces(controls), chosen.port, name="sandbox-exchange", access_log=chosen.access_log),
+    )
+    said = f"exchange on {running.url} (seed {chosen.seed})"
+    return process.run(running, keeper.save, said, partial(_move, references, flow, exchange))
 
 
 class References:

@@ -1,16 +1,14 @@
 """The exchange for people and tests: see everything, and make things happen. Amounts are text, never JSON numbers.
 
 GET    /sandbox/state      markets, balances, open orders, fees, limits, latency, faults
-POST   /sandbox/faults     {"kind": "timeout_after", "on": "place", "times": 1}        on and times may be left out
-DELETE /sandbox/faults     those still to come
 PUT    /sandbox/latency    {"seconds": 5, "on": "place"}       what is done is done at once and answered so late; on is
                            as of faults, and orders are placed late where it is left out
 PUT    /sandbox/fees       {"taker_bps": "10", "maker_bps": "8", "asset": "BNB", "asset_price": "600"}
                            of what is received; with `asset` (it and its price may be left out) in that one
 PUT    /sandbox/house      {"profile": "thin", "symbol": "BTCUSDT"}       how the market quotes; all without a symbol
 
-Others answer under /sandbox/accounts and /sandbox/limits (`account_controls`), /sandbox/wallet and /sandbox/chain
-(`wallet_controls`).
+/sandbox/faults and /sandbox/down are as of `sandbox.controls`. Others answer under /sandbox/accounts and
+/sandbox/limits (`account_controls`), /sandbox/wallet and /sandbox/chain (`wallet_controls`).
 
 200 with what is in force then; 400, 404 {"error": "…"} with what to do
 """
@@ -21,25 +19,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
-from functools import partial
-from threading import Lock
 from types import MappingProxyType
 from typing import Any
 
 from common.clock import text
 from common.money import exact, plain
+from sandbox.controls import NUMBER
+from sandbox.controls import Controls as FaultControls
 from sandbox.exchange.account_controls import limits_told
-from sandbox.exchange.faults import ANY, TARGETS, Fault, Faults, IllegalOrder
+from sandbox.exchange.faults import Fault, Faults, IllegalOrder
 from sandbox.exchange.flow import PROFILES, Profiles
 from sandbox.exchange.orders import Fees, Order
 from sandbox.exchange.venue import Venue
-from sandbox.serving import Answer, BadRequest, Decide, Kinds, NoSuchPath, Request, as_json, members, parsed
+from sandbox.serving import BadRequest, Decide, Kinds, Request, members, parsed
 
 _KINDS: Kinds = {
-    "kind": ((str,), f"text, one of {', '.join(Fault)}"),
-    "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
-    "times": ((int,), "a whole number"),
-    "seconds": ((int, float), "a number"),
+    "seconds": NUMBER,
     "taker_bps": ((str,), 'text such as "10"'),
     "maker_bps": ((str,), 'text such as "8"'),
     "asset": ((str, type(None)), 'text such as "BNB", or null'),
@@ -47,16 +42,15 @@ _KINDS: Kinds = {
     "profile": ((str,), f"text, one of {', '.join(PROFILES)}"),
     "symbol": ((str,), 'text such as "BTCUSDT"'),
 }
-_fields = partial(members, _KINDS)
 
 
-class Controls:
+class Controls(FaultControls[Fault]):
     """`decide` answers requests under /sandbox/.
 
     customers: the accounts whose orders are shown; None is all.
     profiles: those of the house; None where nobody quotes.
     rooms: who answers what is under /sandbox/ besides, by the next part of the path.
-    on_change: called after each control that changed something; what it raises as OSError is told to the caller.
+    on_change: as of `sandbox.controls`.
     """
 
     def __init__(
@@ -69,52 +63,32 @@ class Controls:
         profiles: Profiles | None = None,
         rooms: Mapping[str, Decide] = MappingProxyType({}),
     ) -> None:
+        super().__init__(faults, _KINDS, on_change)
         self._venue = venue
         self._faults = faults
         self._customers = customers
         self._clock = clock
-        self._on_change = on_change
         self._profiles = profiles or Profiles()
         self._rooms = rooms
         self._fees = Fees()
-        self._changing = Lock()  # one control at a time, so that what is kept is the last of them
 
-    def decide(self, request: Request) -> Answer:
-        """Raises Refusal."""
-        with self._changing:
-            answer = self._decided(request)
-            if request.method != "GET":
-                self._on_change()
-            return answer
-
-    def _decided(self, request: Request) -> Answer:
-        match request.method, request.path:
-            case "GET", ["sandbox", "state"]:
-                return as_json(self._state())
-            case "POST", ["sandbox", "faults"]:
-                given = _fields(parsed(request.body), ["kind"], ["on", "times"])
-                self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return as_json({"faults": self._faults.told()})
-            case "DELETE", ["sandbox", "faults"]:
-                self._faults.heal()
-                return as_json({"faults": self._faults.told()})
-            case "PUT", ["sandbox", "latency"]:
+    def _decided(self, request: Request) -> Any:
+        match request.method, request.path[1:]:
+            case "GET", ["state"]:
+                return self._state()
+            case "PUT", ["latency"]:
                 self._slow_down(parsed(request.body))
-                return as_json(self.settings()["latency"])
-            case "PUT", ["sandbox", "fees"]:
-                self._set_fees(_fields(parsed(request.body), ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
-                return as_json(self.settings()["fees"])
-            case "PUT", ["sandbox", "house"]:
-                self._choose_profile(_fields(parsed(request.body), ["profile"], ["symbol"]))
-                return as_json(self._profiles.chosen())
-            case _, ["sandbox", room, *_] if room in self._rooms:
+                return self.settings()["latency"]
+            case "PUT", ["fees"]:
+                self._set_fees(self._given(request, ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
+                return self.settings()["fees"]
+            case "PUT", ["house"]:
+                self._choose_profile(self._given(request, ["profile"], ["symbol"]))
+                return self._profiles.chosen()
+            case _, [room, *_] if room in self._rooms:
                 return self._rooms[room](request)
             case _:
-                raise NoSuchPath(
-                    f"nothing answers {request.method} /{'/'.join(request.path)}; there are GET /sandbox/state, POST "
-                    "and DELETE /sandbox/faults, PUT /sandbox/latency, PUT /sandbox/fees, PUT /sandbox/house"
-                    f"{''.join(f', /sandbox/{room}' for room in self._rooms)}"
-                )
+                return super()._decided(request)
 
     def _choose_profile(self, given: Mapping[str, Any]) -> None:
         symbols = list(self._venue.symbols)
@@ -142,14 +116,14 @@ class Controls:
         if not isinstance(settings, dict) or not {"latency", "fees"} <= settings.keys():
             raise BadRequest("there must be a JSON object with latency, fees")
         self._slow_down(settings["latency"])
-        self._set_fees(_fields(settings["fees"], ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
+        self._set_fees(members(self._kinds, settings["fees"], ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
         if "limits" in settings:  # they are kept since there are some
             self._venue.set_limits(limits_told(settings["limits"]))
         for symbol, profile in settings.get("house", {}).items():
             self._profiles.choose(profile, [symbol])
 
     def _slow_down(self, given: Any) -> None:
-        self._faults.slow_down(**_fields(given, ["seconds"], ["on"]))
+        self._faults.slow_down(**members(self._kinds, given, ["seconds"], ["on"]))
 
     def _set_fees(self, given: Mapping[str, Any]) -> None:
         taker, maker = _amount(given, "taker_bps"), _amount(given, "maker_bps")
@@ -196,20 +170,6 @@ class Controls:
             "bid": _plain(bids[0][0] if bids else None),
             "ask": _plain(asks[0][0] if asks else None),
         }
-
-
-def switch(faces: Mapping[str, Decide]) -> Decide:
-    """One server for several faces, by the first part of the path."""
-
-    def decide(request: Request) -> Answer:
-        face = faces.get(request.path[0]) if request.path else None
-        if face is None:
-            raise NoSuchPath(
-                f"nothing answers /{'/'.join(request.path)}; there are {', '.join(f'/{p}/…' for p in faces)}"
-            )
-        return face(request)
-
-    return decide
 
 
 def _order(order: Order) -> dict[str, str | None]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
 from decimal import Decimal
-from math import ceil
-from threading import RLock
 from typing import Literal, TypeVar
 
-from common.errors import Refusal
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -28,6 +24,7 @@ from common.money import EXACT, Money, Price, Quantity
 from sandbox.exchange.accounts import NOTHING
 from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, Symbol, VenueRefused
 from sandbox.exchange.venue import Venue
+from sandbox.trouble import Trouble, due
 
 Operation = Literal["ticker", "rules", "place", "order", "find", "cancel"]
 _T = TypeVar("_T")
@@ -42,50 +39,28 @@ _STATES = {
 }
 
 
-class FakeExchange:
+class FakeExchange(Trouble[Operation]):
     """An account of a venue behind the port. Safe to use from several threads.
 
     A symbol is asset_id + quote. Orders are LIMIT, good till cancelled.
 
-    calls: how often each operation was asked for, those that met a fault included.
-    down: while it is true, every call raises ExchangeUnavailable and nothing is done.
+    What goes wrong with its calls is ordered as of `sandbox.trouble`.
     """
 
     def __init__(self, venue: Venue, account: str, quote: str = "USDT", name: str = "fake") -> None:
-        self.calls: Counter[Operation] = Counter()
-        self.down = False
+        super().__init__(name, ExchangeUnavailable, venue.now)
         self._venue = venue
         self._account = account
         self._quote = quote
-        self._name = name
         self._refusals: list[bool] = []  # whose fault each is
-        self._failures: Counter[Operation] = Counter()
-        self._drops: Counter[Operation] = Counter()
-        self._mix_ups: Counter[Operation] = Counter()
-        self._banned_until: datetime | None = None
-        self._lock = RLock()
+        self._mix_ups: Counter[str] = Counter()
 
     # Controls
-
-    def ban(self, seconds: float) -> None:
-        """From now on, for so long, every call is told to wait for what is left of it, and nothing is done."""
-        with self._lock:
-            self._banned_until = self._venue.now() + timedelta(seconds=seconds)
 
     def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
         """The next `times` orders are refused; ours: since the account has no funds."""
         with self._lock:
             self._refusals += [ours] * times
-
-    def fail_before_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls raise ExchangeUnavailable, and nothing has been done."""
-        with self._lock:
-            self._failures[operation] += times
-
-    def drop_answer_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls that get through are done, or refused, and raise ExchangeUnavailable."""
-        with self._lock:
-            self._drops[operation] += times
 
     def mix_up_next(self, operation: Operation, times: int = 1) -> None:
         """The next `times` calls find another of the account's orders in that market, which is no answer."""
@@ -100,11 +75,11 @@ class FakeExchange:
 
     def ticker(self, asset_id: str) -> Ticker:
         """See `common.gateways.exchange.Tickers.ticker`."""
-        return self._call("ticker", lambda: self._ticker(asset_id))
+        return self.around("ticker", lambda: self._ticker(asset_id))
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `common.gateways.exchange.Exchange.rules`."""
-        return self._call("rules", lambda: self._rules(asset_id))
+        return self.around("rules", lambda: self._rules(asset_id))
 
     def place(self, ticket: Ticket) -> str:
         """See `common.gateways.exchange.Exchange.place`.
@@ -112,45 +87,22 @@ class FakeExchange:
         A client order id of an open order is answered with ExchangeUnavailable: an order of that id exists, so it
         would be wrong to say that it never will.
         """
-        return self._call("place", lambda: self._place(ticket))
+        return self.around("place", lambda: self._place(ticket))
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.order`."""
         order_id = _id(exchange_order_id)
-        return self._call("order", lambda: self._exchange_order(asset_id, "order", order_id=order_id))
+        return self.around("order", lambda: self._exchange_order(asset_id, "order", order_id=order_id))
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.find`."""
-        return self._call("find", lambda: self._exchange_order(asset_id, "find", client_order_id=client_order_id))
+        return self.around("find", lambda: self._exchange_order(asset_id, "find", client_order_id=client_order_id))
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `common.gateways.exchange.Exchange.cancel`."""
-        return self._call("cancel", lambda: self._cancel(asset_id, exchange_order_id))
+        return self.around("cancel", lambda: self._cancel(asset_id, exchange_order_id))
 
     # Inside
-
-    def _call(self, operation: Operation, act: Callable[[], _T]) -> _T:
-        with self._lock:
-            self.calls[operation] += 1
-            if self.down:
-                raise ExchangeUnavailable(f"{self._name} is down", what="connection")
-            if self._banned_until is not None:
-                seconds = ceil((self._banned_until - self._venue.now()).total_seconds())
-                if seconds > 0:
-                    said = f"{self._name} says that we ask too often"
-                    raise ExchangeUnavailable(said, what="rate_limit", retry_after_seconds=seconds)
-            if _due(self._failures, operation):
-                raise ExchangeUnavailable(f"{self._name} was not reached", what="connection")
-            lost = _due(self._drops, operation)
-            try:
-                answer = act()
-            except Refusal:
-                if not lost:
-                    raise
-            else:
-                if not lost:
-                    return answer
-        raise ExchangeUnavailable(f"the answer of {self._name} was lost", what="timeout")
 
     def _symbol(self, asset_id: str) -> Symbol:
         """Raises MarketUnknown, also while the venue is closed."""
@@ -192,8 +144,10 @@ class FakeExchange:
                     raise MarketUnknown(refused.detail, asset_id=asset_id) from refused
                 case Reason.DUPLICATE_ORDER:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
+                case Reason.MAX_NUM_ORDERS as full:
+                    raise ExchangeFull(refused.detail, reason=str(full)) from refused
                 case _:
-                    ours = refused.reason in (Reason.INSUFFICIENT_BALANCE, Reason.MAX_NUM_ORDERS)
+                    ours = refused.reason is Reason.INSUFFICIENT_BALANCE
                     raise ExchangeRefused(refused.detail, ours=ours, reason=str(refused.reason)) from refused
         return str(order.order_id)
 
@@ -202,7 +156,7 @@ class FakeExchange:
     ) -> OrderReport:
         with self._venue.lock:  # an order and its trades of one moment
             order = self._found(asset_id, order_id, client_order_id)
-            if _due(self._mix_ups, operation):
+            if due(self._mix_ups, operation):
                 mine = self._venue.history(self._account, order.symbol)
                 order = next((other for other in mine if other.order_id != order.order_id), order)
             if order_id not in (None, order.order_id) or client_order_id not in (None, order.client_order_id):
@@ -236,13 +190,6 @@ class FakeExchange:
             self._venue.cancel(self._account, asset_id + self._quote, order_id=_id(exchange_order_id))
         except (OrderUnknown, VenueRefused) as unknown:
             raise ExchangeOrderUnknown(f"{self._name} does not know the order: {unknown}") from unknown
-
-
-def _due(times: Counter[Operation], operation: Operation) -> bool:
-    if not times[operation]:
-        return False
-    times[operation] -= 1
-    return True
 
 
 def _id(exchange_order_id: str) -> int:

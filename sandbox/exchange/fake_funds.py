@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from math import ceil
 from typing import Literal, TypeVar
 
 from common.errors import Refusal
@@ -31,6 +30,7 @@ from sandbox.exchange.wallet.withdrawals import (
     WithdrawalRequest,
     WithdrawalStatus,
 )
+from sandbox.trouble import Trouble, due
 
 Operation = Literal["networks", "deposit_address", "deposits", "free", "withdraw", "withdrawal"]
 _T = TypeVar("_T")
@@ -45,47 +45,29 @@ _STATES = {
 }
 
 
-class FakeFunds:
+class FakeFunds(Trouble[Operation]):
     """What an account of a venue may do with the wallet, behind the port. Safe to use from several threads.
 
-    calls: how often each operation was asked for, those that met a fault included.
-    down: while it is true, every call raises ExchangeUnavailable and nothing is done.
+    What goes wrong with its calls is ordered as of `sandbox.trouble`.
+
+    listed_after: a withdrawal is not to be seen before.
     """
 
     def __init__(self, venue: Venue, wallet: Wallet, account: str, name: str = "fake") -> None:
-        self.calls: Counter[Operation] = Counter()
-        self.down = False
+        super().__init__(name, ExchangeUnavailable, venue.now, venue.lock)
         self._venue = venue
+        self.listed_after = timedelta(0)
         self._wallet = wallet
         self._account = account
-        self._name = name
         self._refusals: list[bool] = []  # whose fault each is
-        self._failures: Counter[Operation] = Counter()
-        self._drops: Counter[Operation] = Counter()
-        self._doubts: Counter[Operation] = Counter()
-        self._banned_until: datetime | None = None
+        self._doubts: Counter[str] = Counter()
 
     # Controls; what the wallet itself can be told is told to it
-
-    def ban(self, seconds: float) -> None:
-        """From now on, for so long, every call is told to wait for what is left of it, and nothing is done."""
-        with self._venue.lock:
-            self._banned_until = self._venue.now() + timedelta(seconds=seconds)
 
     def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
         """The next `times` withdrawals that are new are refused; ours: since the account has no funds."""
         with self._venue.lock:
             self._refusals += [ours] * times
-
-    def fail_before_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls raise ExchangeUnavailable, and nothing has been done."""
-        with self._venue.lock:
-            self._failures[operation] += times
-
-    def drop_answer_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls that get through are done, or refused, and raise ExchangeUnavailable."""
-        with self._venue.lock:
-            self._drops[operation] += times
 
     def doubt_next(self, operation: Operation, times: int = 1) -> None:
         """The next `times` calls that get through are told what can not be."""
@@ -140,30 +122,20 @@ class FakeFunds:
     # Inside
 
     def _call(self, operation: Operation, act: Callable[[], _T]) -> _T:
-        with self._venue.lock:
-            self.calls[operation] += 1
-            if self.down:
-                raise ExchangeUnavailable(f"{self._name} is down", what="connection")
-            if self._banned_until is not None:
-                seconds = ceil((self._banned_until - self._venue.now()).total_seconds())
-                if seconds > 0:
-                    said = f"{self._name} says that we ask too often"
-                    raise ExchangeUnavailable(said, what="rate_limit", retry_after_seconds=seconds)
-            if _due(self._failures, operation):
-                raise ExchangeUnavailable(f"{self._name} was not reached", what="connection")
-            lost, doubted = _due(self._drops, operation), _due(self._doubts, operation)
+        def told() -> _T:
+            doubted = due(self._doubts, operation)
+            self._wallet.settle()
             try:
-                self._wallet.settle()
                 answer = act()
             except Refusal:
-                if not lost and not doubted:
+                if not doubted:
                     raise
             else:
-                if not lost and not doubted:
+                if not doubted:
                     return answer
-        if doubted:
             raise not_believed(f"{self._name} was told to tell what can not be")
-        raise ExchangeUnavailable(f"the answer of {self._name} was lost", what="timeout")
+
+        return self.around(operation, told)
 
     def _networks(self, coin: str) -> Sequence[Network]:
         return [
@@ -241,7 +213,8 @@ class FakeFunds:
         )
 
     def _found(self, coin: str, withdrawal_id: str) -> Withdrawal | None:
-        mine = self._wallet.withdrawals.of(self._account)
+        shown_at = self._venue.now() - self.listed_after
+        mine = [one for one in self._wallet.withdrawals.of(self._account) if one.at <= shown_at]
         return next((one for one in mine if (one.coin, one.own_id) == (coin, withdrawal_id)), None)
 
     def _no_network(self, coin: str, name: str) -> NetworkUnknown:
@@ -255,10 +228,3 @@ def _terms(there: Withdrawal) -> tuple[object, ...]:
 def _venues(name: str) -> str:
     """The venue's name of a network; of none, "", for a name that the port does not have."""
     return {"ERC20": "ETH", "TRC20": "TRX", "ETH": "", "TRX": ""}.get(name, name)
-
-
-def _due(times: Counter[Operation], operation: Operation) -> bool:
-    if not times[operation]:
-        return False
-    times[operation] -= 1
-    return True

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from common.errors import Refusal
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -117,9 +118,15 @@ class FakeMaker:
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
+        return self._trades("trades_after", market, trade_id)
 
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """See `Maker.trades_of`."""
+        return self._trades("trades_of", market, trade_id, int(exchange_order_id))
+
+    def _trades(self, method: str, market: Market, trade_id: int, order_id: int | None = None) -> Sequence[OwnTrade]:
         def told() -> list[OwnTrade]:
-            trades = self._venue.trades(self._account, self._symbol(market).name)
+            trades = self._venue.trades(self._account, self._symbol(market).name, order_id=order_id)
             return [
                 OwnTrade(
                     trade_id=trade.trade_id,
@@ -137,7 +144,7 @@ class FakeMaker:
                 if trade.trade_id > trade_id
             ][: self.trades_page]
 
-        return self._call("trades_after", Operation.ORDER, told)
+        return self._call(method, Operation.ORDER, told)
 
     def place(self, market: Market, quote: Quote) -> str:
         """See `Maker.place`. With the client order id of an open order it is ExchangeUnavailable: that one exists."""
@@ -263,8 +270,10 @@ class FakeMaker:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case Reason.WOULD_TAKE:
                     raise ExchangeWouldTake(refused.detail) from refused
+                case Reason.MAX_NUM_ORDERS as full:
+                    raise ExchangeFull(refused.detail, reason=str(full)) from refused
                 case reason:
-                    ours = reason in (Reason.INSUFFICIENT_BALANCE, Reason.MAX_NUM_ORDERS)
+                    ours = reason is Reason.INSUFFICIENT_BALANCE
                     raise ExchangeRefused(refused.detail, ours=ours, reason=str(reason)) from refused
         return str(order.order_id)
 

@@ -11,20 +11,16 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Lock
+from threading import Lock
 from typing import Any
 
 from sandbox.exchange.simulated import SimulatedExchange
 
-SAVE_SECONDS = 1.0
-
 
 class Keeper:
-    """Keeps it after each control, every second or so, and at the end.
+    """Keeps it when it is told to.
 
     path: of the state; None keeps nothing.
     settings: of the controls.
@@ -97,17 +93,6 @@ class Keeper:
     def _trades_path(self) -> Path:
         assert self._path is not None
         return self._path.with_name(f"{self._path.stem}.trades.jsonl")
-
-    def run(self, stop: Event) -> None:
-        """For a thread of its own. A large state is kept less often, so that it takes a twentieth of the time."""
-        wait = SAVE_SECONDS
-        while not stop.wait(wait):
-            began = time.monotonic()
-            try:
-                self.save()
-            except OSError as full:
-                print(f"the state can not be kept: {full}", file=sys.stderr, flush=True)
-            wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
 
 
 def _line(value: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from sandbox.exchange.account_controls import AccountControls
 from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace
-from sandbox.exchange.controls import Controls, switch
+from sandbox.exchange.controls import Controls
 from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, NETWORKS, SYMBOLS
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.flow import Profiles
@@ -17,7 +17,7 @@ from sandbox.exchange.keyring import Keyring
 from sandbox.exchange.venue import Venue
 from sandbox.exchange.wallet import SETTLE_SECONDS, Wallet
 from sandbox.exchange.wallet_controls import WalletControls
-from sandbox.serving import Decide
+from sandbox.serving import Decide, switch
 
 
 class SimulatedExchange:

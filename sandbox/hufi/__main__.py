@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import argparse
-import json
-import signal
 import sys
-from pathlib import Path
-from threading import Event, Thread
 
 from common.clock import now
+from sandbox import process
 from sandbox.hufi.controls import Controls, launch
 from sandbox.hufi.exchanges import AtBinance, Exchange
 from sandbox.hufi.face import HufiFace
 from sandbox.hufi.faults import Fault, Faults
 from sandbox.hufi.hufi import Hufi
 from sandbox.keeper import Keeper
-from sandbox.serving import Answer, Decide, NoSuchPath, Request, serve
+from sandbox.serving import serve, switch
 
 DEFAULT_PORT = 4630
 DEFAULT_EXCHANGE = "http://127.0.0.1:4600"
@@ -39,17 +35,14 @@ CAMPAIGNS = (  # with which it begins
 )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.hufi",
-        description="Campaigns on HuFi's wire, on 127.0.0.1, whose faults you choose.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on; 0 takes a free one (%(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="chooses addresses, nonces and tokens (%(default)s)")
-    parser.add_argument(
-        "--state", type=Path, metavar="FILE", help="keep what it knows here, and begin with it next time"
+def main(told: list[str] | None = None) -> int:
+    parser = process.arguments(
+        "hufi",
+        "Campaigns on HuFi's wire, on 127.0.0.1, whose faults you choose.",
+        EXAMPLES,
+        DEFAULT_PORT,
+        seed="addresses, nonces and tokens",
+        state="what it knows",
     )
     parser.add_argument(
         "--exchange-url",
@@ -57,63 +50,24 @@ def main(arguments: list[str] | None = None) -> int:
         default=DEFAULT_EXCHANGE,
         help="the exchange (python -m sandbox.exchange) whose trades it reads (%(default)s)",
     )
-    parser.add_argument("--access-log", action="store_true", help="print each request")
-    chosen = parser.parse_args(arguments)
+    chosen = parser.parse_args(told)
 
     exchanges: dict[str, Exchange] = {"binance": AtBinance(chosen.exchange_url, now)}
     hufi, faults = Hufi(now, exchanges, chosen.seed), Faults()
-    try:
-        if chosen.state is not None and chosen.state.exists():
-            hufi.restore(json.loads(chosen.state.read_text()))
-    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as unreadable:
-        said = f"{type(unreadable).__name__}: {unreadable}"
-        parser.error(f"--state {chosen.state} can not be used: {said}; mend it or remove it")
+    keeper = Keeper(chosen.state, hufi.state)
+    process.restore(parser, chosen.state, lambda: keeper.restore(hufi.restore))
     if not hufi.campaigns():
         for campaign in CAMPAIGNS:
             launch(hufi, **campaign)  # type: ignore[arg-type]
-    keeper = Keeper(chosen.state, hufi.state)
-    try:
-        running = serve(faces(hufi, faults, keeper), chosen.port, name="sandbox-hufi", access_log=chosen.access_log)
-    except (OSError, OverflowError) as taken:
-        parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
-
-    stop = Event()
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_, lambda *_: stop.set())
-    thread = Thread(target=keeper.run, args=(stop,), name="keeper")
-    thread.start()
-    print(f"hufi on {running.url} (seed {chosen.seed}), see {running.url}/sandbox/state", flush=True)
-    stop.wait()
-    running.close()
-    thread.join()
-    try:
-        keeper.save()
-    except OSError as full:
-        print(f"the state can not be kept: {full}", file=sys.stderr)
-        return 1
-    return 0
-
-
-def faces(hufi: Hufi, faults: Faults, keeper: Keeper) -> Decide:
-    """Everything that the process answers. Who has joined, and by which key, is kept before it is answered."""
-    face, controls = HufiFace(hufi, faults), Controls(hufi, faults, on_change=keeper.save)
-
-    def decide(request: Request) -> Answer:
-        match request.path:
-            case ["sandbox", *_]:
-                return controls.decide(request)
-            case ["launcher" | "oracle", *_]:
-                try:
-                    return face.decide(request)
-                finally:
-                    if request.method == "POST":
-                        keeper.save()
-            case _:
-                raise NoSuchPath(
-                    f"nothing answers /{'/'.join(request.path)}; there are /launcher/…, /oracle/… and /sandbox/…"
-                )
-
-    return decide
+    face = process.kept(HufiFace(hufi, faults).decide, keeper.save)
+    controls = Controls(hufi, faults, on_change=keeper.save)
+    decide = switch({"launcher": face, "oracle": face, "sandbox": controls.decide})
+    running = process.listen(
+        parser,
+        chosen.port,
+        lambda: serve(decide, chosen.port, name="sandbox-hufi", access_log=chosen.access_log),
+    )
+    return process.run(running, keeper.save, f"hufi on {running.url} (seed {chosen.seed})")
 
 
 if __name__ == "__main__":

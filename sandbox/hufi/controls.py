@@ -5,9 +5,7 @@ POST   /sandbox/campaigns    {"type": "MARKET_MAKING", "symbol": "BTC/USDT", "da
                              exchange: binance unless said; token: HMT; decimals: 18; chain_id: 137
 PUT    /sandbox/campaigns/{chain_id}-{address}    {"status": "to_cancel"}          or cancelled, completed, active
 DELETE /sandbox/logins       every token has ended
-POST   /sandbox/faults       {"kind": "timeout_after", "on": "join", "times": 1}   on and times may be left out
-DELETE /sandbox/faults       those still to come
-PUT    /sandbox/down         {"down": true}                                        no call is answered
+       /sandbox/faults, /sandbox/down                                              as of `sandbox.controls`
 
 200 with what is in force then; 400, 404 {"error": "…"} with what to do
 """
@@ -17,71 +15,57 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal, InvalidOperation
-from functools import partial
-from threading import Lock
 from typing import Any
 
 from common.clock import text
 from common.money import EXACT, exact, plain
-from sandbox.hufi.faults import ANY, TARGETS, Fault, Faults, IllegalOrder
+from sandbox.controls import TEXT, WHOLE, NoSuchThing
+from sandbox.controls import Controls as FaultControls
+from sandbox.hufi.faults import Fault, Faults, IllegalOrder
 from sandbox.hufi.hufi import Hufi
 from sandbox.hufi.records import Campaign, HufiRefused, Kind, Status
-from sandbox.serving import Answer, Kinds, NoSuchPath, Request, as_json, members, parsed
+from sandbox.serving import Kinds, Request
 
 _KINDS: Kinds = {
     "type": ((str,), f"text, one of {', '.join(Kind)}"),
     "symbol": ((str,), 'text such as "BTC/USDT"'),
-    "exchange": ((str,), "text"),
-    "token": ((str,), "text"),
+    "exchange": TEXT,
+    "token": TEXT,
     "fund": ((str,), 'text such as "1000", in whole units of the token'),
     "target": ((str,), 'text such as "10000": a day\'s volume, the least volume, or what is to be held'),
     "days": ((int,), "a whole number, for which it lasts from now on"),
-    "decimals": ((int,), "a whole number"),
-    "chain_id": ((int,), "a whole number"),
+    "decimals": WHOLE,
+    "chain_id": WHOLE,
     "status": ((str,), f"text, one of {', '.join(Status)}"),
-    "kind": ((str,), f"text, one of {', '.join(Fault)}"),
-    "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
-    "times": ((int,), "a whole number"),
-    "down": ((bool,), "true or false"),
 }
-_fields = partial(members, _KINDS)
 
 
-class Controls:
-    """`decide` answers requests under /sandbox/.
-
-    on_change: called after each control that changed something; what it raises as OSError is told to the caller.
-    """
+class Controls(FaultControls[Fault]):
+    """`decide` answers requests under /sandbox/. on_change: as of `sandbox.controls`."""
 
     def __init__(self, hufi: Hufi, faults: Faults, on_change: Callable[[], None] = lambda: None) -> None:
+        super().__init__(faults, _KINDS, on_change)
         self._hufi = hufi
         self._faults = faults
-        self._on_change = on_change
-        self._changing = Lock()  # one control at a time, so that what is kept is the last of them
-
-    def decide(self, request: Request) -> Answer:
-        """Raises Refusal."""
-        with self._changing:
-            try:
-                answer = as_json(self._decided(request))
-            except HufiRefused as refused:
-                if refused.status == 404:
-                    return as_json({"error": refused.message}, 404)
-                raise IllegalOrder(refused.message) from None
-            if request.method != "GET":
-                self._on_change()
-            return answer
 
     def _decided(self, request: Request) -> Any:
+        try:
+            return self._asked(request)
+        except HufiRefused as refused:
+            if refused.status == 404:
+                raise NoSuchThing(refused.message) from None
+            raise IllegalOrder(refused.message) from None
+
+    def _asked(self, request: Request) -> Any:
         match request.method, request.path[1:]:
             case "GET", ["state"]:
                 return self._state()
             case "POST", ["campaigns"]:
                 optional = ["exchange", "token", "decimals", "chain_id"]
                 needed = ["type", "symbol", "days", "fund", "target"]
-                return self._told(launch(self._hufi, **_fields(parsed(request.body), needed, optional)))
+                return self._told(launch(self._hufi, **self._given(request, needed, optional)))
             case "PUT", ["campaigns", name]:
-                given = _fields(parsed(request.body), ["status"])
+                given = self._given(request, ["status"])
                 chain_id, _, address = name.partition("-")
                 if not chain_id.isdigit():
                     raise HufiRefused(404, "Campaign not found")
@@ -89,18 +73,8 @@ class Controls:
             case "DELETE", ["logins"]:
                 self._hufi.forget_tokens()
                 return {}
-            case "POST", ["faults"]:
-                given = _fields(parsed(request.body), ["kind"], ["on", "times"])
-                self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return {"faults": self._faults.told()}
-            case "DELETE", ["faults"]:
-                self._faults.heal()
-                return {"faults": []}
-            case "PUT", ["down"]:
-                self._faults.down = _fields(parsed(request.body), ["down"])["down"]
-                return {"down": self._faults.down}
             case _:
-                raise NoSuchPath(f"nothing answers {request.method} /{'/'.join(request.path)}")
+                return super()._decided(request)
 
     def _state(self) -> dict[str, Any]:
         return {

@@ -3,13 +3,11 @@ ports."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import TypeVar
 
 from common import campaigns
-from common.errors import Refusal
 from common.gateways.campaigns import (
     Campaign,
     CampaignsUnavailable,
@@ -23,8 +21,9 @@ from common.gateways.campaigns import (
 )
 from common.gateways.campaigns.signing import LoginKey
 from common.money import EXACT, Quantity
+from sandbox import trouble
 from sandbox.hufi import records
-from sandbox.hufi.faults import ANY, Operation
+from sandbox.hufi.faults import Operation
 from sandbox.hufi.hufi import Hufi
 from sandbox.hufi.records import HufiRefused, Kind, Status
 
@@ -38,43 +37,11 @@ _STATUSES = {
 _JOINED = {"already_joined": Joined.JOINED, "can_join": Joined.OPEN}
 
 
-class Trouble:
-    """What goes wrong with the next calls, of all who ask. calls: how often each was made."""
+class Trouble(trouble.Trouble[Operation]):
+    """Of all who ask."""
 
     def __init__(self) -> None:
-        self.down = False
-        self.calls: Counter[Operation] = Counter()
-        self._failures: list[tuple[str, CampaignsUnavailable]] = []
-        self._drops: list[str] = []
-
-    def fail_next(self, on: str = ANY, what: str = "connection", **facts: int) -> None:
-        """Nothing is done."""
-        self._failures.append((on, CampaignsUnavailable(f"hufi: {what}", what=what, **facts)))
-
-    def drop_answer_next(self, on: str) -> None:
-        """It is done, and nobody told."""
-        self._drops.append(on)
-
-    def around(self, operation: Operation, act: Callable[[], _T]) -> _T:
-        self.calls[operation] += 1
-        if self.down:
-            raise CampaignsUnavailable("hufi is down", what="connection")
-        for failure in self._failures:
-            if failure[0] in (operation, ANY):
-                self._failures.remove(failure)
-                raise failure[1]
-        lost = operation in self._drops
-        if lost:
-            self._drops.remove(operation)
-        try:
-            answer = act()
-        except Refusal:
-            if not lost:
-                raise
-        else:
-            if not lost:
-                return answer
-        raise CampaignsUnavailable("the answer of hufi was lost", what="timeout")
+        super().__init__("hufi", CampaignsUnavailable)
 
 
 class FakeCampaigns:

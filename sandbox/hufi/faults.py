@@ -32,9 +32,6 @@ class Fault(StrEnum):
     DROP_AFTER = faults.DROP_AFTER
 
 
-TARGETS = (*Operation, ANY)
-
-
 class Faults(OrderedFaults[Fault]):
     def __init__(self) -> None:
         super().__init__(Fault, [*Operation])

@@ -15,10 +15,8 @@ POST   /sandbox/mishaps      {"kind": "stuck", "times": 1}    in the custody its
                              late (with "seconds": 30), same_time: the next snapshots; wrong_amount, other_opponent,
                              twice, another: what the next looks at snapshots are told
 DELETE /sandbox/mishaps      those still to come
-POST   /sandbox/faults       {"kind": "timeout_after", "on": "send", "times": 1}        on and times may be left out
-DELETE /sandbox/faults       those still to come, and the ban
 PUT    /sandbox/ban          {"seconds": 30}                  every call is told to wait
-PUT    /sandbox/down         {"down": true}                   no call is answered
+       /sandbox/faults, /sandbox/down                         as of `sandbox.controls`; no faults, no ban
 
 200 with what is in force then; 400, 404 {"error": "…"} with what to do
 """
@@ -27,132 +25,103 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from decimal import InvalidOperation
-from functools import partial
-from threading import Lock
 from typing import Any
 from urllib.parse import parse_qsl
 
 from common.clock import text
 from common.money import exact
+from sandbox.controls import NUMBER, TEXT, NoSuchThing
+from sandbox.controls import Controls as FaultControls
 from sandbox.mixin import wire
 from sandbox.mixin.assets import ASSETS, shown, units_of
-from sandbox.mixin.faults import ANY, FAULTS_MAX, TARGETS, Fault, Faults, IllegalOrder
+from sandbox.mixin.faults import FAULTS_MAX, Fault, Faults, IllegalOrder
 from sandbox.mixin.movements import sent
 from sandbox.mixin.records import Gone
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.safe import Safe
 from sandbox.mixin.timeline import Lie
 from sandbox.mixin.times import written
-from sandbox.serving import Answer, BadRequest, Kinds, NoSuchPath, Request, as_json, members, parsed
+from sandbox.serving import BadRequest, Kinds, Request
 
 MISHAPS = ("refuse", "stuck", "late", "same_time", *Lie)
-_TEXT: tuple[tuple[type, ...], str] = ((str,), "text")
-_NUMBER: tuple[tuple[type, ...], str] = ((int, float), "a number")
 _KINDS: Kinds = {
     **dict.fromkeys(
         ("sender", "receiver", "asset_id", "memo", "memo_hex", "destination", "tag", "deposit_hash", "request_id"),
-        _TEXT,
+        TEXT,
     ),
     "amount": ((str,), 'text such as "1.5"'),
     "costs": ((dict,), 'an object such as {"c6d0c728-2624-429b-8e0d-d9d19b6592fa": "0.00002"}'),
-    "kernel_seconds": _NUMBER,
-    "chain_seconds": _NUMBER,
-    "seconds": _NUMBER,
-    "times": ((int,), "a whole number"),
+    "kernel_seconds": NUMBER,
+    "chain_seconds": NUMBER,
+    "seconds": NUMBER,
     "code": ((int,), f"one of {', '.join(str(int(code)) for code in Code)}"),
     "kind": ((str,), f"text, one of {', '.join((*Fault, *MISHAPS))}"),
-    "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
-    "down": ((bool,), "true or false"),
 }
-_fields = partial(members, _KINDS)
 
 
-class Controls:
+class Controls(FaultControls[Fault]):
     """`decide` answers requests under /sandbox/.
 
-    desk: the member whom payments are for unless they say otherwise.
-    on_change: called after each control that changed something; what it raises as OSError is told to the caller.
+    desk: the member whom payments are for unless they say otherwise. on_change: as of `sandbox.controls`.
     """
 
     def __init__(self, safe: Safe, faults: Faults, desk: str, on_change: Callable[[], None] = lambda: None) -> None:
+        super().__init__(faults, _KINDS, on_change)
         self._safe = safe
         self._faults = faults
         self._desk = desk
-        self._on_change = on_change
-        self._changing = Lock()  # one control at a time, so that what is kept is the last of them
         safe.join(desk)
 
-    def decide(self, request: Request) -> Answer:
-        """Raises Refusal."""
-        with self._changing:
-            try:
-                answer = self._decided(request)
-            except SafeRefused as refused:
-                if refused.code is Code.NOT_FOUND:
-                    return as_json({"error": refused.description}, 404)
-                raise IllegalOrder(f"{refused.description} ({int(refused.code)})") from None
-            if request.method != "GET":
-                self._on_change()
-            return answer
+    def _decided(self, request: Request) -> Any:
+        try:
+            return self._asked(request)
+        except SafeRefused as refused:
+            if refused.code is Code.NOT_FOUND:
+                raise NoSuchThing(refused.description) from None
+            raise IllegalOrder(f"{refused.description} ({int(refused.code)})") from None
 
-    def _decided(self, request: Request) -> Answer:
+    def _asked(self, request: Request) -> Any:
         match request.method, request.path[1:]:
             case "GET", ["state"]:
-                return as_json(self._state())
+                return self._state()
             case "GET", ["sent"]:
-                return as_json({"sent": self._sent()})
+                return {"sent": self._sent()}
             case "GET", ["outbox"]:
-                return as_json({"withdrawals": [_gone(gone) for gone in self._safe.gone(_after(request.query))]})
+                return {"withdrawals": [_gone(gone) for gone in self._safe.gone(_after(request.query))]}
             case "POST", ["payments"]:
-                given = _fields(
-                    parsed(request.body), ["sender", "asset_id", "amount"], ["receiver", "memo", "memo_hex"]
-                )
-                return as_json(self._pay(given))
+                given = self._given(request, ["sender", "asset_id", "amount"], ["receiver", "memo", "memo_hex"])
+                return self._pay(given)
             case "POST", ["deposits"]:
                 needed = ["asset_id", "destination", "amount", "deposit_hash"]
-                return as_json(self._deposit(_fields(parsed(request.body), needed, ["tag", "sender"])))
+                return self._deposit(self._given(request, needed, ["tag", "sender"]))
             case "POST", ["confirm"]:
-                confirmed = self._safe.confirm(_fields(parsed(request.body), ["request_id"])["request_id"])
-                return as_json(wire.request(confirmed))
+                confirmed = self._safe.confirm(self._given(request, ["request_id"])["request_id"])
+                return wire.request(confirmed)
             case _:
                 return self._set(request)
 
-    def _set(self, request: Request) -> Answer:
+    def _set(self, request: Request) -> Any:
         match request.method, request.path[1:]:
             case "PUT", ["delays"]:
-                given = _fields(parsed(request.body), [], ["kernel_seconds", "chain_seconds"])
+                given = self._given(request, [], ["kernel_seconds", "chain_seconds"])
                 _legally(lambda: self._safe.set_delays(**given))
-                return as_json(self._safe.delays)
+                return self._safe.delays
             case "PUT", ["fees"]:
-                given = _fields(parsed(request.body), ["asset_id", "costs"])
+                given = self._given(request, ["asset_id", "costs"])
                 costs = {asset_id: _units(cost, "costs") for asset_id, cost in given["costs"].items()}
                 _legally(lambda: self._safe.set_fees(given["asset_id"], costs))
-                return as_json(self._fees())
+                return self._fees()
             case "POST", ["mishaps"]:
-                self._order(_fields(parsed(request.body), ["kind"], ["times", "seconds", "code"]))
-                return as_json(self._safe.ordered())
+                self._order(self._given(request, ["kind"], ["times", "seconds", "code"]))
+                return self._safe.ordered()
             case "DELETE", ["mishaps"]:
                 self._safe.heal()
-                return as_json(self._safe.ordered())
-            case "POST", ["faults"]:
-                given = _fields(parsed(request.body), ["kind"], ["on", "times"])
-                self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return as_json({"faults": self._faults.told()})
-            case "DELETE", ["faults"]:
-                self._faults.heal()
-                return as_json({"faults": self._faults.told()})
+                return self._safe.ordered()
             case "PUT", ["ban"]:
-                self._faults.ban(_fields(parsed(request.body), ["seconds"])["seconds"])
-                return as_json({"banned_seconds": self._faults.banned_seconds})
-            case "PUT", ["down"]:
-                self._faults.down = _fields(parsed(request.body), ["down"])["down"]
-                return as_json({"down": self._faults.down})
+                self._faults.ban(self._given(request, ["seconds"])["seconds"])
+                return {"banned_seconds": self._faults.banned_seconds}
             case _:
-                raise NoSuchPath(
-                    f"nothing answers {request.method} /{'/'.join(request.path)}; there are, each under /sandbox, GET "
-                    "state, sent and outbox, POST payments, deposits and confirm, PUT delays, fees, ban and down, POST "
-                    "and DELETE mishaps and faults"
-                )
+                return super()._decided(request)
 
     def _pay(self, given: Mapping[str, Any]) -> dict[str, Any]:
         if "memo" in given and "memo_hex" in given:

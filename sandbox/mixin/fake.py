@@ -3,10 +3,7 @@ the ports."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
-from math import ceil
 from typing import Literal, TypeVar
 
 from common.errors import Refusal
@@ -36,6 +33,7 @@ from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.rules import asset_of
 from sandbox.mixin.safe import Safe
 from sandbox.mixin.times import in_full, read
+from sandbox.trouble import Trouble
 
 Operation = Literal[
     "snapshots",
@@ -59,52 +57,31 @@ _OURS = {
 }  # what is wrong is the form of what we send, our keys or our books, and not the one sending
 
 
-class FakeCustody:
+class FakeCustody(Trouble[Operation]):
     """A member of a safe behind the ports. Safe to use from several threads.
 
     It drafts as `drafting` does.
 
-    calls: how often each operation was asked for, those that met a fault included.
-    down: while it is true, every call raises CustodyUnavailable and nothing is done.
+    What goes wrong with its calls is ordered as of `sandbox.trouble`.
     """
 
     def __init__(self, safe: Safe, user_id: str, name: str = "fake") -> None:
-        self.calls: Counter[Operation] = Counter()
-        self.down = False
+        super().__init__(name, CustodyUnavailable, safe.now, safe.lock)
         self._safe = safe
         self._user_id = user_id
-        self._name = name
-        self._failures: Counter[Operation] = Counter()
         self._halves = 0
-        self._drops: Counter[Operation] = Counter()
-        self._banned_until: datetime | None = None
         safe.join(user_id)
 
     # Controls; what the safe itself can be told is told to it
-
-    def ban(self, seconds: float) -> None:
-        """From now on, for so long, every call is told to wait for what is left of it, and nothing is done."""
-        with self._safe.lock:
-            self._banned_until = self._safe.now() + timedelta(seconds=seconds)
 
     def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
         """The next `times` sendings are refused; ours: since our signature is wrong."""
         self._safe.refuse_next(Code.INVALID_SIGNATURE if ours else Code.AMOUNT_TOO_SMALL, times)
 
-    def fail_before_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls raise CustodyUnavailable, and nothing has been done."""
-        with self._safe.lock:
-            self._failures[operation] += times
-
     def fail_half_way_next(self, times: int = 1) -> None:
         """The next `times` calls of `send` register what they should send, and raise CustodyUnavailable."""
         with self._safe.lock:
             self._halves += times
-
-    def drop_answer_next(self, operation: Operation, times: int = 1) -> None:
-        """The next `times` calls that get through are done, or refused, and raise CustodyUnavailable."""
-        with self._safe.lock:
-            self._drops[operation] += times
 
     # The port `Custody`
 
@@ -126,7 +103,7 @@ class FakeCustody:
                 raise not_believed("a snapshot stands there twice")
             return [_snapshot(told) for told in page]
 
-        return self._call("snapshots", look)
+        return self.around("snapshots", look)
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         """See `common.gateways.custody.Custody.snapshot`."""
@@ -137,11 +114,11 @@ class FakeCustody:
                 raise not_believed(f"snapshot {told.snapshot_id} was not asked for")
             return _snapshot(told)
 
-        return self._call("snapshot", look)
+        return self.around("snapshot", look)
 
     def outputs(self, asset_id: str, after: int = 0) -> Sequence[Output]:
         """See `common.gateways.custody.Custody.outputs`."""
-        return self._call("outputs", lambda: self._outputs(asset_id, after))
+        return self.around("outputs", lambda: self._outputs(asset_id, after))
 
     def asset(self, asset_id: str) -> CustodyAsset:
         """See `common.gateways.custody.Custody.asset`."""
@@ -151,7 +128,7 @@ class FakeCustody:
             chain = CHAINS[asset.chain_id]
             return CustodyAsset(asset.asset_id, asset.chain_id, asset.symbol, asset.decimals, chain.takes_tag)
 
-        return self._call("asset", look)
+        return self.around("asset", look)
 
     def withdrawal_fee(self, asset_id: str, destination: str) -> Quantity:
         """See `common.gateways.custody.Custody.withdrawal_fee`."""
@@ -161,7 +138,7 @@ class FakeCustody:
             paid_with = asset_id if asset_id in costs else next(iter(costs))
             return Quantity(amount_of(costs[paid_with]), paid_with)
 
-        return self._call("withdrawal_fee", look)
+        return self.around("withdrawal_fee", look)
 
     def deposit_address(self, chain_id: str) -> Address:
         """See `common.gateways.custody.Custody.deposit_address`."""
@@ -170,7 +147,7 @@ class FakeCustody:
             entry = self._found(lambda: self._safe.entry(self._user_id, chain_id), CustodyAssetUnknown)
             return Address(entry.destination, entry.tag)
 
-        return self._call("deposit_address", look)
+        return self.around("deposit_address", look)
 
     def transaction(self, request_id: str) -> Transaction:
         """See `common.gateways.custody.Custody.transaction`."""
@@ -181,7 +158,7 @@ class FakeCustody:
                 raise TransactionUnknown(f"{request_id} is registered, and was not sent")
             return _transaction(request)
 
-        return self._call("transaction", look)
+        return self.around("transaction", look)
 
     # The port `Sender`
 
@@ -195,7 +172,7 @@ class FakeCustody:
                 self._found(lambda: self._safe.require(user_id), CustodyAssetUnknown)
             return drafts
 
-        return self._call("draft", make)
+        return self.around("draft", make)
 
     def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
         """See `common.gateways.custody.Sender.send`. Raises ValueError for drafts that are none of ours."""
@@ -212,32 +189,9 @@ class FakeCustody:
             sent = self._found(lambda: self._safe.send(self._user_id, ids), TransactionUnknown)
             return [_transaction(request) for request in sent]
 
-        return self._call("send", act)
+        return self.around("send", act)
 
     # Inside
-
-    def _call(self, operation: Operation, act: Callable[[], _T]) -> _T:
-        with self._safe.lock:
-            self.calls[operation] += 1
-            if self.down:
-                raise CustodyUnavailable(f"{self._name} is down", what="connection")
-            if self._banned_until is not None:
-                seconds = ceil((self._banned_until - self._safe.now()).total_seconds())
-                if seconds > 0:
-                    said = f"{self._name} says that we ask too often"
-                    raise CustodyUnavailable(said, what="rate_limit", retry_after_seconds=seconds)
-            if _due(self._failures, operation):
-                raise CustodyUnavailable(f"{self._name} was not reached", what="connection")
-            lost = _due(self._drops, operation)
-            try:
-                answer = act()
-            except Refusal:
-                if not lost:
-                    raise
-            else:
-                if not lost:
-                    return answer
-        raise CustodyUnavailable(f"the answer of {self._name} was lost", what="timeout")
 
     def _found(self, look: Callable[[], _T], unknown: type[Refusal]) -> _T:
         """What the safe answers, or its no in the port's words."""
@@ -258,13 +212,6 @@ class FakeCustody:
             Output(o.output_id, Quantity(amount_of(o.units), asset_id), o.transaction_hash, o.index, o.sequence)
             for o in found
         ]
-
-
-def _due(times: Counter[Operation], operation: Operation) -> bool:
-    if not times[operation]:
-        return False
-    times[operation] -= 1
-    return True
 
 
 def _snapshot(told: records.Snapshot) -> Snapshot:

@@ -42,7 +42,6 @@ class Fault(StrEnum):
 
 
 _ALONE = tuple(operation for operation in Operation if operation is not Operation.OTHER)
-TARGETS = (*_ALONE, ANY)
 
 
 class Faults(OrderedFaults[Fault]):

@@ -1,15 +1,12 @@
 """`python -m sandbox.prices`: the price source as a process, with a small market to begin with."""
 
-import argparse
-import json
-import os
-import signal
 import sys
-from pathlib import Path
-from threading import Event
+from typing import Any
 
 from common.clock import now
 from common.errors import Refusal
+from sandbox import process
+from sandbox.keeper import Keeper
 from sandbox.prices.face import listing_state, serve
 from sandbox.prices.oracle import ListingState, Oracle
 from sandbox.serving import BadRequest
@@ -40,60 +37,39 @@ kinds of faults: 429, 500, timeout, garbage, drop
 """
 
 
-def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m sandbox.prices",
-        description="A price source on CoinGecko's wire, on 127.0.0.1, whose prices and faults you choose.",
-        epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def main(told: list[str] | None = None) -> int:
+    parser = process.arguments(
+        "prices",
+        "A price source on CoinGecko's wire, on 127.0.0.1, whose prices and faults you choose.",
+        EXAMPLES,
+        DEFAULT_PORT,
+        seed="how prices walk",
+        state="what is set",
     )
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on; 0 takes a free one (%(default)s)")
-    parser.add_argument("--seed", type=int, default=7, help="chooses how prices walk (%(default)s)")
-    parser.add_argument("--state", type=Path, metavar="FILE", help="keep what is set here, and begin with it next time")
     parser.add_argument("--empty", action="store_true", help=f"begin without prices; otherwise: {', '.join(MARKET)}")
-    parser.add_argument("--access-log", action="store_true", help="print each request")
-    chosen = parser.parse_args(arguments)
-    kept: Path | None = chosen.state
+    chosen = parser.parse_args(told)
 
     oracle = Oracle(now, chosen.seed)
-    try:
-        if kept is not None and kept.exists():
-            oracle.restore(_read(kept))
-        elif not chosen.empty:
+    keeper = Keeper(chosen.state, oracle.listings)
+
+    def begin() -> None:
+        if not keeper.restore(lambda kept: oracle.restore(_listings(kept))) and not chosen.empty:
             oracle.restore(MARKET)
-    except (OSError, ValueError, Refusal) as unreadable:
-        parser.error(f"--state {kept} can not be used: {unreadable}; mend it or remove it")
 
-    def keep() -> None:
-        if kept is not None:
-            _write(kept, oracle)
-
-    try:
-        running = serve(oracle, chosen.port, on_change=keep, access_log=chosen.access_log)
-    except (OSError, OverflowError) as taken:
-        parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
-    stop = Event()
-    for signal_ in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(signal_, lambda *_: stop.set())
-    print(f"price source on {running.url} (seed {chosen.seed}), see {running.url}/sandbox/state", flush=True)
-    stop.wait()
-    running.close()
-    return 0
+    process.restore(parser, chosen.state, begin, Refusal)
+    running = process.listen(
+        parser,
+        chosen.port,
+        lambda: serve(oracle, chosen.port, on_change=keeper.save, access_log=chosen.access_log),
+    )
+    return process.run(running, keeper.save, f"price source on {running.url} (seed {chosen.seed})")
 
 
-def _read(path: Path) -> dict[str, ListingState]:
-    """The file that `_write` wrote. Raises OSError, ValueError, BadRequest."""
-    listings = json.loads(path.read_text())
-    if not isinstance(listings, dict):
+def _listings(kept: Any) -> dict[str, ListingState]:
+    """As they were kept. Raises BadRequest."""
+    if not isinstance(kept, dict):
         raise BadRequest("there must be a JSON object with a member for each listing")
-    return {listing_id: listing_state(given) for listing_id, given in listings.items()}
-
-
-def _write(path: Path, oracle: Oracle) -> None:
-    """All or nothing: a reader never sees half a file."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}")
-    beside.write_text(json.dumps(oracle.listings(), indent=2) + "\n")
-    beside.replace(path)
+    return {listing_id: listing_state(given) for listing_id, given in kept.items()}
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.billing.dealership import Dealership
+from tests.billing.dealership import CHEAP, DEAR, Dealership
 
 
 @pytest.fixture
@@ -14,3 +14,12 @@ def dealership() -> Iterator[Dealership]:
     made = Dealership()
     yield made
     made.check()
+
+
+@pytest.fixture
+def buyer(dealership: Dealership) -> Dealership:
+    """Of a dealer with fast buyout and 150,000.00 on his deposit."""
+    dealership.active()
+    for segment in (CHEAP, DEAR):
+        dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+    return dealership.buying()

@@ -10,12 +10,15 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from common.data_keys import DataKeys
 from common.gateways.billing import (
     Billing,
     BillingUnavailable,
     Contract,
+    CreditNote,
     Invoice,
     PaymentMessage,
+    Refund,
     Requisites,
     Service,
     said_no,
@@ -26,16 +29,34 @@ from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.billing import model, payment_store, store, tasks
-from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
+from functions.billing.model import (
+    AccountStatus,
+    AccountType,
+    Bill,
+    BillStatus,
+    Dealer,
+    Offer,
+    PaymentStatus,
+    Segment,
+    Stage,
+)
+from functions.billing.sealing import Sealing
+from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.comparing import Comparing
+from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
+from functions.billing.service.fast_buyout import FastBuyouts, Releasing
 from functions.billing.service.payments import Payments
 from functions.billing.service.rounds import Rounds
+from functions.billing.service.statements import Statements
 from sandbox.billing.fake import FakeBilling, Trouble
 from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
+from tests.billing import books
 from tests.common.test_requisites import COMPANY
 from tests.desk import TABLE, Clock
+from tests.harness.kms import KEY_ID, InMemoryKms
 from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import ARN_PREFIX, Outside
 
@@ -44,6 +65,7 @@ OFFER = Offer("2026-11", datetime(2026, 11, 20, tzinfo=UTC))
 PERCENT = Decimal("2.5")
 PRICE = 1_000_000_00  # a car of a million roubles: its commission is 25,000.00
 REWARD = 25_000_00
+CHEAP, DEAR = Segment("A", 100_000_00, 1_000_000_00), Segment("B", 300_000_00, 3_000_000_00)  # of fast buyout
 
 
 class Unwilling(FakeBilling):
@@ -57,6 +79,10 @@ class Unwilling(FakeBilling):
         self._may("create_payer")
         return super().create_payer(external_id, client_id, requisites)
 
+    def update_payer(self, payer_id: str, requisites: Requisites) -> None:
+        self._may("update_payer")
+        super().update_payer(payer_id, requisites)
+
     def create_contract(
         self, external_id: str, client_id: str, payer_id: str, service: Service, starts_on: date
     ) -> Contract:
@@ -67,7 +93,16 @@ class Unwilling(FakeBilling):
         self, external_id: str, contract_id: str, amount_kopecks: int, description: str, due_on: date
     ) -> Invoice:
         self._may("create_invoice")
+        self._of.while_invoicing()
         return super().create_invoice(external_id, contract_id, amount_kopecks, description, due_on)
+
+    def create_credit_note(self, external_id: str, invoice_id: str, amount_kopecks: int, reason: str) -> CreditNote:
+        self._may("create_credit_note")
+        return super().create_credit_note(external_id, invoice_id, amount_kopecks, reason)
+
+    def refund(self, external_id: str, contract_id: str, amount_kopecks: int, reason: str) -> Refund:
+        self._may("refund")
+        return super().refund(external_id, contract_id, amount_kopecks, reason)
 
     def _may(self, what: str) -> None:
         if what in self._of.refuses:
@@ -84,13 +119,17 @@ class Dealership:
         self.clock = clock or Clock()
         self.client: Any = None
         self.world = world or Outside(self.clock)
-        self.world.deploy("onboarding", tasks, "onboarding", lambda: self.onboarding)
+        self.world.deploy("onboarding", tasks, "onboarding", lambda: self.onboarding, releasing=lambda: self.releasing)
         self.world.deploy("bill", tasks, "invoicing", lambda: self.invoicing)
         self.system = BillingSystem(self.clock)
         self.trouble = Trouble()
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
+        self.while_invoicing: Callable[[], object] = lambda: None  # what happens when an invoice is asked for
         self.goes_down_after: Operation | None = None  # once it was asked for this
+        self.kms = InMemoryKms()
+        self.kms_client: Any = None
+        self.mark_key: Callable[[], bytes] = lambda: b"marks taxpayers"
         self.asked_through: Callable[[Any], Any] = lambda billing: billing
         self._numbers = itertools.count(1)
 
@@ -125,15 +164,44 @@ class Dealership:
 
     @property
     def dealers(self) -> Dealers:
-        return Dealers(self.table, self.machines, self.clock, PERCENT)
+        return Dealers(self.table, self.machines, self.clock, PERCENT, self.sealing)
 
     @property
     def onboarding(self) -> Onboarding:
-        return Onboarding(self.table, lambda: self.billing, self.clock)
+        return Onboarding(self.table, lambda: self.billing, self.clock, self.sealing)
+
+    @property
+    def auditing(self) -> Auditing:
+        return Auditing(self.table, self.clock)
+
+    @property
+    def comparing(self) -> Comparing:
+        return Comparing(self.table, lambda: self.billing, self.clock)
+
+    @property
+    def sealing(self) -> Sealing:
+        data_keys = DataKeys(self.kms_client or self.kms, KEY_ID)
+        return Sealing(self.table, lambda: data_keys, lambda: self.mark_key())
 
     @property
     def bills(self) -> Bills:
         return Bills(self.table, self.machines, self.clock)
+
+    @property
+    def corrections(self) -> Corrections:
+        return Corrections(self.table, self.machines, self.clock)
+
+    @property
+    def fast_buyouts(self) -> FastBuyouts:
+        return FastBuyouts(self.table, self.machines, self.clock)
+
+    @property
+    def releasing(self) -> Releasing:
+        return Releasing(self.table, lambda: self.billing, self.clock, self.onboarding.read)
+
+    @property
+    def statements(self) -> Statements:
+        return Statements(self.table, self.clock)
 
     @property
     def invoicing(self) -> Invoicing:
@@ -158,6 +226,7 @@ class Dealership:
             Stage.CLIENT: self.onboarding.create_client,
             Stage.PAYER: self.onboarding.create_payer,
             Stage.CONTRACT: self.onboarding.create_contract,
+            Stage.UPDATE: self.onboarding.update_payer,
         }
         stage = self.onboarding.read(dealer_id).stage
         while stage in steps:
@@ -168,6 +237,15 @@ class Dealership:
         dealer_id = self.registered(cme_dealer_id).dealer_id
         assert self.onboard(dealer_id) == Stage.DONE
         return store.dealer(self.table, dealer_id)
+
+    def buying(self, deposit_kopecks: int = 150_000_00, cme_dealer_id: str = CME_ID) -> Dealership:
+        """This one, whose dealer has fast buyout and so much on his deposit."""
+        dealer_id = model.dealer_id(cme_dealer_id)
+        self.fast_buyouts.add(cme_dealer_id)
+        assert self.onboard(dealer_id) == Stage.DONE
+        deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
+        self.payments.take(self.message(deposit_kopecks, contract_id=deposit.contract_id))
+        return self
 
     def billed(self, kopecks: int = REWARD, cme_dealer_id: str = CME_ID, *, invoice: bool = True) -> Bill:
         """The next deal, closed for a commission of so much."""
@@ -216,7 +294,8 @@ class Dealership:
         aside: dict[tuple[str, str], int] = defaultdict(int)
         applied: dict[str, int] = defaultdict(int)
         spread: dict[str, int] = defaultdict(int)
-        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in ("open_bill", "paid_bill")}
+        kinds = ("open_bill", "paid_bill", "cancelled_bill")
+        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in kinds}
         for item in of("application"):
             applied[item["SK"]["S"].removeprefix("BILL#")] += _n(item, "kopecks")
             spread[item["PK"]["S"]] += _n(item, "kopecks")
@@ -224,12 +303,16 @@ class Dealership:
             bill_id, status = item["PK"]["S"], item["status"]["S"]
             whose = item["dealer_id"]["S"], item["type"]["S"]
             paid[whose] += _n(item, "paid_kopecks")
-            assert 0 <= _n(item, "paid_kopecks") <= _n(item, "common_kopecks")
-            assert applied[bill_id] + _n(item, "from_balance_kopecks") == _n(item, "paid_kopecks")
+            in_force = _n(item, "common_kopecks") - _n(item, "credited_kopecks")
+            assert 0 <= _n(item, "paid_kopecks") <= in_force
+            got = applied[bill_id] + _n(item, "from_balance_kopecks") - _n(item, "returned_kopecks")
+            assert got == _n(item, "paid_kopecks")
             assert (bill_id in pointers["open_bill"]) is (status in ("NEW", "PENDING", "PARTIAL"))
             assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
-            assert (status == "PAID") is (_n(item, "paid_kopecks") == _n(item, "common_kopecks"))
-            assert ("open_work" in item) is (status == BillStatus.NEW)
+            assert (bill_id in pointers["cancelled_bill"]) is (status == "CANCELLED") is (in_force == 0)
+            assert (status == "PAID") is (0 < in_force == _n(item, "paid_kopecks"))
+            owes_note = _n(item, "notes_sent") < _n(item, "notes")
+            assert ("open_work" in item) is (status == BillStatus.NEW or owes_note)
         contracts = {
             item["PK"]["S"].removeprefix("CONTRACT#"): (item["dealer_id"]["S"], item["type"]["S"])
             for item in of("contract")
@@ -255,9 +338,11 @@ class Dealership:
             whose = item["PK"]["S"], item["type"]["S"]
             assert _n(item, "balance_kopecks") >= 0
             assert _n(item, "received_kopecks") == came[whose]
-            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose]
+            released = _n(item, "released_kopecks")
+            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose] + released
             assert aside[whose] == (_n(item, "aside_kopecks") if "aside_kopecks" in item else 0)
             assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
+        books.check(items)
 
 
 def _n(item: dict[str, Any], name: str) -> int:

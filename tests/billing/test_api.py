@@ -80,6 +80,91 @@ def test_a_sum_is_text_of_roubles_with_two_decimals(cme: Client, sum_: object) -
     assert (answer.status, answer.problem) == (422, "InvalidRequest")
 
 
+def test_a_deal_changes_by_a_key_of_the_callers_own(desk: Desk, cme: Client) -> None:
+    dealership = desk.dealership
+    dealership.active()
+    dealership.pay(25_000_00, dealership.billed())
+    changed = cme.send("PATCH", "/billing/deals/deal-1", {"price": "800000.00"}, key="change-1")
+    assert (changed.status, changed.json["price"], changed.json["commission"]) == (200, "800000.00", "20000.00")
+    again = cme.send("PATCH", "/billing/deals/deal-1", {"price": "800000.00"}, key="change-1")
+    assert (again.json, again.replayed) == (changed.json, True)
+    other = cme.send("PATCH", "/billing/deals/deal-1", {"price": "1.00"}, key="change-1")
+    assert (other.status, other.problem) == (409, "IdempotencyKeyReused")
+    dealership.run()
+    bill = cme.get(f"/billing/bills/{changed.json['commission_bills'][0]}").json
+    assert (bill["status"], bill["paid_sum"], bill["credited_sum"]) == ("PAID", "20000.00", "5000.00")
+    gone = cme.send("PATCH", "/billing/deals/deal-1", {"cancelled": True})
+    assert (gone.status, gone.json["status"], gone.json["commission_bills"]) == (200, "CANCELLED", [])
+    assert cme.get("/billing/deals/deal-1").json == gone.json
+    dealership.run()
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({}, "NothingChanged"),
+        ({"price": "1.00", "cancelled": True}, "NothingChanged"),
+        ({"cancelled": False}, "InvalidRequest"),
+        *(({"price": price}, "InvalidRequest") for price in ("0.00", "-1.00", "1.001", "99999999999.00", 1)),
+    ],
+)
+def test_what_is_no_change_of_a_deal_is_refused(desk: Desk, cme: Client, body: object, problem: str) -> None:
+    desk.dealership.active()
+    desk.dealership.billed()
+    answer = cme.send("PATCH", "/billing/deals/deal-1", body)
+    assert (answer.status, answer.problem) == (422, problem)
+
+
+@pytest.mark.parametrize("amount", ["0.00", "-1.00", "1.001", "99999999999.00", "1", 1])
+def test_a_settlement_of_no_sum_is_refused(desk: Desk, cme: Client, amount: object) -> None:
+    desk.dealership.active()
+    desk.dealership.buying().billed()
+    asked = {"operation": "GET_SETTLEMENT", "cme_dealer_id": CME_ID, "deal_id": "deal-1", "amount": amount}
+    answer = cme.post("/billing/bills", asked)
+    assert (answer.status, answer.problem) == (422, "InvalidRequest")
+
+
+def test_a_dealer_gets_fast_buyout_bids_and_leaves(desk: Desk, cme: Client) -> None:
+    with opened(desk, openapi.check) as doors:
+        olga, segment = doors.operator(), {"deposit_min": "100000.00", "price_max": "1000000.00"}
+        body = {**segment, "reason": "as the board decided"}
+        assert olga.send("PUT", "/operations/billing/segments/A", body).json["done"]
+        assert cme.send("PUT", "/operations/billing/segments/A", body).status == 403
+    desk.dealership.active()
+    path = f"/billing/dealers/{CME_ID}"
+    assert cme.get(f"{path}/fast-buyout").json["eligible"] is False
+    assert [cme.post(f"{path}/fast-buyout").status for _ in range(2)] == [201, 200]
+    desk.dealership.run()
+    desk.dealership.buying()
+    told = cme.get(f"{path}/fast-buyout", segment="A").json
+    assert (told["eligible"], told["deposit"]) == (True, "150000.00")
+    assert told["segment"] == {"segment_id": "A", **segment}
+    assert cme.get("/billing/segments").json == {"items": [told["segment"]]}
+    assert cme.get(f"{path}/fast-buyout", segment="B").problem == "SegmentNotFound"
+    released = [cme.post(f"{path}/deposit-release") for _ in range(2)]
+    assert [(answer.status, answer.json["amount"]) for answer in released] == [(202, "150000.00"), (200, "150000.00")]
+    assert cme.get(f"{path}/fast-buyout").json["status"] == "LEAVING"
+    assert cme.get("/billing/dealers/nobody/fast-buyout").problem == "DealerNotFound"
+
+
+def test_a_statement_is_json_csv_and_pdf(desk: Desk, cme: Client) -> None:
+    desk.dealership.active()
+    desk.dealership.pay(20_000_00, desk.dealership.billed())
+    path = f"/billing/dealers/{CME_ID}/statements/2026-11"
+    made = cme.get(path).json
+    assert (made["final"], made["opening_balance"], made["closing_balance"]) == (False, "0.00", "-5000.00")
+    (account,) = made["accounts"]
+    assert [(line["what"], line["amount"], line["balance"]) for line in account["lines"]] == [
+        ("BILL", "-25000.00", "-25000.00"),
+        ("PAYMENT", "20000.00", "-5000.00"),
+    ]
+    assert cme.get(f"{path}/csv").text.splitlines()[-1].endswith("-5000.00")
+    assert cme.get(f"{path}/pdf").text.startswith("%PDF-")
+    for wrong in ("2026-13", "november", "2026-11-01"):
+        assert cme.get(f"/billing/dealers/{CME_ID}/statements/{wrong}").status in (404, 422)
+    assert cme.get(f"/billing/dealers/{CME_ID}/statements/2027-01").problem == "MonthNotBegun"
+
+
 def test_bills_are_listed_unpaid_first_in_pages(desk: Desk, cme: Client) -> None:
     dealership = desk.dealership
     dealership.active()

@@ -33,7 +33,7 @@ def test_a_dealer_is_registered_with_his_consent_and_requisites(dealership: Deal
     dealer = dealership.dealers.register(CME_ID, good, OFFER)
     assert dealership.dealers.dealer(CME_ID) == dealer
     assert (dealer.status, dealer.offer, dealer.commission_percent) == (DealerStatus.REGISTERED, OFFER, PERCENT)
-    assert store.requisites(dealership.table, dealer.dealer_id, 1) == good
+    assert dealership.sealing.requisites(dealer.dealer_id, 1) == good
     (account,) = dealership.dealers.accounts(dealer)
     assert (account.type, account.status, account.balance_kopecks) == (AccountType.COMMISSION, AccountStatus.NEW, 0)
 
@@ -83,7 +83,7 @@ def test_a_lost_answer_or_a_fault_makes_nothing_twice(dealership: Dealership, op
     dealership.trouble.drop_answer_next(operation)
     with pytest.raises(BillingUnavailable):
         dealership.onboard(dealer_id)
-    dealership.trouble.fail_next(operation)
+    dealership.trouble.fail_before_next(operation)
     with pytest.raises(BillingUnavailable):
         dealership.onboard(dealer_id)
     assert dealership.onboard(dealer_id) == Stage.DONE

@@ -29,10 +29,6 @@ def strange(dealership: Dealership, kopecks: int = 100_00, **terms: Any) -> Paym
     return replace(message, payment=replace(message.payment, **terms))
 
 
-def status(dealership: Dealership, message: PaymentMessage) -> PaymentStatus:
-    return payment_store.receipt(dealership.table, receipt_id(message.payment.payment_id)).status
-
-
 def parked(desk: Desk, message: PaymentMessage) -> str:
     assert desk.dealership.payments.take(message) is PaymentStatus.PARKED
     return receipt_id(message.payment.payment_id)
@@ -72,6 +68,12 @@ class TestFound:
         assert desk.sweeper.sweep(lambda: True).needs_person == 1
 
 
+def status_of(dealership: Dealership, message: PaymentMessage) -> PaymentStatus:
+    found = dealership.receipt(message)
+    assert found is not None
+    return found.status
+
+
 class TestLookedAtAgain:
     def test_what_is_known_by_now_is_taken(self, desk: Desk) -> None:
         """Its contract was another account's then, which the billing system has said."""
@@ -85,15 +87,15 @@ class TestLookedAtAgain:
             tried = desk.interventions.redrive(thing, "known by now?", "olga", dry_run=False)
             assert tried.done
             rounds(desk)
-            assert status(dealership, message) is PaymentStatus.PARKED
+            assert status_of(dealership, message) is PaymentStatus.PARKED
             assert desk.operations.known(thing).needs_person
         assert known(dealership.table, contract_id) is not None
         assert not desk.interventions.redrive(thing, "known by now", "olga", dry_run=True).done
         rounds(desk)
-        assert status(dealership, message) is PaymentStatus.PARKED
+        assert status_of(dealership, message) is PaymentStatus.PARKED
         desk.interventions.redrive(thing, "known by now", "olga", dry_run=False)
         rounds(desk)
-        assert status(dealership, message) is PaymentStatus.SPREAD
+        assert status_of(dealership, message) is PaymentStatus.SPREAD
         assert dealership.account().balance_kopecks == 100_00
         desk.clock.forward(minutes=16)
         rounds(desk)

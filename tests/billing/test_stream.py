@@ -121,7 +121,7 @@ class TestOfAQueue:
             "no JSON": "not JSON",
             "[]": "not a JSON object",
             json.dumps({**good, "currency": "USD"}): "currency is not RUB",
-            json.dumps({**good, "amount": 100.0}): "amount is not text",
+            json.dumps({**good, "amount": ["100.00"]}): "amount is neither text nor a number",
             json.dumps({**good, "amount": "0.00"}): "amount is 0.00",
             json.dumps({**good, "amount": "-1.00"}): "amount",
             json.dumps({**good, "amount": "1.005"}): "amount",

@@ -86,6 +86,19 @@ def test_an_item_of_any_kind_is_read_as_its_reader_sees_it() -> None:
     assert read.name == "n"
 
 
+def test_of_a_class_an_attribute_is_itself_and_of_an_item_what_it_holds() -> None:
+    assert BoxItem.amount is BoxItem.get_attributes()["amount"]
+    assert CrateItem.amount is BoxItem.amount
+    assert str(BoxItem.amount > Decimal(1)) == "amount > {'N': '1'}"
+    item = box(amount=Decimal(2))
+    assert (item.amount, item.PK) == (Decimal(2), "ann")
+    assert item.full is None
+    item.amount = Decimal(3)
+    assert (item.amount, item.serialize()["amount"]) == (Decimal(3), {"N": "3"})
+    with pytest.raises(AttributeError):
+        item.depth  # noqa: B018
+
+
 def test_what_a_class_has_no_attribute_for_is_not_read() -> None:
     read = SeenItem.from_raw_data({"PK": {"S": "ann"}, "SK": {"S": "BOX"}, "amount": {"N": "1"}})
     assert read.attribute_values == {"PK": "ann", "SK": "BOX"}

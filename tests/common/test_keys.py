@@ -56,7 +56,12 @@ PARTS = {
     "contract_id": "contract-1",
     "invoice_id": "invoice-1",
     "deal_id": "deal-1",
-    "payment_id": "payment-1",
+    "receipt_id": "YABCDEFGHIJKLMNOPQRSTUVWX2",
+    "change_id": "change-1",
+    "entry_id": "entry-1",
+    "segment_id": "segment-1",
+    "cycle": "00000042",
+    "mark": "ABCDEFGHIJKLMNOPQRSTUVWXYZ",
 }
 
 

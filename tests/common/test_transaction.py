@@ -7,8 +7,11 @@ from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeou
 
 from common.domain.ledger import store as ledger
 from common.errors import Conflict, Refusal
+from common.keys import PrimaryKey
 from common.money import Money
 from common.owner import Owner
+from common.table.items import Item
+from common.table.table import Table, TableUnavailable
 from common.table.transaction import Busy, Patience, Transaction, Write
 from tests.desk import Clock, Desk
 
@@ -166,3 +169,20 @@ def test_the_table_tells_of_two_changes_of_one_account_in_a_transaction(desk: De
 def test_every_refusal_is_one_of_the_five_kinds() -> None:
     kinds = Refusal.__subclasses__()
     assert {"Denied", "NotFound", "Conflict", "Rejected", "Unavailable"} <= {kind.__name__ for kind in kinds}
+
+
+THROTTLED = ("ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded", "SlowDown")
+
+
+@pytest.mark.parametrize("code", THROTTLED)
+def test_a_throttle_of_status_400_is_one_on_a_read_as_on_a_write(code: str) -> None:
+    client = Scripted(failed(code))
+    commit(client)
+    assert len(client.calls) == 2
+
+    class Throttled:
+        def get_item(self, **_: Any) -> None:
+            raise failed(code)
+
+    with pytest.raises(TableUnavailable):
+        Table(Throttled(), "desk").get(Item, PrimaryKey("ann", "BALANCE"))  # type: ignore[arg-type]

@@ -425,3 +425,41 @@ def test_a_custody_that_is_silent_is_asked_again_later(desk: Desk, ask: Ask) -> 
     desk.market.custody.down = True
     silent = ask("compare", "custody")
     assert (silent.code, "not now" in silent.err) == (75, True)
+
+
+def test_dealers_and_their_bills_are_listed_and_shown(desk: Desk, ask: Ask) -> None:
+    dealership = desk.dealership
+    assert "There are none." in ask("billing", "dealers", "list").words
+    dealer_id = dealership.active().dealer_id
+    paid, late = dealership.billed(100_00), dealership.billed(200_00)
+    dealership.pay(100_00, paid)
+    desk.clock.forward(days=11)
+    listed = ask("billing", "dealers", "list")
+    assert (listed.code, dealer_id in listed.words, "ACTIVE" in listed.words) == (0, True, True)
+    shown = ask("billing", "dealers", "show", "cme-7")
+    assert "COMMISSION READY 100.00 0.00 version 1" in shown.words
+    bills = ask("billing", "bills", "list", dealer_id).words.splitlines()
+    assert [line.split()[0] for line in bills[1:]] == [late.bill_id, paid.bill_id]
+    assert "overdue" in bills[1]
+    bill = ask("billing", "bills", "show", late.bill_id)
+    assert "0.00 of 200.00 roubles" in bill.words
+    unknown = ask("billing", "bills", "show", "IAAAAAAAAAAAAAAAAAAAAAAAAA")
+    assert (unknown.code, "no such bill" in unknown.err) == (1, True)
+
+
+def test_the_billing_system_is_held_against_the_books(desk: Desk, ask: Ask) -> None:
+    dealership = desk.dealership
+    dealership.active()
+    dealership.pay(100_00, dealership.billed(100_00))
+    never = ask("compare", "billing", "--last")
+    assert (never.code, "never compared" in never.err) == (1, True)
+    agrees = ask("compare", "billing")
+    assert (agrees.code, agrees.err) == (0, "")
+    assert "has what is booked, of 2 invoices and payments" in agrees.words
+    dealership.message(7_00)  # and nobody takes it
+    assert ask("compare", "billing").code == 75
+    desk.clock.forward(minutes=16)
+    off = ask("compare", "billing")
+    assert (off.code, "7 0 off it was never told to us" in off.words) == (1, True)
+    assert "docs/runbooks/billing-off.md" in off.out
+    assert json.loads(ask("compare", "billing", "--json").out)["verdict"] == "OFF"

@@ -197,6 +197,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         for verb in (
             "stop",
             "withdraw",
+            "halt",
             "home",
             "decide-deposit",
             "decide-fills",
@@ -333,6 +334,7 @@ ACTS = [
     ("strays", "close", STRAY, *BECAUSE),
     ("mm", "halt", "mm1", *BECAUSE),
     ("mm", "halt", *BECAUSE),
+    ("mm", "halt", M, *BECAUSE),
     ("mm", "lift", HALT, *BECAUSE),
     ("mm", "stop", M, *BECAUSE),
     ("mm", "withdraw", M, *BECAUSE),

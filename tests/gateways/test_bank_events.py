@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import Denied, Rejected
 from common.gateways.bank import Adjustment, BankEvent, SignatureRefused, State
-from common.gateways.bank.baas import EventNotUnderstood, event
+from common.gateways.bank.baas import EventNotUnderstood, NoNews, event
 from common.money import Money
 from tests.gateways.test_bank_baas import GOOD, WRONG
 
@@ -237,6 +237,13 @@ def test_without_a_clock_the_real_one_counts() -> None:
         event(headers_of(body, seconds=seconds - 400), body, [whsec(KEY)])
 
 
+@pytest.mark.parametrize("kind", ["ping", "adjustment.pending", "adjustment.created", "card.ordered"])
+def test_an_event_that_decides_nothing_is_no_news(kind: str) -> None:
+    for data in ({}, GOOD | {"status": "PENDING"}):
+        with pytest.raises(NoNews):
+            heard(SAID | {"type": kind, "data": data})
+
+
 # Signed, and not understood
 
 
@@ -253,7 +260,7 @@ def test_what_is_no_event_at_all_is_not_understood(body: bytes) -> None:
 
 
 OTHER_KINDS = {
-    "type": (None, "adjustment.pending", "ADJUSTMENT.COMPLETED", "account.closed", ["adjustment.completed"]),
+    "type": (None, "adjustment.settled", "ADJUSTMENT.COMPLETED", "adjustment.returned", ["adjustment.completed"]),
     "timestamp": (
         *(None, 1795253400, "1795253400", "2026-11-21", "2026-11-21T09:30:00", "2026-13-21T09:30:00Z"),
         *("2026-11-21T09:30:00+99:00", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"),

@@ -73,9 +73,9 @@ class _Fake(World):
         super().__init__()
         trouble = Trouble()
         self.billing = FakeBilling(self.system, trouble)
-        self.fail_before = trouble.fail_next
+        self.fail_before = trouble.fail_before_next
         self.lose_answer = trouble.drop_answer_next
-        self.limit_rate = lambda on: trouble.fail_next(on, "rate_limit", retry_after_seconds=10)
+        self.limit_rate = lambda on: trouble.fail_before_next(on, what="rate_limit", retry_after_seconds=10)
         self.take_down = lambda down: setattr(trouble, "down", down)
 
 

@@ -19,7 +19,6 @@ from common.gateways.custody.encoding import (
     ghost_hint,
     kernel_asset_id,
     members_hash,
-    mix_address,
     parts,
     transaction_hash,
 )
@@ -88,13 +87,9 @@ def test_one_time_keys_are_asked_for_with_the_published_hint(index: int, hint: s
     assert ghost_hint(REQUEST, index) == hint
 
 
-def test_people_pay_to_the_published_address() -> None:
-    assert mix_address([USER]) == "MIX3QEeg1WkLrjvjxyMQf6Xc8dxs81tpPc"
-
-
 @pytest.mark.parametrize("text", ["", "x", USER.upper(), USER.replace("-", ""), f"{{{USER}}}", f"{USER} "])
 def test_an_id_that_is_written_in_another_way_has_no_hash(text: str) -> None:
-    for computed in (kernel_asset_id, fee_request_id, lambda one: members_hash([one]), lambda one: mix_address([one])):
+    for computed in (kernel_asset_id, fee_request_id, lambda one: members_hash([one])):
         with pytest.raises(ValueError, match="UUID"):
             computed(text)
     with pytest.raises(ValueError, match="UUID"):

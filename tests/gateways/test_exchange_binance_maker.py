@@ -6,6 +6,7 @@ import hmac
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -14,6 +15,7 @@ import pytest
 from common.errors import Refusal
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
+    ExchangeFull,
     ExchangeRefused,
     ExchangeUnavailable,
     ExchangeWouldTake,
@@ -84,6 +86,10 @@ def _open(maker: BinanceMaker) -> object:
 
 def _trades(maker: BinanceMaker) -> object:
     return maker.trades_after(BTC_USDT, 6)
+
+
+def _trades_of(maker: BinanceMaker) -> object:
+    return maker.trades_of(BTC_USDT, "28", 6)
 
 
 def _book(maker: BinanceMaker) -> object:
@@ -242,6 +248,7 @@ LIES: dict[str, tuple[Callable[[BinanceMaker], Any], object]] = {
     "a replacement by another": (_replace, replaced(ended(), ACCEPTED)),
     "a trade elsewhere": (_trades, [trade(7, "0.345", "6558.6225", symbol="ETHUSDT")]),
     "a trade that is worth more": (_trades, [trade(7, "0.345", "6558.6226")]),
+    "a trade of another order": (_trades_of, [trade(7, "0.345", "6558.6225", orderId=29)]),
     "a trade of nothing": (_trades, [trade(7, "0.000", "0.000")]),
 }
 GARBAGE: dict[str, tuple[Callable[[BinanceMaker], Any], object]] = {
@@ -262,7 +269,7 @@ GARBAGE: dict[str, tuple[Callable[[BinanceMaker], Any], object]] = {
     "a trade of neither side": (_trades, [trade(7, "0.345", "6558.6225", isBuyer="yes")]),
     "a trade at no time": (_trades, [trade(7, "0.345", "6558.6225", time=9**18)]),
     "rules of another market": (_limits, ANNOUNCED.replace('"BTC"', '"BTCU"')),
-    "a step of nothing": (_limits, ANNOUNCED.replace('"tickSize": "0.01000000"', '"tickSize": "0.0"')),
+    "a step below 0": (_limits, ANNOUNCED.replace('"tickSize": "0.01000000"', '"tickSize": "-0.1"')),
     "no limit of requests": (_limits, ANNOUNCED.replace("REQUEST_WEIGHT", "RAW_REQUESTS")),
 }
 
@@ -282,10 +289,35 @@ def test_what_is_not_in_the_exchanges_form_is_not_read(garbage: str) -> None:
 def test_what_is_true_is_believed() -> None:
     """Otherwise the tests above would prove nothing."""
     assert len(told(_trades, [trade(7, "0.345", "6558.62250000"), trade(9, "0.3", "5703.15")])) == 2
+    assert len(told(_trades_of, [trade(7, "0.345", "6558.62250000")])) == 1
     assert told(_book, BOOK).bids[1].price == 2 * told(_book, BOOK.replace("99.8", "49.9")).bids[1].price
     assert told(_limits, ANNOUNCED, ORDER_LIMITS).open_orders_max == 200
     assert told(_cancel, ended()).state is State.CANCELED
     assert told(_replace, replaced(ended(), NEW)) == "28"
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [{"commissionAsset": None}, {"commissionAsset": ""}, {"commission": None, "commissionAsset": None}],
+    ids=str,
+)
+def test_a_trade_may_cost_nothing_and_name_no_coin_for_it(nothing: dict[str, Any]) -> None:
+    (cheap,) = told(_trades, [trade(7, "0.345", "6558.62250000", **nothing)])
+    assert (cheap.fee, cheap.fee_asset) == (0, "USDT")
+    for coin in (None, ""):
+        dear = [trade(7, "0.345", "6558.62250000", fee="1.5", commissionAsset=coin)]
+        assert refused(ExchangeUnavailable, _trades, dear)["what"] == "garbage"
+
+
+@pytest.mark.parametrize(("rule", "off"), [("tickSize", "price_step"), ("stepSize", "quantity_step")])
+def test_a_step_of_0_is_a_rule_that_is_off(rule: str, off: str) -> None:
+    announced = json.loads(ANNOUNCED)
+    for one in announced["symbols"][0]["filters"]:
+        if rule in one and one["filterType"] in ("PRICE_FILTER", "LOT_SIZE"):
+            one[rule] = "0.00000000"
+    assert getattr(told(_limits, json.dumps(announced), ORDER_LIMITS), off) == Decimal("0.00000001")
+    del announced["symbols"][0]["quotePrecision"], announced["symbols"][0]["baseAssetPrecision"]
+    assert refused(ExchangeUnavailable, _limits, json.dumps(announced), ORDER_LIMITS)["what"] == "garbage"
 
 
 def test_a_market_is_written_as_its_pair() -> None:
@@ -310,7 +342,7 @@ def test_the_last_fifth_of_a_minutes_weight_is_kept_for_ending_orders() -> None:
         )
         _book(first)
         _book(second)  # of 6,000 that a minute has
-        for ask in (_book, _open, _trades, _place, _replace, _limits):
+        for ask in (_book, _open, _trades, _trades_of, _place, _replace, _limits):
             with pytest.raises(ExchangeUnavailable) as told:
                 ask(first)
             assert told.value.facts == {"what": "rate_limit"}  # without a time: nobody bans who ends orders
@@ -330,3 +362,16 @@ def test_the_weight_of_a_minute_is_as_the_exchange_announces_it() -> None:
         _book(made)
         with pytest.raises(ExchangeUnavailable):
             _book(made)
+
+
+@pytest.mark.parametrize("per_minute", [0, 599, 60_001, 10**9])
+def test_a_limit_that_can_not_be_is_not_obeyed(per_minute: int) -> None:
+    weight = UsedWeight(lambda: AT)
+    with pytest.raises(ExchangeUnavailable):
+        weight.obey(per_minute)
+    assert weight.per_minute == 6_000
+
+
+def test_that_as_many_are_open_as_may_be_is_told_apart() -> None:
+    full = json.dumps({"code": -2010, "msg": "Filter failure: MAX_NUM_ORDERS"})
+    assert refused(ExchangeFull, _place, full, status="400 Bad Request")["code"] == -2010

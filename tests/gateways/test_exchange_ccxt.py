@@ -231,6 +231,15 @@ def test_the_threads_own_decimal_context_stays_as_it_was(stub: Stub) -> None:
 # Rules
 
 
+@pytest.mark.parametrize("off", ["step", "tick"])
+def test_a_step_of_0_is_a_rule_that_is_off_and_any_digit_goes(stub: Stub, off: str) -> None:
+    stub.script("GET exchangeInfo", info(**{off: "0.00000000"}))
+    stub.script("POST order", order())
+    assert stub.exchange.place(SELL) == "28"
+    rules = stub.exchange.rules("BTC")
+    assert {"step": rules.quantity_step, "tick": rules.price_step}[off] == Decimal("0.00000001")
+
+
 def test_a_market_without_a_least_amount_has_none(stub: Stub) -> None:
     told = json.loads(info())
     filters = told["symbols"][0]["filters"]
@@ -291,7 +300,7 @@ def test_a_market_of_another_pair_with_the_same_letters_is_not_ours(stub: Stub) 
 
 @pytest.mark.parametrize(
     "answer",
-    ["{}", "[]", "", "<html>", '{"symbols": []}', '{"symbols": [{}]}', info(step="0.00000000"), info(tick="x")],
+    ["{}", "[]", "", "<html>", '{"symbols": []}', '{"symbols": [{}]}', info(step="-0.00000001"), info(tick="x")],
 )
 def test_rules_that_can_not_be_read_are_no_rules(stub: Stub, answer: str) -> None:
     """Least of all that there is no market: a purchase would be given up over it."""
@@ -391,6 +400,7 @@ MAYBE: list[tuple[Scripted, str]] = [
     (said(-1021, "Timestamp for this request is outside of the recvWindow."), "clock"),
     (said(-1021, "Timestamp for this request was 1000ms ahead of the server's time."), "clock"),
     (said(0, "", 401), "refused"),
+    (said(0, "Service unavailable from a restricted location", 451), "refused"),
     (Answer(401, ""), "refused"),
     (Answer(403, "<html>Request blocked: LOT_SIZE</html>", content_type="text/html"), "refused"),
     (said(-1003, "Too many requests queued.", 429), "rate_limit"),
@@ -690,8 +700,7 @@ UNREADABLE = {
     "orderId": (29,),
     "qty": (None, "-0.34500000"),
     "quoteQty": ("x", None, 1.0),
-    "commission": (None, "-1"),
-    "commissionAsset": (None,),
+    "commission": ("x", "-1"),
     "id": (None, "x", -1),
 }
 
@@ -703,6 +712,29 @@ def test_trades_that_can_not_be_read_are_no_fees(stub: Stub, told: dict[str, Any
     stub.script("GET myTrades", json.dumps(whole))
     with pytest.raises(ExchangeUnavailable):
         stub.exchange.order("BTC", "28")
+
+
+NO_FEE: tuple[dict[str, Any], ...] = (
+    {"commissionAsset": None},
+    {"commissionAsset": ""},
+    {"commission": None, "commissionAsset": None},
+    {"commission": "0"},
+)
+
+
+@pytest.mark.parametrize("told", NO_FEE, ids=str)
+def test_a_trade_may_cost_nothing_and_name_no_coin_for_it(stub: Stub, told: dict[str, Any]) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000", **told)]))
+    settled = stub.exchange.order("BTC", "28")
+    assert (settled.fee, settled.fees_elsewhere, settled.gross) == (Money(0), {}, Money("6558.6225"))
+
+
+@pytest.mark.parametrize("coin", [None, ""])
+def test_a_fee_above_0_of_no_coin_is_not_read(stub: Stub, coin: str | None) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000", fee="1.5", commissionAsset=coin)]))
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "garbage"
 
 
 # What is asked about an order, and goes wrong

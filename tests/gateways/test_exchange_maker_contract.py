@@ -161,6 +161,7 @@ def test_a_market_that_is_not_there_is_unknown(world: World) -> None:
         lambda: world.maker.book(NOWHERE, 5),
         lambda: world.maker.open_orders(NOWHERE),
         lambda: world.maker.trades_after(NOWHERE, 0),
+        lambda: world.maker.trades_of(NOWHERE, "1", 0),
         lambda: world.maker.place(NOWHERE, quote),
         lambda: world.maker.replace(NOWHERE, NEW, quote),
     ):
@@ -362,6 +363,24 @@ def test_trades_are_told_from_an_id_on_page_by_page(world: World) -> None:
     assert world.maker.trades_after(BTC_USDT, ids[-1]) == []
 
 
+def test_trades_of_an_order_are_told_page_by_page_and_of_no_other(world: World) -> None:
+    other = world.quote(Side.SELL, "100", "1")
+    own = world.quote(Side.SELL, "100", "7", name=NEW)
+    world.others(BUY, "1", "100")
+    for _ in range(TRADES_PAGE + 1):
+        world.others(BUY, "1", "100")
+    first = world.maker.trades_of(BTC_USDT, own, 0)
+    second = world.maker.trades_of(BTC_USDT, own, first[-1].trade_id)
+    assert [len(first), len(second)] == [TRADES_PAGE, 1]
+    assert {trade.exchange_order_id for trade in (*first, *second)} == {own}
+    assert [*world.maker.trades_of(BTC_USDT, other, 0), *first] == [
+        *world.maker.trades_after(BTC_USDT, 0),
+        first[-1],
+    ]
+    assert world.maker.trades_of(BTC_USDT, own, second[-1].trade_id) == []
+    assert world.maker.trades_of(BTC_USDT, "999999", 0) == []
+
+
 def test_a_trade_is_told_exactly(world: World) -> None:
     exchange_order_id = world.quote(Side.BUY, "67187.31", "0.12345")
     world.clock.advance(1.234)
@@ -415,6 +434,7 @@ ASKS: dict[str, Callable[[World], object]] = {
     "open_orders": lambda world: world.maker.open_orders(BTC_USDT),
     "find": lambda world: world.find(),
     "trades_after": lambda world: world.maker.trades_after(BTC_USDT, 0),
+    "trades_of": lambda world: world.maker.trades_of(BTC_USDT, "1", 0),
     "place": lambda world: world.quote(Side.SELL, "101", name=NEW),
     "replace": lambda world: world.replace(Side.SELL, "101"),
     "cancel": lambda world: world.maker.cancel(BTC_USDT, OLD),

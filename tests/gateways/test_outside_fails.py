@@ -199,6 +199,10 @@ def _traded(maker: Maker) -> object:
     return maker.trades_after(binance.BTC_USDT, 0)
 
 
+def _traded_of(maker: Maker) -> object:
+    return maker.trades_of(binance.BTC_USDT, "28", 0)
+
+
 def _latest(prices: Prices) -> object:
     return prices.latest(["BTC"])
 
@@ -251,6 +255,7 @@ CALLS = [
     Call(MAKING, "open_orders", lambda maker: maker.open_orders(binance.BTC_USDT), binance.OPEN),
     Call(MAKING, "find", _looked_up, binance.order()),
     Call(MAKING, "trades_after", _traded, TRADES),
+    Call(MAKING, "trades_of", _traded_of, TRADES),
     Call(MAKING, "place", _quote, binance.ACCEPTED),
     Call(MAKING, "replace", _requote, binance.replaced(binance.ended("a" * 18), binance.ACCEPTED)),
     Call(MAKING, "cancel", _end, binance.ended()),

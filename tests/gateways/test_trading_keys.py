@@ -16,13 +16,14 @@ from common.gateways.exchange import Side, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange
 from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.money import Price, Quantity
-from local.seed_market_making import ACCOUNT, RIGHTS, keys
+from local.seed_market_making import ACCOUNTS, RIGHTS, keys
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.keyring import Right
 from sandbox.exchange.simulated import SimulatedExchange
 from sandbox.serving import serve
 
+ACCOUNT = ACCOUNTS[0]
 OUT = Address("bc1qar0srrr7xfkvy5l643lydnw9re59gtzzwf5mdq")
 
 
@@ -55,11 +56,12 @@ class World:
 def world() -> Iterator[World]:
     exchange = SimulatedExchange(now)
     exchange.furnish()
-    exchange.venue.open_account(ACCOUNT.account_id, {"BTC": Decimal(3)})
+    for account in ACCOUNTS:
+        exchange.venue.open_account(account.account_id, {"BTC": Decimal(3)})
     issued = [
-        Credential(ACCOUNT.account_id, key["api_key"], key["secret"], frozenset(RIGHTS[purpose]))
+        Credential(account_id, key["api_key"], key["secret"], frozenset(RIGHTS[purpose]))
         for purpose in RIGHTS
-        for key in keys(purpose).values()
+        for account_id, key in keys(purpose).items()
     ]
     with serve(BinanceFace(exchange.venue, issued, Faults(), now, exchange.wallet).decide, name="binance") as face:
         yield World(exchange, face.url)
@@ -67,7 +69,8 @@ def world() -> Iterator[World]:
 
 def test_an_account_has_a_key_for_each_purpose() -> None:
     assert set(RIGHTS) == {"reading", "trading", "withdrawing"}
-    assert len({keys(purpose)[ACCOUNT.account_id]["api_key"] for purpose in RIGHTS}) == len(RIGHTS)
+    issued = [key["api_key"] for purpose in RIGHTS for key in keys(purpose).values()]
+    assert len(set(issued)) == len(issued) == len(RIGHTS) * len(ACCOUNTS)
     assert RIGHTS["reading"] == (Right.READ,)
 
 

@@ -16,6 +16,7 @@ from typing import NoReturn
 from tests.harness.alike import Different, Reach, reach
 from tests.harness.apart import split
 from tests.harness.faults import Call, Choice, Fault
+from tests.harness.points import all_points
 
 Plan = dict[int, Fault]
 BROKEN_MAX = 60  # as many fit into the exit code of a process, beside how far its fault went
@@ -40,6 +41,8 @@ class Branches:
         self._broken = 0  # in processes that this one has begun
         self._calls: list[Call] = []
         self.tried: Callable[[], bool] = lambda: True  # whether anything befalls what is called now
+        self.is_point = all_points()
+        self._is_point_before = False  # whether the call before is a crash point
         self._journal = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  all processes write to it, one at a time
         self._root = os.getpid()
 
@@ -63,11 +66,12 @@ class Branches:
                 yield {call: self._faults[fault] for call, fault in numbers}, well
 
     def _choose(self, call: Call) -> Fault | None:
-        previous = self._calls[-1] if self._calls else None
+        previous = self._calls[-1] if self._is_point_before else None
         self._calls.append(call)
+        self._is_point_before = point = self.is_point(call)
         if call.number in self.plan:
             return self.plan[call.number]
-        if len(self.plan) < self._depth and (self.plan or call.number < self._until) and self.tried():
+        if point and len(self.plan) < self._depth and (self.plan or call.number < self._until) and self.tried():
             last = len(self.plan) + 1 == self._depth
             different = Different(call, previous, self._faults, alone=last)
             for fault in different:

@@ -8,10 +8,10 @@
     report = crash_matrix(scenario)
     assert not report.violations, report
 
-The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it (of those that
-are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries
-again without faults until the end is reached, and that must be the same end: success, or the same refusal; and `check`
-runs again.
+The undisturbed run is recorded first. Then, for each of its calls (or a fixed fraction of them: `points`) and each
+fault that can befall it (of those that are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it
+ends, `check` runs; then the user tries again without faults until the end is reached, and that must be the same end:
+success, or the same refusal; and `check` runs again.
 The worlds of a long run are not built: they are split off from one that is on its way (`branches`).
 """
 
@@ -39,6 +39,7 @@ from tests.harness.faults import (
     Throttle,
     never,
 )
+from tests.harness.points import Points, all_points
 
 CALLS_MAX = 5_000  # of one world: more is a program that never gives up
 LONG = 100  # calls: to split off a process (20 ms) costs about as much as playing half as many
@@ -125,6 +126,10 @@ class Report:
     dealt: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
 
+    def never_dealt(self, faults: Sequence[Fault]) -> set[str]:
+        """The kinds of these faults that befell no call."""
+        return {type(fault).__name__ for fault in faults} - self.dealt.keys()
+
     def __str__(self) -> str:
         dealt = ", ".join(f"{count} {name}" for name, count in sorted(self.dealt.items()))
         lines = [
@@ -143,6 +148,7 @@ def crash_matrix(
     *,
     pairs: bool = False,
     same: Same = any_answer,
+    points: Callable[[], Points] = all_points,
     violations_max: int = 20,
 ) -> Report:
     """Try every single fault; with `pairs`, every ordered pair too, the second one also during the retry.
@@ -150,68 +156,75 @@ def crash_matrix(
     Args:
         faults: which to try at each call that they can befall.
         same: whether the answer of a retry stands for the undisturbed answer.
+        points: made anew for each run: which of its calls are crash points.
         violations_max: stop there.
     """
-    undisturbed = _Run(scenario, {}, None, same)
+    trial = _Trial(scenario, faults, same, points, violations_max)
+    undisturbed = trial.run({}, None)
     undisturbed.play(attempts=1)
     report = Report([str(call) for call in undisturbed.faults.calls], undisturbed.ending, 1)
     report.violations += undisturbed.violations
     if len(report.calls) >= LONG and not report.violations:
-        _branch(scenario, faults, report, same, depth=2 if pairs else 1, violations_max=violations_max)
+        _branch(trial, report, depth=2 if pairs else 1)
         return report
     if not report.violations:
-        _try(scenario, {}, report, same)  # the mere repeat
-    _deal(scenario, {}, undisturbed, faults, report, same, depth=2 if pairs else 1, violations_max=violations_max)
+        _try(trial, {}, report)  # the mere repeat
+    _deal(trial, {}, undisturbed, report, depth=2 if pairs else 1)
     return report
 
 
 def replay(scenario: Scenario, plan: Plan, *, same: Same = any_answer) -> Faults:
     """One run again, as a violation says; raises its AssertionError. Answers all calls when there is none."""
-    undisturbed = _Run(scenario, {}, None, same)
+    trial = _Trial(scenario, (), same)
+    undisturbed = trial.run({}, None)
     undisturbed.play(attempts=1)
-    run = _Run(scenario, plan, undisturbed.ending, same)
+    run = trial.run(plan, undisturbed.ending)
     run.play()
     if run.violations:
         raise AssertionError(str(run.violations[0])) from run.problem
     return run.faults
 
 
-def _deal(
-    scenario: Scenario,
-    plan: Plan,
-    played: "_Run",
-    faults: Sequence[Fault],
-    report: Report,
-    same: Same,
-    *,
-    depth: int,
-    violations_max: int,
-) -> None:
+@dataclass(frozen=True)
+class _Trial:
+    """What is tried, and how: see `crash_matrix`."""
+
+    scenario: Scenario
+    faults: Sequence[Fault]
+    same: Same
+    points: Callable[[], Points] = all_points
+    violations_max: int = 0
+
+    def run(self, plan: Plan, expected: Ending | None) -> "_Run":
+        return _Run(self.scenario, plan, expected, self.same, self.points())
+
+
+def _deal(trial: _Trial, plan: Plan, played: "_Run", report: Report, *, depth: int) -> None:
     """Every plan that has one fault more than this one, which was `played`; and those of `depth` more."""
     previous: Call | None = None
     for call in played.faults.calls:
-        different = Different(call, previous, faults, alone=depth == 1)
+        if call.number not in played.points:
+            previous = None
+            continue
+        different = Different(call, previous, trial.faults, alone=depth == 1)
         for fault in different if call.number in played.tried and call.number > max(plan, default=-1) else ():
-            if len(report.violations) >= violations_max:
+            if len(report.violations) >= trial.violations_max:
                 return
             longer = {**plan, call.number: fault}
-            run = _try(scenario, longer, report, same)
+            run = _try(trial, longer, report)
             different.dealt(fault, Reach.FURTHER if run.violations else reach(run.faults.calls, call.number))
             if depth > 1:
-                args = (faults, report, same)
-                _deal(scenario, longer, run, *args, depth=depth - 1, violations_max=violations_max)
+                _deal(trial, longer, run, report, depth=depth - 1)
         previous = call
 
 
-def _branch(
-    scenario: Scenario, faults: Sequence[Fault], report: Report, same: Same, *, depth: int, violations_max: int
-) -> None:
+def _branch(trial: _Trial, report: Report, *, depth: int) -> None:
     """All plans in one go. Those that break are played again, to see how."""
-    branches = Branches(faults, len(report.calls), depth=depth, broken_max=violations_max)
+    branches = Branches(trial.faults, len(report.calls), depth=depth, broken_max=trial.violations_max)
 
     def play(choose: Choice) -> bool:
-        run = _Run(scenario, branches.plan, report.ending, same)
-        branches.tried = run.scene.tried
+        run = trial.run(branches.plan, report.ending)
+        branches.tried, branches.is_point = run.scene.tried, run.is_point
         run.faults.choose = choose
         run.play()
         return not run.violations
@@ -219,23 +232,23 @@ def _branch(
     undisturbed_again = branches.play(play)
     report.runs += 1
     if not undisturbed_again:
-        _play_again(scenario, {}, report, same)
+        _play_again(trial, {}, report)
     for plan, well in branches.ended():
         report.runs += 1
         report.dealt.update(type(fault).__name__ for fault in plan.values())
-        if not well and len(report.violations) < violations_max:
-            _play_again(scenario, plan, report, same)
+        if not well and len(report.violations) < trial.violations_max:
+            _play_again(trial, plan, report)
 
 
-def _play_again(scenario: Scenario, plan: Plan, report: Report, same: Same) -> None:
-    run = _Run(scenario, plan, report.ending, same)
+def _play_again(trial: _Trial, plan: Plan, report: Report) -> None:
+    run = trial.run(plan, report.ending)
     run.play()
     once = Violation(plan, "once", "it broke, and did not when it was played again", tuple(map(str, run.faults.calls)))
     report.violations += run.violations or [once]
 
 
-def _try(scenario: Scenario, plan: Plan, report: Report, same: Same) -> "_Run":
-    run = _Run(scenario, plan, report.ending, same)
+def _try(trial: _Trial, plan: Plan, report: Report) -> "_Run":
+    run = trial.run(plan, report.ending)
     run.play()
     report.runs += 1
     report.dealt.update(type(call.fault).__name__ for call in run.faults.calls if call.fault)
@@ -246,13 +259,15 @@ def _try(scenario: Scenario, plan: Plan, report: Report, same: Same) -> "_Run":
 class _Run:
     """One world and its plan of faults, from the first attempt to the last."""
 
-    def __init__(self, scenario: Scenario, plan: Plan, expected: Ending | None, same: Same) -> None:
+    def __init__(self, scenario: Scenario, plan: Plan, expected: Ending | None, same: Same, is_point: Points) -> None:
         self.faults = Faults(calls_max=CALLS_MAX)
         self.scene = scenario(self.faults)
         self.faults.calls.clear()  # what built the world is not what is tried
         self.faults.choose = self._choose
         self.plan = plan
-        self.tried: set[int] = set()  # numbers of calls
+        self.is_point = is_point
+        self.points: set[int] = set()  # numbers of calls
+        self.tried: set[int] = set()  # the same, but for what another scenario deals
         self.expected = expected
         self.same = same
         self.ending = Ending()
@@ -274,6 +289,8 @@ class _Run:
             self._check(self.scene.settled, f"in the end, after attempt {attempt}")
 
     def _choose(self, call: Call) -> Fault | None:
+        if self.is_point(call):
+            self.points.add(call.number)
         if self.scene.tried():
             self.tried.add(call.number)
         return self.plan.get(call.number)

@@ -10,8 +10,12 @@ from typing import Any
 from unittest.mock import patch
 
 from functions.billing import schedule, stream, tasks
+from functions.billing.service.corrections import Change
 from infra.grants import Secret
-from tests.billing.dealership import Dealership
+from sandbox.billing import records
+from sandbox.billing.faults import Operation as Asked
+from tests.billing.dealership import CME_ID, Dealership
+from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import opened
 from tests.infra.recorder import Recorder
@@ -23,7 +27,20 @@ def watched(recorder: Recorder) -> Dealership:
     dealership.client = recorder.table(dealership.dynamo)
     dealership.world.client = recorder.states(dealership.world.machines)
     dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    seals(recorder, dealership)
     return dealership
+
+
+def seals(recorder: Recorder, dealership: Dealership) -> None:
+    """What is asked for it from now on is recorded."""
+    mark_key = dealership.mark_key
+    dealership.kms_client = recorder.kms(dealership.kms)
+
+    def read() -> bytes:
+        recorder.secret(Secret.TAXPAYER_KEY)
+        return mark_key()
+
+    dealership.mark_key = read
 
 
 def billed_and_paid(recorder: Recorder) -> None:
@@ -44,11 +61,73 @@ def billed_and_paid(recorder: Recorder) -> None:
         tasks.read_bill({"id": bill.bill_id}, SimpleNamespace())  # type: ignore[arg-type]
 
 
+def corrected(recorder: Recorder) -> None:
+    """What went back to the account pays another bill; a credit note is refused; a bill is cancelled unasked for."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    first, _ = dealership.billed(1_000_00), dealership.billed(400_00)
+    dealership.pay(1_000_00, first)
+    changed = recorder.as_("billing.api", dealership.corrections.change)
+    changed(first.deal_id, "cheaper", Change(price_kopecks=20_000_00))
+    dealership.run()
+    dealership.refuses.add("create_credit_note")
+    changed(first.deal_id, "off", Change(cancelled=True))
+    dealership.run()
+    unasked = dealership.billed(7_00, invoice=False)
+    dealership.trouble.drop_answer_next(Asked.INVOICE)
+    dealership.run(seconds=1)
+    changed(unasked.deal_id, "off", Change(cancelled=True))
+    dealership.run(seconds=600)
+
+
+def left(recorder: Recorder) -> None:
+    """With fast buyout and his deposit back, after it was refused once."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    dealership.buying()
+    for state in ("REFUSED", "DONE"):
+        recorder.as_("billing.api", dealership.fast_buyouts.release)(CME_ID)
+        dealership.run()
+        (*_, refund) = dealership.system.all(records.Refund)
+        dealership.system.settle_refund(refund.refund_id, state)
+        dealership.run(seconds=7200)
+
+
 def refused(recorder: Recorder) -> None:
     dealership = watched(recorder)
     dealership.refuses.add("create_payer")
     dealership.registered()
     dealership.run()
+
+
+def changed(recorder: Recorder) -> None:
+    """His requisites, twice; the second time the billing system refuses them."""
+    dealership = watched(recorder)
+    dealership.active()
+    for bank in ("Банк один", "Банк два"):
+        dealership.dealers.update_requisites(CME_ID, replace(COMPANY, bank_name=bank))
+        dealership.run()
+        dealership.refuses.add("update_payer")
+
+
+def compared(recorder: Recorder) -> None:
+    """The billing system is held against the books by the clock and by an operator, who asks what it has found."""
+    desk = Desk()
+    desk.client = recorder.table(desk.dynamo)
+    dealership = desk.dealership
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    dealership.active()
+    dealership.pay(100_00, dealership.billed(100_00))
+    comparing = desk.comparing_billing
+    for _ in range(2):
+        recorder.as_("billing.compare_billing", comparing.round)(lambda: True)
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for ask in (olga.post, olga.get):
+            answer = recorder.as_("billing.api", ask)("/operations/compare/billing")
+            assert answer.status == 200, answer.text
 
 
 def dead(recorder: Recorder) -> None:
@@ -108,4 +187,4 @@ def _context(seconds: int) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
-LIVES = (billed_and_paid, refused, dead, paid_by_messages)
+LIVES = (billed_and_paid, corrected, left, refused, changed, compared, dead, paid_by_messages)

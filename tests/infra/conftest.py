@@ -75,7 +75,7 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
 
 def of_environment(code: Path, environment: Environment) -> Synthesised:
     (code / "nothing.py").touch()
-    assets = Assets(*(Bundle(code, digit * 64) for digit in "01234"))
+    assets = Assets(*(Bundle(code, digit * 64) for digit in "012345"))
     app = App()
     state = StateStack(app, environment)
     stack = CryptodeskStack(app, state, assets, contexts())

@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from common import clock
+from common.domain import halts
 from common.gateways.campaigns import ReadingKey
 from common.idempotency import uuid_of
 from common.pages import Cursors
@@ -108,6 +109,7 @@ class Watched(Market):
             patch.object(clock, "now", self.clock),
             patch.object(api, "opening", lambda: self.opening),
             patch.object(api, "quoting", lambda: self.quoting),
+            patch.object(api, "steering", lambda: self.steering),
             patch.object(api, "cursors", cache(lambda: Cursors(key, self.clock))),
         ):
             yield
@@ -151,7 +153,8 @@ def stopped_first(recorder: Recorder) -> None:
 
 
 def quoted(recorder: Recorder) -> None:
-    """It quotes, others trade with it, its account is robbed, and it is stopped with quotes open."""
+    """It quotes, others trade with it, its owner pauses and resumes it, its account is robbed, and it is stopped with
+    quotes open; what was lost is put back."""
     market = Watched(recorder=recorder)
     order = market.opened()
     market.until(Status.CREATED, order)
@@ -162,10 +165,14 @@ def quoted(recorder: Recorder) -> None:
         recorder.as_("market_making.tick", market.ticking.tick)(FIRST_SHARD, market.clock.at, lambda: True)
         market.clock.forward(seconds=10)
     assert market.exchange.venue.open_orders(ACCOUNT)
+    for asked in ("pause", "resume"):
+        market.ask("POST", f"{ORDERS}/{{order_id}}/{asked}", order_id=order)
     market.exchange.venue.withdraw(ACCOUNT, "BTC", Decimal("0.01"))  # somebody else has its keys
     recorder.as_("market_making.compare_accounts", market.balancing.round)(lambda: True)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
     market.until(Status.STOPPED, order)
+    market.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.01"))
+    recorder.as_(API, market.halting.lift)(halts.halt_id_of(ACCOUNT), "put back", "olga", dry_run=False)
 
 
 def stopped_while_dead(recorder: Recorder) -> None:

@@ -14,6 +14,7 @@ from infra.grants import (
     GET,
     HISTORY,
     LIST,
+    NEW_KEY,
     PAYOUT,
     PUT,
     QUERY,
@@ -21,10 +22,12 @@ from infra.grants import (
     START,
     TOKEN,
     TOKEN_FAILS,
+    UNWRAP,
     UPDATE,
     Secret,
 )
 
+_OF_KMS = {"generate_data_key": NEW_KEY, "decrypt": UNWRAP}
 _OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
 _OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
 _OF_MACHINES = {
@@ -60,6 +63,9 @@ class Recorder:
     def reads(self, secret: Secret, of: Any) -> Any:
         """The outside system, whose every call needs its secret."""
         return _Watched(of, lambda *_: self._now.add(secret))
+
+    def kms(self, client: Any) -> Any:
+        return _Watched(client, lambda operation, _: self._now.add(_OF_KMS[operation]))
 
     def secret(self, secret: Secret) -> None:
         self._now.add(secret)

@@ -64,6 +64,7 @@ def granted(grant: Grant) -> set[str]:
         *grant.table,
         *(index.name for index in grant.indexes),
         *grant.secrets,
+        *grant.data_keys,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
 
@@ -78,6 +79,7 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     world = desk.world
     desk.client = recorder.table(desk.dynamo)
     world.client = recorder.states(world.machines)
+    billing.seals(recorder, desk.dealership)
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
     world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
     market = desk.market

@@ -54,7 +54,7 @@ STATE = {
     f"AWS::Cognito::{kind}"
     for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
 }
-STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
+STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -105,7 +105,8 @@ def _named(made: Synthesised, resource: Any) -> str:
     if _type(made, resource) == "AWS::SecretsManager::Secret":
         construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
-    return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[_type(made, resource)]
+    named = {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log", "AWS::KMS::Key": "key"}
+    return named[_type(made, resource)]
 
 
 def _all(of: Queues) -> list[Queue]:
@@ -194,6 +195,7 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     kept = {r["Type"]: r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"}
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+    assert kept["AWS::KMS::Key"]["Properties"]["EnableKeyRotation"] is True
     assert made.stack.termination_protection
     assert made.stack.state.termination_protection
 
@@ -269,7 +271,11 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, embedded=made.environment.embedded)
+    } | _on_machines(grant, embedded=made.environment.embedded) | _on_the_data_key(grant)
+
+
+def _on_the_data_key(grant: Grant) -> dict[str, set[str]]:
+    return {"key": set(grant.data_keys)} if grant.data_keys else {}
 
 
 def _received(made: Synthesised) -> dict[str, set[str]]:
@@ -382,6 +388,8 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
             made.environment.custody_url,
         )
         assert read.billing_key_secret
+        assert read.taxpayer_key_secret
+        assert read.data_key_id
         assert (read.billing_url, str(read.commission_percent)) == (
             made.environment.billing_url,
             made.environment.commission_percent,

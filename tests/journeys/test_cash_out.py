@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from local.demo_cash_out import hurried, play, states
+from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
@@ -67,6 +68,7 @@ def test_a_withdrawal_leaves_by_the_payout_machine(stack: Stack, seller: str) ->
     reconciled(stack, seller)
 
 
+@PROVED
 def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: Stack, seller: str) -> None:
     made = play(stack.desk, seller, "0.005", 5, "fifth", lambda _: None)
     order_id = made.order["order_id"]
@@ -88,6 +90,7 @@ def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: S
     reconciled(stack, seller)
 
 
+@PROVED
 def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, seller: str) -> None:
     """Some have only just begun, some are unknown at the exchange, some wait for the bank, some for another attempt."""
     exchange, account = stack.desk.environment.exchange_url, f"acc-{seller}"

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from local.stack import Silent
+from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
 PROBLEM = "application/problem+json"
@@ -190,6 +191,7 @@ def test_the_swagger_page_shows_our_api_and_may_call_it(stack: Stack) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, base)
 
 
+@PROVED
 def test_what_was_traded_is_there_after_a_restart_and_after_a_power_cut(stack: Stack, customer: httpx.Client) -> None:
     _funded(customer)
     bought = _post(customer, "/orders", "before", asset_id="BTC", order_type="BUY", quote_amount="10.00").json()

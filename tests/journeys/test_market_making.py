@@ -9,7 +9,6 @@ from decimal import Decimal
 from uuid import uuid4
 
 import httpx
-import pytest
 
 from local.demo_cash_out import hurried
 from local.demo_market_making import (
@@ -22,13 +21,13 @@ from local.demo_market_making import (
     MarketMaking,
     thin_house,
 )
-from local.seed_market_making import ACCOUNT, PAIR
+from local.seed_market_making import ACCOUNTS, PAIR, open_orders
 from local.watching import Watch
-from tests.depth import FULL
+from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
-OF_EACH = 2  # orders at a stage: the account carries fourteen, and others have theirs there
+OF_EACH = 4  # orders at a stage; the accounts carry fourteen each, and others have theirs there
 SENT_ON = (BASE, "4995")  # all but the desk's fee
 
 
@@ -38,17 +37,16 @@ def owner(stack: Stack, name: str) -> httpx.Client:
 
 
 def at_the_exchange(stack: Stack) -> Counter[str]:
-    """How often the account was credited with what."""
+    """How often the accounts were credited with what."""
+    ours = {account.account_id for account in ACCOUNTS}
     with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
         told = http.get("/sandbox/wallet").json()["deposits"]
-    return Counter(deposit["amount"] for deposit in told if deposit["account"] == ACCOUNT.account_id)
+    return Counter(deposit["amount"] for deposit in told if deposit["account"] in ours)
 
 
 def quotes_of(stack: Stack) -> set[str]:
-    """The sides on which the account has open orders at the exchange."""
-    with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
-        told = http.get("/sandbox/state").raise_for_status().json()["open_orders"][ACCOUNT.account_id]
-    return {order["side"] for order in told}
+    """The sides on which there are open orders of market making at the exchange."""
+    return {order["side"] for order in open_orders(stack.desk.environment.exchange_url)}
 
 
 def confirmed_at_once(stack: Stack) -> None:
@@ -89,7 +87,7 @@ def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> N
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
 
 
-@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+@PROVED
 def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack) -> None:
     """Its quotes are gone a minute after the last was placed; then all of it goes back."""
     with owner(stack, "leaver") as http, hurried(stack.desk.environment):
@@ -104,7 +102,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
     assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
 
 
-@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+@PROVED
 def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
     """Some have begun to be paid, some are paid, some are on their way, some are there, some are on their way home."""
     before = at_the_exchange(stack)

@@ -7,6 +7,7 @@ from decimal import Decimal
 import httpx
 
 from local import demo_purchases
+from tests.depth import PROVED
 from tests.journeys.conftest import InVain, Stack
 
 
@@ -26,6 +27,7 @@ def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(s
         assert http.get("/balance").json()["held_balance"] == "0.00"
 
 
+@PROVED
 def test_the_exchange_may_take_its_five_seconds(stack: Stack) -> None:
     """The seed's `buy_from_exchange` sleeps for five seconds: here the simulated exchange answers so late."""
     username = stack.funded("late", "100.00")

@@ -8,6 +8,7 @@ way back.
 
 from __future__ import annotations
 
+import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
@@ -15,8 +16,7 @@ from typing import Any
 
 from common import keys
 from functions.market_making.quotes import Quotes
-from functions.market_making.quotes_store import quotes_of
-from functions.market_making.store import QuotesItem
+from functions.market_making.quotes_store import QuotesItem, quotes_of
 from tests.books import Raw
 
 OVER = ("refunded", "returned")
@@ -53,6 +53,7 @@ class Books:
                 self.kept[line["order_id"], asset_id.partition(":")[2]] += amount
             else:
                 self.lines[line["order_id"], asset_id] += amount
+        self.dust: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # by account and symbol
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [
             *self._paid_for(),
@@ -62,7 +63,7 @@ class Books:
             *self._stays(),
             *self._sent(),
         ]
-        self._found += [*self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
+        self._found += [*self._on_accounts(), *self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
 
     def violations(self) -> list[str]:
         """In words; empty when all is well."""
@@ -192,7 +193,7 @@ class Books:
         for (order_id, way), legs in self.legs.items():
             if way != "HOME":
                 continue
-            order, there = self.orders[order_id], self._at_exchange(order_id)
+            order, there = self.orders[order_id], self._by_its_lines(order_id)
             for leg in legs:
                 asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
                 if leg["amount"] > there[asset_id]:
@@ -234,18 +235,29 @@ class Books:
             if order["status"] not in ("returning", "returned") and not came:
                 continue
             legs = [*self.legs[order["PK"], "HOME"], *self.legs[order["PK"], "REST"]]
-            for asset_id, there in self._at_exchange(order["PK"]).items():
+            for asset_id, there in self._by_its_lines(order["PK"]).items():
                 divided = sum((leg["amount"] for leg in legs if leg["asset_id"] == asset_id), NOTHING)
                 if divided != there:
                     yield f"{order['PK']} has {there} of {asset_id} at the exchange, and {divided} come home or stay"
-            left = [leg for leg in legs if leg["status"] == "LEFT"]
-            if left and order["status"] in OVER:
-                yield f"{order['PK']} is {order['status']}, and nobody's are {left}"
+            left = {leg["symbol"]: leg for leg in legs if leg["status"] == "LEFT"}
+            if order["status"] in OVER:
+                yield from self._dust(order, left)
             for symbol in {leg["symbol"] for leg in legs}:
                 of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "REFUSED"))
                 kept, stays = self.kept[order["PK"], symbol], sum(of, NOTHING)
                 if kept != stays:
                     yield f"{order['PK']} leaves {stays} {symbol} at the exchange, and the desk has {kept} of it"
+
+    def _dust(self, order: Fields, left: dict[str, Fields]) -> Iterator[str]:
+        """What stays of one that is over is little, and its payer is told of it."""
+        told = json.loads(order.get("left_behind", "{}"))
+        if told != {symbol: f"{leg['amount'].normalize():f}" for symbol, leg in left.items()}:
+            yield f"{order['PK']} is {order['status']}, tells of {told}, and nobody's are {left}"
+        for leg in left.values():
+            least = order["base_min" if leg["asset_id"] == order["base_asset_id"] else "quote_min"]
+            if leg["amount"] * 100 > least:
+                yield f"{order['PK']} is {order['status']}, and leaves {leg}, more than dust of {least}"
+            self.dust[order["account_id"], leg["symbol"]] += leg["amount"]
 
     def _at_exchange(self, order_id: str) -> dict[str, Decimal]:
         """What the exchange has credited of an order, by asset."""
@@ -254,27 +266,65 @@ class Books:
             sums[leg["asset_id"]] += leg.get("arrived_amount", NOTHING)
         return sums
 
+    def _on_accounts(self) -> Iterator[str]:
+        """An account knows whose money leaves it, and how much dust is there."""
+        dust = {
+            (item["PK"].removeprefix("ACCOUNT#"), item["SK"].removeprefix("BEHIND#")): item["amount"]
+            for item in self.by_kind["left_behind"]
+        }
+        for key in dust.keys() | self.dust.keys():
+            if dust.get(key, NOTHING) != self.dust.get(key, NOTHING):
+                yield f"{key} has dust of {dust.get(key)}, and its orders have left {self.dust.get(key)}"
+        leaving = {
+            (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("HOME#")) for i in self.by_kind["going_home"]
+        }
+        going = {(o["account_id"], o["PK"]) for o in self.orders.values() if self._is_there_unledgered(o)}
+        if leaving != going:
+            yield f"accounts are told that {leaving} have money there in no ledger, and {going} have"
+
+    def _is_there_unledgered(self, order: dict[str, Any]) -> bool:
+        if order["PK"] in self.quotes or order["status"] in ("returned", "refunded"):
+            return bool(order["status"] == "returning")
+        return any(leg["status"] == "ARRIVED" for leg in self.legs[order["PK"], "OUT"])
+
     # Quotes
 
+    def _by_its_lines(self, order_id: str) -> dict[str, Decimal]:
+        """What an order has at the exchange, by asset: what was credited, its trades, and what two have decided."""
+        order, sums = self.orders[order_id], self._at_exchange(order_id)
+        assets = order["base_asset_id"], order["quote_asset_id"]
+        named = dict(zip(order["symbol"].split("-"), assets, strict=True))
+        for line in self._of_order("market_making_trade", order_id):
+            sign = 1 if line["side"] == "BUY" else -1
+            sums[assets[0]] += sign * line["quantity"]
+            sums[assets[1]] -= sign * line["quote_quantity"]
+            if line["fee_asset"] in named:
+                sums[named[line["fee_asset"]]] -= line["fee"]
+        for decided in self._of_order("market_making_decided", order_id):
+            sums[assets[0]] += decided["base_amount"]
+            sums[assets[1]] += decided["quote_amount"]
+        return sums
+
+    def _fees_elsewhere(self, order_id: str) -> dict[str, Decimal]:
+        coins, fees = self.orders[order_id]["symbol"].split("-"), dict[str, Decimal]()
+        for line in self._of_order("market_making_trade", order_id):
+            if line["fee_asset"] not in coins:
+                fees[line["fee_asset"]] = fees.get(line["fee_asset"], NOTHING) + line["fee"]
+        return fees
+
+    def _of_order(self, kind: str, order_id: str) -> list[Fields]:
+        return [item for item in self.by_kind[kind] if item["PK"] == order_id]
+
     def _quoted(self) -> Iterator[str]:
-        """An order's own ledger is what the exchange has credited, and its trades, as are its days; of one that is
-        over, nothing is open. What of it may be open was decided for one slot each, once."""
+        """An order's own ledger is what the exchange has credited, its trades, and what operators have decided; its
+        days are its trades; of one that is over, nothing is open. What of it may be open was decided for one slot
+        each, once."""
         for order_id, quotes in self.quotes.items():
             order = self.orders[order_id]
-            there = self._at_exchange(order_id)
+            there, elsewhere = self._by_its_lines(order_id), self._fees_elsewhere(order_id)
             base, quote = there[order["base_asset_id"]], there[order["quote_asset_id"]]
-            coins, elsewhere = order["symbol"].split("-"), dict[str, Decimal]()
-            for line in self.by_kind["market_making_trade"]:
-                if line["PK"] == order_id:
-                    sign = 1 if line["side"] == "BUY" else -1
-                    base, quote = base + sign * line["quantity"], quote - sign * line["quote_quantity"]
-                    asset, fee = line["fee_asset"], line["fee"]
-                    if asset in coins:
-                        base, quote = base - fee * (asset == coins[0]), quote - fee * (asset == coins[1])
-                    else:
-                        elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
             if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
-                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its trades make {base}, {quote}"
+                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its lines make {base}, {quote}"
             yield from self._days(order_id, quotes)
             if min(base, quote) < 0:
                 yield f"{order_id} has traded with more than it has: {base}, {quote}"
@@ -325,6 +375,9 @@ class Books:
         """What is unfinished waits and says for what; nothing else does."""
         for order in self.orders.values():
             stays = order["status"] == "stopped" and not order.get("goes_home")
+            if "left_behind" in order and "open_work" in order:
+                yield from _waits(order, unfinished=True)  # operators have decided about its dust
+                continue
             yield from _waits(order, unfinished=order["status"] not in OVER and not stays)
         for outgoing in self.outgoing.values():
             owed = outgoing["status"] == "REFUSED" and not self.refused(outgoing)

@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -70,6 +71,8 @@ class Life:
             "chain_seconds": chance.choice([0, 20, 20, 300, 1500]),
         }
         self.market.safe.set_delays(**seconds)
+        self.market.exchange.wallet.withdrawals.refuses_repeats = bool(seed % 2)
+        self.market.fake_funds.listed_after = timedelta(seconds=(0, 0, 1, 60)[seed // 2 % 4])
         self._tell(f"rules: {rules}, {seconds}")
         self.market.poll()
         self.market.watch = self._watch

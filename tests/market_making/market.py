@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -23,7 +23,8 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Balance, Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker, MakerOrder
+from common.gateways.exchange.maker import Market as MakerMarket
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -31,6 +32,7 @@ from common.table.transaction import Patience
 from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service import sending
 from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
@@ -41,7 +43,6 @@ from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
-from functions.market_making.service.reading import Reading
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
@@ -74,7 +75,7 @@ PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
 ACCOUNT = "mm1"
 TASKS = "market-making"
-SERVICES = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+SERVICES = ("moving", "paying", "quoting", "refunding", "returning")
 
 
 @cache
@@ -161,6 +162,10 @@ class Market:
         self.funds_of(account_id)
         return (self.reader or self.maker).balances
 
+    def open_orders_of(self, account_id: str, market: MakerMarket) -> Sequence[MakerOrder]:
+        self.funds_of(account_id)
+        return (self.reader or self.maker).open_orders(market)
+
     def books_of(self, account_id: str) -> Books:
         self.funds_of(account_id)
         return self.books or self.maker
@@ -224,12 +229,9 @@ class Market:
         return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
 
     @property
-    def reading(self) -> Reading:
-        return Reading(self.table, self.returning)
-
-    @property
     def transfers(self) -> OutgoingTransfers:
-        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock)
+        conditions = partial(sending.conditions, self.table)
+        return OutgoingTransfers(self.table, lambda: self.custody, lambda: self.sender, self.clock, conditions)
 
     @property
     def sending(self) -> Sending:
@@ -237,7 +239,7 @@ class Market:
 
     @property
     def balancing(self) -> Balancing:
-        return Balancing(self.table, self.balances_of, self.poll, self.clock)
+        return Balancing(self.table, self.balances_of, self.poll, self.clock, self.open_orders_of)
 
     @property
     def halting(self) -> Halting:

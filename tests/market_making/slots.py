@@ -3,6 +3,7 @@ tickers that overlap, stall, die, and lose answers, while others trade with what
 
     python -m tests.market_making.slots 4711            replays one seed and tells what happened
     python -m tests.market_making.slots --from 0 --lives 1000
+    python -m tests.market_making.faulty_cycles         counts what is played, and plays without a guard
 
 The exchange lies besides: it does not know an order that is open; it says that one was cancelled with nothing executed,
 and tells of its trades later; it tells trades at prices that can not be, for a while, or until two operators decide.
@@ -10,7 +11,8 @@ and tells of its trades later; it tells trades at prices that can not be, for a 
 At no time has a slot two open orders, nor is one open that the table does not know; what was seen is given up only
 after more than a minute in which nobody knew it. Where a trade is not believed nothing stays open. In the end the
 orders are stopped as the product stops them: nothing is open, and trades and ledgers are the exchange's own, to the
-last digit. Time is virtual, and a seed gives the same life again.
+last digit. Two orders of somebody else at the account are never touched. Time is virtual, and a seed gives the same
+life again.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from random import Random
+from types import ModuleType
 from typing import Any, TypeVar, cast
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
@@ -32,16 +36,30 @@ from common.gateways.exchange.maker import TRADES_PAGE, ExchangeNotReplaced, Mak
 from common.money import Quantity, plain
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store
 from functions.market_making.model import CLOSING_LIMIT, TICK_SECONDS_MAX, AtExchange, Order
 from functions.market_making.planning import Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Placed, Quotes, side_of
+from functions.market_making.service import cycling
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.cycling import Cycling, Known, doubted, look
+from functions.market_making.service.cycling import Cycling, Known, Seen, doubted, look
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, TimeInForce, Trade, Venue
 from tests.desk import TABLE
+from tests.harness.faults import (
+    AnswerLost,
+    Call,
+    Conflict,
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    FailBefore,
+    Fault,
+    Faults,
+    InternalError,
+    Throttle,
+)
 from tests.harness.interleave import Interleaver
 from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import main
@@ -56,24 +74,76 @@ HIDDEN_SECONDS = (15, 40, 60, 130)  # so long an open order is not known
 GIVEN_UP_AFTER = 70  # seconds in which an order that was seen is not known
 UNTOLD_SECONDS = (5, 20, 40)  # so late trades are told
 ON_THE_WAY_SECONDS = 17  # a request may arrive so long after who has sent it is gone: 12 s, and it stays valid for 5
+STRANGERS = {"another1": (BUY, Decimal(20)), "another2": (SELL, Decimal(900))}  # somebody else's, far away: 1 BTC each
+AT_THE_TABLE: tuple[Fault, ...] = (
+    Conflict(), Throttle(), FailBefore(), AnswerLost(), InternalError(after=True), CrashBefore(), CrashAfter(),
+)  # fmt: skip
 T = TypeVar("T")
+
+
+class Violation(StrEnum):
+    """What never is. The rest of what is held is trades, ledgers and balances."""
+
+    BEYOND = "orders beyond plan"
+    ORPHAN = "orphans"
+    LEFT = "left after stop"
+    TOUCHED = "of others touched"
+
+
+class Violated(AssertionError):
+    def __init__(self, kind: Violation, what: str) -> None:
+        super().__init__(f"{kind}: {what}")
+        self.kind = kind
+
+
+@dataclass
+class Count:
+    """What was played: cycles of an order that have begun; those in which something went wrong (a request or a write
+    failed, or the process stood still, died, was overtaken); those while another ticker was at work; orders placed and
+    their fills, by the exchange's own books."""
+
+    lives: int = 0
+    cycles: int = 0
+    disturbed: int = 0
+    beside: int = 0
+    placed: int = 0
+    fills: int = 0
+
+    def __add__(self, other: Count) -> Count:
+        return Count(*(one + another for one, another in zip(vars(self).values(), vars(other).values(), strict=True)))
 
 
 class Killed(BaseException):
     """The process is no more."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Process:
     """A ticker's: it is killed when the tick has lasted too long, but for the time in which it was frozen: then no
     invocation runs, and nothing counts."""
 
     life: Life
     ends: datetime
+    befallen: int = 0  # so many faults
+    beside: bool = False  # another one is at work meanwhile
+
+    @property
+    def table(self) -> Table:
+        return self.life.table_of(Faults(self.befalls))
+
+    def befalls(self, call: Call) -> Fault | None:
+        """What happens to a request to the table."""
+        possible = [fault for fault in AT_THE_TABLE if fault.can_befall(call)]
+        return self.life.chance.choice(possible) if possible and self._happens(0.02) else None
+
+    def _happens(self, share: float) -> bool:
+        happens = self.life.happens(share)
+        self.befallen += happens
+        return happens
 
     def may_send(self) -> bool:
         """Before each request. A process whose handler has ended early stands still until the next invocation."""
-        if self.life.happens(0.02):
+        if self._happens(0.02):
             seconds = self.life.chance.choice([5, 85, 100, 120])
             self.life.tell(f"a process is frozen for {seconds} s")
             self.ends += timedelta(seconds=seconds)
@@ -83,12 +153,12 @@ class Process:
     def ask(self, act: Callable[[], T]) -> T:
         """A request to the exchange: it takes its time, and may not come there, or its answer not here."""
         life, chance = self.life, self.life.chance
-        if life.happens(0.025):
+        if self._happens(0.025):
             life.tell("a request stalls")
             self._sleep(chance.choice([11, 11, 85, 100, 120]), act)
         else:
             self._sleep(chance.choice([0.06, 0.06, 0.2]), act)
-        if life.happens(0.03):
+        if self._happens(0.03):
             raise ExchangeUnavailable("it was not sent", what="connection")
         answer: T | Refusal
         try:
@@ -96,9 +166,9 @@ class Process:
         except Refusal as no:
             answer = no
         life.check()
-        if life.happens(0.04):
+        if self._happens(0.04):
             raise ExchangeUnavailable("the answer was lost", what="timeout")
-        if life.happens(0.006):
+        if self._happens(0.006):
             life.tell("a process dies")
             raise Killed
         if isinstance(answer, Refusal):
@@ -194,6 +264,7 @@ class Life:
     def __init__(self, seed: int) -> None:
         self.seed, self.chance, self.told = seed, Random(seed), list[str]()
         self.faults, self.stopping = True, False
+        self.count, self.working = Count(lives=1), list[Process]()
         self.decided: set[str] = set()  # by the beginning of their client order ids
         self.given_up: set[str] = set()  # by their client order ids: nobody has known them for long enough
         self.world = Interleaver(self.chance.choice)
@@ -206,6 +277,11 @@ class Life:
         has = {coin: amount * len(self.orders) for coin, amount in share.items()}
         self.began_with = {coin: Quantity(amount, coin) for coin, amount in share.items()}
         self.venue.open_account(MAKER, has | {"BNB": Decimal(1000)})
+        for name, (side, price) in STRANGERS.items():
+            self.venue.deposit(MAKER, *(("USDT", price) if side == BUY else ("BTC", Decimal(1))))
+            self.venue.place(
+                MAKER, "BTCUSDT", side, Kind.LIMIT, quantity=Decimal(1), price=price, client_order_id=name
+            )  # fmt: skip
         self.venue.open_account(OTHERS, {}, endless=True)
         self.maker = Liar(self, FakeMaker(self.venue, MAKER), self.chance.choice([TRADES_PAGE, 3]))
         # At the end, until when. By small pages an order that is not believed keeps those of others from being seen.
@@ -216,13 +292,15 @@ class Life:
         for order_id in self.orders:
             order = cast(Order, type("_", (), {"order_id": order_id}))
             there = AtExchange(self.began_with["BTC"], self.began_with["USDT"])
-            self.table.write(store.open_ledger(order, there, self.began))
+            self.table.write(quotes_store.open_ledger(order, there, self.began))
 
     @property
     def table(self) -> Table:
+        return self.table_of(Faults())
+
+    def table_of(self, faults: Faults) -> Table:
         patience = Patience(monotonic=self.world.monotonic, sleep=self.world.sleep, jitter=self.chance.random)
-        client: Any = self.dynamo
-        return Table(client, TABLE.name, patience)
+        return Table(faults.client(self.dynamo), TABLE.name, patience)
 
     def tell(self, what: str) -> None:
         self.told.append(f"{self.world.monotonic():6.1f} {what}")
@@ -242,6 +320,8 @@ class Life:
         works = [lambda at=at: self._ticker(at) for at in (ticks[0::3], ticks[1::3], ticks[2::3], twice, late)]
         for outcome in self.world.run(*works, lambda: self._others(ends), lambda: self._closer(ends)):
             outcome.result()
+        self.count.placed = len(self.venue.history(MAKER)) - len(STRANGERS)
+        self.count.fills = len(self.venue.trades(MAKER, "BTCUSDT"))
         self._in_the_end()
 
     def _ticker(self, times: list[float]) -> None:
@@ -250,30 +330,48 @@ class Life:
             if self.stopping:
                 return
             process = Process(self, self.world.now() + timedelta(seconds=TICK_SECONDS_MAX))
+            for other in self.working:
+                other.beside = process.beside = True
+            self.working.append(process)
             try:
                 self._tick(process)
-            except Killed:
+            except (Killed, Crash):
                 self.tell("a tick is no more")
             except Refusal as no:
                 self.tell(f"a tick fails: {type(no).__name__}")
+            finally:
+                self.working.remove(process)
 
     def _tick(self, process: Process) -> None:
         maker: Any = Asked(self.maker, process)
-        cycling = Cycling(self.table, self.world.now, process.may_send)
-        read = [quotes for order_id in self.orders if (quotes := quotes_store.find(self.table, order_id)) is not None]
+        of_process = Cycling(process.table, self.world.now, process.may_send)
+        found = [quotes_store.find(of_process.table, order_id) for order_id in self.orders]
+        read = [quotes for quotes in found if quotes is not None]
         seen = look(maker, MARKET, min(quotes.cursor for quotes in read), self.world.now)
+        befallen = process.befallen
         for quotes in read:
-            room = self.chance.choice([100, 100, 3])
+            self.count.cycles += 1
+            before, ended = process.befallen, False
             try:
-                known = cycling.known(quotes, seen, maker, MARKET)
-                wish = self._wish(known)
-            except FillNotBelieved as lie:
-                self.tell(f"not believed: {lie}")
-                known, wish, room = doubted(quotes, seen), Wish(frozenset(quotes.keys)), 0
-            planned = cycling.planned(known, wish, room)
-            cycling.write(known, planned)
-            done = cycling.carry_out(planned, maker, MARKET)
-            cycling.record(planned, done)
+                self._cycle(of_process, quotes, seen, maker)
+                ended = True
+            finally:
+                disturbed = befallen or process.befallen > before or not ended
+                self.count.disturbed += bool(disturbed)
+                self.count.beside += process.beside
+
+    def _cycle(self, of_process: Cycling, quotes: Quotes, seen: Seen, maker: Any) -> None:
+        room = self.chance.choice([100, 100, 3])
+        try:
+            known = of_process.known(quotes, seen, maker, MARKET)
+            wish = self._wish(known)
+        except FillNotBelieved as lie:
+            self.tell(f"not believed: {lie}")
+            known, wish, room = doubted(quotes, seen), Wish(frozenset(quotes.keys)), 0
+        planned = of_process.planned(known, wish, room)
+        of_process.write(known, planned)
+        done = of_process.carry_out(planned, maker, MARKET)
+        of_process.record(planned, done)
 
     def _wish(self, known: Known) -> Wish:
         """All that is not where it should be is replaced."""
@@ -428,7 +526,7 @@ class Life:
 
     def _quotes(self) -> list[Quotes]:
         items = [item for item in self.dynamo.items() if item["SK"]["S"] == "QUOTES"]
-        return [quotes_store.quotes_of(store.QuotesItem.from_raw_data(item)) for item in items]
+        return [quotes_store.quotes_of(quotes_store.QuotesItem.from_raw_data(item)) for item in items]
 
     def check(self) -> None:
         """No slot has two open orders, and none is open that the table does not know, or has given up too early."""
@@ -436,12 +534,14 @@ class Life:
         slots: dict[tuple[str, str], str] = {}
         for order in self.venue.open_orders(MAKER):
             name = order.client_order_id
+            if name in STRANGERS:
+                continue
             (owner,) = (quotes for quotes in known if quotes.owns(name))
             if name in {gone.client_order_id for gone in owner.ended}:
-                assert name in self.given_up, f"{name} is open, and was given up"
+                hold(Violation.ORPHAN, name in self.given_up, f"{name} is open, and was given up")
                 continue
             slot = (owner.order_id, name[-2:])
-            assert slot not in slots, f"{slot} has {slots[slot]} and {name}"
+            hold(Violation.BEYOND, slot not in slots, f"{slot} has {slots.get(slot)} and {name}")
             slots[slot] = name
             there = {
                 owner.client_order_id(at, placed)
@@ -449,13 +549,15 @@ class Life:
                 for placed in (found.live, found.coming)
                 if placed is not None
             }
-            assert name in there, f"{name} is open, and unknown to {owner.slots}"
+            hold(Violation.ORPHAN, name in there, f"{name} is open, and unknown to {owner.slots}")
 
     def _in_the_end(self) -> None:
-        assert not self.venue.open_orders(MAKER), "left open"
-        bases, quoted = Decimal(0), Decimal(0)
+        there = {order.client_order_id for order in self.venue.open_orders(MAKER)}
+        hold(Violation.LEFT, there <= STRANGERS.keys(), f"open are {there - STRANGERS.keys()}")
+        hold(Violation.TOUCHED, there >= STRANGERS.keys(), f"no more open are {STRANGERS.keys() - there}")
+        bases, quoted = Decimal(1), STRANGERS["another1"][1]  # what is the strangers'
         for quotes in self._quotes():
-            assert not quotes.slots, f"slots are left: {quotes.slots}"
+            hold(Violation.LEFT, not quotes.slots, f"slots are left: {quotes.slots}")
             assert not quotes.ended, f"of {quotes.ended} trades are missing"
             bases, quoted = bases + quotes.base, quoted + quotes.quote
         has = {coin: free + held for coin, (free, held) in self.venue.balances(MAKER).items()}
@@ -470,6 +572,19 @@ class Life:
         assert not missing, f"trades are missing: {missing}"
         for quotes in self._quotes():
             assert (quotes.base, quotes.quote) == self._true(quotes), f"{quotes.order_id} has not what is its own"
+
+
+def hold(kind: Violation, is_so: bool, otherwise: str) -> None:
+    if not is_so:
+        raise Violated(kind, otherwise)
+
+
+GUARDS: dict[str, tuple[ModuleType, str, Any]] = {
+    # What was decided is then sent however late.
+    "intents": (cycling, "SENT_WITHIN", timedelta(days=1)),
+    # A function then goes on for as long as it likes.
+    "ticks": (sys.modules[__name__], "TICK_SECONDS_MAX", 10**6),
+}
 
 
 if __name__ == "__main__":

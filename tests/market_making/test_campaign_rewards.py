@@ -16,13 +16,16 @@ from functions.market_making.campaigns import (
     NOTHING,
     Choice,
     Member,
+    Taking,
     Told,
+    expected,
     outlook,
     period,
     qualified,
     shares,
     split,
 )
+from functions.market_making.days import Day
 from tests.market_making.campaigns import volume
 
 BEGINS = datetime(2026, 11, 1, 15, 0, tzinfo=UTC)
@@ -170,6 +173,41 @@ def test_before_anything_is_told_our_own_volume_counts() -> None:
         Decimal(0),
         Decimal(-1),
     )
+
+
+def day(number: int, made: str, fees: str) -> Day:
+    return Day(date(2026, 11, number), Decimal(made), fees=Decimal(fees))
+
+
+MEMBERS = [Member("M1", BEGINS), Member("M2", BEGINS + timedelta(days=2))]
+DAYS = {"M1": [day(1, "3000", "3"), day(3, "1000", "1")], "M2": [day(2, "700", "0.7"), day(3, "1000", "2")]}
+AT = BEGINS + timedelta(days=2, hours=2)
+
+
+def taking(campaign: Campaign, told: Score | None) -> Taking:
+    return Taking("mm1", campaign, "0x1", "abc", BEGINS, told, AT)
+
+
+def test_an_order_is_to_expect_its_part_less_its_own_fees() -> None:
+    """What it made before it took part is not counted."""
+    whole = taking(THRESHOLD, replace(score("5000", "500"), told_at=AT))
+    one, other = (expected(whole, of, MEMBERS, DAYS, AT, Decimal("0.05")) for of in ("M1", "M2"))
+    assert (one.account.volume, one.account.short) == (Decimal(5_000), Decimal(0))
+    assert (one.volume, one.fees, one.reward, one.net) == (Decimal(4_000), Decimal(4), Decimal(400), Decimal(16))
+    assert (other.volume, other.fees, other.reward, other.net) == (
+        Decimal(1_000),
+        Decimal(2),
+        Decimal(100),
+        Decimal(3),
+    )
+
+
+def test_what_was_told_of_a_day_says_nothing_of_the_next() -> None:
+    daily = taking(CAMPAIGN, replace(score("2000", "40"), told_at=AT))
+    today = expected(daily, "M1", MEMBERS, DAYS, AT, None)
+    assert (today.volume, today.reward, today.net) == (Decimal(1_000), Decimal(20), None)
+    tomorrow = expected(daily, "M1", MEMBERS, DAYS, AT + timedelta(days=2), None)
+    assert (tomorrow.volume, tomorrow.reward) == (Decimal(0), Decimal(0))
 
 
 # What is chosen

@@ -20,7 +20,7 @@ from common.errors import Refusal
 from common.gateways.campaigns import Campaign, Campaigns, Joined, Kind, Participant, Score, Status, not_believed
 from common.idempotency import IdempotencyKeyReused
 from common.table.table import Query, partition
-from functions.market_making import campaign_store, model
+from functions.market_making import campaign_store, day_store, model
 from functions.market_making.api import MarketMakingRequest
 from functions.market_making.campaign_store import CampaignItem
 from functions.market_making.campaigns import LOOKED_AFTER, NOTHING, CampaignNotJoined, Choice
@@ -180,7 +180,7 @@ def test_what_fails_is_done_by_the_next_round(
 ) -> None:
     here.launch()
     seeker = here.seek(NAMED_ONE)
-    here.trouble.fail_next(operation, what)
+    here.trouble.fail_before_next(operation, what=what)
     assert here.round() == 0
     assert here.takings() == {}
     assert (counted["CampaignsJoined"], counted["CampaignJoinsFailed"]) == (0, 1)
@@ -535,6 +535,10 @@ def test_an_order_that_quotes_has_its_part_by_what_its_cycles_wrote() -> None:
     assert share.order_id == order_id
     assert share.maker_volume == sum(trade.quote_quantity for trade in traded) > 500
     assert share.reward == period.told.score.reward > 0
+    (found,) = here.campaigning.expected(quoted.market.order(), Decimal(60_000))
+    (day,) = day_store.days(here.market.table, order_id)
+    assert (found.volume, found.fees, found.reward) == (share.maker_volume, day.fees, share.reward)
+    assert found.net is None  # nobody knows what the token is worth
 
 
 def test_nobody_is_told_of_a_campaign_that_is_not_joined(here: CampaignMarket) -> None:

@@ -16,7 +16,7 @@ from common.gateways.custody import Transaction
 from common.gateways.exchange.funds import ExchangeDeposit
 from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import Quantity
-from functions.market_making import store
+from functions.market_making import quotes_store, store
 from functions.market_making.model import TOLD_WITHIN, Status, Way
 from sandbox.exchange.fake_funds import FakeFunds
 from sandbox.mixin.fake import FakeCustody
@@ -237,7 +237,7 @@ def test_a_deposit_that_is_a_little_short_counts_as_it_came(market: Market) -> N
     assert market.order().status is Status.DEPOSIT_CONFIRMING, "it may be another's, whose own is not told yet"
     live_until(market, Status.CREATED)
     there = {"BTC": Decimal("0.099"), "USDT": Decimal("4945.05")}
-    ledger = store.ledger(market.table, market.order())
+    ledger = quotes_store.ledger(market.table, market.order())
     assert ledger is not None
     assert at_exchange(market) == {"BTC": ledger.base.amount, "USDT": ledger.quote.amount} == there
 
@@ -309,7 +309,7 @@ def in_one_transaction(market: Market, second: dict[str, str]) -> None:
 
 
 def credited(market: Market, uuid: UUID) -> dict[str, Decimal]:
-    there = store.ledger(market.table, market.order(uuid))
+    there = quotes_store.ledger(market.table, market.order(uuid))
     assert there is not None
     return {"BTC": there.base.amount, "USDT": there.quote.amount}
 

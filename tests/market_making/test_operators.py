@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from common import keys
-from common.domain import work
+from common.domain import rulings, work
 from common.domain.custody import store as custody
 from common.domain.custody.model import Disposition, Outgoing, incoming_id
 from common.domain.custody.model import Status as Sent
@@ -37,6 +37,7 @@ from functions.market_making.model import (
     TradingAccountFixed,
     order_id,
 )
+from functions.market_making.quotes_store import QuotesItem
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, HOUSE, Kind, TimeInForce
@@ -45,6 +46,7 @@ from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
+from tests.market_making.outside import check
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
@@ -133,7 +135,7 @@ def trades_that_can_not_be(market: Market, **changed: Any) -> tuple[Callable[[],
     def told(trades: Sequence[OwnTrade]) -> list[OwnTrade]:
         return [] if None in changed.values() else [replace(trade, **changed) for trade in trades]
 
-    lying: Any = Instead(real, trades_after=told)
+    lying: Any = Instead(real, trades_after=told, trades_of=told)
     market.maker = lying
     return lambda: setattr(market, "maker", real), sale.quantity, sale.quote_quantity - sale.fee
 
@@ -344,6 +346,67 @@ class TestTheWayHome:
         assert kept == {"mm1:BTC": "0.0002", "mm1:USDT": "2"}
         assert desk.overseeing.accounts()[0].orders == 0
 
+    def test_a_ledger_a_hair_below_nothing_does_not_hold_all_the_rest(self, desk: Desk) -> None:
+        """0.1 BTC, and -0.00000001 USDT: others' money, which the desk makes good."""
+        market = desk.market
+        quoting(market)
+        item, key = QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=M)
+        market.table.write(Write.update(item(*key), item.quote_amount.set(Decimal("-0.00000001"))))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "its ledger has -0.00000001 USDT" in until_a_person(market)
+        redrive(desk, M)
+        until_a_person(market)
+        assert not market.exchange.wallet.withdrawals.of(ACCOUNT)
+        two(desk, "mm keep-rest", M, asset="USDT", payer="paid")
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == {BTC}
+        (line,) = [item for item in market.dynamo.items() if "DESK#mm1" in item["PK"]["S"]]
+        assert (line["PK"]["S"], line["amount"]["N"]) == ("DESK#mm1:USDT", "-0.00000001")
+
+    def test_the_dust_of_one_that_is_over_is_taken_by_two(self, desk: Desk) -> None:
+        """As long as nobody does that, it is the payer's. Of two assets each by itself."""
+        market = desk.market
+        quoting(market)
+        for coin, network, step in (("BTC", "BTC", "0.0333"), ("USDT", "ETH", "4994.9")):
+            market.exchange.wallet.networks.change(coin, network, withdraw_step=Decimal(step))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until(market, Status.RETURNED)
+        assert market.order().left_behind == {"BTC": "0.0001", "USDT": "0.1"}
+        assert offered(desk, M) == ["mm keep-rest"]
+        for asset, left in (("BTC", {"USDT": "0.1"}), ("USDT", {})):
+            two(desk, "mm keep-rest", M, asset=asset, payer="paid")
+            market.run(3)
+            assert (market.order().status, market.order().left_behind) == (Status.RETURNED, left)
+            assert desk.operations.story(M).waits_for is None
+            check(market)
+        assert market.balancing.short(ACCOUNT) == []
+        lines = {i["PK"]["S"]: i["amount"]["N"] for i in market.dynamo.items() if "DESK#mm1" in i["PK"]["S"]}
+        assert lines == {"DESK#mm1:BTC": "0.0001", "DESK#mm1:USDT": "0.1"}
+        assert offered(desk, M) == []
+
+    def test_two_decisions_about_dust_at_once_are_both_done(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        for coin, network, step in (("BTC", "BTC", "0.0333"), ("USDT", "ETH", "4994.9")):
+            market.exchange.wallet.networks.change(coin, network, withdraw_step=Decimal(step))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until(market, Status.RETURNED)
+        real = rulings.of
+        with pytest.MonkeyPatch.context() as patch:
+
+            def read(table: Any, order_id: str) -> Any:
+                """The second decision is made just after its machine has read the first."""
+                patch.undo()
+                first = real(table, order_id)
+                two(desk, "mm keep-rest", M, asset="USDT", payer="paid")
+                return first
+
+            two(desk, "mm keep-rest", M, asset="BTC", payer="paid")
+            patch.setattr(rulings, "of", read)
+            market.run(3)
+        assert market.order().left_behind == {}
+        check(market)
+
     def test_what_its_trades_hold_up_is_stopped_as_two_have_found(self, desk: Desk) -> None:
         """The exchange tells a sale at a price that can not be, and will not correct it."""
         market = desk.market
@@ -368,6 +431,10 @@ class TestTheWayHome:
             ledger.quote + worth,
             ledger.base - sold,
         ]
+        (line,) = [item for item in market.dynamo.items() if item["SK"]["S"].startswith("DECIDED#")]
+        assert (Decimal(line["base_amount"]["N"]), Decimal(line["quote_amount"]["N"])) == (-sold, worth)
+        assert (line["reference"]["S"], line["operators"]["S"]) == ("ticket 4711", "olga and oleg")
+        check(market)
 
     def test_what_is_told_as_it_can_be_counts_whatever_two_have_found(self, desk: Desk) -> None:
         market = desk.market
@@ -388,6 +455,7 @@ class TestTheWayHome:
         two(desk, "mm decide-fills", M, base=str(Decimal("0.1") - sold), quote=str(4995 + worth))
         until(market, Status.RETURNED)
         assert market.has(ANN)[BTC] > Decimal("0.098")
+        check(market)
 
     def test_what_is_open_is_not_stopped_whatever_two_have_found(self, desk: Desk) -> None:
         """It is cancelled again and again instead."""

@@ -38,6 +38,8 @@ from functions.market_making.quotes import (
     found_out,
     listed,
     may_be_there,
+    most_quote,
+    remembered,
     settled,
 )
 from functions.market_making.quotes_packing import packed, unpacked
@@ -102,7 +104,7 @@ def largest() -> Quotes:
         False,
         AT,
         AT,
-        memory.packed(state),
+        state,
         Tally(
             first_price=Decimal("123456.78"),
             began_at=AT,
@@ -139,7 +141,7 @@ def test_quotes_are_read_as_they_were_written() -> None:
     quotes = replace(whole, ended=(gone, replace(gone, executed=None, client_order_id="a" * 18), *quiet))
     bare = Quotes(ORDER_ID, quotes.base, quotes.quote, cycle=quotes.cycle, cursor=quotes.cursor, memory=quotes.memory)
     assert unpacked(packed(quotes), bare) == quotes
-    assert memory.packed(memory.unpacked(quotes.memory)) == quotes.memory
+    assert memory.unpacked(memory.packed(quotes.memory)) == quotes.memory
 
 
 def test_a_memory_that_can_not_be_read_is_forgotten() -> None:
@@ -211,14 +213,14 @@ def test_what_an_order_that_is_over_has_taken_is_quoted_by_nobody_again(executed
 
 
 def trade(
-    price: str = "100", quantity: str = "1", worth: str = "100", fee: str = "0.02", coin: str = "BTC"
+    price: str = "100", quantity: str = "1", worth: str = "100", fee: str = "0.005", coin: str = "BTC"
 ) -> OwnTrade:
     amounts = (Decimal(price), Decimal(quantity), Decimal(worth), Decimal(fee))
     return OwnTrade(1, "0", Side.SELL, *amounts, coin, maker=True, at=AT)
 
 
 @pytest.mark.parametrize(
-    "told", [trade(), trade(fee="-0.02"), trade(fee="2", coin="USDT"), trade(fee="30", coin="BNB")]
+    "told", [trade(), trade(fee="-0.005"), trade(fee="0.5", coin="USDT"), trade(fee="30", coin="BNB")]
 )
 def test_a_trade_at_its_orders_price_is_booked(told: OwnTrade) -> None:
     quotes, fills = settled(quoting("1", "1"), [told], ("BTC", "USDT"))
@@ -233,8 +235,8 @@ def test_a_trade_at_its_orders_price_is_booked(told: OwnTrade) -> None:
         trade(worth="1000000"),
         trade(worth="99"),
         trade(quantity="1.1", worth="110"),
-        trade(fee="0.03"),
-        trade(fee="-0.03"),
+        trade(fee="0.006"),
+        trade(fee="-0.006"),
         trade(fee="3", coin="USDT"),
     ],
 )
@@ -402,9 +404,66 @@ def test_an_open_order_of_its_own_that_is_in_no_slot_is_its_own_again() -> None:
 def test_what_an_order_may_have_is_within_what_its_orders_can_have_traded() -> None:
     quotes = replace(quoting("3", "1"), slots={**quoting("3", "1").slots, "b0": replacing().slots["s0"]})
     assert may_be_there(quotes) == (
-        (3 - 1 - Decimal("0.06"), 3 + 2 + Decimal("0.06")),
-        (1000 - 201 - Decimal("6.02"), 1000 + 100 + Decimal("6.02")),
+        (3 - 1 - Decimal("0.015"), 3 + 2 + Decimal("0.015")),
+        (1000 - 201 - Decimal("1.505"), 1000 + 100 + Decimal("1.505")),
     )
+
+
+def test_what_has_come_of_the_one_asset_was_paid_in_the_other() -> None:
+    """1 of base and 1,000 of quote; one may be sold at 100, and one bought at 99."""
+    placed = {"s0": Slot(SlotState.OPEN, Placed(1, Decimal(100), Decimal(1), AT, "7", key="s0"))}
+    placed["b0"] = Slot(SlotState.OPEN, Placed(1, Decimal(99), Decimal(1), AT, "8", key="b0"))
+    quotes = Quotes(ORDER_ID, Decimal(1), Decimal(1000), slots=placed)
+    fees = Decimal("0.995")  # half a percent of what may be traded, in quote; in base it is 0.01
+    assert most_quote(quotes, Decimal(0)) == 1100 + fees
+    assert most_quote(quotes, Decimal("1.01")) == 1001 + fees
+    assert most_quote(quotes, Decimal("2.01")) == 901 + fees
+    assert most_quote(replace(quotes, slots={}), Decimal(1)) == 1000
+
+
+@pytest.mark.parametrize(
+    ("side", "price", "quantity", "is_its"),
+    [("s", "0.01", "1000", False), ("s", "100", "4", True), ("b", "100", "13", False), ("b", "100", "12", True)],
+)
+def test_an_order_that_it_can_not_have_placed_is_not_its_own(
+    side: str, price: str, quantity: str, is_its: bool
+) -> None:
+    """It has 3 of base and has sold 1, and 1,000 of quote and has bought for 200."""
+    tally = Tally(bought=(Decimal(2), Decimal(200)), sold=(Decimal(1), Decimal(100)))
+    quotes = Quotes(ORDER_ID, Decimal(3), Decimal(1000), cycle=5, tally=tally)
+    name = client_order_id(ORDER_ID, 4, f"{side}0")
+    told = MakerOrder(
+        "7",
+        name,
+        Side.SELL if side == "s" else Side.BUY,
+        Decimal(price),
+        Decimal(quantity),
+        Decimal(0),
+        State.WORKING,
+    )
+    if is_its:
+        assert adopted(quotes, told, Decimal(0), AT).is_out
+        return
+    with pytest.raises(FillNotBelieved, match="never had more"):
+        adopted(quotes, told, Decimal(0), AT)
+
+
+def test_an_order_ends_with_no_less_than_its_trades_tell() -> None:
+    live = Placed(1, Decimal(100), Decimal(1), AT, "7", Decimal("0.8"), "s1")
+    quotes = Quotes(ORDER_ID, Decimal(1), Decimal(100), slots={"s0": Slot(SlotState.OPEN, live)})
+    question = Question("s0", client_order_id(ORDER_ID, 1, "s0"), False)
+    with pytest.raises(FillNotBelieved, match=r"0\.4 is executed, and trades tell of 0\.8"):
+        answered(quotes, question, told(quotes, "s0", live, executed="0.4", over=True), AT)
+    unknown = remembered(quotes, "s0", live, None, AT)
+    (gone,) = unknown.ended
+    with pytest.raises(FillNotBelieved):
+        found_out(unknown, gone, told(quotes, "s0", live, executed="0.4", over=True), AT)
+
+
+def test_of_an_order_no_more_are_open_than_its_share() -> None:
+    wish = Wish(frozenset(), [Wanted(Side.SELL, Decimal(100 + n), Decimal(1), f"n{n}") for n in range(3)])
+    made = plan(Quotes(ORDER_ID, Decimal(9), Decimal(900)), wish, AT, 100, open_max=2)
+    assert (len(made.placements), made.left_out) == (2, ["n2"])
 
 
 def test_what_renews_an_order_comes_in_its_place_only() -> None:
@@ -468,6 +527,14 @@ def test_each_order_places_up_to_its_share_first(
     wanted: dict[str, int], share: int, left: int, granted: dict[str, int]
 ) -> None:
     assert shared(wanted, dict.fromkeys(wanted, 1_000), share, left) == granted
+
+
+def test_the_shares_of_others_are_left_to_them_for_the_ten_seconds() -> None:
+    """Eight orders of an account, four of them in another market: a share is 12 of 100."""
+    rate = OrderRate(Market().table, lambda: AT)
+    first = rate.reserve(ACCOUNT, LIMITS, {f"A{n}": 32 for n in range(4)}, 8)
+    assert sum(first.values()) == 52
+    assert rate.reserve(ACCOUNT, LIMITS, {f"B{n}": 6 for n in range(4)}, 8) == {f"B{n}": 6 for n in range(4)}
 
 
 def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:

@@ -14,7 +14,15 @@ from typing import Any, NoReturn
 import pytest
 
 from common.gateways.exchange import ExchangeOrderUnknown, Side
-from common.gateways.exchange.maker import Book, Level, MakerOrder, Market, OwnTrade, Quote
+from common.gateways.exchange.maker import (
+    Book,
+    ExchangeNotReplaced,
+    Level,
+    MakerOrder,
+    Market,
+    OwnTrade,
+    Quote,
+)
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
 from functions.market_making.quotes import REMEMBERED, Quotes, SlotState
@@ -55,6 +63,12 @@ class Faulty(Quoted):
     @property
     def prices(self) -> list[tuple[str, Decimal]]:
         return sorted((order.side, order.price) for order in self.open)
+
+    @property
+    def lines(self) -> list[int]:
+        """The ids of its trades."""
+        booked = quotes_store.trades(self.market.table, self.market.order().order_id)
+        return [line.trade_id for line in booked]
 
     def before(self, method: str, happens: Callable[[], object]) -> None:
         """Once: just before the exchange is asked by this method."""
@@ -323,6 +337,114 @@ def test_an_order_that_is_said_not_to_exist_is_not_lost(faulty: Faulty, seconds:
     if seconds == 120:
         assert sell.order_id not in {order.order_id for order in faulty.open}
     check(faulty.market)
+
+
+def hide(faulty: Faulty, client_order_id: str) -> Callable[[], None]:
+    """The exchange does not know it, until what is answered is called."""
+    hidden = [client_order_id]
+    fake: Any = faulty.fake
+    listing, finding, cancelling, replacing = fake.open_orders, fake.find, fake.cancel, fake.replace
+
+    def known(asked: str) -> str:
+        if asked in hidden:
+            raise ExchangeOrderUnknown("there is no such order")
+        return asked
+
+    def replaced(market: Market, asked: str, quote: Quote) -> str:
+        if asked in hidden:
+            raise ExchangeNotReplaced("there is no such order", ours=False)
+        return str(replacing(market, asked, quote))
+
+    def listed(market: Market) -> list[MakerOrder]:
+        return [order for order in listing(market) if order.client_order_id not in hidden]
+
+    fake.open_orders, fake.replace = listed, replaced
+    fake.find = lambda market, asked: finding(market, known(asked))
+    fake.cancel = lambda market, asked: cancelling(market, known(asked))
+    return hidden.clear
+
+
+def test_a_trade_that_the_cursor_has_passed_is_found_by_its_order(faulty: Faulty) -> None:
+    """Its order was given up and forgotten, and somebody has bought of it; later trades are looked at. Then it is
+    there again."""
+    faulty.ticks(2)
+    sell = next(order for order in faulty.open if order.side == SELL)
+    show = hide(faulty, sell.client_order_id)
+    for _ in range(17):
+        faulty.tick()
+        faulty.market.clock.at += timedelta(seconds=10)
+    nearer = sum(order.quantity for order in faulty.open if order.side == SELL and order.price < sell.price)
+    faulty.take(BUY, str(nearer + Decimal("0.005")))
+    faulty.take(SELL, "0.001")
+    faulty.move(60_000)
+    faulty.tick()
+    trades = faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    (passed,) = [trade.trade_id for trade in trades if trade.order_id == sell.order_id]
+    known = [trade.trade_id for trade in trades if trade.trade_id != passed]
+    assert (faulty.lines, faulty.quotes.cursor) == (known, known[-1])
+    assert passed < known[-1]
+    show()
+    faulty.market.clock.at += timedelta(seconds=10)
+    faulty.ticks(4)
+    assert faulty.lines == [trade.trade_id for trade in trades]
+    assert not faulty.quotes.untold
+    check(faulty.market)
+
+
+def untold(faulty: Faulty) -> OwnTrade:
+    """Somebody has bought of an order that was cancelled then, and no list tells of it."""
+    faulty.ticks(2)
+    faulty.take(BUY, "0.001")
+    (true,) = faulty.fake.trades_after(BTC, 0)
+    faulty.fake.trades_after = lambda *_: []  # type: ignore[method-assign]
+    faulty.move(60_300)
+    return true
+
+
+def test_a_trade_in_no_list_is_found_by_its_order_and_booked_once(faulty: Faulty) -> None:
+    """Also when the list tells of it after all."""
+    real = faulty.fake.trades_after
+    true = untold(faulty)
+    faulty.ticks(1)
+    assert faulty.lines == []
+    faulty.ticks(3)
+    assert faulty.lines == [true.trade_id]
+    faulty.fake.trades_after = real  # type: ignore[method-assign]
+    assert faulty.tick().failed == 0
+    faulty.ticks(2)
+    assert (faulty.lines, faulty.quotes.cursor) == ([true.trade_id], true.trade_id)
+
+
+@pytest.mark.parametrize(
+    "changed", [{"price": Decimal(1)}, {"quantity": Decimal(9)}, {"side": Side.BUY}, {"exchange_order_id": "7"}]
+)
+def test_a_trade_of_an_order_that_can_not_be_is_not_booked(faulty: Faulty, changed: dict[str, Any]) -> None:
+    true = untold(faulty)
+    faulty.fake.trades_of = lambda *_: [replace(true, **changed)]  # type: ignore[method-assign]
+    for _ in range(4):
+        ticked = faulty.tick()
+        faulty.market.clock.at += timedelta(seconds=10)
+    assert (ticked.failed, faulty.lines, faulty.open) == (1, [], [])
+
+
+def test_no_more_of_an_order_is_booked_than_is_executed(faulty: Faulty) -> None:
+    true = untold(faulty)
+    more = [replace(true, trade_id=true.trade_id + number) for number in range(3)]
+    faulty.fake.trades_of = lambda *_: more  # type: ignore[method-assign]
+    for _ in range(6):
+        faulty.tick()
+        faulty.market.clock.at += timedelta(seconds=10)
+    assert faulty.lines == [true.trade_id]
+
+
+def test_an_exchange_that_tells_all_in_time_is_not_asked_by_order(faulty: Faulty) -> None:
+    faulty.ticks(2)
+    for price in (60_300, 60_000, 60_300):
+        faulty.take(BUY, "0.001")
+        faulty.move(price)
+        faulty.ticks(2)
+    assert faulty.lines
+    assert faulty.fake.calls["trades_of"] == 0
 
 
 def test_a_trade_is_booked_that_is_told_after_its_order_had_none(faulty: Faulty) -> None:

@@ -29,7 +29,7 @@ def everything(market: Market) -> list[Callable[[], object]]:
     """All that functions and machines of market making ask, but to wait for a token."""
     order_id = market.order().order_id
     tasks = (
-        market.reading.read,
+        market.returning.read,
         market.paying.check,
         market.moving.withdraw,
         market.moving.confirm,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -14,7 +15,7 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store
 from functions.market_making.model import ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
@@ -26,10 +27,12 @@ from tests.market_making.audit import (
     items,
     live,
     live_until,
+    meanwhile,
     people_told,
     room_taken,
 )
-from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, USDT, Market
+from tests.market_making.outside import check
 
 OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
 HOME = {BTC: Decimal("0.099985"), USDT: Decimal(4994)}  # less what the exchange takes for a withdrawal
@@ -52,7 +55,7 @@ def come_home(market: Market) -> None:
 
 
 def is_returned(market: Market) -> None:
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert (market.has(ANN), in_custody(market), at_exchange(market), desk_fees(market)) == (HOME, FEE, {}, FEE)
     assert (room_taken(market), people_told(market), market.due(), market.chain.lost) == (0, [], [], [])
@@ -75,6 +78,31 @@ def test_all_of_it_comes_home_to_who_paid(market: Market) -> None:
 def test_an_answer_that_is_lost_withdraws_nothing_twice(market: Market) -> None:
     market.funds.drop_answer_next("withdraw", 2)
     come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_an_exchange_that_lists_a_minute_later_withdraws_nothing_twice(market: Market) -> None:
+    """An answer is lost, and it does not see that two withdrawals of one id mean the same: of Binance that is not
+    documented."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.funds.listed_after = timedelta(minutes=1)
+    market.funds.drop_answer_next("withdraw", 2)
+    come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_two_executions_at_once_withdraw_once(market: Market) -> None:
+    """Both have looked, and have seen nothing; one writes that it asks."""
+    market.exchange.wallet.withdrawals.refuses_repeats = False
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)  # its machine has not begun
+    market.returning._homecoming(market.withdrawing_of).decide(market.order())
+    meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))
+    with pytest.raises(ReturnUnderway):
+        market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
 
@@ -187,6 +215,52 @@ def test_what_is_finer_than_a_withdrawal_is_somebodys(market: Market) -> None:
     live_until(market, Status.RETURNED)
 
 
+def left_to_dust(market: Market, step: str) -> None:
+    """Of 0.1 BTC what three such steps leave is finer than a withdrawal."""
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal(step))
+    come_home(market)
+
+
+def test_dust_holds_nobody_up_and_stays_its_payers(market: Market) -> None:
+    """A hundredth of the smallest order, 0.01 BTC, and no more."""
+    left_to_dust(market, "0.0333")
+    live_until(market, Status.RETURNED, minutes=10)
+    order_id, dust = market.order().order_id, Decimal("0.0001")
+    assert (people_told(market), room_taken(market)) == ([], 0)
+    assert rests(market) == [("BTC", "LEFT", dust)]
+    assert (market.order().left_behind, at_exchange(market), desk_fees(market)) == (
+        {"BTC": "0.0001"},
+        {"BTC": dust},
+        FEE,
+    )
+    (*_, last) = timeline.of(market.table, order_id)
+    assert last.reason == (
+        "all of it is back with who paid; 0.0001 BTC stay at the exchange, too little to be withdrawn, and are the "
+        "payer's"
+    )
+    check(market)
+    assert market.balancing.short(ACCOUNT) == []
+    market.exchange.venue.withdraw(ACCOUNT, "BTC", Decimal("0.00000001"))
+    (short,) = market.balancing.short(ACCOUNT)
+    assert (short.owed, short.by) == (dust, Decimal("0.00000001"))
+
+
+def test_a_little_more_than_dust_waits_for_operators(market: Market) -> None:
+    left_to_dust(market, "0.033299")
+    waits_for_person(market, "0.000103 BTC are finer than what the exchange withdraws", 10)
+
+
+def test_what_has_no_way_is_no_dust_however_little(market: Market) -> None:
+    """It may have one again tomorrow."""
+    quotes = quotes_store.find(market.table, market.order().order_id)
+    assert quotes is not None
+    after = replace(quotes, cycle=quotes.cycle + 1, base=Decimal("0.00005"))
+    market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
+    market.exchange.wallet.networks.change("BTC", "BTC", withdrawals=False)
+    come_home(market)
+    waits_for_person(market, "0.00005 BTC can not be withdrawn", 10)
+
+
 def test_what_was_decided_before_it_was_left_keeps_nothing(market: Market) -> None:
     """A decision is about what was there when two operators looked."""
     kept_by_two(market, "BTC", BTC)
@@ -214,7 +288,7 @@ def test_nothing_goes_home_of_an_order_whose_ledger_is_below_nothing(market: Mar
     market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
     come_home(market)
     waits_for_person(market, "others' money", 5)
-    assert (market.order().status, market.has(ANN)) == (Status.STOPPED, {})
+    assert (market.order().status, market.has(ANN)) == (Status.RETURNING, {})
 
 
 class ShortChain(Chain):
@@ -413,7 +487,7 @@ def test_a_leg_is_claimed_only_when_it_was_taken(market: Market) -> None:
 def test_what_is_left_is_counted_from_the_orders_own_ledger(market: Market) -> None:
     """The account has more: others' money does not come home with it."""
     market.exchange.venue.deposit("mm1", "BTC", Decimal(3))
-    ledger = store.ledger(market.table, market.order())
+    ledger = quotes_store.ledger(market.table, market.order())
     assert ledger is not None
     come_home(market)
     live_until(market, Status.RETURNED, minutes=10)
@@ -441,7 +515,7 @@ def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> N
 def test_a_fee_that_has_doubled_is_believed(market: Market) -> None:
     with_fee(market, "0.00003")
     come_home(market)
-    live_until(market, Status.RETURNED, minutes=10)
+    live_until(market, Status.RETURNED, minutes=15)
     live(market, 2)
     assert market.has(ANN)[BTC] == Decimal("0.09997")
 

@@ -13,11 +13,13 @@ from common.gateways.exchange import NEVER_PLACED_SECONDS
 from common.gateways.exchange.binance_maker import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
 from functions.market_making import quotes
 from functions.market_making.model import TICK_SECONDS_MAX
+from functions.market_making.quotes import Quotes
 from functions.market_making.service import cycling
 from tests.depth import deep
 from tests.lives import lived
 from tests.market_making import slots
-from tests.market_making.slots import COMMAND, Life
+from tests.market_making.faulty_cycles import play, taken_out
+from tests.market_making.slots import COMMAND, GUARDS, STRANGERS, Life, Violation
 
 BLOCK = deep(everyday=2, full=10)
 WITHOUT_MAX = 60  # lives, one of which goes wrong without a guard
@@ -38,16 +40,27 @@ def goes_wrong() -> bool:
     return False
 
 
-def test_without_the_guard_of_intents_lives_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was decided is then sent however late."""
-    monkeypatch.setattr(cycling, "SENT_WITHIN", timedelta(days=1))
-    assert goes_wrong()
+@pytest.mark.parametrize("guard", GUARDS)
+def test_without_a_guard_lives_go_wrong(guard: str) -> None:
+    with taken_out(guard):
+        assert goes_wrong()
 
 
-def test_without_the_guard_of_ticks_lives_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A function then goes on for as long as it likes."""
-    monkeypatch.setattr(slots, "TICK_SECONDS_MAX", 10**6)
-    assert goes_wrong()
+def test_what_is_played_is_counted() -> None:
+    played = play(1) + play(3)
+    count = played.count
+    assert not played.wrong
+    assert count.lives == 2
+    assert 20 < count.disturbed < count.cycles
+    assert 20 < count.beside < count.cycles
+    assert 0 < count.fills < count.placed
+
+
+def test_who_touches_another_s_order_is_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the product takes it for its own."""
+    owns = Quotes.owns
+    monkeypatch.setattr(Quotes, "owns", lambda self, name: name in STRANGERS or owns(self, name))
+    assert play(1).wrong == {Violation.TOUCHED: 1}
 
 
 def nothing(*_: object) -> list[Any]:

@@ -10,7 +10,7 @@ import pytest
 
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
-from functions.market_making import configuration, hummingbot, memory, quotes_store, store
+from functions.market_making import configuration, hummingbot, quotes_store, store
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     ConfigurationMoved,
@@ -219,7 +219,7 @@ def test_nothing_is_sold_below_the_price_at_which_the_inventory_was_opened(quote
     assert any(trade.side == "BUY" for trade in quotes_store.trades(market.table, order_id))
     read = quotes_store.find(market.table, order_id)
     assert read is not None
-    state = memory.unpacked(read.memory)
+    state = read.memory
     assert state.cost_base == pytest.approx(read.base)
     assert Decimal(61_000) < state.cost_quote / state.cost_base < Decimal(63_000)
     sells = [order.price for order in quoted.open if order.side == "SELL"]

@@ -46,7 +46,7 @@ def have_traded(market: Market, order_id: str, trades: int) -> None:
     """An order that has traded so many times at the exchange."""
     order, at = store.existing(market.table, order_id), market.clock()
     there = AtExchange(Quantity(1, order.base_asset_id), Quantity(1, order.quote_asset_id))
-    market.table.write(store.open_ledger(order, there, at))
+    market.table.write(quotes_store.open_ledger(order, there, at))
     read = quotes_store.find(market.table, order_id)
     assert read is not None
     fills = [Fill(trade, "b1", completes=False, fee=trade.fee) for trade in map(_trade, range(1, trades + 1))]
@@ -169,15 +169,11 @@ class Written:
             owner=self._owner,
         )
         table = self._market.table
-        table.write(store.insert(order, at), store.event(order, status, "written", "a test", at, first=True))
-        if status is Status.CREATED:
+        due_at = at + timedelta(days=31) if status is Status.CREATED else at
+        table.write(store.insert(order, due_at), store.event(order, status, "written", "a test", at, first=True))
+        if status in (Status.CREATED, Status.STOPPING):
             there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
-            table.write(
-                store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
-            )
-        if status is Status.STOPPING:
-            there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
-            table.write(store.open_ledger(order, there, at))
+            table.write(quotes_store.open_ledger(order, there, at))
         if person is not None:
             table.write(store.wait_for_person(order, person, at))
         return order.order_id

@@ -10,6 +10,7 @@ import pytest
 
 from common.errors import Unavailable
 from common.money import Money
+from tests.depth import points
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -99,5 +100,6 @@ LIVES = {
 
 @pytest.mark.parametrize("life", LIVES)
 def test_whatever_fails_once_a_life_ends_as_it_would_have(life: str) -> None:
-    report = crash_matrix(LIVES[life], FAULTS, same=lambda one, other: {one, other} <= OVER)
+    report = crash_matrix(LIVES[life], FAULTS, same=lambda one, other: {one, other} <= OVER, points=points(life))
     assert not report.violations, report
+    assert not report.never_dealt(FAULTS), report

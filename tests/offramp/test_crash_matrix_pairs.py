@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.depth import points
 from tests.harness.crash_matrix import crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault
 from tests.offramp.test_crash_matrix import OVER, withdraw
@@ -10,5 +11,8 @@ FAULTS: tuple[Fault, ...] = (FailBefore(), AnswerLost(), CrashBefore(), CrashAft
 
 
 def test_a_payout_survives_two_things_that_go_wrong() -> None:
-    report = crash_matrix(withdraw(), FAULTS, pairs=True, same=lambda one, other: {one, other} <= OVER)
+    report = crash_matrix(
+        withdraw(), FAULTS, pairs=True, same=lambda one, other: {one, other} <= OVER, points=points("pairs of a payout")
+    )
     assert not report.violations, report
+    assert not report.never_dealt(FAULTS), report

@@ -287,11 +287,11 @@ def test_less_than_the_assets_minimum_and_more_than_its_maximum_are_refused(desk
         assert desk.cash_out(ann, "1", edge).status is Status.BASE_TXN_PENDING
 
 
-def test_an_amount_has_at_most_ten_digits_before_the_point(desk: Desk, ann: Owner) -> None:
+def test_an_amount_has_at_most_fifteen_digits_before_the_point(desk: Desk, ann: Owner) -> None:
     with refused(desk, AmountTooLarge):
-        desk.cash_out(ann, "10000000000", "1.00")
+        desk.cash_out(ann, "1000000000000000", "1.00")
     with refused(desk, AmountTooLarge):
-        desk.cash_out(ann, "1", "10000000000.00")
+        desk.cash_out(ann, "1", "1000000000000000.00")
 
 
 # Repeats

@@ -83,6 +83,7 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
     acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
+        "mm halt": desk.halting.halt_order,
         "mm lift": desk.halting.lift,
         "mm stop": desk.overseeing.stop,
         "mm withdraw": desk.overseeing.withdraw,
@@ -523,6 +524,7 @@ def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
 # Of what is written, what each act is done to.
 MARKET_MAKING = {
     "mm stop": "quoting",
+    "mm halt": "running",
     "mm withdraw": "quoting",
     "mm home": "failed",
     "mm lift": "halt",

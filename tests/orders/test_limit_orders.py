@@ -7,6 +7,7 @@ import pytest
 
 from common.domain.catalogue.model import (
     AboveMaximum,
+    AmountTooLarge,
     AssetInactive,
     BelowMinimum,
     PriceUnavailable,
@@ -20,6 +21,7 @@ from functions.orders.model import (
     OrderNotPending,
     Side,
     Status,
+    Terms,
     book_rank,
 )
 from tests.desk import Desk
@@ -81,6 +83,21 @@ def test_the_book_sorts_by_price_as_a_number_the_best_first(side: Side) -> None:
     assert written == sorted(written, reverse=side is Side.BUY)
     assert len(set(written)) == len(prices)
     assert {len(w) for w in written} == {29}
+
+
+def test_a_price_of_more_digits_than_the_book_sorts_is_refused(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1")
+    with pytest.raises(AmountTooLarge, match="10 digits"):
+        desk.sell(ann, "0.00000001", order_price="10000000000")
+
+
+def test_billions_of_a_coin_of_small_fractions_of_a_cent_are_bought(desk: Desk) -> None:
+    desk.list_asset("BTTC", "0.00000045", precision=0, max_notional="100000")
+    ann = desk.customer(usd="50000.00")
+    assert desk.buy(ann, "12000000000", "BTTC").total_amount == Money("5400.00")
+    asked = Terms("BTTC", Side.BUY, quote_amount=Money("5000.00"))
+    assert desk.orders.place(ann, "by its worth", asked).made.quantity.amount == 11111111111
 
 
 def test_a_price_of_eighteen_decimals_still_meets_a_limit_of_the_same_price(desk: Desk) -> None:
@@ -229,10 +246,10 @@ def test_a_limit_order_is_within_the_assets_bounds_also_at_the_market_price(desk
 
 def test_a_fill_of_more_digits_than_an_amount_may_have_waits(desk: Desk) -> None:
     ann = desk.customer(usd="1000.00")
-    desk.list_asset("AI", "0.0001", max_notional="9999999999")
-    desk.buy(ann, "9000000", "AI")
-    order = desk.sell(ann, "9000000", "AI", order_price="0.0002")
-    desk.mark("AI", "9999")
+    desk.list_asset("AI", "0.00000001", precision=0, max_notional="999999999999999")
+    desk.buy(ann, "90000000000", "AI")
+    order = desk.sell(ann, "90000000000", "AI", order_price="0.00000002")
+    desk.mark("AI", "99999")
     assert desk.match("AI") == 0
     assert desk.orders.order(ann, order.order_id).status is Status.PENDING
 

@@ -13,6 +13,7 @@ import pytest
 from common.errors import Unavailable
 from common.owner import Owner
 from functions.purchases.model import Purchase
+from tests.depth import points
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
@@ -143,5 +144,6 @@ def test_whatever_fails_once_every_purchase_of_a_life_is_over_as_it_may_be(name:
     def same(undisturbed: list[str], retried: list[str]) -> bool:
         return all(status in may for status, may in zip(retried, ends, strict=True))
 
-    report = crash_matrix(scenario, FAULTS, same=same)
+    report = crash_matrix(scenario, FAULTS, same=same, points=points(name))
     assert not report.violations, report
+    assert not report.never_dealt(FAULTS), report

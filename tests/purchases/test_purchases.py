@@ -336,7 +336,7 @@ def test_a_pool_that_never_stands_still_is_busy_and_nothing_is_held(desk: Desk, 
 
 def test_refusals_come_in_this_order(desk: Desk) -> None:
     """Everything is wrong with it, and one thing after the other is put right."""
-    ann, asked = Owner("ann", "sub-ann"), {"quantity": "12345678901.001", "max_price": "99", "key": "k"}
+    ann, asked = Owner("ann", "sub-ann"), {"quantity": "1234567890123456.001", "max_price": "99", "key": "k"}
 
     def listed(**rules: Any) -> None:
         desk.list_exchange_asset("XRP", rules.pop("price", None), precision=rules.pop("precision", 2), **rules)
@@ -361,7 +361,7 @@ def test_refusals_come_in_this_order(desk: Desk) -> None:
     buy(PrecisionExceeded)
     listed(precision=3, **rules)
     buy(AmountTooLarge)
-    asked["quantity"] = "123456789.001"
+    asked["quantity"] = "12345678901234.001"
     buy(AmountTooLarge)
     asked["quantity"] = "10.001"
     buy(AboveMaximum)
@@ -384,8 +384,8 @@ def test_dollars_that_do_not_buy_the_smallest_unit_are_too_few(desk: Desk, ann: 
 
 
 def test_dollars_that_buy_more_than_any_amount_may_be_are_too_large(desk: Desk, ann: Owner) -> None:
-    """As POST /orders refuses them: one amount has at most ten digits before the point."""
-    desk.list_exchange_asset("PEPE", "0.000000003", precision=18)
+    """As POST /orders refuses them: one amount has at most fifteen digits before the point."""
+    desk.list_exchange_asset("PEPE", "0.00000000000003", precision=18)
     with refused(desk, AmountTooLarge):
         desk.purchase(ann, "100", asset_id="PEPE")
 

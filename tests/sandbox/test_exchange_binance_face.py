@@ -24,7 +24,7 @@ from common.money import Money, Price, Quantity, fraction_digits
 from local.seed import CATALOGUE, PRICES_BESIDES
 from sandbox.exchange.__main__ import References
 from sandbox.exchange.binance import BinanceFace, Credential
-from sandbox.exchange.controls import Controls, switch
+from sandbox.exchange.controls import Controls
 from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_BINANCE, LISTINGS, SYMBOLS
 from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Faults
 from sandbox.exchange.flow import Flow
@@ -32,7 +32,7 @@ from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
-from sandbox.serving import Answer, serve
+from sandbox.serving import Answer, serve, switch
 from tests.gateways.wire import row
 from tests.sandbox import faces
 from tests.sandbox.faces import Process, Said

@@ -168,12 +168,13 @@ def test_what_was_set_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path:
     first = Process("prices", "--state", str(kept))
     assert "walk" in call(f"{first.url}/sandbox/state").text, "it begins with a market"
     assert call(f"{first.url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.123456789012345678"}).status == 200
+    assert call(f"{first.url}/sandbox/prices/ripple", "DELETE").status == 200
     assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["prices.json"]
 
     second = Process("prices", "--state", str(kept), "--access-log")
-    said = call(f"{second.url}{PRICE}?ids=bitcoin&vs_currencies=usd&precision=full")
+    said = call(f"{second.url}{PRICE}?ids=bitcoin,ripple&vs_currencies=usd&precision=full")
     code, access_log = second.stop()
-    assert said.text == '{"bitcoin":{"usd":67000.123456789012345678}}'
+    assert said.text == '{"bitcoin":{"usd":67000.123456789012345678}}', "what was forgotten stays so"
     assert code == 0
     assert PRICE in access_log

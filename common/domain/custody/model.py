@@ -21,6 +21,7 @@ INPUTS_MAX = (
     45  # outputs of one asset that an outgoing spends: a transaction has 100 writes, one for each of two assets
 )
 REFUND_MEMO = "Refund:"  # what the memo of a refund begins with; the snapshot's uuid follows
+OVERLAP = timedelta(minutes=10)  # a snapshot may appear so much later than its time says; later ones nobody finds
 # A sender that is silent for so long has ended; then another may send the same drafts.
 SENDING_SECONDS = 120
 # What was sent so long ago is known to the custody by now, or never will be.
@@ -220,35 +221,44 @@ def outgoing_id(kind: Kind, cause: str, asset_id: str, number: int = 1) -> str:
     return derived_id(keys.OUTGOING, kind, cause, asset_id, str(number))
 
 
-def merging(outputs: Sequence[Output], us: User, at: datetime, number: int = 1) -> Outgoing:
-    """Outputs, to ourselves, as one. `number` counts those of the same outputs that follow one that was refused."""
-    quantity = total(outputs[0].quantity.asset_id, outputs)
+def outgoing(
+    kind: Kind,
+    cause: str,
+    quantity: Quantity,
+    to: User | Address,
+    at: datetime,
+    *,
+    memo: str = "",
+    fee: Quantity | None = None,
+    number: int = 1,
+) -> Outgoing:
+    """What is decided to leave, and nobody has begun to send. Its id is as of `outgoing_id`."""
     return Outgoing(
-        outgoing_id=derived_id(keys.OUTGOING, Kind.MERGE, *(output.output_id for output in outputs), str(number)),
-        kind=Kind.MERGE,
-        cause=outputs[0].output_id,
+        outgoing_id=outgoing_id(kind, cause, quantity.asset_id, number),
+        kind=kind,
+        cause=cause,
         quantity=quantity,
-        to=us,
+        to=to,
         status=Status.INTENDED,
         created_at=at,
         updated_at=at,
+        memo=memo.encode(),
+        fee=fee,
     )
+
+
+def merging(outputs: Sequence[Output], us: User, at: datetime, number: int = 1) -> Outgoing:
+    """Outputs, to ourselves, as one. `number` counts those of the same outputs that follow one that was refused."""
+    quantity, first = total(outputs[0].quantity.asset_id, outputs), outputs[0].output_id
+    merge_id = derived_id(keys.OUTGOING, Kind.MERGE, *(output.output_id for output in outputs), str(number))
+    return replace(outgoing(Kind.MERGE, first, quantity, us, at), outgoing_id=merge_id)
 
 
 def refund(incoming: Incoming, to: User, at: datetime, number: int = 1) -> Outgoing:
     """All of a snapshot, back to a user."""
     snapshot = incoming.snapshot
-    return Outgoing(
-        outgoing_id=outgoing_id(Kind.REFUND, incoming.incoming_id, snapshot.quantity.asset_id, number),
-        kind=Kind.REFUND,
-        cause=incoming.incoming_id,
-        quantity=snapshot.quantity,
-        to=to,
-        status=Status.INTENDED,
-        created_at=at,
-        updated_at=at,
-        memo=f"{REFUND_MEMO}{snapshot.snapshot_id}".encode(),
-    )
+    memo = f"{REFUND_MEMO}{snapshot.snapshot_id}"
+    return outgoing(Kind.REFUND, incoming.incoming_id, snapshot.quantity, to, at, memo=memo, number=number)
 
 
 def taken_by(incoming: Incoming, outgoing: Outgoing) -> Incoming:

@@ -34,6 +34,7 @@ from common.gateways.custody import State as TransactionState
 from common.log import count, log
 from common.money import Quantity
 from common.table.table import Table
+from common.table.transaction import Write
 
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are looked at, and more where they do not cover it
 PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
@@ -56,17 +57,19 @@ class OutputsWanted(Exception):
 
 @dataclass(frozen=True)
 class OutgoingTransfers:
-    """`custody` and `sender` are made when they are first needed."""
+    """`custody` and `sender` are made when they are first needed. `unless` are conditions without which an outgoing is
+    not sent, each with its refusal."""
 
     table: Table
     custody: Callable[[], Custody]
     sender: Callable[[], Sender]
     now: Callable[[], datetime]
+    unless: Callable[[Outgoing], Sequence[Write]] = lambda _: ()
 
     def send(self, outgoing_id: str) -> Outgoing:
         """Move one as far as it goes now, and return it as it is then. May be asked at any time, and again.
 
-        Raises OutgoingNotFound, CustodyUnavailable, Busy.
+        Raises OutgoingNotFound, CustodyUnavailable, Busy; and the refusals of `unless`: then nothing was sent.
         """
         outgoing = store.outgoing(self.table, outgoing_id)
         try:
@@ -115,7 +118,7 @@ class OutgoingTransfers:
             why = f"attempt {outgoing.attempt} to send {outgoing.quantity}, request {outgoing.request_id}"
             begun = store.event(outgoing, Status.SENT, why, MACHINE, at)
             try:
-                self.table.write(*store.send(outgoing, drafts, spent, at), begun)
+                self.table.write(*store.send(outgoing, drafts, spent, at), begun, *self.unless(outgoing))
             except OutputReserved as taken:
                 if taken.output_id in outgoing.contested:
                     return self._wait(outgoing, str(taken))

@@ -18,8 +18,10 @@
 
     Webhook: Standard Webhooks, `v1` (HMAC-SHA256 over "{webhook-id}.{webhook-timestamp}.{raw body}")
         {"type": "adjustment.completed" | "adjustment.failed", "timestamp": "2026-11-21T09:30:00Z", "data": adjustment}
+        Other types may come. What may be an outcome is for a person; a ping, or news of a credit that is on its way,
+        is for nobody.
 
-    429, 503 may say Retry-After: seconds. Amounts are text.
+    429, 503 may say Retry-After: seconds. Amounts are text; a JSON number, and zeros at the end, are read as well.
 
 Source of the wire format: our contract with the bank, a resource as Marqeta's credit adjustments have it, idempotency
 as Increase's documentation tells it, and the specification of Standard Webhooks. More members than these are ignored.
@@ -51,7 +53,7 @@ from common.gateways.bank import (
     State,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
-from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits
+from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits, told_number
 
 BODY_BYTES_MAX = 64 * 1024
 WORDS_MAX = 200  # characters of what the bank says
@@ -60,12 +62,14 @@ _SECRET_BYTES_MIN = 24  # Standard Webhooks: 24 to 64
 _REASON = "PAYOUT"
 _BELIEVED = frozenset({200, 201, 400, 422})  # the statuses that may decide something
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
-_AMOUNT = re.compile(rf"(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})(\.[0-9]{{1,2}})?")
 _TOO_MUCH = Decimal(1).scaleb(INTEGER_DIGITS_MAX)
 _WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WEBHOOK_SECONDS = re.compile(r"[1-9][0-9]{0,10}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _OUTCOMES = {"adjustment.completed": State.COMPLETED, "adjustment.failed": State.FAILED}
+_ON_ITS_WAY = {"PENDING", "CREATED", "NEW", "QUEUED", "SUBMITTED", "PROCESSING", "IN_PROGRESS", "INITIATED"}
+# A type with one of these in it may tell of money that moved, whatever else it says.
+_DECIDED = re.compile(r"COMPLET|FAIL|RETURN|REVERS|REJECT|DECLIN|CANCEL|REFUND|SETTLE|CHARGEBACK|CLAW|RECALL|VOID|LOST")
 
 
 class EventNotUnderstood(Rejected):
@@ -74,6 +78,10 @@ class EventNotUnderstood(Rejected):
     Facts: `webhook_id`, the same at every retry, at most 64 characters of A-Za-z0-9_- (a hash of it where the bank's
     own is not of that kind).
     """
+
+
+class NoNews(Exception):
+    """Signed by the bank, and nothing that anybody has to do anything about."""
 
 
 class _NoDecision(Exception):
@@ -240,11 +248,7 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
     """Raises _Garbage."""
     if not isinstance(given, dict):
         raise _Garbage("an adjustment is not a JSON object")
-    amount = given.get("amount")
-    if not isinstance(amount, str):
-        raise _Garbage("amount is not text")
-    if not _AMOUNT.fullmatch(amount) or Decimal(amount) == 0:
-        raise _NotBelieved(f"amount is {amount[:80]!r}")
+    amount = _amount(given.get("amount"))
     if given.get("direction") != "CREDIT":
         raise _NotBelieved("direction is not CREDIT")
     if given.get("currency") != currency:
@@ -258,10 +262,20 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
         adjustment_id=_text(given, "id", _ID),
         reference_id=_text(given, "reference_id", _ID),
         account_id=_text(given, "account_id", _ID),
-        amount=Money(amount),
+        amount=amount,
         state=State(status),
         failure_code=_short(failure_code or "") or None,
     )
+
+
+def _amount(told: Any) -> Money:
+    """Whole cents above zero, however the bank writes them: "99.90", "99.9000" or 99.9. Raises _Garbage."""
+    if isinstance(told, bool) or not isinstance(told, str | int | Decimal):
+        raise _Garbage("amount is neither text nor a number")
+    amount = told_number(told)
+    if amount is None or not 0 < amount < _TOO_MUCH or fraction_digits(amount) > 2:
+        raise _NotBelieved(f"amount is {_short(str(told))!r}")
+    return Money(amount)
 
 
 def _text(given: dict[str, Any], name: str, kind: re.Pattern[str]) -> str:
@@ -317,15 +331,18 @@ def event(
 
     That an event comes again is for the caller to see, by its `event_id`.
 
-    Raises SignatureRefused, EventNotUnderstood; and ValueError when a secret is none, which is our fault and not the
-    caller's.
+    Raises SignatureRefused, NoNews, EventNotUnderstood; and ValueError when a secret is none, which is our fault and
+    not the caller's.
     """
     webhook_id, text = _signed(headers, body, [_webhook(secret) for secret in secrets], now())
     if not _WEBHOOK_ID.fullmatch(webhook_id):
         stand_in = f"sha256-{hashlib.sha256(webhook_id.encode()).hexdigest()[:56]}"
         raise EventNotUnderstood("the bank's event has an id of a kind that we can not keep", webhook_id=stand_in)
     try:
-        return _event(webhook_id, _object(text), currency)
+        said = _object(text.removeprefix("\ufeff"))
+        if _is_no_news(said):
+            raise NoNews
+        return _event(webhook_id, said, currency)
     except _Garbage as trouble:
         raise EventNotUnderstood(f"the bank's event is not understood: {trouble}", webhook_id=webhook_id) from trouble
 
@@ -363,10 +380,26 @@ def _signed(headers: Mapping[str, str], body: bytes, webhooks: Sequence[Webhook]
         expected = [webhook.sign(webhook_id, at, text).encode() for webhook in webhooks]
     except UnicodeError:
         raise SignatureRefused("the webhook is not UTF-8") from None
-    given = [entry.encode(errors="replace") for entry in signatures.split(" ")]
+    # Entries are apart by a space. A header that was sent twice comes as one, with a comma between the two.
+    given = [entry.encode(errors="replace") for entry in re.split(r" |, ?(?=v[0-9]+a?,)", signatures)]
     if not any(hmac.compare_digest(one, other) for one in expected for other in given):
         raise SignatureRefused("the webhook is not signed with the secret that the bank and we share")
     return webhook_id, text
+
+
+def _is_no_news(said: dict[str, Any]) -> bool:
+    """Whether it is neither an outcome nor anything that may be one: a ping, a credit that is on its way, a thing that
+    is no credit and was not decided."""
+    kind, data = said.get("type"), said.get("data")
+    if not isinstance(kind, str) or _DECIDED.search(kind.upper()):
+        return False
+    status = data.get("status") if isinstance(data, dict) else None
+    if status is None:
+        return True
+    if not isinstance(status, str):
+        return False
+    is_about_a_credit = isinstance(data, dict) and "reference_id" in data
+    return status.upper() in _ON_ITS_WAY or not (is_about_a_credit or _DECIDED.search(status.upper()))
 
 
 def _event(webhook_id: str, said: dict[str, Any], currency: str) -> BankEvent:

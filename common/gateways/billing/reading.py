@@ -6,12 +6,13 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from common.clock import instant
 from common.gateways.billing import CreditNote, Invoice, Payment, Refund, RefundState
-from common.roubles import kopecks
+from common.roubles import told_kopecks
 
 CURRENCY = "RUB"
 WORDS_MAX = 200  # characters of what it says
@@ -33,8 +34,8 @@ class NotBelieved(Garbage):
 def json_object(body: bytes) -> dict[str, Any]:
     """Raises Garbage."""
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as unreadable:
+        found = json.loads(body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as unreadable:
         raise Garbage("not JSON") from unreadable
     if not isinstance(found, dict):
         raise Garbage("not a JSON object")
@@ -61,10 +62,10 @@ def amount(said: dict[str, Any], name: str = "amount", *, least: int = 1) -> int
     if said.get("currency") != CURRENCY:
         raise NotBelieved(f"currency is not {CURRENCY}")
     value = said.get(name)
-    if not isinstance(value, str):
-        raise Garbage(f"{name} is not text")
+    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
+        raise Garbage(f"{name} is neither text nor a number")
     try:
-        found = kopecks(value)
+        found = told_kopecks(value)
     except ValueError as no_sum:
         raise NotBelieved(f"{name}: {words(str(no_sum))}") from None
     if found < least:

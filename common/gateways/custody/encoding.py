@@ -25,7 +25,6 @@ from decimal import Decimal
 from typing import TypeVar
 from uuid import UUID
 
-from base58 import b58encode
 from blake3 import blake3
 
 from common.money import EXACT, fraction_digits
@@ -166,13 +165,6 @@ def ghost_hint(request_id: str, index: int) -> str:
     of_request = blake3(_uuid(request_id)).digest()
     seed = blake3(of_request + _number(index)).digest()
     return _named((of_request.hex() + seed.hex()).encode())
-
-
-def mix_address(member_ids: Sequence[str], threshold: int = 1) -> str:
-    """What people pay to: users of the custody as one text, `MIX…`. Raises ValueError."""
-    payload = bytes([2, threshold, len(member_ids)]) + b"".join(UUID(_uuid(m).decode()).bytes for m in member_ids)
-    checksum = hashlib.sha3_256(b"MIX" + payload).digest()[:4]
-    return "MIX" + b58encode(payload + checksum).decode()
 
 
 def _uuid(text: str) -> bytes:

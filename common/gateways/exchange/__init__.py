@@ -16,12 +16,11 @@ from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
 from common.market import MarketRules
-from common.money import FRACTION_DIGITS_MAX, Money, Price, Quantity, fraction_digits
+from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
 # came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
 NEVER_PLACED_SECONDS = 60
-TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold it, and sums
 
 
 class ExchangeUnavailable(Unavailable):
@@ -32,6 +31,10 @@ class ExchangeUnavailable(Unavailable):
     def alarm(self) -> str | None:
         """The metric that wakes a person: the exchange does not let us in, or tells what can not be."""
         return {"refused": "DeskRefused", "not_believed": "FillsNotBelieved"}.get(self.facts.get("what", ""))
+
+
+class ExchangeNotAsked(ExchangeUnavailable):
+    """Nothing was sent to the exchange, and nothing will be: what it takes of requests is kept for others."""
 
 
 class ExchangeRefused(Conflict):
@@ -58,6 +61,10 @@ class ExchangeWouldTake(ExchangeRefused):
         super().__init__(detail, ours=False, **facts)
 
 
+class ExchangeFull(ExchangeRefused):
+    """The exchange's definite no to one more order: the account has as many open as it takes."""
+
+
 class ExchangeOrderUnknown(NotFound):
     """The exchange does not know the order. Just after `place` that may be too early to tell."""
 
@@ -79,7 +86,7 @@ def can_be_told(amount: Decimal) -> bool:
         return True
     return (
         amount.is_finite()
-        and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
+        and -FRACTION_DIGITS_MAX <= amount.adjusted() < INTEGER_DIGITS_MAX
         and fraction_digits(amount) <= FRACTION_DIGITS_MAX
     )
 

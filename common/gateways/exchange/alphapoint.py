@@ -673,6 +673,8 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
             return ExchangeOrderUnknown("the exchange does not know the order")
         case _Said(code=20):
             detail, what = f"the exchange does not let us in: {trouble}; check our keys", "refused"
+        case _NotAnswered(status=451):
+            detail, what = "the exchange does not serve where we ask from (HTTP 451)", "refused"
         case _NotAnswered(status=401 | 403 | 404 as status):
             detail, what = f"the exchange does not let us in (HTTP {status}): check its address and our keys", "refused"
         case _Said():

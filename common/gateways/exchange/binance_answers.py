@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from common.errors import Refusal
 from common.gateways.exchange import (
+    ExchangeFull,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -22,7 +23,7 @@ from common.gateways.exchange import (
     not_believed,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent
-from common.money import plain
+from common.money import FRACTION_DIGITS_MAX, plain
 
 NOT_LET_IN = {-1002, -1022, -2014, -2015}  # our key, its rights or our address
 
@@ -31,13 +32,13 @@ About = Literal["market", "place", "order"]  # what is asked: rules, a new order
 _PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)  # how Binance writes an amount
 
 _CLOSED = "Market is closed."
+_FULL = ("Filter failure: EXCHANGE_MAX_NUM_", "Filter failure: MAX_NUM_")
 _WOULD_TAKE = "Order would immediately match and take."
 # Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
 # among them: there is one. Of these, the first are about the desk's account, whatever the order is.
 _OURS = (
     "Account has insufficient balance for requested action.",
-    "Filter failure: EXCHANGE_MAX_NUM_",
-    "Filter failure: MAX_NUM_",
+    *_FULL,
     "Filter failure: MAX_POSITION",
     "This action is disabled on this account.",
     "This account may not place or cancel orders.",
@@ -74,6 +75,28 @@ def told_decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
     if value.is_signed() or not can_be_told(value):
         raise garbled(f"{name} is {text[:80]!r}")
     return Decimal(plain(value)) if value else Decimal(0)
+
+
+def told_step(entry: Any, name: str, symbol: Any, precision: str) -> Decimal:
+    """What a symbol's amounts are multiples of. A filter of 0 is off (filters.md): then the digits count that the
+    symbol has after the point, its member `precision`."""
+    step = told_decimal(entry, name)
+    if step:
+        return step
+    digits = symbol.get(precision) if isinstance(symbol, Mapping) else None
+    if type(digits) is not int or not 0 <= digits <= FRACTION_DIGITS_MAX:
+        raise garbled(f"{name} is 0, and {precision} is no number of digits")
+    return Decimal(1).scaleb(-digits)
+
+
+def told_fee(entry: Any) -> tuple[str, Decimal] | None:
+    """What a trade cost, and in which coin. None: nothing, for which some name no coin and others leave both out."""
+    if entry.get("commission") in (None, "") and not entry.get("commissionAsset"):
+        return None
+    fee = told_amount(entry, "commission")
+    if not fee and entry.get("commissionAsset") in (None, ""):
+        return None
+    return told_text(entry, "commissionAsset"), fee
 
 
 def told_amount(entry: Any, name: str) -> Decimal:
@@ -142,6 +165,9 @@ def unavailable(trouble: Exception, said: Said | None) -> ExchangeUnavailable:
             detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
         case Said(status=429 | 418) | Said(code=-1003 | -1015 | -1034):
             detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
+        case Said(status=451):
+            detail = f"the exchange does not serve where we ask from (HTTP 451): {said.message or 'it says no more'}"
+            what = "refused"
         case Said(status=401 | 403) | Said(code=-1002 | -1022 | -2014 | -2015):
             detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
         case Said(code=-2010, message="Duplicate order sent."):
@@ -167,7 +193,8 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
         -1100 … -1199               the request itself is malformed; -1121, or "Market is closed.": MarketUnknown
         -1010, -2010                the matching engine's no, with a message of `_NO_ORDER` (funds, filters, what the
                                     account may trade), or "… not supported for this symbol"; of an order that may
-                                    only rest, that it would take: ExchangeWouldTake
+                                    only rest, that it would take: ExchangeWouldTake; that as many are open as it
+                                    takes: ExchangeFull
         -1002, -1022, -2014, -2015  rejected at the gate over our key, its rights or our address: `ours`. -2015 also
                                     comes in a temporary ban, of a key that is good
 
@@ -187,6 +214,7 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
         -1021                              our clock (`what` = clock), or the way there took longer than recvWindow
         429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
         403, -1008, -1016                  a firewall's page; overload; maintenance
+        451                                the exchange may not serve our location (`what` = refused)
 
     For rules and tickers, too, -1121 is MarketUnknown, as is -1220: the market does not trade now. For an order's state
     or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
@@ -204,9 +232,8 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
             return ExchangeWouldTake(f"the exchange refuses the order: {said}", code=said.code)
         if about == "place" and _definite(said):
             ours = said.code in NOT_LET_IN or said.message.startswith(_OURS)
-            return ExchangeRefused(
-                f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code
-            )
+            kind = ExchangeFull if said.message.startswith(_FULL) else ExchangeRefused
+            return kind(f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code)
         if about == "order" and said.code in {-2013, -2026}:
             return ExchangeOrderUnknown("the exchange does not know the order")
     return unavailable(trouble, said)

@@ -5,7 +5,7 @@
     GET    {base_url}/api/v3/depth             symbol, limit up to 100; public, weight 5
     GET    {base_url}/api/v3/openOrders        symbol; weight 6
     GET    {base_url}/api/v3/order             symbol, origClientOrderId; weight 4
-    GET    {base_url}/api/v3/myTrades          symbol, fromId, limit 1000; weight 20
+    GET    {base_url}/api/v3/myTrades          symbol, fromId, limit 1000; weight 20, with orderId 5
     POST   {base_url}/api/v3/order             symbol, side, type LIMIT_MAKER, quantity, price, newClientOrderId,
                                                newOrderRespType ACK; weight 1
     POST   {base_url}/api/v3/order/cancelReplace  the same, and cancelReplaceMode STOP_ON_FAILURE,
@@ -47,6 +47,8 @@ from common.gateways.exchange.binance_answers import (
     in_our_words,
     told_amount,
     told_decimal,
+    told_fee,
+    told_step,
     told_text,
 )
 from common.gateways.exchange.binance_weight import UsedWeight
@@ -153,13 +155,14 @@ class BinanceMaker:
         found = [entry for entry in _entries(told, "symbols") if entry.get("symbol") == _symbol(market)]
         if len(found) != 1 or (found[0].get("baseAsset"), found[0].get("quoteAsset")) != (market.base, market.quote):
             raise garbled(f"rules of another market than {market}")
-        weight = self._weight.per_minute = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        weight = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
+        self._weight.obey(weight)
         counts = self._ask(ends, "market", "GET", "rateLimit/order", {})
         filters = {told_text(entry, "filterType"): entry for entry in _entries(found[0], "filters")}
         lot, price, notional = filters.get("LOT_SIZE"), filters.get("PRICE_FILTER"), filters.get("NOTIONAL")
-        limits = MarketLimits(
-            price_step=told_decimal(price, "tickSize"),
-            quantity_step=told_decimal(lot, "stepSize"),
+        return MarketLimits(
+            price_step=told_step(price, "tickSize", found[0], "quotePrecision"),
+            quantity_step=told_step(lot, "stepSize", found[0], "baseAssetPrecision"),
             min_quantity=told_decimal(lot, "minQty"),
             min_notional=told_decimal(notional, "minNotional", default="0"),
             open_orders_max=_whole(filters.get("MAX_NUM_ORDERS"), "maxNumOrders"),
@@ -167,9 +170,6 @@ class BinanceMaker:
             orders_per_day=_rate(_listed(counts), "ORDERS", "DAY", 1),
             weight_per_minute=weight,
         )
-        if not limits.price_step or not limits.quantity_step:
-            raise garbled(f"a step of {market} is not above 0")
-        return limits
 
     def book(self, market: Market, levels: int) -> Book:
         """See `Maker.book`."""
@@ -193,12 +193,13 @@ class BinanceMaker:
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
-        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(self.trades_page)}
-        told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
-        trades = [_trade(entry, market) for entry in _listed(told)]
-        ids = [trade_id, *(trade.trade_id for trade in trades)]
-        if any(earlier >= later for earlier, later in pairwise(ids)):
-            raise garbled("trades that are out of order, or were not asked for")
+        return self._trades(market, trade_id, {})
+
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """See `Maker.trades_of`."""
+        trades = self._trades(market, trade_id, {"orderId": exchange_order_id})
+        if any(trade.exchange_order_id != exchange_order_id for trade in trades):
+            raise not_believed(f"a trade of another order than {exchange_order_id}")
         return trades
 
     def place(self, market: Market, quote: Quote) -> str:
@@ -266,6 +267,15 @@ class BinanceMaker:
         return balances
 
     # The wire
+
+    def _trades(self, market: Market, trade_id: int, of: Mapping[str, str]) -> Sequence[OwnTrade]:
+        asked = {"symbol": _symbol(market), **of, "fromId": str(trade_id + 1), "limit": str(self.trades_page)}
+        told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
+        trades = [_trade(entry, market) for entry in _listed(told)]
+        ids = [trade_id, *(trade.trade_id for trade in trades)]
+        if any(earlier >= later for earlier, later in pairwise(ids)):
+            raise garbled("trades that are out of order, or were not asked for")
+        return trades
 
     def _found(self, ends: float, market: Market, client_order_id: str) -> MakerOrder:
         asked = {"symbol": _symbol(market), "origClientOrderId": client_order_id}
@@ -377,6 +387,7 @@ def _trade(entry: Any, market: Market) -> OwnTrade:
     price, quantity, worth = (told_amount(entry, name) for name in ("price", "qty", "quoteQty"))
     if abs(EXACT.subtract(EXACT.multiply(price, quantity), worth)) >= _ROUNDING:
         raise not_believed(f"a trade of {quantity} at {price} that is worth {worth}")
+    fee_asset, fee = told_fee(entry) or (market.quote, Decimal(0))
     return OwnTrade(
         trade_id=_whole(entry, "id"),
         exchange_order_id=str(_whole(entry, "orderId")),
@@ -384,8 +395,8 @@ def _trade(entry: Any, market: Market) -> OwnTrade:
         price=price,
         quantity=quantity,
         quote_quantity=worth,
-        fee=told_amount(entry, "commission"),
-        fee_asset=told_text(entry, "commissionAsset"),
+        fee=fee,
+        fee_asset=fee_asset,
         maker=_flag(entry, "isMaker"),
         at=_instant(entry, "time"),
     )

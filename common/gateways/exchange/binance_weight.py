@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.clock import now
-from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.exchange import ExchangeNotAsked, not_believed
 from common.gateways.transport import Answer
 
 PER_MINUTE = 6_000  # until the exchange has told its limit
+LEAST, MOST = 600, 60_000  # of what is believed
 KEPT = 5  # one part of so many
 MINUTE = timedelta(minutes=1)
 
@@ -37,14 +38,20 @@ class UsedWeight:
         if told.isascii() and told.isdigit() and len(told) <= 9:
             self._used, self._heard_at = int(told), self.clock()
 
+    def obey(self, per_minute: int) -> None:
+        """What the exchange has told of its limit, if it can be. With less nobody could ask for it again."""
+        if not LEAST <= per_minute <= MOST:
+            raise not_believed(f"a minute's requests may weigh {per_minute}")
+        self.per_minute = per_minute
+
     def leave_room(self) -> None:
-        """Raises ExchangeUnavailable: nothing was sent."""
+        """Raises ExchangeNotAsked."""
         if self._heard_at is None or self._used * KEPT < self.per_minute * (KEPT - 1):
             return
         left = self._heard_at + MINUTE - self.clock()
         if not timedelta(0) < left <= MINUTE:
             return
-        raise ExchangeUnavailable(
+        raise ExchangeNotAsked(
             f"{self._used} of {self.per_minute} are used of what requests of a minute may weigh; the rest is kept for "
             "ending orders, and nothing was sent",
             what="rate_limit",

@@ -50,6 +50,8 @@ from common.gateways.exchange.binance_answers import (
     in_our_words,
     told_amount,
     told_decimal,
+    told_fee,
+    told_step,
     told_text,
     told_whole,
 )
@@ -259,6 +261,9 @@ class CcxtExchange:
         found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
         if len(found) != 1:  # "BTCUSDT" might also be BTCU in SDT
             raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
+        told, precision = found[0]["info"], found[0]["precision"]  # ccxt can not round to a step of 0
+        precision["amount"] = plain(told_step(precision, "amount", told, "baseAssetPrecision"))
+        precision["price"] = plain(told_step(precision, "price", told, "quotePrecision"))
         with self._reading:
             others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
             self._ask("market", client.set_markets, [*others, *found])
@@ -267,15 +272,12 @@ class CcxtExchange:
     def _rules(self, symbol: str) -> MarketRules:
         market = self._client.markets[symbol]
         precision, limits = market["precision"], market["limits"]
-        rules = MarketRules(
+        return MarketRules(
             quantity_step=told_decimal(precision, "amount"),
             price_step=told_decimal(precision, "price"),
             min_quantity=told_decimal(limits["amount"], "min", default="0"),
             min_notional=Money(told_decimal(limits["cost"], "min", default="0")),
         )
-        if not rules.quantity_step > 0 or not rules.price_step > 0:
-            raise garbled(f"a step of {symbol} is not above 0")
-        return rules
 
     def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
         """Raises ExchangeOrderUnknown."""
@@ -345,8 +347,9 @@ class CcxtExchange:
                 told = trade.get("info")
                 quantity = EXACT.add(quantity, told_amount(told, "qty"))
                 gross = EXACT.add(gross, told_amount(told, "quoteQty"))
-                currency, fee = told_text(trade.get("fee"), "currency"), told_amount(told, "commission")
-                fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
+                if charged := told_fee(told):
+                    currency, (_, fee) = told_text(trade.get("fee"), "currency"), charged
+                    fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
             if quantity == executed:
                 return gross, fees
             if len(page) < TRADES_PAGE or quantity > executed:

@@ -56,6 +56,11 @@ class Book:
         if any(lower >= higher for lower, higher in pairwise(rising)):
             raise _unreadable("its levels are out of order, or bids meet asks")
 
+    @property
+    def middle(self) -> Decimal | None:
+        """Between the best bid and the best ask; None where a side is empty."""
+        return (self.bids[0].price + self.asks[0].price) / 2 if self.bids and self.asks else None
+
 
 @dataclass(frozen=True)
 class Quote:
@@ -167,7 +172,7 @@ class Maker(Protocol):
 
     @property
     def trades_page(self) -> int:
-        """How many trades `trades_after` tells at most."""
+        """How many trades `trades_after` and `trades_of` tell at most."""
         ...
 
     def limits(self, market: Market) -> MarketLimits:
@@ -189,6 +194,10 @@ class Maker(Protocol):
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """The account's next trades after that one, in the order of their ids: `trades_page` of them at most, and fewer
         only where there are no more now. `trade_id` is 0 for the first ones."""
+        ...
+
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """As `trades_after`, those of one order of the account alone. None, where it has no such order."""
         ...
 
     def place(self, market: Market, quote: Quote) -> str:

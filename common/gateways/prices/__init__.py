@@ -21,10 +21,10 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Protocol
 
 from common.errors import Unavailable
-from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, ROUNDING, Price
+from common.money import FRACTION_DIGITS_MAX, PRICE_DIGITS_MAX, ROUNDING, Price
 
 _FINEST = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
-_TOO_MUCH = Decimal(1).scaleb(INTEGER_DIGITS_MAX)
+_TOO_MUCH = Decimal(1).scaleb(PRICE_DIGITS_MAX)
 
 
 class PriceSourceUnavailable(Unavailable):

@@ -3,37 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.errors import Rejected
+from common.errors import Refusal, Rejected
 from common.gateways.billing import Billing, BillingRefused, Invoice
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
-from functions.billing import model, store
+from functions.billing import correction_store, model, store
 from functions.billing.model import (
-    ACCOUNT_OF,
-    DUE_AFTER,
     AccountNotReady,
     AccountStatus,
     AccountType,
+    Because,
     Bill,
     BillDiffers,
     BillStage,
     BillStatus,
     Deal,
+    DealCancelled,
     DealDiffers,
+    DealerLeaves,
+    DealerStatus,
     DealNotFound,
+    DealStatus,
+    Moved,
     Operation,
 )
+from functions.billing.service.balances import spread_balance
 
 MOVES_MAX = 20  # of others, in between
 _FOR = {
     AccountType.COMMISSION: "Комиссия по сделке",
     AccountType.SETTLEMENT: "Возмещение стоимости автомобиля по сделке",
+}
+
+
+_BECAUSE = {
+    Because.PRICE_CHANGED: "Изменение цены по сделке",
+    Because.WINNER_CHANGED: "Смена покупателя по сделке",
+    Because.DEAL_CANCELLED: "Отмена сделки",
 }
 
 
@@ -54,7 +67,8 @@ class Bills:
         """
         dealer, at = store.dealer(self.table, model.dealer_id(cme_dealer_id)), self.now()
         deal = Deal(deal_id, dealer.dealer_id, price_kopecks, dealer.commission_percent, at)
-        bill = _bill(deal, AccountType.COMMISSION, deal.reward_kopecks, at)
+        bill = model.issued(deal, AccountType.COMMISSION, deal.reward_kopecks, at)
+        deal = replace(deal, commission_ids=(bill.bill_id,))
         try:
             self.table.write(store.close_deal(deal), *store.issue(bill))
         except store.DealKnown as known:
@@ -64,32 +78,60 @@ class Bills:
         self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(deal)
 
+    def deal(self, deal_id: str) -> Deal:
+        """Raises DealNotFound."""
+        return store.deal(self.table, deal_id)
+
     def create(
         self, operation: Operation, cme_dealer_id: str, deal_id: str, amount_kopecks: int | None
     ) -> Replayable[Bill]:
-        """The bill of a deal: there is one of each type for a deal and dealer, whichever way it is asked for.
+        """The bill of a deal that is in force: of the commission the newest, of the settlement the one there is for
+        its winner, whichever way it is asked for.
 
-        Raises AmountWrong, DealerNotFound, DealNotFound, AccountNotOpened, BillDiffers, Busy.
+        Raises AmountWrong, DealerNotFound, DealNotFound, DealCancelled, AccountNotOpened, DealerLeaves, BillDiffers,
+        Busy.
         """
         if (amount_kopecks is None) is (operation is Operation.GET_SETTLEMENT):
             raise AmountWrong("give an amount for GET_SETTLEMENT, and none for GET_REWARD: the deal has it")
-        dealer, deal = store.dealer(self.table, model.dealer_id(cme_dealer_id)), store.deal(self.table, deal_id)
-        if deal.dealer_id != dealer.dealer_id:
-            raise DealNotFound("no deal of this id was told to us of this dealer", deal_id=deal_id)
-        type_ = ACCOUNT_OF[operation]
-        store.account(self.table, dealer.dealer_id, type_)
         if amount_kopecks is None:
-            bill = store.bill(self.table, model.bill_id(type_, deal_id, dealer.dealer_id))  # closing the deal made it
-            return Replayable(bill, replayed=True)
-        bill = _bill(deal, type_, amount_kopecks, self.now())
-        try:
-            self.table.write(*store.issue(bill))
-        except store.BillKnown as known:
-            if known.bill.common_kopecks != amount_kopecks:
-                raise BillDiffers("there is a bill for this deal already, of another sum", id=bill.bill_id) from None
-            return Replayable(known.bill, replayed=True)
+            deal = self._deal_of(model.dealer_id(cme_dealer_id), deal_id)
+            return Replayable(store.bill(self.table, deal.commission_ids[-1]), replayed=True)
+        for _ in range(MOVES_MAX):
+            try:
+                return self._settle(model.dealer_id(cme_dealer_id), deal_id, amount_kopecks)
+            except (store.BillKnown, Moved):
+                continue
+        raise Busy("others are moving this deal; send it again", retry_after_seconds=1)
+
+    def _settle(self, dealer_id: str, deal_id: str, kopecks: int) -> Replayable[Bill]:
+        """The settlement of a deal. Raises as `create`, and BillKnown, Moved."""
+        deal = self._deal_of(dealer_id, deal_id)
+        account = store.account(self.table, dealer_id, AccountType.SETTLEMENT)  # before him: it moves when he leaves
+        if store.dealer(self.table, dealer_id).status in (DealerStatus.LEAVING, DealerStatus.LEFT):
+            raise DealerLeaves("his deposit is paid back; add fast buyout again first", deal_id=deal_id)
+        if deal.settlement_id is not None:
+            known = store.bill(self.table, deal.settlement_id)
+            if known.common_kopecks != kopecks:
+                raise BillDiffers("there is a bill for this deal already, of another sum", id=known.bill_id)
+            return Replayable(known, replayed=True)
+        at = self.now()
+        bill = model.issued(deal, AccountType.SETTLEMENT, kopecks, at)
+        self.table.write(
+            *store.issue(bill),
+            store.deal_moves(deal, replace(deal, settlement_id=bill.bill_id), at),
+            store.money_moves(account, 0, 0, at),
+        )
         self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(bill)
+
+    def _deal_of(self, dealer_id: str, deal_id: str) -> Deal:
+        """Raises DealerNotFound, DealNotFound, DealCancelled."""
+        dealer, deal = store.dealer(self.table, dealer_id), store.deal(self.table, deal_id)
+        if deal.dealer_id != dealer.dealer_id:
+            raise DealNotFound("no deal of this id was told to us of this dealer", deal_id=deal_id)
+        if deal.status is DealStatus.CANCELLED:
+            raise DealCancelled("this deal was cancelled", deal_id=deal_id)
+        return deal
 
     def bill(self, bill_id: str) -> Bill:
         """Raises BillNotFound."""
@@ -112,7 +154,7 @@ class Bills:
 
 @dataclass(frozen=True)
 class Invoicing:
-    """The invoice of a bill. All raise BillNotFound, AccountNotReady, BillingUnavailable, Busy."""
+    """A bill's invoice, and its credit notes. All raise BillNotFound, AccountNotReady, BillingUnavailable, Busy."""
 
     table: Table
     billing: Callable[[], Billing]
@@ -122,25 +164,67 @@ class Invoicing:
         return _standing(store.bill(self.table, bill_id))
 
     def create_invoice(self, bill_id: str) -> Standing:
-        """What is on the account pays the bill at once."""
+        """What is on the account pays the bill at once. One that was cancelled while its invoice was asked for may
+        have one there: it is asked for again, so that a credit note can take it back."""
         bill = store.bill(self.table, bill_id)
-        if bill.status is not BillStatus.NEW or bill.needs_person:
+        if _stage(bill) is not BillStage.INVOICE:
             return _standing(bill)
         account = store.account(self.table, bill.dealer_id, bill.type)
-        if account.status is not AccountStatus.READY or account.contract_id is None:
-            raise AccountNotReady("the account has no contract at the billing system yet", id=bill_id)
+        try:
+            if account.status is AccountStatus.READY and account.contract_id is not None:
+                self._ask(bill, account.contract_id)
+            elif bill.status is BillStatus.NEW:
+                raise AccountNotReady("the account has no contract at the billing system yet", id=bill_id)
+            else:
+                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+        except Moved:
+            pass  # by another execution, or the bill was cancelled: to where this one reads next
+        return self.read(bill_id)
+
+    def create_credit_note(self, bill_id: str) -> Standing:
+        """The oldest that is owed. What went back to the account pays its open bills first."""
+        bill = store.bill(self.table, bill_id)
+        if _stage(bill) is not BillStage.CREDIT:
+            return _standing(bill)
+        spread_balance(self.table, bill.dealer_id, bill.type, self.now)
+        note = correction_store.note(self.table, bill)
+        assert bill.invoice_id is not None
+        reason = f"{_BECAUSE[note.because]} {bill.deal_id}"
+        try:
+            made = self.billing().create_credit_note(note.external_id, bill.invoice_id, note.kopecks, reason)
+            self.table.write(*correction_store.note_made(bill, note, made.credit_note_id, self.now()))
+        except BillingRefused as refused:
+            self._stop(bill, refused)
+        except Moved:
+            pass  # by another execution, or another note is owed since
+        return self.read(bill_id)
+
+    def _ask(self, bill: Bill, contract_id: str) -> None:
+        """Raises Moved."""
+        cancelled = bill.status is not BillStatus.NEW
         try:
             invoice = self.billing().create_invoice(
-                bill_id,
-                account.contract_id,
+                bill.bill_id,
+                contract_id,
                 bill.common_kopecks,
                 f"{_FOR[bill.type]} {bill.deal_id}",
                 bill.due_on,
             )
-            self._write(bill, invoice)
-        except (BillingRefused, store.TakenTwice) as refused:
+            if cancelled:
+                self.table.write(*correction_store.invoiced_late(bill, invoice, self.now()))
+            else:
+                self._write(bill, invoice)
+        except BillingRefused as refused:
+            if cancelled:
+                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+            else:
+                self._stop(bill, refused)
+        except store.TakenTwice as taken:
+            self._stop(bill, taken)
+
+    def _stop(self, bill: Bill, refused: Refusal) -> None:
+        with suppress(Moved):
             self.table.write(store.bill_stops(bill, self.now(), refused.detail))
-        return self.read(bill_id)
 
     def _write(self, bill: Bill, invoice: Invoice) -> None:
         """Payments may move the account in between. Raises TakenTwice, Busy."""
@@ -148,27 +232,20 @@ class Invoicing:
             account = store.account(self.table, bill.dealer_id, bill.type)
             try:
                 return self.table.write(*store.invoiced(account, bill, invoice, self.now()))
-            except store.Moved:
+            except Moved:
                 if store.bill(self.table, bill.bill_id).status is not BillStatus.NEW:
-                    return None  # another execution has done it
+                    return None  # another execution has done it, or it was cancelled
         raise Busy("others are moving this account; send it again", retry_after_seconds=1)
 
 
-def _bill(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
-    return Bill(
-        bill_id=model.bill_id(type_, deal.deal_id, deal.dealer_id),
-        dealer_id=deal.dealer_id,
-        type=type_,
-        deal_id=deal.deal_id,
-        status=BillStatus.NEW,
-        common_kopecks=kopecks,
-        due_on=(at + DUE_AFTER).date(),
-        created_at=at,
-    )
+def _stage(bill: Bill) -> BillStage:
+    to_do = bill.status is BillStatus.NEW or bill.owes_note
+    if not to_do:
+        return BillStage.DONE
+    if bill.needs_person:
+        return BillStage.STOPPED
+    return BillStage.INVOICE if bill.invoice_id is None else BillStage.CREDIT
 
 
 def _standing(bill: Bill) -> Standing:
-    facts = {"status": str(bill.status), "reason": bill.reason or ""}
-    if bill.status is not BillStatus.NEW:
-        return Standing(BillStage.DONE, facts=facts)
-    return Standing(BillStage.STOPPED if bill.needs_person else BillStage.INVOICE, facts=facts)
+    return Standing(_stage(bill), facts={"status": str(bill.status), "reason": bill.reason or ""})

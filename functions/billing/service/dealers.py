@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from common import keys
 from common.clock import text
+from common.domain import work
 from common.errors import Conflict
 from common.gateways.billing import Billing, BillingRefused, Service
 from common.machines import Machines, Standing
 from common.requisites import Requisites
 from common.table.table import Table
-from common.table.transaction import Write
-from functions.billing import model, store
-from functions.billing.model import Account, AccountStatus, AccountType, Dealer, DealerStatus, Offer, Stage
+from common.table.transaction import Busy, Write
+from functions.billing import model, requisite_store, store
+from functions.billing.model import (
+    Account,
+    AccountStatus,
+    AccountType,
+    Dealer,
+    DealerForgotten,
+    DealerStatus,
+    Moved,
+    Offer,
+    Stage,
+)
+from functions.billing.sealing import Sealing
 
+MOVES_MAX = 5  # of others, in between
+NAMED_MAX = 10  # dealers of one taxpayer
 _NEXT = {
     AccountStatus.NEW: Stage.CLIENT,
     AccountStatus.CLIENT: Stage.PAYER,
@@ -46,23 +61,26 @@ class Dealers:
     machines: Machines
     now: Callable[[], datetime]
     commission_percent: Decimal  # of a new dealer
+    sealing: Sealing
 
     def register(self, cme_dealer_id: str, requisites: Requisites, offer: Offer) -> Dealer:
-        """Raises RequisitesWrong; DealerExists, whatever the requisites are now; Busy."""
+        """Raises RequisitesWrong; DataKeysUnavailable; DealerExists, whatever the requisites are now; Busy."""
         model.check_requisites(requisites)
-        at = self.now()
+        at, dealer_id = self.now(), model.dealer_id(cme_dealer_id)
+        wrapped, sealed = self.sealing.first(dealer_id, requisites)
         dealer = Dealer(
-            dealer_id=model.dealer_id(cme_dealer_id),
+            dealer_id=dealer_id,
             cme_dealer_id=cme_dealer_id,
             status=DealerStatus.REGISTERED,
             offer=offer,
             commission_percent=self.commission_percent,
             requisites_version=1,
+            taxpayer=self.sealing.mark(requisites.inn),
             created_at=at,
         )
         account = Account(dealer.dealer_id, AccountType.COMMISSION, AccountStatus.NEW, 1, at)
         try:
-            self.table.write(*store.register(dealer, requisites, account))
+            self.table.write(*store.register(dealer, wrapped, sealed, account))
         except store.DealerKnown as known:
             raise DealerExists(known.dealer) from None
         self.machines.begin(keys.DEALER.machines[0], dealer.dealer_id)
@@ -72,6 +90,33 @@ class Dealers:
         """Raises DealerNotFound."""
         return store.dealer(self.table, model.dealer_id(cme_dealer_id))
 
+    def update_requisites(self, cme_dealer_id: str, requisites: Requisites) -> Dealer:
+        """The next version of them, which a machine brings to his payers; none, where they are those that he has.
+
+        Raises DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable, Busy.
+        """
+        dealer_id = model.dealer_id(cme_dealer_id)
+        for _ in range(MOVES_MAX):
+            dealer = store.dealer(self.table, dealer_id)
+            before = self.sealing.requisites(dealer_id, dealer.requisites_version)
+            model.check_requisites(requisites, before)
+            if requisites == before:
+                return dealer
+            sealed = self.sealing.sealed(dealer_id, dealer.requisites_version + 1, requisites)
+            mark, accounts, at = self.sealing.mark(requisites.inn), self.accounts(dealer), self.now()
+            try:
+                self.table.write(*store.change_requisites(dealer, sealed, mark, accounts, at))
+            except Moved:
+                continue
+            work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
+            return store.dealer(self.table, dealer_id)
+        raise Busy("others are changing this dealer; send it again", retry_after_seconds=1)
+
+    def of_same_taxpayer(self, dealer: Dealer) -> Sequence[str]:
+        """Other dealers with his number, as CME calls them: no more than NAMED_MAX."""
+        known = requisite_store.of_taxpayer(self.table, dealer.taxpayer, limit=NAMED_MAX + 1)
+        return [cme_dealer_id for cme_dealer_id in known if cme_dealer_id != dealer.cme_dealer_id][:NAMED_MAX]
+
     def accounts(self, dealer: Dealer) -> Sequence[Account]:
         return store.accounts(self.table, dealer.dealer_id)
 
@@ -80,12 +125,13 @@ class Dealers:
 class Onboarding:
     """Each step asks for one thing under an id of ours, and may be asked for again whatever became of its answer.
 
-    All raise DealerNotFound, BillingUnavailable, Busy.
+    All raise DealerNotFound, BillingUnavailable, DataKeysUnavailable, Busy.
     """
 
     table: Table
     billing: Callable[[], Billing]
     now: Callable[[], datetime]
+    sealing: Sealing
 
     def read(self, dealer_id: str) -> Standing:
         return _standing(store.dealer(self.table, dealer_id), store.accounts(self.table, dealer_id))
@@ -99,22 +145,32 @@ class Onboarding:
     def create_contract(self, dealer_id: str) -> Standing:
         return self._step(dealer_id, AccountStatus.PAYER, self._contract)
 
+    def update_payer(self, dealer_id: str) -> Standing:
+        """Of the first account whose payer has not the latest requisites."""
+        dealer, accounts = store.dealer(self.table, dealer_id), store.accounts(self.table, dealer_id)
+        if _next(dealer, accounts) is Stage.UPDATE and not dealer.needs_person:
+            self._try(dealer, lambda: self._update(dealer, accounts))
+        return self.read(dealer_id)
+
     def _step(self, dealer_id: str, at: AccountStatus, ask: Callable[[Dealer, Account], Sequence[Write]]) -> Standing:
         """The first account that is not ready takes its next step, if that is the one that is asked for."""
         dealer, accounts = store.dealer(self.table, dealer_id), store.accounts(self.table, dealer_id)
         account = _unready(accounts)
         if account is not None and account.status is at and not dealer.needs_person:
-            try:
-                self.table.write(*ask(dealer, account))
-            except (BillingRefused, store.TakenTwice) as refused:
-                self.table.write(store.dealer_stops(dealer, self.now(), refused.detail))
-            except store.Moved:
-                pass  # by another execution, to where this one reads next
+            self._try(dealer, lambda: ask(dealer, account))
         return self.read(dealer_id)
 
+    def _try(self, dealer: Dealer, ask: Callable[[], Sequence[Write]]) -> None:
+        with suppress(Moved):  # by another execution, to where this one reads next
+            try:
+                self.table.write(*ask())
+            except (BillingRefused, store.TakenTwice, DealerForgotten) as refused:
+                self.table.write(store.dealer_stops(dealer, self.now(), refused.detail))
+
     def _client(self, dealer: Dealer, account: Account) -> Sequence[Write]:
-        name = store.requisites(self.table, dealer.dealer_id, account.requisites_version).name
-        client_id = self.billing().create_client(account.external_id, name)
+        requisites = self.sealing.requisites(dealer.dealer_id, account.requisites_version)
+        with _told_nowhere(requisites):
+            client_id = self.billing().create_client(account.external_id, requisites.name)
         at = self.now()
         writes = [store.opened(account, AccountStatus.CLIENT, at, client_id=client_id)]
         if dealer.status is DealerStatus.REGISTERED:
@@ -123,8 +179,9 @@ class Onboarding:
 
     def _payer(self, dealer: Dealer, account: Account) -> Sequence[Write]:
         assert account.client_id is not None
-        requisites = store.requisites(self.table, dealer.dealer_id, account.requisites_version)
-        payer_id = self.billing().create_payer(account.external_id, account.client_id, requisites)
+        requisites = self.sealing.requisites(dealer.dealer_id, account.requisites_version)
+        with _told_nowhere(requisites):
+            payer_id = self.billing().create_payer(account.external_id, account.client_id, requisites)
         return [store.opened(account, AccountStatus.PAYER, self.now(), payer_id=payer_id)]
 
     def _contract(self, dealer: Dealer, account: Account) -> Sequence[Write]:
@@ -138,13 +195,35 @@ class Onboarding:
             account.created_at.date(),
         )
         at, why = self.now(), f"contract {contract.number} for {account.type}"
+        ready = replace(account, status=AccountStatus.READY)
         others = [other for other in store.accounts(self.table, dealer.dealer_id) if other.type is not account.type]
-        last = _unready(others) is None
-        status = DealerStatus.ACTIVE if last else dealer.status
+        last = _next(dealer, [*others, ready]) is Stage.DONE
+        status = DealerStatus.ACTIVE if _unready(others) is None else dealer.status
         return [
             *store.contracted(account, contract, at),
             *store.dealer_moves(dealer, status, at, why, over=last),
         ]
+
+    def _update(self, dealer: Dealer, accounts: Sequence[Account]) -> Sequence[Write]:
+        first, *more = _stale(dealer, accounts)
+        assert first.payer_id is not None
+        requisites = self.sealing.requisites(dealer.dealer_id, dealer.requisites_version)
+        with _told_nowhere(requisites):
+            self.billing().update_payer(first.payer_id, requisites)
+        at, why = self.now(), f"the payer of {first.type} has requisites {dealer.requisites_version}"
+        last = not more and dealer.status is not DealerStatus.LEAVING  # his deposit is to be paid back
+        over = store.dealer_moves(dealer, dealer.status, at, why, over=last)
+        return [store.updated(first, dealer, at), *over]
+
+
+@contextmanager
+def _told_nowhere(requisites: Requisites) -> Iterator[None]:
+    """What the billing system repeats of them in its refusal."""
+    try:
+        yield
+    except BillingRefused as refused:
+        said = requisites.hidden_in(refused.facts.get("billing_said", ""))
+        raise BillingRefused(requisites.hidden_in(refused.detail), billing_said=said) from None
 
 
 def _unready(accounts: Sequence[Account]) -> Account | None:
@@ -154,11 +233,30 @@ def _unready(accounts: Sequence[Account]) -> Account | None:
     return min(unready, key=lambda account: order.index(account.type), default=None)
 
 
-def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:
-    facts = {"status": str(dealer.status), "reason": dealer.reason or ""}
+def _stale(dealer: Dealer, accounts: Sequence[Account]) -> list[Account]:
+    """Those whose payers have not the latest requisites."""
+    return [each for each in accounts if each.requisites_version != dealer.requisites_version]
+
+
+def _next(dealer: Dealer, accounts: Sequence[Account]) -> Stage:
+    """Without what a person has to look at. Accounts are opened first: with the requisites that each was begun with,
+    since what is asked for again under the same id has to be the same."""
     account = _unready(accounts)
-    if account is None:
-        return Standing(Stage.DONE, facts=facts)
+    if account is not None:
+        return _NEXT[account.status]
+    if _stale(dealer, accounts):
+        return Stage.UPDATE
+    return Stage.RELEASE if dealer.status is DealerStatus.LEAVING else Stage.DONE
+
+
+def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:
+    facts, stage = {"status": str(dealer.status), "reason": dealer.reason or ""}, _next(dealer, accounts)
+    if stage is Stage.DONE:
+        return Standing(stage, facts=facts)
     if dealer.needs_person:
         return Standing(Stage.STOPPED, facts=facts)
-    return Standing(_NEXT[account.status], facts=facts | {"reason": f"{account.type} is {account.status}"})
+    if stage is Stage.RELEASE:
+        return Standing(stage, facts=facts)
+    account = _unready(accounts) or _stale(dealer, accounts)[0]
+    why = f"{account.type} is {account.status}" if stage is not Stage.UPDATE else f"{account.type} has older requisites"
+    return Standing(stage, facts=facts | {"reason": why})

@@ -7,7 +7,7 @@ nor the desk's is its payer's again, though nobody has decided yet how it goes b
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, auto
@@ -19,6 +19,7 @@ from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing, S
 from common.domain.ledger import store as ledger
 from common.gateways.custody import Custody, CustodyUnavailable, State, TransactionUnknown
 from common.money import EXACT, Quantity
+from common.table.items import Item
 from common.table.table import Position, Table
 
 HELD, WAITING, UNSENT, DESK = "held", "waiting", "unsent", "desk"
@@ -65,7 +66,7 @@ class Booking:
     def read(self) -> Booked:
         """Raises CustodyUnavailable, TableUnavailable."""
         booked = Booked()
-        incoming, outgoing = list(self._incoming()), list(self._outgoing())
+        incoming, outgoing = self._all()
         called_off: set[str] = set()
         for taken in incoming:
             self._take(booked, taken)
@@ -135,30 +136,26 @@ class Booking:
                 return Fate.UNKNOWN
         return Fate.LEFT
 
-    def _incoming(self) -> Iterator[Incoming]:
+    def _all(self) -> tuple[list[Incoming], list[Outgoing]]:
+        """Of one pass through the table: what came in; and what goes out, of what was refused and is sent another way
+        the last, and each merging."""
+        incoming, last = list[Incoming](), dict[tuple[Kind, str, str], Outgoing]()
         after: Position | None = None
         while True:
-            page = self.table.scan(custody_store.IncomingItem, keys.SNAPSHOT, after=after).of(custody_store.incoming_of)
-            yield from page.items
-            after = page.after
-            if after is None:
-                return
-
-    def _outgoing(self) -> Iterator[Outgoing]:
-        """Of what was refused and is sent another way, the last; and each merging."""
-        after: Position | None = None
-        last: dict[tuple[Kind, str, str], Outgoing] = {}
-        while True:
-            page = self.table.scan(custody_store.OutgoingItem, keys.OUTGOING, after=after).of(custody_store.outgoing_of)
-            for sent in page.items:
+            page = self.table.scan(Item, keys.SNAPSHOT, keys.OUTGOING, after=after)
+            for item in page.items:
+                if isinstance(item, custody_store.IncomingItem):
+                    incoming.append(custody_store.incoming_of(item))
+                    continue
+                assert isinstance(item, custody_store.OutgoingItem)
+                sent = custody_store.outgoing_of(item)
                 own = sent.outgoing_id if sent.kind is Kind.MERGE else sent.cause
                 key = (sent.kind, own, sent.quantity.asset_id)
                 if key not in last or last[key].created_at < sent.created_at:
                     last[key] = sent
             after = page.after
             if after is None:
-                break
-        yield from last.values()
+                return incoming, list(last.values())
 
 
 def _parts(sent: Outgoing) -> list[Quantity]:

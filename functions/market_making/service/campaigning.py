@@ -33,15 +33,19 @@ from functions.market_making import campaign_store as store
 from functions.market_making.campaign_store import AlreadyJoined, AlreadyMember
 from functions.market_making.campaigns import (
     LOOKED_AFTER,
+    CampaignNotJoined,
     Day,
+    Expected,
     JoinedByAnother,
     Member,
     Seeker,
     Taking,
     Told,
+    expected,
     period,
     shares,
 )
+from functions.market_making.model import Order
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.quoting import OVER
 from functions.market_making.store import find
@@ -212,6 +216,25 @@ class Campaigning:
             raise not_believed(f"{joined.campaign_id} has other terms than it was joined on")
         over = self.now() >= joined.ends_at + LOOKED_AFTER
         return replace(joined, status=Status.OVER if over else now.status, fund=now.fund)
+
+    # What owners look at
+
+    def expected(self, order: Order, price: Decimal) -> list[Expected]:
+        """What an order is to expect of each campaign that runs and that it has its part of; `price` is its base's.
+        What a token is worth is known where it is its base or its quote."""
+        worth = {order.coins[0]: price, order.coins[1]: Decimal(1)}
+        found = []
+        for campaign_id in store.of_order(self.table, order.order_id):
+            try:
+                taking = store.taking(self.table, order.account_id, campaign_id)
+            except CampaignNotJoined:  # a name under which we count it, and nobody else does
+                continue
+            if taking.runs:
+                members = store.members(self.table, taking)
+                days = {member.order_id: list(self.days(member.order_id)) for member in members}
+                token = worth.get(taking.campaign.token)
+                found.append(expected(taking, order.order_id, members, days, self.now(), token))
+        return found
 
     # What operators look at
 

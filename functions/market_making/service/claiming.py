@@ -12,9 +12,9 @@ from common.clock import text
 from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
-from common.domain.custody.model import Disposition, Incoming
+from common.domain.custody.model import OVERLAP, Disposition, Incoming
 from common.domain.rulings import Matter, Ruling, Rulings
-from common.gateways.custody import PAGE_MAX, Custody, Snapshot
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, times
 from common.gateways.exchange.funds import (
     ExchangeFunds,
     ExchangeWithdrawal,
@@ -36,7 +36,6 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import keep
-from functions.market_making.service.receiving import OVERLAP
 from functions.market_making.service.routes import CLOCKS_DIFFER
 
 
@@ -52,7 +51,8 @@ class Claiming:
     def has_arrived(self, order: Order, leg: Leg) -> bool:
         """Has the custody received the leg, or is it settled otherwise? What has come is claimed for the order.
 
-        Raises Doubted; MarketMakingOrderMoved, IncomingMoved; ExchangeUnavailable, CustodyUnavailable.
+        Raises Doubted; MarketMakingOrderMoved, IncomingMoved; ExchangeUnavailable, NoTradingKey,
+        CustodyUnavailable.
         """
         ruled = rulings.of(self.table, order.order_id)
         came = ruled.get((Matter.CAME_HOME, leg.quantity.asset_id))
@@ -135,7 +135,7 @@ class Claiming:
         return next((one for one in found if one is not None and one.disposition in claimable), None)
 
     def _brought(self, leg: Leg, hash_: str) -> list[Snapshot]:
-        since, brought = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z", dict[str, Snapshot]()
+        since, brought = times.told(leg.created_at - CLOCKS_DIFFER), dict[str, Snapshot]()
         while True:
             page = self.custody().snapshots(since, leg.quantity.asset_id)
             for snapshot in page:

@@ -10,13 +10,14 @@ operators decide what the order has. Where the exchange tells by then what can b
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter, Ruling
+from common.frozen import replace
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.maker import Maker, Market
 from common.log import count, log
@@ -32,12 +33,14 @@ from functions.market_making.quotes import (
     FillNotBelieved,
     Quotes,
     may_be_there,
+    most_quote,
     owned,
     with_nothing_out,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
+from functions.market_making.service.withdrawing import names
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Closing:
 
     def close(self, order: Order) -> list[Write]:
         """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet; Doubted: it will not be,
-        without operators; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
+        without operators; ExchangeUnavailable, NoTradingKey, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise MarketMakingOrderMoved("its ledger is not open", id=order.order_id)
@@ -64,7 +67,7 @@ class Closing:
         except FillNotBelieved as lie:
             log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
             count("FillsNotBelieved")
-            self._cancel(maker, market, owned(read, seen.open_orders))
+            self._cancel(maker, market, {*owned(read, seen.open_orders), *names(read)})
             return self._held_up(order, self._closed(read), seen, str(lie))
         known = replace(known, now=_cleared(known, seen))
         planned = cycling.planned(known, Wish(frozenset(known.now.keys)), 0)
@@ -94,8 +97,8 @@ class Closing:
         self.table.write(*quotes_store.write(read, closed, (), self.now()))
         return closed
 
-    def _cancel(self, maker: Maker, market: Market, names: Sequence[str]) -> None:
-        for name in names:
+    def _cancel(self, maker: Maker, market: Market, client_order_ids: Iterable[str]) -> None:
+        for name in client_order_ids:
             try:
                 maker.cancel(market, name)
             except (ExchangeOrderUnknown, ExchangeUnavailable) as no:
@@ -121,9 +124,15 @@ class Closing:
         for amount, (least, most) in zip(has, may_be_there(quotes), strict=True):
             if not least <= amount <= most:
                 raise Doubted(f"{plain(amount)} was decided, and {_bounds(quotes, order)} may be its own")
+        base, quote = has
+        if quote > (most := most_quote(quotes, base)):
+            both = f"{plain(base)} {order.coins[0]} and {plain(quote)} {order.coins[1]}"
+            raise Doubted(f"{both} were decided, and with that base no more than {plain(most)} may be there")
         log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
         after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
-        return quotes_store.write(quotes, after, (), self.now())
+        at = self.now()
+        line = quotes_store.decided(quotes, after, ruling.reference or "", ruling.operators, at)
+        return [*quotes_store.write(quotes, after, (), at), line]
 
 
 def _bounds(quotes: Quotes, order: Order) -> str:
@@ -137,7 +146,7 @@ def _cleared(known: Known, seen: Seen) -> Quotes:
     there = quotes.slots or quotes.untold or known.astray or owned(quotes, seen.open_orders)
     first = quotes.clear_at or to_the_millisecond(seen.at)
     tally = quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(seen.at))
-    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first)
+    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first, degraded_at=None)
 
 
 def _is_clear(quotes: Quotes, seen: Seen) -> bool:

@@ -12,18 +12,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
-from common.clock import text
 from common.domain import audit
 from common.domain.audit import AuditEntry
 from common.domain.comparisons import CUSTODY, Comparison, Line, Verdict, compared, keep, latest
+from common.domain.custody.model import OVERLAP
 from common.domain.custody.service import unspent
 from common.domain.timeline import CLOCK
-from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable
+from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable, times
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import store
 from functions.market_making.service.booked import Booked, Booking, nothing
-from functions.market_making.service.receiving import OVERLAP
 
 LOOKS = 3
 PAGES_MAX = 4  # of snapshots that are looked through for those that are not taken
@@ -111,7 +110,7 @@ class Comparing:
         if reached is None:
             untaken.any = "nothing was ever taken"
             return untaken
-        since = _before(reached)
+        since = times.before(reached, OVERLAP)
         try:
             for _ in range(PAGES_MAX):
                 page = self.custody().snapshots(since)
@@ -134,7 +133,7 @@ class Comparing:
         return {
             asset_id: name
             for pair in store.pairs(self.table)
-            for asset_id, name in zip((pair.base_asset_id, pair.quote_asset_id), pair.symbol.split("-"), strict=True)
+            for asset_id, name in zip((pair.base_asset_id, pair.quote_asset_id), pair.coins, strict=True)
         }
 
 
@@ -142,9 +141,3 @@ def _raise_unless_not_believed(no: CustodyUnavailable) -> None:
     """A custody that is silent is asked another time; one that tells what can not be is told of."""
     if no.facts.get("what") != "not_believed":
         raise no
-
-
-def _before(told_at: str) -> str:
-    """As the custody writes times."""
-    since = datetime.fromisoformat(f"{told_at[:26]}+00:00") - OVERLAP
-    return f"{text(since)[:-1]}000Z"

@@ -22,7 +22,16 @@ from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import EXACT, Quantity, plain
 from common.table.table import Table
 from functions.market_making import store
-from functions.market_making.model import CREDITED_MIN, TOLD_WITHIN, Leg, LegStatus, Order, Way
+from functions.market_making.model import (
+    CREDITED_MIN,
+    TOLD_WITHIN,
+    AtExchange,
+    Leg,
+    LegStatus,
+    MarketMakingOrderMoved,
+    Order,
+    Way,
+)
 from functions.market_making.service.routes import CLOCKS_DIFFER
 from functions.market_making.store import DepositTaken
 
@@ -44,7 +53,7 @@ class Crediting:
     def credit(self, order: Order) -> list[str]:
         """Write down what is credited of each leg that was sent; the symbols of those of which nothing is known yet.
 
-        Raises Doubted; MarketMakingOrderMoved, OutgoingMoved; ExchangeUnavailable.
+        Raises Doubted; MarketMakingOrderMoved, OutgoingMoved; ExchangeUnavailable, NoTradingKey.
         """
         ruled, waiting = rulings.of(self.table, order.order_id), []
         for leg in store.legs(self.table, order.order_id, Way.OUT):
@@ -133,12 +142,22 @@ class Crediting:
             self.table.write(
                 *claims,
                 store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
+                store.underway_there(order, at),
                 custody_store.arrive(sent, at),
                 custody_store.event(sent, Sent.ARRIVED, why, actor, at),
             )
         except DepositTaken:
             return False
         return True
+
+
+def credited(table: Table, order: Order) -> AtExchange:
+    """What the exchange has credited of an order's legs. Raises MarketMakingOrderMoved, if not both have arrived."""
+    there = {leg.quantity.asset_id: leg.arrived for leg in store.legs(table, order.order_id, Way.OUT)}
+    base, quote = there.get(order.base_asset_id), there.get(order.quote_asset_id)
+    if base is None or quote is None:
+        raise MarketMakingOrderMoved("not both legs have arrived", id=order.order_id)
+    return AtExchange(base, quote)
 
 
 def _contradiction(told: Sequence[ExchangeDeposit]) -> str | None:

@@ -12,19 +12,24 @@ that do not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
+from functools import partial
 from typing import Any, TypeVar
 
+from common.frozen import replace
 from common.gateways.exchange import (
+    ExchangeFull,
+    ExchangeNotAsked,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     ExchangeWouldTake,
     MarketUnknown,
     Side,
+    not_believed,
 )
 from common.gateways.exchange.maker import (
     ExchangeNotReplaced,
@@ -38,7 +43,17 @@ from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import quotes_store
-from functions.market_making.planning import Cancel, Done, Outcome, Placement, Plan, Wish, plan, recorded
+from functions.market_making.planning import (
+    SLOTS_OF_ALL,
+    Cancel,
+    Done,
+    Outcome,
+    Placement,
+    Plan,
+    Wish,
+    plan,
+    recorded,
+)
 from functions.market_making.quotes import (
     SENT_WITHIN,
     Fill,
@@ -57,12 +72,15 @@ from functions.market_making.quotes import (
     owned,
     questions,
     settled,
+    settled_late,
     side_of,
+    untold_for_long,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 
 TRADE_PAGES_MAX = 5  # of one look; what is more is for the next, and nothing is placed meanwhile
+LEAP_MAX = 1_000_000  # between the numbers of two trades of an account, one after the other, that need no second look
 
 
 class Silent(Enum):
@@ -96,18 +114,34 @@ def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[]
     """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
     at = now()
     trades, more = ([], False) if after_trade is None else trades_after(maker, market, after_trade)
+    _hold_leaps(maker, market, after_trade or 0, trades)
     return Seen(maker.open_orders(market), trades, at, more)
+
+
+def _hold_leaps(maker: Maker, market: Market, after: int, trades: Sequence[OwnTrade]) -> None:
+    """The cursor never goes back, and what is told below it is not looked at again: a trade whose number is far beyond
+    the last one counts when it is told twice. Raises ExchangeUnavailable, MarketUnknown."""
+    for trade in trades:
+        if trade.trade_id - after > LEAP_MAX and list(maker.trades_after(market, trade.trade_id - 1))[:1] != [trade]:
+            raise not_believed(f"trade {trade.trade_id}, after {after}, is told once and not again")
+        after = trade.trade_id
 
 
 def trades_after(
     maker: Maker, market: Market, trade_id: int, pages: int = TRADE_PAGES_MAX
 ) -> tuple[list[OwnTrade], bool]:
     """Page by page, and whether the last page was full. Raises ExchangeUnavailable, MarketUnknown."""
+    return _paged(partial(maker.trades_after, market), trade_id, maker.trades_page, pages)
+
+
+def _paged(
+    ask: Callable[[int], Sequence[OwnTrade]], trade_id: int, page_max: int, pages: int = TRADE_PAGES_MAX
+) -> tuple[list[OwnTrade], bool]:
     found, more = list[OwnTrade](), True
     for _ in range(pages):
-        page = maker.trades_after(market, found[-1].trade_id if found else trade_id)
+        page = ask(found[-1].trade_id if found else trade_id)
         found += page
-        more = len(page) >= maker.trades_page
+        more = len(page) >= page_max
         if not more:
             break
     return found, more
@@ -154,7 +188,7 @@ class Cycling:
         open_astray = astray(quotes, seen.open_orders)
         for order in open_astray:
             quotes = adopted(quotes, order, self._booked(quotes, order), at)
-        quotes, fills = settled(quotes, seen.trades, coins)
+        quotes, fills = settled(quotes, seen.trades, coins, self._late(quotes, seen))
         quotes = filled(quotes, at)
         for question in list(questions(quotes, seen.open_orders)):
             quotes = self._asked(quotes, question, maker, market)
@@ -167,11 +201,35 @@ class Cycling:
             if isinstance(told, MakerOrder):
                 quotes = found_out(quotes, gone, told, asked_at)
                 names += [] if told.over else [gone.client_order_id]
-        quotes, more = settled(quotes, seen.trades, coins)
+        quotes, more = settled(quotes, seen.trades, coins, self._late(quotes, seen))
+        fills += more
         quotes = filled(quotes, at)
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
+            if not fills:
+                quotes, fills = self._looked_for(quotes, at, maker, market)
             quotes = forgotten(quotes, at)
-        return Known(read, quotes, [*fills, *more], names)
+        return Known(read, quotes, fills, names)
+
+    def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
+        """Trades that are told now, and were found before by their order."""
+        over = {gone.exchange_order_id for gone in quotes.ended}
+        told = (trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in over)
+        return {t.trade_id for t in told if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
+
+    def _looked_for(self, quotes: Quotes, at: datetime, maker: Maker, market: Market) -> tuple[Quotes, list[Fill]]:
+        """Trades in no list that was looked at: the exchange is asked for those of the order they are missing of."""
+        for gone in untold_for_long(quotes, at):
+            try:
+                trades, _ = _paged(partial(maker.trades_of, market, gone.exchange_order_id), 0, maker.trades_page)
+            except (ExchangeUnavailable, MarketUnknown) as silent:
+                log.warning("trades not found out", extra={"order_id": quotes.order_id, "why": silent.detail})
+                continue
+            new = [t for t in trades if not quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)]
+            after, fills = settled_late(quotes, gone.exchange_order_id, new, (market.base, market.quote))
+            if fills:
+                count("FillsFoundLate", len(fills))
+                return after, fills
+        return quotes, []
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:
         asked_at, told = to_the_millisecond(self.now()), self._found(quotes, question.client_order_id, maker, market)
@@ -196,9 +254,9 @@ class Cycling:
 
     # What is decided
 
-    def planned(self, known: Known, wish: Wish, placements_max: int) -> Plan:
-        made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max)
-        return replace(made, astray=known.astray)
+    def planned(self, known: Known, wish: Wish, placements_max: int, open_max: int = SLOTS_OF_ALL) -> Plan:
+        made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max, open_max)
+        return replace(made, astray=known.astray) if known.astray else made
 
     def write(self, known: Known, planned: Plan, *also: Write) -> None:
         """Nothing has been asked for before. Where nothing has changed, nothing is written; not so with orders that are
@@ -292,7 +350,8 @@ class _Act:
         ended = self._ended(one.client_order_id)
         if ended is None:
             return Done(one.slot)
-        if (ended.client_order_id, ended.price, ended.quantity) != (one.client_order_id, one.price, one.quantity):
+        told = (ended.client_order_id, ended.price, ended.quantity)
+        if told != (one.client_order_id, one.price, one.quantity) or ended.executed < one.settled:
             return Done(one.slot)  # the next cycle asks again, and does not believe it
         return Done(one.slot, old_ended=True, executed=ended.executed)
 
@@ -312,7 +371,7 @@ class _Act:
             return Done(one.slot, Outcome.NOT_SENT)
         try:
             self.maker.replace(self.market, one.old.client_order_id, one.quote)
-        except ExchangeNotReplaced:
+        except (ExchangeNotReplaced, ExchangeNotAsked):
             return None
         except ExchangeRefused as no:
             return Done(one.slot, self._refusal(one.quote, no), old_ended=True, executed=one.old.settled)
@@ -327,6 +386,8 @@ class _Act:
             return replace(ended, outcome=Outcome.NOT_SENT)
         try:
             self.maker.place(self.market, one.quote)
+        except ExchangeNotAsked:
+            return replace(ended, outcome=Outcome.NOT_SENT)
         except (ExchangeRefused, MarketUnknown) as no:
             return replace(ended, outcome=self._refusal(one.quote, no))
         except ExchangeUnavailable as unknown:
@@ -341,6 +402,9 @@ class _Act:
         if isinstance(no, ExchangeWouldTake):
             count("QuotesWouldTake")
             return Outcome.WOULD_TAKE
+        if isinstance(no, ExchangeFull):  # of the account: no fault of this order's
+            count("QuotesBeyondLimits")
+            return Outcome.NOT_SENT
         log.warning("quote refused", extra={"quote": quote.client_order_id, "why": no.detail})
         count("QuotesRefused")
         return Outcome.REFUSED

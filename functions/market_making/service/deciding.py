@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
+from operator import attrgetter
 
+from common.frozen import replace
 from common.gateways.exchange import Side
-from functions.market_making import memory
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import Fill, Quotes, side_of
 from functions.market_making.service.cycling import Known
-from functions.market_making.strategy import Available, Creation, Decision, Market, Rules, State, tick
+from functions.market_making.strategy import Available, Creation, Market, Rules, State, tick
 from functions.market_making.strategy import Side as StrategySide
 from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
+STRATEGY_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
+_SIDES = {theirs: side for side, theirs in STRATEGY_SIDES.items()}
 _NOTHING = Decimal(0)
 WIDENED_FROM, WIDENED_MAX = 3, 20  # placements of a side in a row that would have taken; steps
 KEYS_A_CYCLE = 256  # more than one has
+_UNTOUCHED = State()
+_but_for_time = attrgetter(*(field.name for field in fields(State) if field.name != "ticked_at"))
 
 
 @dataclass(frozen=True)
@@ -39,14 +43,9 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     base, quote = known.now.free
     available = Available(_bounded(base), _bounded(quote))
     decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
-    wish = _wish(decision)
     strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
-    return Decided(
-        decision.state,
-        replace(wish, cancels=wish.cancels | strangers),
-        decision.reference,
-        decision.lost,
-    )
+    wish = Wish(frozenset(strangers.union(decision.cancels)), list(_wanted([*decision.renews, *decision.creations])))
+    return Decided(decision.state, wish, decision.reference, decision.lost)
 
 
 def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
@@ -86,9 +85,11 @@ def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
     """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
     orders of which there is nothing any more."""
     state = _beginning(known).costed(rules, known.read.base)
-    seen, there = known.read.keys, known.now.keys
-    traded = {fill.key for fill in known.fills}
+    there = known.now.keys
     gone = [order.key for order in state.orders if order.key not in there]
+    if not gone and not known.fills:
+        return state
+    seen, traded = known.read.keys, {fill.key for fill in known.fills}
     state = state.unplaced(*(key for key in gone if not seen.get(key, True) and key not in traded))
     for fill in known.fills:
         state = _filled(rules, state, fill, coins)
@@ -109,10 +110,8 @@ def after(state: State, planned: Quotes, recorded: Quotes) -> State:
 
 def _beginning(known: Known) -> State:
     """Keys are never used again, also where the memory is lost."""
-    if known.read.memory:
-        state = memory.unpacked(known.read.memory)
-        if state != State():
-            return state
+    if known.read.memory != _UNTOUCHED:
+        return known.read.memory
     return State(numbered=known.read.cycle * KEYS_A_CYCLE)
 
 
@@ -124,10 +123,9 @@ def remembered(decided: Decided, planned: Plan) -> Plan:
 
 def with_memory(quotes: Quotes, state: State) -> Quotes:
     """Only that time has passed is nothing to be written down."""
-    before = memory.unpacked(quotes.memory)
-    if replace(state, ticked_at=before.ticked_at) == before:
+    if _but_for_time(state) == _but_for_time(quotes.memory):
         return quotes
-    return replace(quotes, memory=memory.packed(state))
+    return replace(quotes, memory=state)
 
 
 def _filled(rules: Rules, state: State, fill: Fill, coins: tuple[str, str]) -> State:
@@ -143,10 +141,6 @@ def _filled(rules: Rules, state: State, fill: Fill, coins: tuple[str, str]) -> S
         base_fee=fees.get(coins[0], _NOTHING),
         quote_fee=fees.get(coins[1], _NOTHING),
     )
-
-
-def _wish(decision: Decision) -> Wish:
-    return Wish(frozenset(decision.cancels), list(_wanted([*decision.renews, *decision.creations])))
 
 
 def _wanted(creations: Iterable[Creation]) -> Iterable[Wanted]:

@@ -1,6 +1,6 @@
 """What of an order comes home from the exchange, and what stays there: it is too small to be withdrawn, finer than what
 is, or has no way. Both are written before anything is withdrawn. What stays is somebody's until it is settled: it comes
-home once it can, or two operators say that it is the desk's."""
+home once it can, or two operators say that it is the desk's. Dust holds nobody up: it stays its payer's."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR
 
+from common.domain import halts, rulings
 from common.domain.custody.model import OutgoingMoved
 from common.domain.ledger import store as ledger
 from common.domain.rulings import Matter, Ruling, Rulings
@@ -19,7 +20,7 @@ from common.idempotency import derived_uuid
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import quotes_store, store
 from functions.market_making.model import (
     RETURN_LIMIT,
     AtExchange,
@@ -32,14 +33,17 @@ from functions.market_making.model import (
     Way,
 )
 from functions.market_making.networks import ChainUnknown, network
-from functions.market_making.service.crediting import Crediting, Doubted
-from functions.market_making.service.quoting import credited
+from functions.market_making.service.crediting import Crediting, Doubted, credited
 
 KEPT = "left at the exchange by"
 
 
 class Stays(Exception):
     """It can not be withdrawn now. Says why."""
+
+
+class TooLittle(Stays):
+    """By the exchange's smallest withdrawal, or its decimals."""
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,14 @@ class Homecoming:
     now: Callable[[], datetime]
 
     def decide(self, order: Order) -> Order:
-        """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays. Nothing
-        of it is traded any more.
+        """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays, also for
+        what its ledger has below nothing. Nothing of it is traded any more.
 
-        Raises Doubted: a person has to say what; ReturnUnderway, MarketMakingOrderMoved; ExchangeUnavailable,
-        CustodyUnavailable.
+        Raises Doubted: a person has to say what; AccountHalted; ReturnUnderway, MarketMakingOrderMoved;
+        ExchangeUnavailable, NoTradingKey, CustodyUnavailable.
         """
         there, at = self._there(order), self.now()
-        if below := [str(quantity) for quantity in (there.base, there.quote) if quantity.amount < 0]:
-            raise Doubted(f"its ledger has {' and '.join(below)}: others' money has gone for it")
-        assets = zip((there.base, there.quote), order.symbol.split("-"), strict=True)
+        assets = zip((there.base, there.quote), order.coins, strict=True)
         legs = [leg for quantity, symbol in assets for leg in self._divided(order, quantity, symbol, at)]
         home = [leg for leg in legs if leg.way is Way.HOME]
         rests = [leg for leg in legs if leg.way is Way.REST]
@@ -77,25 +79,30 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
+            store.underway_there(order, at),
             *store.tell_shard(order, Status.RETURNING, at),
+            halts.not_halted(order.account_id),
         )
         return store.existing(self.table, order.order_id)
 
     def settle(self, order: Order, rests: Sequence[Leg], ruled: Rulings) -> bool:
         """See to what was left at the exchange: it is the desk's, as two operators have said, or comes home, since it
-        can by now. True when something comes home.
+        can by now. True when something comes home. Dust stays where it is, and holds nobody up.
 
-        Raises Doubted: it stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, CustodyUnavailable.
+        Raises Doubted: more than dust stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, NoTradingKey,
+        CustodyUnavailable.
         """
         comes, stays = False, []
         for rest in rests:
             if keep(self.table, order, rest, ruled, self.now()):
                 continue
             try:
+                _hold_below(rest)
                 self._let_go(order, rest)
                 comes = True
             except Stays as why:
-                stays.append(str(why))
+                if not (isinstance(why, TooLittle) and order.is_dust(rest.quantity)):
+                    stays.append(str(why))
         if stays and not comes:
             raise Doubted("; ".join(stays))
         return comes
@@ -104,7 +111,7 @@ class Homecoming:
         """Raises Stays."""
         at = self.now()
         if any(leg.way is Way.HOME and _same_asset(leg, rest) for leg in store.homeward(self.table, order.order_id)):
-            raise Stays(f"{told([rest])} are finer than what the exchange withdraws")
+            raise TooLittle(f"{told([rest])} are finer than what the exchange withdraws")
         home = self._leg(order, rest.quantity, rest.symbol, at)
         again = derived_uuid(Way.HOME, order.order_id, rest.quantity.asset_id, "rest").hex
         why = f"{plain(home.quantity.amount)} {rest.symbol}, left at the exchange, come home"
@@ -116,7 +123,7 @@ class Homecoming:
     def _there(self, order: Order) -> AtExchange:
         """What is the order's at the exchange; of one that has failed, what has arrived of it. Raises Doubted."""
         if order.status is not Status.FAILED:
-            return store.ledger(self.table, order) or credited(self.table, order)
+            return quotes_store.ledger(self.table, order) or credited(self.table, order)
         try:
             waiting = Crediting(self.table, self.funds, self.now).credit(order)
         except OutgoingMoved:
@@ -151,7 +158,8 @@ class Homecoming:
             )
 
     def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg:
-        """The leg that takes an asset home. Raises Stays; ExchangeUnavailable, CustodyUnavailable."""
+        """The leg that takes an asset home. Raises Stays; ExchangeUnavailable, NoTradingKey,
+        CustodyUnavailable."""
         try:
             way = self._network(order, quantity.asset_id, symbol)
         except (ChainUnknown, NetworkUnknown) as no:
@@ -161,7 +169,7 @@ class Homecoming:
         if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
             least = max(way.withdrawal_min, way.withdrawal_fee)
             left = f"{plain(quantity.amount)} {symbol}"
-            raise Stays(f"{left} are below the exchange's smallest withdrawal, {plain(least)}")
+            raise TooLittle(f"{left} are below the exchange's smallest withdrawal, {plain(least)}")
         return Leg(
             order_id=order.order_id,
             way=Way.HOME,
@@ -176,7 +184,7 @@ class Homecoming:
         )
 
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
-        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
+        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, NoTradingKey, CustodyUnavailable."""
         name = network(self.custody().asset(asset_id).chain_id)
         ways = self.funds(order.account_id).networks(symbol)
         way = next((way for way in ways if way.name == name and way.withdrawals), None)
@@ -193,11 +201,48 @@ def told(rests: Sequence[Leg]) -> str:
 def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> bool:
     """Have two operators decided, since the leg was as it is, that what is at the exchange of just this asset stays
     there? Then it is the desk's."""
-    kept = ruled.get((Matter.KEPT, leg.quantity.asset_id))
-    if kept is None or kept.at <= leg.updated_at:
+    kept = _kept(leg, ruled)
+    if kept is None:
         return False
     table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
     return True
+
+
+def book_below(table: Table, order: Order, legs: Sequence[Leg], at: datetime) -> None:
+    """What its ledger has below nothing is others' money, which has gone for it: nothing of it comes home before two
+    operators have decided that the desk owes that. Raises Doubted."""
+    for leg in (leg for leg in legs if leg.status is LegStatus.LEFT and leg.quantity.amount < 0):
+        if not keep(table, order, leg, rulings.of(table, order.order_id), at):
+            try:
+                _hold_below(leg)
+            except Stays as why:
+                raise Doubted(str(why)) from None
+
+
+def _hold_below(rest: Leg) -> None:
+    """Raises Stays."""
+    if rest.quantity.amount < 0:
+        raise Stays(f"its ledger has {told([rest])}: others' money has gone for it")
+
+
+def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> None:
+    """Of an order that is over: what two operators have decided about since is the desk's. Raises
+    MarketMakingOrderMoved."""
+    writes, left = list[Write](), list[Leg]()
+    for leg in store.legs(table, order.order_id, Way.REST):
+        kept = _kept(leg, ruled)
+        if kept is not None and leg.status is LegStatus.LEFT:
+            writes += [store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at)]
+            writes.append(store.add_dust(order, leg, at, times=-1))
+        elif leg.status is LegStatus.LEFT:
+            left.append(leg)
+    table.write(store.settle_dust(order, left, at), *writes)
+
+
+def _kept(leg: Leg, ruled: Rulings) -> Ruling | None:
+    """What two operators have decided about it since it is as it is."""
+    kept = ruled.get((Matter.KEPT, leg.quantity.asset_id))
+    return None if kept is None or kept.at <= leg.updated_at else kept
 
 
 def _same_asset(leg: Leg, other: Leg) -> bool:

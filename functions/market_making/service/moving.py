@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import halts
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.halts import AccountHalted
 from common.domain.ledger import store as ledger
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Address, User
@@ -26,6 +28,7 @@ from functions.market_making.model import (
     PAYMENT_LIMIT,
     DepositUnconfirmed,
     Division,
+    FeeCoinOwn,
     Fees,
     FeesRose,
     Leg,
@@ -39,8 +42,9 @@ from functions.market_making.model import (
     hold_against_told,
 )
 from functions.market_making.service.crediting import Crediting, Doubted
-from functions.market_making.service.paying import WAYLESS, failed, standing
-from functions.market_making.service.routes import Route, Routes
+from functions.market_making.service.reading import standing
+from functions.market_making.service.refunding import failed
+from functions.market_making.service.routes import WAYLESS, Route, Routes
 
 FEE_OF = "market-making fee of"
 FEE_BACK = "market-making fee given back to"
@@ -61,7 +65,8 @@ class Moving:
 
     def withdraw(self, order_id: str) -> Standing:
         """Decide both legs: from here on what came in is on its way. What they cost is told by the custody now.
-        Where there is no key of its trading account, the order waits for a person as it is.
+        Where there is no key of its trading account, the order waits for a person as it is; where that is halted, what
+        came in goes back.
 
         Raises FeesRose: it costs more than was paid for it, and may still fall; ExchangeUnavailable,
         CustodyUnavailable.
@@ -72,8 +77,7 @@ class Moving:
         transfers = store.transfers(self.table, order_id)
         at = self.now()
         try:
-            base = self.routes.route(order.account_id, order.base_asset_id, order.symbol.split("-")[0])
-            quote = self.routes.route(order.account_id, order.quote_asset_id, order.symbol.split("-")[1])
+            base, quote = self.routes.both(order.account_id, order)
             decimals = {order.base_asset_id: base.decimals, order.quote_asset_id: quote.decimals}
             fees = Fees(base.fee, quote.fee)
             hold_against_told(order, fees)
@@ -88,7 +92,12 @@ class Moving:
                 raise
             return self._fail(order, rose.detail, at)
         try:
-            self.table.write(*self._decided(order, transfers, division, (base, quote), at))
+            decided = self._decided(order, transfers, division, (base, quote), at)
+            self.table.write(*decided, halts.not_halted(order.account_id), store.pays_no_fees_of(order))
+        except AccountHalted:
+            return self._fail(order, "its trading account is halted", at)
+        except FeeCoinOwn as own:
+            return self._fail(order, own.detail, at)
         except (MarketMakingOrderMoved, OutgoingMoved, IncomingMoved):
             log.info("moved meanwhile", extra={"order_id": order_id})
         return standing(store.existing(self.table, order_id))
@@ -115,8 +124,7 @@ class Moving:
             ),
             store.event(order, Status.WITHDRAWING, reason, MACHINE, at),
         ]
-        symbols = order.symbol.split("-")
-        for quantity, symbol, route in zip((division.base, division.quote), symbols, routes, strict=True):
+        for quantity, symbol, route in zip((division.base, division.quote), order.coins, routes, strict=True):
             sent = self._outgoing(order, Kind.FUNDING, quantity, route.address, route.fee, at)
             leg = Leg(
                 order_id=order.order_id,
@@ -145,19 +153,9 @@ class Moving:
     ) -> Outgoing:
         # The exchange's tag is the address's; only where it has none may the memo say whose the deposit is.
         says = isinstance(to, Address) and not to.tag
-        memo = f"MM:{order.order_id}:{quantity.asset_id}".encode() if says else b""
-        return Outgoing(
-            outgoing_id=custody_model.outgoing_id(kind, order.order_id, quantity.asset_id),
-            kind=kind,
-            cause=order.order_id,
-            quantity=quantity,
-            to=to,
-            status=Sent.INTENDED,
-            created_at=at,
-            updated_at=at,
-            memo=memo,
-            fee=fee if fee is not None and fee.amount else None,
-        )
+        memo = f"MM:{order.order_id}:{quantity.asset_id}" if says else ""
+        fee = fee if fee is not None and fee.amount else None
+        return custody_model.outgoing(kind, order.order_id, quantity, to, at, memo=memo, fee=fee)
 
     def _withdrawn(self, transfer: Transfer, at: datetime) -> Write:
         held = custody_store.incoming(self.table, transfer.incoming_id)

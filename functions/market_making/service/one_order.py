@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from common.domain import work
-from common.domain.timeline import MACHINE
+from common.domain.timeline import CLOCK, MACHINE
 from common.errors import Refusal
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Book, MakerOrder
@@ -16,7 +16,7 @@ from common.log import count, log
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import configuration, memory, quotes_store, risk, store
+from functions.market_making import configuration, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
@@ -30,10 +30,8 @@ from functions.market_making.service.shard import Crew, Group, Kept, Ticked
 from functions.market_making.strategy import Book as StrategyBook
 from functions.market_making.strategy import Market as StrategyMarket
 from functions.market_making.strategy import Rules
-from functions.market_making.strategy import Side as StrategySide
 
 DATA_AGE_MAX = timedelta(seconds=8)  # nothing is placed by what was asked for earlier
-_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
 
 
 @dataclass
@@ -90,7 +88,7 @@ class OneOrder:
         """How many placements it wants."""
         with log.append_context_keys(order_id=self.member.order_id):
             try:
-                self.known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+                self.known = self._known()
                 self.decided = self._decide(self.known)
                 self._plan_with(len(self.decided.wish.creates))
             except FillNotBelieved as lie:
@@ -105,11 +103,19 @@ class OneOrder:
                 self.failed = True
         return 0 if self.planned is None else len(self.planned.placements)
 
+    def _known(self) -> Known:
+        """Raises FillNotBelieved."""
+        known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+        if known.now.degraded_at is None or self.group.seen.more:
+            return known
+        log.info("the exchange tells again", extra={"silent_since": str(known.now.degraded_at)})
+        return replace(known, now=replace(known.now, degraded_at=None))
+
     def _cancel_all(self) -> None:
         """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
         self.known = doubted(self.read, self.group.seen)
-        self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
+        self.decided = Decided(self.read.memory, Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 
     def limit(self, room: int) -> None:
@@ -156,15 +162,21 @@ class OneOrder:
     # What it wants
 
     def _decide(self, known: Known) -> Decided:
+        coins, halt = self._coins, self.group.halt
+        killed = halt is not None and halt.by != CLOCK
+        if killed and self.member.status is Status.CREATED:
+            return Decided(known.read.memory, Wish())
         rules = self.rules = self._rules(known)
-        coins = self._coins
         if rules is None:
-            return Decided(memory.unpacked(known.read.memory), Wish())
+            return Decided(known.read.memory, Wish())
         if self.member.status is Status.PAUSED:  # whatever its market is like
             known = self.known = replace(known, now=_sided(known.now, self.now()))
             return deciding.withdraw_all(rules, known, coins)
+        if halt is not None and killed:
+            self.also = self._paused(f"its trading account is halted: {halt.why}")
+            return deciding.withdraw_all(rules, known, coins)
         book = None if self.book is None else _without_ours(self.book, self.ours)
-        middle = None if book is None else _middle(book)
+        middle = None if book is None else book.middle
         if middle is not None:
             known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
         if why := risk.verdict(known.now, middle):
@@ -191,9 +203,9 @@ class OneOrder:
             if self.member.status is Status.CREATED:
                 self.also = self._begin(None)
             return configuration.rules(kept[key], limits)
-        if self.book is None or not self.book.bids or not self.book.asks:
+        middle = None if self.book is None else self.book.middle
+        if middle is None:
             return None
-        middle = (self.book.bids[0].price + self.book.asks[0].price) / 2
         written = configuration.written(configuration.usual(known.now, limits, middle))
         self.also = self._begin(written)
         return configuration.rules(written, limits)
@@ -210,9 +222,12 @@ class OneOrder:
 
     def _pause(self, why: str) -> list[Write]:
         """All of it is cancelled, and it waits for who may resume it."""
-        order, at = store.existing(self.table, self.member.order_id), self.now()
         log.error("paused", extra={"why": why})
         count("QuotesPaused")
+        return self._paused(why)
+
+    def _paused(self, why: str) -> list[Write]:
+        order, at = store.existing(self.table, self.member.order_id), self.now()
         return [
             store.move(
                 order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
@@ -261,11 +276,12 @@ class OneOrder:
     def _plan_with(self, room: int) -> None:
         assert self.known is not None
         assert self.decided is not None
-        self.planned = deciding.remembered(self.decided, self._cycling.planned(self.known, self.decided.wish, room))
+        planned = self._cycling.planned(self.known, self.decided.wish, room, self.group.open_max)
+        self.planned = deciding.remembered(self.decided, planned)
 
     def _remember(self, recorded: Quotes) -> Quotes:
         assert self.planned is not None
-        state = deciding.after(memory.unpacked(recorded.memory), self.planned.quotes, recorded)
+        state = deciding.after(recorded.memory, self.planned.quotes, recorded)
         return deciding.with_memory(recorded, state)
 
 
@@ -277,11 +293,7 @@ def _meets(one: Wanted, order: MakerOrder) -> bool:
 
 def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
     whole = StrategyBook([(p, q) for p, q in book.bids], [(p, q) for p, q in book.asks])
-    return whole.without((_SIDES[order.side], order.price, _left(order)) for order in ours)
-
-
-def _middle(book: StrategyBook) -> Decimal | None:
-    return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
+    return whole.without((deciding.STRATEGY_SIDES[order.side], order.price, _left(order)) for order in ours)
 
 
 def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:

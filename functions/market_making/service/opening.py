@@ -28,7 +28,8 @@ from functions.market_making.model import (
     TradingAccount,
     Transfer,
 )
-from functions.market_making.service.paying import WAYLESS, Paying
+from functions.market_making.service.paying import Paying, room
+from functions.market_making.service.routes import WAYLESS
 from functions.market_making.store import AlreadyOpened
 
 
@@ -55,7 +56,7 @@ class Opening:
         its place at a trading account.
 
         Raises, in this order: PairNotFound; PairUnreachable; FundingTooSmall; IdempotencyKeyReused; NoCapacity;
-        ExchangeUnavailable, CustodyUnavailable; Busy.
+        ExchangeUnavailable, NoTradingKey, CustodyUnavailable; Busy.
         """
         uuid = derived_uuid(owner.username, owner.sub, "POST /market-making/orders", idempotency_key)
         known = store.find(self.table, model.order_id(uuid))
@@ -96,7 +97,7 @@ class Opening:
         try:
             self.table.write(
                 store.insert(order, at + UNPAID_LIMIT + timedelta(seconds=30)),
-                store.take_room(order.account_id, at),
+                *room(order, at),
                 store.event(order, Status.PAYMENT_PENDING, opened, CUSTOMER, at, first=True),
                 *(
                     []

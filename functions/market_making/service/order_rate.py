@@ -54,7 +54,9 @@ class OrderRate:
         that_day = before.placed_that_day if before is not None and before.day == day else 0
         left = min(limits.orders_per_10_seconds - placed, limits.orders_per_day - that_day)
         days = {one: limits.orders_per_day // on_account - of_the_day.get(one, 0) for one in wanted}
-        granted = shared(wanted, days, limits.orders_per_10_seconds // on_account, left)
+        share = limits.orders_per_10_seconds // on_account
+        others = max((on_account - len(wanted)) * share - placed, 0)  # who may still come in these ten seconds
+        granted = shared(wanted, days, share, left, others)
         if beyond := sum(wanted.values()) - sum(granted.values()):
             log.warning("too many quotes", extra={"account_id": account_id, "beyond": beyond})
             count("QuotesBeyondLimits", beyond)
@@ -67,16 +69,19 @@ class OrderRate:
         return granted
 
 
-def shared(wanted: Mapping[str, int], days: Mapping[str, int], share: int, left: int) -> dict[str, int]:
+def shared(
+    wanted: Mapping[str, int], days: Mapping[str, int], share: int, left: int, others: int = 0
+) -> dict[str, int]:
     """Of what is left of the account's ten seconds, to each order what it wants, as long as its own day lasts: first up
-    to its share, then what others leave. An order that gets less than its share would be quoted in part: it gets
-    nothing. Those that get nothing are not there."""
+    to its share, then what others leave, but for `others`, the shares of those that are not here. An order that gets
+    less than its share would be quoted in part: it gets nothing. Those that get nothing are not there."""
     granted: dict[str, int] = {}
     for order_id, wants in wanted.items():
         least = min(wants, max(share, 1))
         if 0 < least <= min(left, days[order_id]):
             granted[order_id] = least
             left -= least
+    left = max(left - others, 0)
     for order_id, there in granted.items():
         more = min(wanted[order_id] - there, left, days[order_id] - there)
         granted[order_id] += more

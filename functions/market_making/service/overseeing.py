@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.domain import audit, timeline
+from common.domain import audit, halts, timeline
 from common.domain.audit import AuditEntry
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
@@ -18,6 +18,7 @@ from common.table.transaction import Write
 from functions.market_making import quotes_store, store
 from functions.market_making.model import (
     ORDERS_PER_SHARD_MAX,
+    FeeCoinOwn,
     Leg,
     NothingToWithdraw,
     NotStoppable,
@@ -132,9 +133,10 @@ class Overseeing:
         fee_coin: str | None = None,
     ) -> OperatorOutcome:
         """Write a trading account, new or changed; what it carries stays, and what is not said. A new one is enabled,
-        of the first shard, and without a coin of its fees, which is "". A repeat changes nothing.
+        of the first shard, and without a coin of its fees, which is "". While it carries orders that is said only of
+        one that is halted: no order is opened there meanwhile. A repeat changes nothing.
 
-        Raises TradingAccountFixed, ShardFull, TradingAccountMoved, Busy.
+        Raises TradingAccountFixed, FeeCoinOwn, ShardFull, TradingAccountMoved, HaltMoved, Busy.
         """
         before = self._account(account_id)
         if before is not None and before.exchange != exchange:
@@ -144,7 +146,7 @@ class Overseeing:
         saved = saved if enabled is None else replace(saved, enabled=enabled)
         saved = saved if shard is None else replace(saved, shard=shard)
         saved = saved if fee_coin is None else replace(saved, fee_coin=fee_coin or None)
-        self._hold_against(saved, before)
+        also = self._hold_against(saved, before)
         told = None if before is None else vars(before)
         says = changes(told, vars(saved))
         status = None if before is None else _enabled(before.enabled)
@@ -152,18 +154,35 @@ class Overseeing:
             return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
-            self.table.write(store.save_account(saved, before, self.now()), entry)
+            self.table.write(store.save_account(saved, before, self.now()), entry, *also)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
 
-    def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> None:
-        """Raises TradingAccountFixed, ShardFull."""
-        moves = before is not None and (saved.shard, saved.fee_coin) != (before.shard, before.fee_coin)
-        if moves and saved.orders:
+    def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> list[Write]:
+        """What has to stay so until it is written. Raises TradingAccountFixed, FeeCoinOwn, ShardFull."""
+        moves, also = before is not None and saved.shard != before.shard, list[Write]()
+        pays = before is not None and saved.fee_coin != before.fee_coin and bool(saved.orders)
+        if (moves and saved.orders) or (pays and halts.of(self.table, saved.account_id) is None):
             raise TradingAccountFixed(f"{saved.account_id} carries {saved.orders} orders", id=saved.account_id)
+        if pays:
+            self._hold_against_orders(saved)
+            also.append(halts.still(saved.account_id))
         others = [a for a in self.accounts() if a.shard == saved.shard and a.account_id != saved.account_id]
         together = saved.capacity + sum(account.capacity for account in others)
         if together > ORDERS_PER_SHARD_MAX and (before is None or moves or saved.capacity > before.capacity):
             raise ShardFull(f"shard {saved.shard} would carry {together} orders, of {ORDERS_PER_SHARD_MAX}")
+        return also
+
+    def _hold_against_orders(self, saved: TradingAccount) -> None:
+        """No order has the coin for its own whose money is there. One that is on its way is held against it when it
+        gets there. Raises FeeCoinOwn."""
+        leaving = {order_id: store.existing(self.table, order_id).coins for order_id in self._leaving(saved)}
+        here = {m.order_id: m.coins for m in store.members(self.table, saved.shard) if m.account_id == saved.account_id}
+        for order_id, coins in {**here, **leaving}.items():
+            if saved.fee_coin in coins:
+                raise FeeCoinOwn(f"{order_id} has {saved.fee_coin} for its own", id=saved.account_id)
+
+    def _leaving(self, account: TradingAccount) -> list[str]:
+        return store.on_their_way(self.table, account.account_id)
 
     def pairs(self) -> list[Pair]:
         """Also those that are not traded now."""

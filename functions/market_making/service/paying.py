@@ -13,13 +13,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from common import keys
-from common.domain import rulings
+from common.domain import halts, rulings
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
 from common.domain.rulings import Matter
 from common.domain.timeline import CUSTODY, MACHINE, TimelineEvent, record
-from common.gateways.custody import CustodyAssetUnknown, CustodyRefused
-from common.gateways.exchange.funds import NetworkUnknown
 from common.log import log
 from common.machines import Machines, Standing
 from common.table.table import Table
@@ -31,6 +29,7 @@ from functions.market_making.model import (
     PAYABLE,
     TRANSFERS_MAX,
     MarketMakingOrderMoved,
+    NoCapacity,
     Order,
     Pair,
     PairNotFound,
@@ -40,17 +39,11 @@ from functions.market_making.model import (
     lacking,
     missing,
 )
-from functions.market_making.networks import ChainUnknown
-from functions.market_making.service.routes import CoinDiffers, Routes
+from functions.market_making.service.reading import standing
+from functions.market_making.service.refunding import failed
+from functions.market_making.service.routes import WAYLESS, Routes
 
 (MACHINE_NAME,) = keys.MARKET_MAKING_ORDER.machines
-WAYLESS = (  # there is no way to the exchange
-    CoinDiffers,
-    ChainUnknown,
-    NetworkUnknown,
-    CustodyAssetUnknown,
-    CustodyRefused,
-)
 
 
 class NotTaken(Exception):
@@ -68,7 +61,7 @@ class Paying:
         """What makes a transfer one of an order's, which a first one opens. Refused with MarketMakingOrderMoved,
         AlreadyOpened, NoCapacity: decide anew.
 
-        Raises NotTaken; ExchangeUnavailable, CustodyUnavailable: it can not be decided yet.
+        Raises NotTaken; ExchangeUnavailable, NoTradingKey, CustodyUnavailable: it can not be decided yet.
         """
         order = store.find(self.table, model.order_id(said.order_id))
         if order is None:
@@ -101,7 +94,7 @@ class Paying:
         """Somebody pays for an order that nobody has opened: the seed's way, with the pair's own parameters."""
         account = next(iter(self.rooms(pair)), None)
         if account is None:
-            raise NotTaken("every trading account is full")
+            raise NotTaken("every trading account is full, or is not traded on now")
         at = self.now()
         try:
             order = self.draft(pair, account, uuid, at)
@@ -115,15 +108,18 @@ class Paying:
         why = f"{snapshot.quantity} of {snapshot.opponent_id}"
         return [
             store.insert(order, first_check),
-            store.take_room(order.account_id, at),
+            *room(order, at),
             store.insert_transfer(order, paid, at),
             store.event(order, Status.PAYMENT_PENDING, why, CUSTODY, at, first=True),
         ]
 
     def rooms(self, pair: Pair) -> list[TradingAccount]:
-        """The accounts that can take one more order; what carries the fewest comes first."""
-        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room]
+        """The accounts that can take one more order, and are not halted; what carries the fewest comes first."""
+        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room and not self._is_halted(a)]
         return sorted(free, key=lambda account: (account.orders, account.account_id))
+
+    def _is_halted(self, account: TradingAccount) -> bool:
+        return halts.of(self.table, account.account_id, consistent=False) is not None
 
     def draft(self, pair: Pair, account: TradingAccount, uuid: UUID, at: datetime) -> Order:
         """An order as it is opened, with what its withdrawals cost now. Raises what `Routes.route` raises."""
@@ -221,13 +217,7 @@ class Paying:
         self.table.write(*failed(order, said, MACHINE, at))
 
 
-def failed(order: Order, why: str, actor: str, at: datetime) -> list[Write]:
-    """The order has failed before anything was sent: what came in goes back. Refused with MarketMakingOrderMoved."""
-    return [
-        store.move(order, Status.FAILED, at, store.why(why), waits_for="its refund"),
-        store.event(order, Status.FAILED, why, actor, at),
-    ]
-
-
-def standing(order: Order) -> Standing:
-    return Standing(model.stage(order), facts=model.facts(order))
+def room(order: Order, at: datetime) -> list[Write]:
+    """An order that is opened takes its place on an account, where nobody has halted it. Refused with NoCapacity."""
+    halted = NoCapacity(f"{order.account_id} is halted; ask again later", retry_after_seconds=600)
+    return [store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]

@@ -20,19 +20,18 @@ from common.table.transaction import Write
 from functions.market_making import campaign_store, model, quotes_store, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
-    AtExchange,
+    FeeCoinOwn,
     MarketMakingOrderMoved,
     NothingToWithdraw,
     NotStoppable,
     Order,
     QuotesOpen,
     Status,
-    Way,
 )
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service.closing import Closing
-from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.paying import standing
+from functions.market_making.service.crediting import Doubted, credited
+from functions.market_making.service.reading import standing
 
 OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
 STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
@@ -70,8 +69,12 @@ class Quoting:
             shard = store.account(self.table, order.account_id).shard
             version = 1 if quotes_store.is_configured(self.table, order_id) else 0
             joined = store.join_shard(order, shard, at, config=version)
-            opened = store.open_ledger(order, credited(self.table, order), at), joined
-            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
+            opened = quotes_store.open_ledger(order, credited(self.table, order), at), joined
+            try:
+                also = *opened, store.settled_there(order), store.pays_no_fees_of(order)
+                order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
+            except FeeCoinOwn as own:
+                order = self._wait_for_person(order, own.detail)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
@@ -179,15 +182,6 @@ class Quoting:
         self.table.write(store.want_home(order, self.now()), *also)
         work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())
         return self._told(order_id)
-
-
-def credited(table: Table, order: Order) -> AtExchange:
-    """What the exchange has credited of an order's legs. Raises MarketMakingOrderMoved, if not both have arrived."""
-    there = {leg.quantity.asset_id: leg.arrived for leg in store.legs(table, order.order_id, Way.OUT)}
-    base, quote = there.get(order.base_asset_id), there.get(order.quote_asset_id)
-    if base is None or quote is None:
-        raise MarketMakingOrderMoved("not both legs have arrived", id=order.order_id)
-    return AtExchange(base, quote)
 
 
 _WAITS = {

@@ -10,17 +10,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-from common.clock import text
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody import ties
-from common.domain.custody.model import Disposition, Incoming, incoming_id, is_refund_memo
+from common.domain.custody.model import OVERLAP, Disposition, Incoming, incoming_id, is_refund_memo
 from common.domain.custody.store import AlreadyTaken
 from common.domain.custody.ties import TieMoved
 from common.domain.timeline import CUSTODY, TimelineEvent, record
-from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed, times
 from common.log import count, log
 from common.money import Quantity
 from common.table.table import Table, TableUnavailable
@@ -32,7 +31,6 @@ from functions.market_making.service.paying import NotTaken, Paying
 from functions.market_making.service.routes import CLOCKS_DIFFER
 from functions.market_making.store import AlreadyOpened, CursorMoved
 
-OVERLAP = timedelta(minutes=10)  # a snapshot may appear so much later than its time says; later ones nobody finds
 HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
 DIGITS_MAX = 28  # before the point: anybody can make an asset of which he has more
 TRIES = 5  # to take a snapshot whose order moves meanwhile
@@ -66,7 +64,7 @@ class Receiving:
         """
         polled = Polled()
         reached = self._cursor()
-        since = _before(_instant(reached), OVERLAP)
+        since = times.before(reached, OVERLAP)
         while more_time():
             told = self.custody().snapshots(since)
             page = self._of_now(told, polled)
@@ -81,13 +79,13 @@ class Receiving:
                 self._move_cursor(last)
             if not full:
                 break
-            since = _next(last) if first == last else last
+            since = times.after(last) if first == last else last
         return polled
 
     def _of_now(self, told: Sequence[Snapshot], polled: Polled) -> Sequence[Snapshot]:
         """Without those of times that are still to come: a cursor that had gone there would see nothing before it any
         more. They hold it."""
-        latest = _told(self.now() + CLOCKS_DIFFER)
+        latest = times.told(self.now() + CLOCKS_DIFFER)
         page = [snapshot for snapshot in told if snapshot.created_at <= latest]
         if len(page) < len(told):
             log.error("snapshots of the future", extra={"told_at": told[-1].created_at})
@@ -99,7 +97,7 @@ class Receiving:
         """What had come before the first poll is not the desk's."""
         reached = store.cursor(self.table)
         if reached is None:
-            reached = _told(self.now())
+            reached = times.told(self.now())
             self._move_cursor(reached)
         return reached
 
@@ -230,24 +228,3 @@ class Receiving:
 def _event(taken: Incoming) -> Write:
     moved = TimelineEvent(taken.created_at, None, taken.disposition, taken.reason, CUSTODY)
     return record(taken.incoming_id, moved)
-
-
-def _instant(told_at: str) -> datetime:
-    """To the microsecond, rounded down."""
-    return datetime.fromisoformat(f"{told_at[:26]}+00:00")
-
-
-def _told(at: datetime) -> str:
-    return f"{text(at)[:-1]}000Z"
-
-
-def _before(at: datetime, by: timedelta) -> str:
-    return _told(at.astimezone(UTC) - by)
-
-
-def _next(told_at: str) -> str:
-    """A nanosecond later."""
-    seconds, nanoseconds = told_at[:-1].split(".")
-    if nanoseconds != "999999999":
-        return f"{seconds}.{int(nanoseconds) + 1:09d}Z"
-    return _told(_instant(told_at) + timedelta(microseconds=1))

@@ -35,7 +35,7 @@ from functions.market_making.model import (
     Way,
     received,
 )
-from functions.market_making.service.paying import standing
+from functions.market_making.service.reading import standing
 
 
 @dataclass(frozen=True)
@@ -117,22 +117,12 @@ class Refunding:
         left = EXACT.subtract(received(transfers).get(asset_id, Decimal(0)), gone)
         if left <= 0:
             return []
-        rest_id = custody_model.outgoing_id(Kind.REFUND, order.order_id, asset_id)
-        rest = custody_store.find_outgoing(self.table, rest_id)
+        assert order.opponent_id is not None
+        to, memo = User(order.opponent_id), f"{custody_model.REFUND_MEMO}{order.order_id}"
+        back = custody_model.outgoing(Kind.REFUND, order.order_id, Quantity(left, asset_id), to, self.now(), memo=memo)
+        rest = custody_store.find_outgoing(self.table, back.outgoing_id)
         if rest is None:
-            assert order.opponent_id is not None
-            at = self.now()
-            rest = Outgoing(
-                outgoing_id=rest_id,
-                kind=Kind.REFUND,
-                cause=order.order_id,
-                quantity=Quantity(left, asset_id),
-                to=User(order.opponent_id),
-                status=Sent.INTENDED,
-                created_at=at,
-                updated_at=at,
-                memo=f"{custody_model.REFUND_MEMO}{order.order_id}".encode(),
-            )
+            rest = back
             self.table.write(custody_store.intend(rest))
         return [rest]
 
@@ -163,4 +153,12 @@ def refunded(incoming: custody_model.Incoming, refund: Outgoing, why: str, at: d
     return [
         custody_store.dispose(incoming, Disposition.REFUNDED, at, why, outgoing_id=refund.outgoing_id),
         custody_store.intend(refund),
+    ]
+
+
+def failed(order: Order, why: str, actor: str, at: datetime) -> list[Write]:
+    """The order has failed before anything was sent: what came in goes back. Refused with MarketMakingOrderMoved."""
+    return [
+        store.move(order, Status.FAILED, at, store.why(why), waits_for="its refund"),
+        store.event(order, Status.FAILED, why, actor, at),
     ]

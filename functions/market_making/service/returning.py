@@ -2,6 +2,8 @@
 
 Each asset is a leg. The exchange withdraws it once, under an id of ours; what has come of it (`claiming`) goes on to
 the payer as it came. What stays at the exchange (`homecoming`) is settled last; until then the order is not over.
+
+While its trading account is halted nothing is withdrawn: who comes first would be paid with another's money.
 """
 
 from __future__ import annotations
@@ -10,11 +12,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from common.domain import rulings
+from common.domain import halts, rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.halts import AccountHalted, HaltMoved
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
 from common.gateways.exchange import ExchangeRefused
@@ -29,8 +32,10 @@ from common.log import count, log
 from common.machines import Standing
 from common.money import Quantity
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
+    ASKED_AGAIN,
     RETURN_LIMIT,
     Leg,
     LegStatus,
@@ -43,8 +48,8 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.claiming import Claiming
 from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.homecoming import Homecoming, keep, told
-from functions.market_making.service.paying import standing
+from functions.market_making.service.homecoming import Homecoming, book_below, keep, settle_dust, told
+from functions.market_making.service.reading import standing
 from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
 
@@ -71,7 +76,8 @@ class Returning:
 
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
-        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is.
+        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is; and
+        so it does while its account is halted, until that is lifted.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
@@ -80,19 +86,34 @@ class Returning:
             if order.goes_home and order.status in (Status.STOPPED, Status.FAILED) and not order.needs_person:
                 order = self._homecoming(self.withdrawing).decide(order)
             if order.status is Status.RETURNING and not order.needs_person:
-                for leg in self._legs(order):
+                legs = self._legs(order)
+                book_below(self.table, order, legs, self.now())
+                for leg in legs:
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
         except NoTradingKey as no:
             self._wait_for_person(store.existing(self.table, order_id), no.detail)
         except Doubted as doubt:
             self._wait_for_person(order, str(doubt))
+        except AccountHalted as held:
+            self._wait_for_lift(store.existing(self.table, order_id), held.detail)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
-        return self.read(store.existing(self.table, order_id))
+        return self.read(order_id)
 
-    def read(self, order: Order) -> Standing:
-        """Where an order stands on its way home: what is not withdrawn yet comes first."""
+    def _wait_for_lift(self, order: Order, why: str) -> None:
+        """Who lifts the halt lets it go on. Raises ReturnUnderway: that has just been."""
+        try:
+            self._wait_for_person(order, why, halts.still(order.account_id))
+        except (HaltMoved, MarketMakingOrderMoved) as moved:
+            raise ReturnUnderway(moved.detail) from moved
+
+    def read(self, order_id: str) -> Standing:
+        """Where an order stands, for the hub of its machine. On its way home, what is not withdrawn yet comes first.
+        Raises MarketMakingOrderNotFound."""
+        return self._read(store.existing(self.table, order_id))
+
+    def _read(self, order: Order) -> Standing:
         if order.status is Status.RETURNING and not order.needs_person:
             legs = self._legs(order)
             if any(leg.status is LegStatus.INTENDED for leg in legs):
@@ -100,16 +121,19 @@ class Returning:
         return standing(order)
 
     def _withdraw(self, order: Order, leg: Leg) -> None:
-        """What was asked for before is looked for before operators' word that it stays counts."""
-        if leg.asked_at is not None and self._is_known(order, leg):
-            self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
-            return
+        """What was asked for before is looked for before operators' word that it stays counts, and before it is asked
+        for again. No two ask at once: an exchange is not known to see that both mean the same."""
+        if leg.asked_at is not None:
+            if self._is_known(order, leg):
+                self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+                return
+            if self.now() < leg.asked_at + ASKED_AGAIN:
+                raise ReturnUnderway(f"the exchange was just asked for {leg.symbol}")
         if keep(self.table, order, leg, rulings.of(self.table, order.order_id), self.now()):
             return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
-        if leg.asked_at is None:
-            self.table.write(store.ask_leg(leg, self.now()))
+        self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
@@ -134,9 +158,12 @@ class Returning:
         Raises ReturnUnderway: not yet; ExchangeUnavailable, CustodyUnavailable.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.RETURNING or order.needs_person:
-            return standing(order)
         try:
+            if order.left_behind and order.waits_for is not None:
+                settle_dust(self.table, order, rulings.of(self.table, order_id), self.now())
+                return standing(store.existing(self.table, order_id))
+            if order.status is not Status.RETURNING or order.needs_person:
+                return standing(order)
             return self._confirmed(order)
         except NoTradingKey as no:
             return standing(self._wait_for_person(store.existing(self.table, order_id), no.detail))
@@ -148,7 +175,7 @@ class Returning:
     def _confirmed(self, order: Order) -> Standing:
         legs = self._legs(order)
         if any(leg.status is LegStatus.INTENDED for leg in legs):
-            return self.read(order)
+            return self._read(order)
         underway = [leg for leg in legs if leg.status is LegStatus.CONFIRMED]
         waiting, doubts = self._looked_for(order, underway)
         # What has come home goes on at once, wherever the rest is.
@@ -157,7 +184,7 @@ class Returning:
         if doubts:
             return standing(self._wait_for_person(order, "; ".join(doubts)))
         if waiting:
-            since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
+            since = min(leg.updated_at for leg in legs if leg.status is LegStatus.CONFIRMED)
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         back += surplus_of(self.table, order)
         if stuck := [o for o in back if o.needs_person]:
@@ -167,7 +194,7 @@ class Returning:
             return self._wait(order, "what has come home has not arrived with who paid", since)
         rests = [leg for leg in legs if leg.status is LegStatus.LEFT]
         if rests and self._homecoming(self.funds).settle(order, rests, rulings.of(self.table, order.order_id)):
-            return self.read(order)
+            return self._read(order)
         return self._over(order, back)
 
     def _looked_for(self, order: Order, underway: Sequence[Leg]) -> tuple[list[str], list[str]]:
@@ -182,12 +209,18 @@ class Returning:
         return waiting, doubts
 
     def _over(self, order: Order, back: Sequence[Outgoing]) -> Standing:
-        at, kept = self.now(), [leg for leg in self._legs(order) if leg.status is LegStatus.REFUSED]
+        at, legs = self.now(), self._legs(order)
+        kept = [leg for leg in legs if leg.status is LegStatus.REFUSED]
+        left = [leg for leg in legs if leg.status is LegStatus.LEFT]
         why = "all of it is back with who paid" if back else "nothing of it came home"
         why += f"; operators have let the exchange keep {told(kept)}" if kept else ""
+        why += f"; {told(left)} stay at the exchange, too little to be withdrawn, and are the payer's" if left else ""
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
-            store.move(order, after, at, waits_for=None),
+            store.move(order, after, at, *([store.leave_behind(left)] if left else []), waits_for=None),
+            *(store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
+            *(store.add_dust(order, leg, at) for leg in left),
+            store.settled_there(order),
             store.give_room(order.account_id, at),
             store.event(order, after, why, MACHINE, at),
         )
@@ -200,26 +233,17 @@ class Returning:
         """The transfer of what has come home to who paid, decided if it is not yet."""
         assert leg.arrived is not None
         assert order.opponent_id is not None
-        outgoing_id = custody_model.outgoing_id(Kind.HOME, order.order_id, leg.quantity.asset_id)
-        found = custody_store.find_outgoing(self.table, outgoing_id)
+        at, memo = self.now(), f"MM:{order.order_id}"
+        back = custody_model.outgoing(Kind.HOME, order.order_id, leg.arrived, User(order.opponent_id), at, memo=memo)
+        found = custody_store.find_outgoing(self.table, back.outgoing_id)
         if found is not None:
             return found
-        at = self.now()
-        back = Outgoing(
-            outgoing_id=outgoing_id,
-            kind=Kind.HOME,
-            cause=order.order_id,
-            quantity=leg.arrived,
-            to=User(order.opponent_id),
-            status=Sent.INTENDED,
-            created_at=at,
-            updated_at=at,
-            memo=f"MM:{order.order_id}".encode(),
-        )
         assert leg.incoming_id is not None
         home = custody_store.incoming(self.table, leg.incoming_id)
         self.table.write(
-            custody_store.dispose(home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=outgoing_id),
+            custody_store.dispose(
+                home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=back.outgoing_id
+            ),
             custody_store.intend(back),
         )
         return back
@@ -231,9 +255,9 @@ class Returning:
             return standing(self._wait_for_person(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
-    def _wait_for_person(self, order: Order, why: str) -> Order:
+    def _wait_for_person(self, order: Order, why: str, *also: Write) -> Order:
         """Leave it to a person; its status stays."""
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
-        self.table.write(store.wait_for_person(order, why, self.now()))
+        self.table.write(store.wait_for_person(order, why, self.now()), *also)
         return store.existing(self.table, order.order_id)

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import work
+from common.domain import halts, work
+from common.domain.custody.model import Kind, Outgoing
 from common.domain.custody.service import OutgoingTransfers
 from common.errors import Refusal
 from common.log import count, log
 from common.table.table import Table, TableUnavailable
+from common.table.transaction import Write
+from functions.market_making import store
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,10 @@ class Sending:
                 log.exception("not sent", extra={"outgoing_id": waiting.PK})
                 count("TransfersFailed")
         return moved
+
+
+def conditions(table: Table, outgoing: Outgoing) -> list[Write]:
+    """Nothing goes to a trading account that is halted: it leaves once that is lifted."""
+    if outgoing.kind is not Kind.FUNDING:
+        return []
+    return [halts.not_halted(store.existing(table, outgoing.cause).account_id)]

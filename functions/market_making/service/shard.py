@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from common.domain.halts import Halt
 from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from functions.market_making.model import Member
+from functions.market_making.planning import SLOTS_OF_ALL
 from functions.market_making.quotes import Quotes
 from functions.market_making.service.cycling import Seen, one_after_another
 
@@ -32,13 +33,14 @@ class LastBook(NamedTuple):
 
 class AccountMarket(NamedTuple):
     """The orders of one account in one market; `on_account` is how many it has in all markets. `leaving` are the ids of
-    those that are stopping."""
+    those that are stopping, `stopped` of those that are, and of which nothing may be open."""
 
     account_id: str
     market: Market
     members: Sequence[Member]
     on_account: int
     leaving: Sequence[str] = ()
+    stopped: Sequence[str] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -96,6 +98,13 @@ class Group:
         return self.halt is None and not self.is_back and not self.seen.more
 
     @property
+    def open_max(self) -> int:
+        """Of each order so many may be open: its share of what the exchange takes of the account in this market, where
+        0 is no limit."""
+        most = self.limits.open_orders_max
+        return min(max(most // len(self.of.members), 1), SLOTS_OF_ALL) if most else SLOTS_OF_ALL
+
+    @property
     def account_id(self) -> str:
         return self.of.account_id
 
@@ -112,11 +121,13 @@ class Group:
 
 @dataclass
 class Silent:
-    """An account's orders in a market of which nothing can be told now. `maker` is None where there is no key."""
+    """An account's orders in a market of which nothing can be told now. `maker` is None where there is no key.
+    `not_asked`: nothing may be asked for a while, but to end orders."""
 
     of: AccountMarket
     maker: Maker | None
     quotes: Sequence[Quotes]
+    not_asked: bool = False
 
 
 class MarketNow(NamedTuple):

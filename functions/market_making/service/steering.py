@@ -12,6 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from common.domain import halts
 from common.domain.timeline import CUSTOMER
 from common.gateways.exchange import MarketUnknown
 from common.gateways.exchange.maker import Books, Market
@@ -29,6 +30,7 @@ from functions.market_making.model import (
     Order,
     Status,
 )
+from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_store import OvertakenCycle, TradeItem
 from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
 from functions.market_making.tally import Performance, There, performance
@@ -81,8 +83,8 @@ class Steering:
     def resume(self, order_id: str) -> Order:
         """Refusals in a row are forgotten: that they go on is found by trying. What is running already stays so.
 
-        Raises NotResumable: also where it has lost too much, by the price of now; NoMarketPrice, ExchangeUnavailable,
-        NoTradingKey; MarketMakingOrderMoved.
+        Raises NotResumable: also where it has lost too much, by the price of now, or where it or its account is halted;
+        NoMarketPrice, ExchangeUnavailable, NoTradingKey; MarketMakingOrderMoved.
         """
         order = store.existing(self.table, order_id)
         if order.status is Status.RUNNING:
@@ -99,6 +101,8 @@ class Steering:
                 store.event(order, Status.RUNNING, "resumed by its owner", CUSTOMER, at),
                 *store.tell_shard(order, Status.RUNNING, at),
                 *forgotten,
+                halts.none_of(order_id, NotResumable("it stays paused: an operator has halted it", id=order_id)),
+                halts.none_of(order.account_id, NotResumable("it stays paused: its account is halted", id=order_id)),
             )
         except OvertakenCycle as other:
             raise MarketMakingOrderMoved("its ticker is at work on it; ask again", id=order_id) from other
@@ -122,9 +126,13 @@ class Steering:
             book = self.books(order.account_id).book(Market(*order.coins), 1)
         except MarketUnknown as no:
             raise NoMarketPrice(f"the exchange does not know {order.symbol} now", id=order.order_id) from no
-        if not book.bids or not book.asks:
+        if book.middle is None:
             raise NoMarketPrice(f"{order.symbol} has no price now: a side of its book is empty", id=order.order_id)
-        return (book.bids[0].price + book.asks[0].price) / 2
+        return book.middle
+
+    def quotes(self, order: Order) -> Quotes | None:
+        """As they were read last, or a moment before; None where it has no ledger."""
+        return None if order.shard is None else quotes_store.find(self.table, order.order_id, consistent=False)
 
     # What it has brought
 

@@ -18,12 +18,14 @@ from itertools import takewhile
 from common.domain import halts
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
+from common.gateways.exchange import ExchangeNotAsked
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.quotes import Quotes
+from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.cycling import Seen, look, trades_after
 from functions.market_making.service.one_order import OneOrder
 from functions.market_making.service.order_rate import OrderRate
@@ -38,6 +40,7 @@ from functions.market_making.service.shard import (
     Silent,
     Ticked,
 )
+from functions.market_making.service.turned_up import TurnedUp
 from functions.market_making.service.withdrawing import Withdrawing, named, names
 from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
@@ -79,39 +82,48 @@ class Ticking:
 
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
-        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
+        others: dict[Status, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
         for member in store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
-            elif member.status is Status.STOPPING:
-                leaving[member.account_id, member.symbol].append(member.order_id)
+            else:
+                others[member.status][member.account_id, member.symbol].append(member.order_id)
         on_account = Counter(member.account_id for of in there.values() for member in of)
         return [
-            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
-            for (account_id, symbol), of in there.items()
+            AccountMarket(
+                of_account[0],
+                Market(*of[0].coins),
+                of,
+                on_account[of_account[0]],
+                others[Status.STOPPING][of_account],
+                others[Status.STOPPED][of_account],
+            )
+            for of_account, of in there.items()
         ]
 
     # Looking
 
     def _look(self, of: AccountMarket) -> Group | Silent:
         """Whatever fails, the others go on."""
-        maker, read = None, list[Quotes | None]()
+        maker, read, not_asked = None, list[Quotes | None](), False
         try:
             read = self.crew.requests(self._quotes, of.members)
             maker = self.maker(of.account_id)
             group = self._looked(of, maker, read)
             group.halt = halts.of(self.table, of.account_id, consistent=False)
             before = self.kept.looks.get(of.key)
-            group.is_back = before is not None and group.seen.at - before > risk.SILENT_MAX
+            long = before is not None and group.seen.at - before > risk.SILENT_MAX
+            group.is_back = long or any(one is not None and one.degraded_at is not None for one in read)
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
+            not_asked = isinstance(no, ExchangeNotAsked)
             log.warning("account not quoted", extra={"account_id": of.account_id, "why": no.detail})
         except Exception:
             log.exception("account not quoted", extra={"account_id": of.account_id})
             count("Bugs")
         count("QuotingSilent")
-        return Silent(of, maker, [quotes for quotes in read if quotes is not None])
+        return Silent(of, maker, [quotes for quotes in read if quotes is not None], not_asked)
 
     def _quotes(self, member: Member) -> Quotes | None:
         """None: it has none yet, or they can not be read. Raises TableUnavailable, Busy."""
@@ -176,9 +188,9 @@ class Ticking:
     def _is_off(self, key: MarketKey, book: Book | None) -> bool:
         """Has a market's price jumped since this process has seen it last, or has nobody known it for long?"""
         before, at = self.kept.books.get(key), self.now()
-        if book is None or not book.bids or not book.asks:
+        middle = None if book is None else book.middle
+        if middle is None:
             return before is None or at - before.at > risk.SILENT_MAX
-        middle = (book.bids[0].price + book.asks[0].price) / 2
         self.kept.books[key] = LastBook(at, middle)
         jumped = before is not None and at - before.at < risk.JUMP_WITHIN and risk.has_jumped(before.middle, middle)
         if jumped:
@@ -197,7 +209,8 @@ class Ticking:
     ) -> list[Ticked]:
         withdrawing = Withdrawing(self.crew, may_send)
         if isinstance(group, Silent):
-            withdrawing.silent(group, self._not_to_be_open(group.of))
+            withdrawing.silent(group, self._not_to_be_open(group))
+            self._note_silence(group)
             return [Ticked(failed=1) for _ in group.of.members]
         now = markets[group.maker.name, group.market]
         orders = [self._order(one, group, now, time, may_send) for one in group.orders if one.quotes is not None]
@@ -212,8 +225,9 @@ class Ticking:
         self._note_standing(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
-        halted = self._open_though_halted(group)
-        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread), *halted])
+        halted, turned_up = self._open_though_halted(group), TurnedUp(self.table, self.now).end(group)
+        nobodys = named(group.seen.open_orders, unread)
+        withdrawing.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
 
     def _order(
@@ -264,18 +278,38 @@ class Ticking:
             log.warning("fees not seen to", extra={"account_id": group.account_id, "why": no.detail})
 
     def _open_though_halted(self, group: Group) -> list[str]:
-        """What its cycles should have cancelled by now: a halt is seen to hold."""
-        if group.halt is None or group.seen.at < group.halt.at + HALTED_WITHIN or not group.mine:
-            return []
-        log.error("open though halted", extra={"account_id": group.account_id, "quotes": len(group.mine)})
-        count("QuotesOpenThoughHalted", len(group.mine))
-        return [order.client_order_id for order in group.mine]
+        """What its cycles should have cancelled by now: a halt, or a pause, is seen to hold."""
+        long_ago = group.seen.at - HALTED_WITHIN
+        paused = [m.order_id for m in group.of.members if m.status is Status.PAUSED and m.told_at <= long_ago]
+        left = named(group.seen.open_orders, paused)
+        if group.halt is not None and group.halt.at <= long_ago:
+            left = [order.client_order_id for order in group.mine]
+        if left:
+            log.error("open though halted", extra={"account_id": group.account_id, "quotes": left})
+            count("QuotesOpenThoughHalted", len(left))
+        return left
 
-    def _not_to_be_open(self, of: AccountMarket) -> list[str]:
-        """Of a market of which nothing is told: what is paused, and, after a while, all."""
+    def _not_to_be_open(self, silent: Silent) -> list[str]:
+        """Of a market of which nothing is told: what is paused, and, after a while, all. All at once where nothing may
+        be asked but to end orders: that is what is left of the requests for."""
+        all_of_them = silent.not_asked or self._is_long_silent(silent.of)
+        return [member.order_id for member in silent.of.members if all_of_them or member.status is Status.PAUSED]
+
+    def _is_long_silent(self, of: AccountMarket) -> bool:
         since = self.kept.looks.get(of.key)
-        long = since is None or self.now() - since > risk.SILENT_MAX
-        return [member.order_id for member in of.members if long or member.status is Status.PAUSED]
+        return since is None or self.now() - since > risk.SILENT_MAX
+
+    def _note_silence(self, silent: Silent) -> None:
+        """For the owners, and for whoever looks at the exchange next: what has happened is settled first."""
+        if not self._is_long_silent(silent.of):
+            return
+        for quotes in silent.quotes:
+            if quotes.degraded_at is None:
+                after = replace(quotes, cycle=quotes.cycle + 1, degraded_at=to_the_millisecond(self.now()))
+                try:
+                    self.table.write(*quotes_store.write(quotes, after, (), self.now()))
+                except Refusal as no:  # another ticker has looked
+                    log.info("silence not noted", extra={"order_id": quotes.order_id, "why": no.detail})
 
     def _names(self, order: OneOrder) -> list[str]:
         """All that may be open of an order whose cycle has failed."""

@@ -91,6 +91,11 @@ class Book:
 
             return Book(others(Side.BUY, self.bids), others(Side.SELL, self.asks))
 
+    @property
+    def middle(self) -> Decimal | None:
+        """Between the best bid and the best ask; None where a side is empty."""
+        return (self.bids[0][0] + self.asks[0][0]) / 2 if self.bids and self.asks else None
+
 
 @dataclass(frozen=True, slots=True)
 class Market:

@@ -41,7 +41,8 @@ class Decision:
        no more in the state: it was seen dead before);
     4. places `creations`: at once without `create_after_cancels`; with it only when *every* one of `cancels` is seen
        dead, and none of them was filled meanwhile. Otherwise it places none of them, only `renews`: what is available
-       is not what they were made from, and a filled order delays the next;
+       is not what they were made from, and a filled order delays the next. (The desk does so slot by slot: decision
+       0033.);
     5. tells the state of what it did not place (`unplaced`), of trades (`filled`) and of ends (`cancelled`), in this
        order and before the next tick.
 
@@ -164,8 +165,11 @@ class _Tick:
     def _quotes(self) -> list[LiveOrder]:
         """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be
         replaced."""
-        orders = (order for order in self.live.values() if order.standing is not Standing.HANGING)
-        return [order for order in orders if self.two_ticks or order.cancelled_at is None]
+        return [
+            order
+            for order in self.live.values()
+            if order.standing is not Standing.HANGING and (self.two_ticks or order.cancelled_at is None)
+        ]
 
     def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
         """What is cancelled already is asked again (quirk Q10: after a minute)."""

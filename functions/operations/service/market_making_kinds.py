@@ -185,9 +185,10 @@ def _ruled(subject: Subject, confirmed: Proposal, matter: Matter, about: str, to
     item, at, by = subject.item, confirmed.decided_at, confirmed.operators
     assert at is not None
     assert item.status is not None
+    is_over = item.open_work is None
     return [
         rulings.record(Ruling(subject.id, matter, about, confirmed.terms, confirmed.reference, by, at)),
-        work.redriven(item, at),
+        work.reopened(item, item.row, at, waits_for=told) if is_over else work.redriven(item, at),
         timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, by)),
     ]
 

@@ -111,7 +111,12 @@ class Withdrawal:
 
 
 class Withdrawals:
-    """Safe to use from several threads, by the venue's lock."""
+    """Safe to use from several threads, by the venue's lock.
+
+    refuses_repeats: whether an account's own id of a withdrawal is taken once only. Of Binance that is not documented.
+    """
+
+    refuses_repeats = True
 
     def __init__(
         self, venue: Venue, networks: Networks, clock: Callable[[], datetime], settle_after: timedelta
@@ -170,7 +175,8 @@ class Withdrawals:
         return network
 
     def _has_been_asked(self, account: str, own_id: str) -> bool:
-        return any((one.account, one.own_id) == (account, own_id) for one in self._known.values() if one.own_id)
+        known = self._known.values() if self.refuses_repeats else ()
+        return any((one.account, one.own_id) == (account, own_id) for one in known if one.own_id)
 
     # The chain's side
 

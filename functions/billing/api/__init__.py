@@ -1,0 +1,444 @@
+"""HTTP: what the dealers' own systems (CME, Lotus) ask, each with a token of its client that has the scope `billing`.
+
+Ids are the caller's: a repeat is answered with what was made first, under 200 instead of 201; a dealer who is
+registered already is a conflict, which tells him as he is. Sums are roubles with two decimals.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import Field
+
+from common import clock, http
+from common.http import IdempotencyKey, answer, caller
+from common.idempotency import Replayable
+from common.identity import BILLING
+from common.pages import LIMIT_DEFAULT
+from common.requisites import TEXT_MAX, PayerKind, Requisites
+from common.roubles import roubles
+from common.wire import Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, Roubles, View
+from functions.billing.api import operators  # noqa: F401  # their routes
+from functions.billing.api.door import BillId, Limit, app, cursors
+from functions.billing.model import (
+    CME_DEALER_ID_PATTERN,
+    DEAL_ID_PATTERN,
+    SEGMENT_ID_PATTERN,
+    Account,
+    Bill,
+    Deal,
+    Dealer,
+    Offer,
+    Operation,
+    Segment,
+)
+from functions.billing.service.corrections import Change
+from functions.billing.statement import MONTH_PATTERN, AccountStatement, as_csv, document
+from functions.billing.wiring import bills, corrections, dealers, fast_buyouts, statements
+
+DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
+DealInPath = Annotated[str, Path(pattern=DEAL_ID_PATTERN)]
+MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
+SegmentInPath = Annotated[str, Path(pattern=SEGMENT_ID_PATTERN)]
+SegmentInQuery = Annotated[str, Query(pattern=SEGMENT_ID_PATTERN)]
+CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
+DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
+# What is wrong with requisites is told for all their fields at once: not here.
+Written = Annotated[str, Field(max_length=TEXT_MAX)]
+Number = Annotated[str, Field(max_length=TEXT_MAX)]
+
+
+class RequisitesBody(RequestBody):
+    """Of a company or a sole entrepreneur; its numbers have to fit their checks."""
+
+    kind: PayerKind
+    name: Written
+    inn: Number
+    kpp: Number | None = Field(default=None, description="of companies only")
+    ogrn: Number = Field(description="of an entrepreneur, the OGRNIP")
+    legal_address: Written
+    post_address: Written
+    bank_name: Written
+    bik: Number
+    account: Number
+    correspondent_account: Number
+
+
+class Registration(RequestBody):
+    cme_dealer_id: CmeDealerId
+    requisites: RequisitesBody
+    offer_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples=["2026-11"])]
+    offer_accepted_at: Instant
+
+
+class ClosedDeal(RequestBody):
+    deal_id: DealId
+    cme_dealer_id: CmeDealerId
+    price: Roubles
+
+
+class ChangedDeal(RequestBody):
+    """A price, a winner, or both; or that there is no deal any more."""
+
+    price: Roubles | None = None
+    cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
+    cancelled: Literal[True] | None = None
+
+
+class SegmentRequest(OperatorAct):
+    """Cars of up to price_max, for whoever has deposit_min on his deposit."""
+
+    deposit_min: Roubles
+    price_max: Roubles
+
+
+class BillAsked(RequestBody):
+    operation: Operation
+    cme_dealer_id: CmeDealerId
+    deal_id: DealId
+    amount: Roubles | None = Field(default=None, description="of GET_SETTLEMENT; of GET_REWARD the deal has it")
+
+
+class AccountView(View):
+    type: str = Field(description="COMMISSION, DEPOSIT or SETTLEMENT")
+    status: str = Field(description="NEW, CLIENT, PAYER or READY")
+    requisites_version: int = Field(description="which its payer has at the billing system, or is made with")
+    current_balance: str = Field(description="roubles that came and pay no bill yet")
+    contract_number: str | None
+
+
+class DealerView(View):
+    dealer_id: str
+    cme_dealer_id: str
+    status: str = Field(description="REGISTERED, ONBOARDING, ACTIVE, LEAVING or LEFT")
+    commission_percent: str
+    offer_version: str
+    offer_accepted_at: InstantText
+    requisites_version: int = Field(description="the latest; an account whose version is older is being updated")
+    same_inn: list[str] = Field(description="other dealers with this number, ten at most: allowed, and told")
+    reason: str | None
+    accounts: list[AccountView]
+    created_at: InstantText
+
+
+class DealView(View):
+    deal_id: str
+    dealer_id: str
+    price: str
+    commission_percent: str
+    commission: str
+    status: str = Field(description="CLOSED or CANCELLED")
+    commission_bills: list[str] = Field(description="the bills that are in force, the oldest first")
+    settlement_bill: str | None
+    closed_at: InstantText
+
+
+class BillView(View):
+    bill_id: str
+    account_type: str
+    deal_id: str
+    status: str = Field(description="NEW, PENDING, PARTIAL, PAID or CANCELLED")
+    common_sum: str
+    paid_sum: str
+    credited_sum: str = Field(description="taken back by credit notes")
+    due_on: str
+    overdue: bool = Field(description="it can be paid, and should have been")
+    number: str | None
+    url: str | None = Field(description="of the invoice's PDF")
+    reason: str | None
+    created_at: InstantText
+
+
+class SegmentView(View):
+    segment_id: str
+    deposit_min: str
+    price_max: str
+
+
+class SegmentList(View):
+    items: list[SegmentView]
+
+
+class FastBuyoutView(View):
+    cme_dealer_id: str
+    status: str = Field(description="the dealer's")
+    eligible: bool
+    deposit: str
+    segment: SegmentView | None = Field(description="the dearest cars that his deposit allows")
+    reason: str | None = Field(description="why he is not")
+
+
+class ReleaseView(View):
+    status: str = Field(description="ASKED, SENT, DONE or REFUSED")
+    amount: str
+    reason: str | None
+    asked_at: InstantText
+
+
+class StatementLine(View):
+    at: InstantText
+    what: str = Field(description="BILL, PAYMENT, CREDIT_NOTE, REFUND or REFUND_REFUSED")
+    document: str
+    deal_id: str | None
+    amount: str = Field(description="above zero for the dealer, below zero against him")
+    balance: str
+
+
+class StatementOfAccount(View):
+    account_type: str
+    contract_number: str | None
+    opening_balance: str
+    lines: list[StatementLine]
+    closing_balance: str
+
+
+class StatementView(View):
+    cme_dealer_id: str
+    month: str
+    final: bool = Field(description="the month is over; until then this is a preview")
+    opening_balance: str
+    accounts: list[StatementOfAccount]
+    closing_balance: str
+    made_at: InstantText
+
+
+class BillPage(View):
+    items: list[BillView]
+    cursor: str | None
+
+
+@app.post("/billing/dealers", tags=["billing"], summary="Register a dealer who has accepted the offer")
+def register(body: Registration) -> Response[DealerView]:
+    caller(app).must_have(BILLING)
+    offer = Offer(body.offer_version, body.offer_accepted_at)
+    dealer = dealers().register(body.cme_dealer_id, _requisites(body.requisites), offer)
+    return answer(_dealer(dealer), HTTPStatus.CREATED)
+
+
+@app.put("/billing/dealers/<cme_dealer_id>/requisites", tags=["billing"], summary="Change a dealer's requisites")
+def update_requisites(cme_dealer_id: DealerId, body: RequisitesBody) -> DealerView:
+    """All of them: what a machine brings to the billing system then is what his next invoices have."""
+    caller(app).must_have(BILLING)
+    return _dealer(dealers().update_requisites(cme_dealer_id, _requisites(body)))
+
+
+@app.get("/billing/dealers/<cme_dealer_id>", tags=["billing"], summary="A dealer and his accounts")
+def dealer(cme_dealer_id: DealerId) -> DealerView:
+    caller(app).must_have(BILLING)
+    return _dealer(dealers().dealer(cme_dealer_id))
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/bills", tags=["billing"], summary="A dealer's bills, unpaid first")
+def bills_of_dealer(cme_dealer_id: DealerId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> BillPage:
+    system = caller(app)
+    system.must_have(BILLING)
+    listed = f"GET /billing/dealers {cme_dealer_id} {system.sub}"
+    page = bills().of_dealer(cme_dealer_id, limit=limit, after=cursors().read(listed, cursor))
+    return BillPage(items=[_bill(bill) for bill in page.items], cursor=cursors().write(listed, page.after))
+
+
+@app.post("/billing/deals", tags=["billing"], summary="A dealer has bought a car: bill the commission")
+def close_deal(body: ClosedDeal) -> Response[DealView]:
+    caller(app).must_have(BILLING)
+    closed = bills().close_deal(body.deal_id, body.cme_dealer_id, body.price)
+    return answer(_deal(closed.made), HTTPStatus.OK if closed.replayed else HTTPStatus.CREATED)
+
+
+@app.post("/billing/bills", tags=["billing"], summary="Bill a deal: its commission, or what was paid for the car")
+def create_bill(body: BillAsked) -> Response[BillView]:
+    caller(app).must_have(BILLING)
+    return _made(bills().create(body.operation, body.cme_dealer_id, body.deal_id, body.amount))
+
+
+@app.get("/billing/bills/<bill_id>", tags=["billing"], summary="A bill and what is paid of it")
+def bill(bill_id: BillId) -> BillView:
+    caller(app).must_have(BILLING)
+    return _bill(bills().bill(bill_id))
+
+
+@app.get("/billing/deals/<deal_id>", tags=["billing"], summary="A deal, and the bills that are in force of it")
+def deal(deal_id: DealInPath) -> DealView:
+    caller(app).must_have(BILLING)
+    return _deal(bills().deal(deal_id))
+
+
+@app.patch("/billing/deals/<deal_id>", tags=["billing"], summary="The price or the winner has changed, or it is off")
+def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
+    caller(app).must_have(BILLING)
+    change = Change(body.price, body.cme_dealer_id, cancelled=body.cancelled is True)
+    changed = corrections().change(deal_id, idempotency_key, change)
+    return answer(_deal(changed.made), HTTPStatus.OK, replayed=changed.replayed)
+
+
+@app.post("/billing/dealers/<cme_dealer_id>/fast-buyout", tags=["billing"], summary="Open his accounts for it")
+def add_fast_buyout(cme_dealer_id: DealerId) -> Response[DealerView]:
+    caller(app).must_have(BILLING)
+    added = fast_buyouts().add(cme_dealer_id)
+    return answer(_dealer(added.made), HTTPStatus.OK if added.replayed else HTTPStatus.CREATED)
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/fast-buyout", tags=["billing"], summary="May he bid, and up to what price")
+def fast_buyout(cme_dealer_id: DealerId, segment: SegmentInQuery | None = None) -> FastBuyoutView:
+    """With a segment: may he in that one."""
+    caller(app).must_have(BILLING)
+    found = fast_buyouts().of(cme_dealer_id, segment)
+    return FastBuyoutView(
+        cme_dealer_id=found.dealer.cme_dealer_id,
+        status=found.dealer.status,
+        eligible=found.reason is None,
+        deposit=roubles(found.deposit_kopecks),
+        segment=None if found.segment is None else _segment(found.segment),
+        reason=found.reason,
+    )
+
+
+@app.post(
+    "/billing/dealers/<cme_dealer_id>/deposit-release", tags=["billing"], summary="He leaves: pay his deposit back"
+)
+def release_deposit(cme_dealer_id: DealerId) -> Response[ReleaseView]:
+    caller(app).must_have(BILLING)
+    released = fast_buyouts().release(cme_dealer_id)
+    view = ReleaseView(
+        status=released.made.status,
+        amount=roubles(released.made.kopecks),
+        reason=released.made.reason,
+        asked_at=released.made.asked_at,
+    )
+    return answer(view, HTTPStatus.OK if released.replayed else HTTPStatus.ACCEPTED)
+
+
+@app.get("/billing/segments", tags=["billing"], summary="Which cars a deposit allows")
+def segments() -> SegmentList:
+    caller(app).must_have(BILLING)
+    return SegmentList(items=[_segment(each) for each in fast_buyouts().segments()])
+
+
+@app.put("/operations/billing/segments/<segment_id>", tags=["operators"], summary="Write a segment, new or changed")
+def save_segment(segment_id: SegmentInPath, body: SegmentRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    segment = Segment(segment_id, body.deposit_min, body.price_max)
+    saved = fast_buyouts().save_segment(segment, body.reason, operator, dry_run=body.dry_run)
+    return OperatorOutcomeView.of(saved)
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>", tags=["billing"], summary="A month of a dealer")
+def dealer_statement(cme_dealer_id: DealerId, month: MonthInPath) -> StatementView:
+    """Of a month that is not over, a preview. Months are Moscow's."""
+    caller(app).must_have(BILLING)
+    made = statements().of(cme_dealer_id, month)
+    return StatementView(
+        cme_dealer_id=made.cme_dealer_id,
+        month=made.month.written,
+        final=made.final,
+        opening_balance=roubles(made.opening_kopecks),
+        accounts=[_of_account(account) for account in made.accounts],
+        closing_balance=roubles(made.closing_kopecks),
+        made_at=made.made_at,
+    )
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>/csv", tags=["billing"], summary="The same, as CSV")
+def dealer_statement_as_csv(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
+    caller(app).must_have(BILLING)
+    made = statements().of(cme_dealer_id, month)
+    return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=as_csv(made))
+
+
+def _made(made: Replayable[Bill]) -> Response[BillView]:
+    return answer(_bill(made.made), HTTPStatus.OK if made.replayed else HTTPStatus.CREATED)
+
+
+def _requisites(asked: RequisitesBody) -> Requisites:
+    return Requisites(**{name: getattr(asked, name) for name in type(asked).model_fields})
+
+
+def _dealer(found: Dealer) -> DealerView:
+    return DealerView(
+        dealer_id=found.dealer_id,
+        cme_dealer_id=found.cme_dealer_id,
+        status=found.status,
+        commission_percent=str(found.commission_percent),
+        offer_version=found.offer.version,
+        offer_accepted_at=found.offer.accepted_at,
+        requisites_version=found.requisites_version,
+        same_inn=list(dealers().of_same_taxpayer(found)),
+        reason=found.reason,
+        accounts=[_account(account) for account in dealers().accounts(found)],
+        created_at=found.created_at,
+    )
+
+
+def _account(found: Account) -> AccountView:
+    return AccountView(
+        type=found.type,
+        status=found.status,
+        requisites_version=found.requisites_version,
+        current_balance=roubles(found.balance_kopecks),
+        contract_number=found.contract_number,
+    )
+
+
+def _deal(found: Deal) -> DealView:
+    return DealView(
+        deal_id=found.deal_id,
+        dealer_id=found.dealer_id,
+        price=roubles(found.price_kopecks),
+        commission_percent=str(found.percent),
+        commission=roubles(found.reward_kopecks),
+        status=found.status,
+        commission_bills=[*found.commission_ids],
+        settlement_bill=found.settlement_id,
+        closed_at=found.closed_at,
+    )
+
+
+def _bill(found: Bill) -> BillView:
+    return BillView(
+        bill_id=found.bill_id,
+        account_type=found.type,
+        deal_id=found.deal_id,
+        status=found.status,
+        common_sum=roubles(found.common_kopecks),
+        paid_sum=roubles(found.paid_kopecks),
+        credited_sum=roubles(found.credited_kopecks),
+        due_on=found.due_on.isoformat(),
+        overdue=found.is_overdue(clock.now().date()),
+        number=found.number,
+        url=found.url,
+        reason=found.reason,
+        created_at=found.created_at,
+    )
+
+
+def _segment(found: Segment) -> SegmentView:
+    return SegmentView(
+        segment_id=found.segment_id,
+        deposit_min=roubles(found.deposit_min_kopecks),
+        price_max=roubles(found.price_max_kopecks),
+    )
+
+
+def _of_account(account: AccountStatement) -> StatementOfAccount:
+    return StatementOfAccount(
+        account_type=account.type,
+        contract_number=account.contract_number,
+        opening_balance=roubles(account.opening_kopecks),
+        lines=[
+            StatementLine(
+                at=line.entry.at,
+                what=line.entry.kind,
+                document=document(line),
+                deal_id=line.entry.deal_id,
+                amount=roubles(line.entry.kopecks),
+                balance=roubles(line.balance_kopecks),
+            )
+            for line in account.lines
+        ],
+        closing_balance=roubles(account.closing_kopecks),
+    )
+
+
+handler = http.serve(app, dealers)

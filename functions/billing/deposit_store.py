@@ -1,0 +1,237 @@
+"""Fast buyout in the table: which cars a deposit allows, and the deposit that is paid back.
+
+What is paid back leaves the account before the billing system is asked for it. The dealer leaves with the same write,
+which counts up the version of his account for settlements: a settlement that is made at the same time is before it, and
+then nothing is paid back, or after it, and is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
+
+from common import keys
+from common.domain import timeline, work
+from common.domain.timeline import MACHINE, TimelineEvent
+from common.table.items import DecimalAttribute, Item
+from common.table.prepared import prepared
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+from functions.billing import journal, journal_store, store
+from functions.billing.journal import EntryKind
+from functions.billing.model import (
+    Account,
+    Dealer,
+    DealerStatus,
+    Moved,
+    Release,
+    ReleaseStatus,
+    Segment,
+    SegmentNotFound,
+)
+from functions.billing.store import AccountItem, DealerItem
+
+PAID_BACK_BY = timedelta(days=3)  # of a bank; later it is shown as late
+
+
+class ReleaseItem(Item, discriminator=keys.RELEASE.entity):
+    status = UnicodeAttribute()
+    kopecks = DecimalAttribute()
+    reason = UnicodeAttribute(null=True)
+
+
+class SegmentItem(Item, discriminator=keys.SEGMENT.entity):
+    segment_id = UnicodeAttribute()
+    deposit_min_kopecks = DecimalAttribute()
+    price_max_kopecks = DecimalAttribute()
+
+
+# Accounts for it
+
+
+def add(dealer: Dealer, accounts: Sequence[Account], at: datetime) -> list[Write]:
+    """A dealer gets these accounts, which his machine opens at the billing system; one who has left is back. Refused
+    with Moved."""
+    item = DealerItem
+    status = DealerStatus.ACTIVE if dealer.status is DealerStatus.LEFT else dealer.status
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his accounts at the billing system"
+    )
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.status.set(status),
+            item.accounts.add(Decimal(len(accounts))),
+            item.updated_at.set(at),
+            *([*waits, *work.supersede()] if accounts else []),
+            when=(item.status == dealer.status)
+            & (item.accounts == Decimal(dealer.accounts))
+            & (item.requisites_version == Decimal(dealer.requisites_version)),
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        *(store.open_account(account) for account in accounts),
+        _event(dealer, status, at, "fast buyout", "CME"),
+    ]
+
+
+# The deposit that is paid back
+
+
+def ask(dealer: Dealer, deposit: Account, settlement: Account, release: Release, at: datetime) -> list[Write]:
+    """The dealer leaves, with all that is on his deposit. Refused with Moved."""
+    item = DealerItem
+    written = ReleaseItem(
+        *_key(release), status=release.status, kopecks=Decimal(release.kopecks), created_at=at, updated_at=at
+    )
+    moved = Moved("the dealer has moved", id=dealer.dealer_id)
+    return [
+        Write.insert(written, otherwise=moved),
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.status.set(DealerStatus.LEAVING),
+            item.releases.set(Decimal(release.n)),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his deposit's way"),
+            *work.supersede(),
+            when=(item.status == dealer.status)
+            & (item.releases == Decimal(dealer.releases))
+            & (item.accounts == Decimal(dealer.accounts)),
+            otherwise=moved,
+        ),
+        store.money_moves(deposit, -release.kopecks, 0, at, AccountItem.released_kopecks.add(Decimal(release.kopecks))),
+        store.money_moves(settlement, 0, 0, at),
+        journal_store.book(journal.refunded(release, EntryKind.REFUND, at)),
+        _event(dealer, DealerStatus.LEAVING, at, "his deposit is paid back", "CME"),
+    ]
+
+
+def release(table: Table, dealer: Dealer) -> Release | None:
+    """The latest of a dealer; None where there was none."""
+    if dealer.releases == 0:
+        return None
+    key = keys.RELEASE(dealer_id=dealer.dealer_id, n=_number(dealer.releases))
+    item = table.get(ReleaseItem, key, consistent=True)
+    assert item is not None, f"{dealer.dealer_id} has no release {dealer.releases}"
+    status, kopecks = ReleaseStatus(item.status), int(item.kopecks)
+    return Release(dealer.dealer_id, dealer.releases, status, kopecks, item.created_at, item.reason)
+
+
+def sent(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
+    """The billing system pays it back. Refused with Moved."""
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + PAID_BACK_BY, waits_for="the bank to pay his deposit back"
+    )
+    return [
+        _becomes(release, ReleaseStatus.SENT, at),
+        _dealer_is(dealer, DealerStatus.LEAVING, at, *waits),
+    ]
+
+
+def paid_back(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
+    """He has it. Refused with Moved."""
+    return [
+        _becomes(release, ReleaseStatus.DONE, at),
+        _dealer_is(dealer, DealerStatus.LEFT, at, DealerItem.reason.remove(), *work.done()),
+        _event(dealer, DealerStatus.LEFT, at, "his deposit was paid back", MACHINE),
+    ]
+
+
+def refused(dealer: Dealer, deposit: Account, release: Release, why: str, at: datetime) -> list[Write]:
+    """It is on his deposit again, and he stays. Refused with Moved."""
+    back = AccountItem.released_kopecks.add(Decimal(-release.kopecks))
+    return [
+        _becomes(release, ReleaseStatus.REFUSED, at, ReleaseItem.reason.set(why)),
+        _dealer_is(dealer, DealerStatus.ACTIVE, at, DealerItem.reason.set(why), *work.done()),
+        store.money_moves(deposit, release.kopecks, 0, at, back),
+        journal_store.book(journal.refunded(release, EntryKind.REFUND_REFUSED, at)),
+        _event(dealer, DealerStatus.ACTIVE, at, why, MACHINE),
+    ]
+
+
+def _becomes(release: Release, status: ReleaseStatus, at: datetime, *more: Action) -> Write:
+    item = ReleaseItem
+    return Write.update(
+        item(*_key(release)),
+        item.status.set(status),
+        item.updated_at.set(at),
+        *more,
+        when=item.status == release.status,
+        otherwise=Moved("the release has moved", id=release.dealer_id),
+    )
+
+
+def _dealer_is(dealer: Dealer, status: DealerStatus, at: datetime, *more: Action) -> Write:
+    item = DealerItem
+    return Write.update(
+        item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+        item.status.set(status),
+        item.updated_at.set(at),
+        *more,
+        when=(item.status == dealer.status)
+        & (item.releases == Decimal(dealer.releases))
+        & (item.requisites_version == Decimal(dealer.requisites_version)),
+        otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+    )
+
+
+def _key(release: Release) -> keys.PrimaryKey:
+    return keys.RELEASE(dealer_id=release.dealer_id, n=_number(release.n))
+
+
+def _number(n: int) -> str:
+    """As text that sorts."""
+    return f"{n:04}"
+
+
+def _event(dealer: Dealer, status: DealerStatus, at: datetime, why: str, actor: str) -> Write:
+    return timeline.record(dealer.dealer_id, TimelineEvent(at, dealer.status, status, why, actor))
+
+
+# Segments
+
+
+def segments(table: Table) -> list[Segment]:
+    """As of now, those of cheap cars first."""
+    found = [_segment(item) for item in table.all(SegmentItem, _segments(keys.SEGMENT.partition()))]
+    return sorted(found, key=lambda each: (each.price_max_kopecks, each.segment_id))
+
+
+@prepared
+def _segments(pk: str) -> Query:
+    return Query(partition(pk), consistent=True)
+
+
+def segment(table: Table, segment_id: str) -> Segment:
+    """Raises SegmentNotFound."""
+    item = table.get(SegmentItem, keys.SEGMENT(segment_id=segment_id), consistent=True)
+    if item is None:
+        raise SegmentNotFound("there is no such segment", segment_id=segment_id)
+    return _segment(item)
+
+
+def save_segment(segment: Segment, before: Segment | None, at: datetime) -> Write:
+    """Refused with Moved where it is not as it was `before`."""
+    item = SegmentItem(
+        *keys.SEGMENT(segment_id=segment.segment_id),
+        segment_id=segment.segment_id,
+        deposit_min_kopecks=Decimal(segment.deposit_min_kopecks),
+        price_max_kopecks=Decimal(segment.price_max_kopecks),
+        created_at=at,
+        updated_at=at,
+    )
+    moved = Moved("somebody else has saved this segment; look again", segment_id=segment.segment_id)
+    if before is None:
+        return Write.insert(item, otherwise=moved)
+    as_it_was = (SegmentItem.deposit_min_kopecks == Decimal(before.deposit_min_kopecks)) & (
+        SegmentItem.price_max_kopecks == Decimal(before.price_max_kopecks)
+    )
+    return Write.put(item, when=as_it_was, otherwise=moved)
+
+
+def _segment(item: SegmentItem) -> Segment:
+    return Segment(item.segment_id, int(item.deposit_min_kopecks), int(item.price_max_kopecks))

@@ -1,0 +1,34 @@
+"""HTTP: documents for dealers. A function of its own, so that no other one is loaded with what makes them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from common import http
+from common.http import caller, document
+from common.identity import BILLING
+from functions.billing.model import CME_DEALER_ID_PATTERN
+from functions.billing.pdf.statement_pdf import statement_pdf
+from functions.billing.statement import MONTH_PATTERN
+from functions.billing.wiring import statements
+
+app = http.api()
+
+DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
+MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
+
+
+@app.get(
+    "/billing/dealers/<cme_dealer_id>/statements/<month>/pdf",
+    tags=["billing"],
+    summary="A month of a dealer, as PDF",
+)
+def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
+    caller(app).must_have(BILLING)
+    return document(statement_pdf(statements().of(cme_dealer_id, month)), "application/pdf")
+
+
+handler = http.serve(app, statements)

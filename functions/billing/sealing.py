@@ -1,0 +1,67 @@
+"""Requisites as the table holds them: sealed under the dealer's own key, each version for itself.
+
+What is sealed is bound to the item that holds it: its dealer and its version. Of the taxpayer's number a keyed mark
+stands beside it, by which two dealers of one taxpayer are found; without the key nobody can tell the number by it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from common import keys
+from common.keys import PrimaryKey
+from common.requisites import PayerKind, Requisites
+from common.table.table import Table
+from functions.billing import requisite_store as store
+
+if TYPE_CHECKING:
+    from common.data_keys import DataKeys
+
+MARK_CHARACTERS = 32
+
+
+@dataclass(frozen=True)
+class Sealing:
+    """mark_key: secret, and never replaced: dealers would not be found any more."""
+
+    table: Table
+    data_keys: Callable[[], DataKeys]
+    mark_key: Callable[[], bytes]
+
+    def first(self, dealer_id: str, requisites: Requisites) -> tuple[str, str]:
+        """A new dealer's wrapped key, and his requisites under it. Raises DataKeysUnavailable."""
+        key = self.data_keys().new(dealer_id)
+        return key.wrapped, key.seal(_written(requisites), _about(dealer_id, 1))
+
+    def sealed(self, dealer_id: str, version: int, requisites: Requisites) -> str:
+        """Raises DealerForgotten, DataKeysUnavailable."""
+        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
+        return key.seal(_written(requisites), _about(dealer_id, version))
+
+    def requisites(self, dealer_id: str, version: int) -> Requisites:
+        """Raises DealerForgotten, DataKeysUnavailable."""
+        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
+        return _read(key.open(store.sealed(self.table, dealer_id, version), _about(dealer_id, version)))
+
+    def mark(self, inn: str) -> str:
+        """By which the dealers of one taxpayer are found."""
+        return hmac.new(self.mark_key(), inn.encode(), hashlib.sha256).hexdigest()[:MARK_CHARACTERS]
+
+
+def _about(dealer_id: str, version: int) -> str:
+    key: PrimaryKey = store.key(dealer_id, version)
+    return f"{keys.REQUISITE.entity} {key.pk} {key.sk}"
+
+
+def _written(requisites: Requisites) -> bytes:
+    return json.dumps(asdict(requisites), ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def _read(plain: bytes) -> Requisites:
+    told = json.loads(plain)
+    return Requisites(**{**told, "kind": PayerKind(told["kind"])})

@@ -1,0 +1,200 @@
+"""What the billing system has of each account, held against what is booked: its invoices and payments, one by one.
+
+Both sides move while they are read. Ours is read first where theirs can only grow, and last where it follows theirs:
+
+    a bill with an invoice       read before their list: its invoice is in it
+    an invoice of theirs         under the id of a bill of ours, which was written before it was asked for
+    a payment of theirs          is told to us within SETTLING, and is taken then, or parked
+    all that we have taken       of an account: what of their payments is taken, if it is the same before and after
+
+A difference is off if two looks have found it; what may be on its way is unknown. All accounts are compared once a day,
+in rounds, each of which goes on where the last has stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.comparisons import BILLING, Comparison, Line, Verdict, compared, keep, latest
+from common.domain.timeline import CLOCK
+from common.gateways.billing import Billing, BillingUnavailable, BillingUnknown, Invoice, Page, Payment
+from common.log import count, log
+from common.table.table import Position, Table
+from functions.billing import comparison_store, payment_store, store
+from functions.billing.comparison_store import Pass
+from functions.billing.model import Account, Aside, Bill, BillStatus, PaymentStatus, receipt_id
+
+SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
+PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
+ACTION = "compare billing"
+MOVES = "it moves while it is looked at"
+_ROUBLE = Decimal(100)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Comparing:
+    table: Table
+    billing: Callable[[], Billing]
+    now: Callable[[], datetime]
+
+    def latest(self) -> Comparison:
+        """Raises NeverCompared."""
+        return latest(self.table, BILLING)
+
+    def part(
+        self, operator: str, after: Position | None, more: Callable[[], bool]
+    ) -> tuple[Comparison, Position | None]:
+        """What an operator asks for: the accounts behind a place, as long as there is time, and where to go on.
+
+        Raises BillingUnavailable, TableUnavailable, Busy.
+        """
+        going = Pass(self.now(), after)
+        self._go_on(going, more)
+        found = compared(BILLING, self.now(), operator, going.lines, things=going.things)
+        if after is None:
+            self.table.write(audit.entry(AuditEntry(found.at, operator, ACTION, BILLING, str(found))))
+        return found, going.after
+
+    def round(self, more: Callable[[], bool]) -> Comparison | None:
+        """Go on with today's; None as long as it is not over, or is over since. Raises TableUnavailable, Busy."""
+        at = self.now()
+        going = comparison_store.so_far(self.table)
+        if going is None or going.began_at.date() < at.date():
+            going = Pass(at)
+        elif going.over:
+            return None
+        try:
+            self._go_on(going, more)
+        except BillingUnavailable as unavailable:
+            log.warning("not compared", extra={"why": unavailable.detail})
+        if not going.over:
+            self.table.write(comparison_store.keep(going, self.now()))
+            return None
+        found = compared(BILLING, self.now(), CLOCK, going.lines, things=going.things)
+        self.table.write(keep(found), comparison_store.keep(replace(going, lines=[]), self.now()))
+        return found
+
+    def _go_on(self, going: Pass, more: Callable[[], bool]) -> None:
+        """Raises BillingUnavailable: what was compared until then is counted."""
+        while not going.over:
+            page = store.accounts_page(self.table, after=going.after)
+            for account in page.items:
+                found = self._settled(account)
+                going.things += len(found)
+                going.lines += [line for line in found.values() if line.verdict is not Verdict.AGREES]
+                going.after = store.place(account)
+                if not more():
+                    return
+            going.after, going.over = page.after, page.after is None
+
+    def _settled(self, account: Account) -> dict[str, Line]:
+        """What is off at one look only is unknown."""
+        once = self._look(account)
+        if all(line.verdict is not Verdict.OFF for line in once.values()):
+            return once
+        again = self._look(account)
+        found = {}
+        for name, line in again.items():
+            both = line.verdict is not Verdict.OFF or once.get(name) == line
+            found[name] = line if both else replace(line, verdict=Verdict.UNKNOWN, why=MOVES)
+            if found[name].verdict is Verdict.OFF:
+                log.error("billing system off", extra={"why": str(line), "id": account.dealer_id, "what": name})
+                count("BillingOff")
+        return found
+
+    def _look(self, account: Account) -> dict[str, Line]:
+        if account.contract_id is None:
+            return {}
+        try:
+            lines = [*self._invoices(account, account.contract_id), *self._payments(account, account.contract_id)]
+        except BillingUnknown as unknown:
+            lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.OFF, unknown.detail)]
+        except BillingUnavailable as no:
+            if no.facts.get("what") != "not_believed":
+                raise
+            lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.UNKNOWN, no.detail)]
+        return {line.asset_id: line for line in lines}
+
+    def _invoices(self, account: Account, contract_id: str) -> Iterator[Line]:
+        ours = {bill.invoice_id: bill for bill in store.invoiced_bills(self.table, account.dealer_id, account.type)}
+        for invoice in _all(lambda after: self.billing().invoices(contract_id, after)):
+            bill = ours.pop(invoice.invoice_id, None) or store.find_bill(self.table, invoice.external_id)
+            yield self._invoice(account, invoice, bill)
+        for invoice_id, bill in ours.items():
+            name = f"invoice {invoice_id}"
+            yield _line(name, account, 0, bill.common_kopecks, Verdict.OFF, "the billing system has it no more", bill)
+
+    def _invoice(self, account: Account, invoice: Invoice, bill: Bill | None) -> Line:
+        name, there = f"invoice {invoice.invoice_id}", invoice.amount_kopecks
+        if bill is None or (bill.dealer_id, bill.type) != (account.dealer_id, account.type):
+            return _line(name, account, there, 0, Verdict.OFF, "no bill of this account is invoiced by it")
+        if bill.invoice_id is None and bill.status is BillStatus.NEW:
+            return _line(name, account, there, bill.common_kopecks, Verdict.UNKNOWN, "its number is not here yet", bill)
+        if bill.invoice_id != invoice.invoice_id:
+            return _line(name, account, there, 0, Verdict.OFF, f"its bill has the invoice {bill.invoice_id}", bill)
+        agrees = there == bill.common_kopecks
+        why = "" if agrees else "the sums differ"
+        return _line(name, account, there, bill.common_kopecks, Verdict.AGREES if agrees else Verdict.OFF, why, bill)
+
+    def _payments(self, account: Account, contract_id: str) -> Iterator[Line]:
+        before, together = store.account(self.table, account.dealer_id, account.type).received_kopecks, 0
+        unsure = False
+        for payment in _all(lambda after: self.billing().payments(contract_id, after)):
+            line, taken = self._payment(account, payment)
+            together += taken
+            unsure = unsure or line.verdict is Verdict.UNKNOWN
+            yield line
+        if together != before:
+            moved = store.account(self.table, account.dealer_id, account.type).received_kopecks != before
+            unknown = moved or unsure
+            why = MOVES if unknown else "not all that was taken for the account is told by the billing system"
+            name = f"payments of {contract_id}"
+            yield _line(name, account, together, before, Verdict.UNKNOWN if unknown else Verdict.OFF, why)
+
+    def _payment(self, account: Account, payment: Payment) -> tuple[Line, int]:
+        """With what of it is taken for the account."""
+        name, there = f"payment {payment.payment_id}", payment.amount_kopecks
+        known = payment_store.find(self.table, receipt_id(payment.payment_id))
+        if known is None:
+            young = payment.at > self.now() - SETTLING
+            why = "it may be on its way to us" if young else "it was never told to us"
+            return _line(name, account, there, 0, Verdict.UNKNOWN if young else Verdict.OFF, why), 0
+        if isinstance(known, Aside):
+            if known.status is PaymentStatus.DISMISSED:
+                return _line(name, account, there, there, Verdict.AGREES, "a person has dismissed it"), 0
+            why = f"it is {known.status}, and not taken yet"
+            return _line(name, account, there, there, Verdict.UNKNOWN, why), 0
+        if (known.whose.dealer_id, known.whose.type) != (account.dealer_id, account.type):
+            return _line(name, account, there, 0, Verdict.OFF, "it was taken for another account"), 0
+        booked, agrees = known.told.kopecks, known.told.kopecks == there
+        verdict, why = (Verdict.AGREES, "") if agrees else (Verdict.OFF, "the sums differ")
+        return _line(name, account, there, booked, verdict, why), booked
+
+
+def _line(
+    name: str, account: Account, there: int, booked: int, verdict: Verdict, why: str, bill: Bill | None = None
+) -> Line:
+    """Sums are in kopecks; a line has roubles."""
+    whose = account.external_id if bill is None else f"{account.external_id}, bill {bill.bill_id}"
+    sums: Mapping[str, Any] = {"booked": Decimal(booked) / _ROUBLE}
+    return Line(name, Decimal(there) / _ROUBLE, sums, verdict, f"{name} of {whose}", why)
+
+
+def _all(ask: Callable[[str | None], Page[T]]) -> Iterator[T]:
+    """Raises BillingUnavailable, BillingUnknown; also where the list is too long."""
+    after: str | None = None
+    for _ in range(PAGES_MAX):
+        page = ask(after)
+        yield from page.entries
+        after = page.after
+        if after is None:
+            return
+    raise BillingUnavailable("a contract has more than can be looked through", what="not_believed")

@@ -1,0 +1,230 @@
+"""The billing system's invoices and payments, held against what is booked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from common.domain.comparisons import Comparison, NeverCompared, Verdict
+from common.gateways.billing import BillingUnavailable
+from functions.billing.model import Bill
+from functions.billing.service.comparing import SETTLING, Comparing
+from sandbox.billing import records
+from tests.billing.dealership import CME_ID, Dealership
+
+ALWAYS = lambda: True  # noqa: E731
+
+
+@pytest.fixture
+def comparing(dealership: Dealership) -> Comparing:
+    return dealership.comparing
+
+
+def lived(dealership: Dealership, cme_dealer_id: str = CME_ID) -> tuple[Bill, Bill]:
+    """Two bills, of which one is paid, with more than it is of."""
+    dealership.active(cme_dealer_id)
+    paid, due = dealership.billed(100_00, cme_dealer_id), dealership.billed(200_00, cme_dealer_id)
+    dealership.payments.take(dealership.message(150_00, bill=paid))
+    return paid, due
+
+
+def told(found: Comparison) -> dict[str, tuple[Verdict, str]]:
+    return {line.asset_id.split()[0]: (line.verdict, line.why) for line in found.lines}
+
+
+def compared(comparing: Comparing) -> Comparison:
+    found, after = comparing.part("olga", None, ALWAYS)
+    assert after is None
+    return found
+
+
+def test_what_is_the_same_on_both_sides_agrees(dealership: Dealership, comparing: Comparing) -> None:
+    lived(dealership)
+    found = compared(comparing)
+    assert (found.verdict, found.assets, found.lines) == (Verdict.AGREES, 3, [])
+    assert str(found) == "3 invoices and payments; all agree"
+
+
+def without(dealership: Dealership, thing_id: str | None) -> None:
+    """The billing system has it no more."""
+    assert thing_id is not None
+    del dealership.system._made[thing_id]
+
+
+def changed(dealership: Dealership, thing: Any, kopecks: int) -> None:
+    """It is of another sum there than it was."""
+    first = next(iter(vars(thing).values()))
+    dealership.system._made[first] = replace(thing, kopecks=kopecks)
+
+
+def of(dealership: Dealership, kind: type[Any]) -> Any:
+    return dealership.system.all(kind)[0]
+
+
+PLANTED: dict[str, tuple[Callable[[Dealership, Bill], object], set[str], str]] = {
+    "an invoice that is gone": (lambda d, due: without(d, due.invoice_id), {"invoice"}, "no more"),
+    "an invoice of another sum": (
+        lambda d, _: changed(d, of(d, records.Invoice), 100_01),
+        {"invoice"},
+        "the sums differ",
+    ),
+    "an invoice that is no bill's": (
+        lambda d, _: d.system.create_invoice(
+            "of-nobody",
+            5_00,
+            {
+                "contract_id": str(d.account().contract_id),
+                "currency": "RUB",
+                "description": "x",
+                "due_date": "2026-12-01",
+            },
+        ),
+        {"invoice"},
+        "no bill",
+    ),
+    "an invoice of a bill that has one": (
+        lambda d, due: d.system._made.update(
+            second=replace(of(d, records.Invoice), invoice_id="second", external_id=due.bill_id)
+        ),
+        {"invoice"},
+        "its bill has the invoice",
+    ),
+    "a payment that was never told to us": (lambda d, _: d.message(7_00), {"payment"}, "never told"),
+    "a payment of another sum": (
+        lambda d, _: changed(d, of(d, records.Payment), 149_99),
+        {"payment"},
+        "the sums differ",
+    ),
+    "a payment that they have no more": (
+        lambda d, _: without(d, of(d, records.Payment).payment_id),
+        {"payments"},
+        "not all that was taken",
+    ),
+    "a contract that they have no more": (
+        lambda d, _: without(d, d.account().contract_id),
+        {"contract"},
+        "contract",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANTED)
+def test_a_planted_difference_is_found(dealership: Dealership, comparing: Comparing, name: str) -> None:
+    plant, things, why = PLANTED[name]
+    _, due = lived(dealership)
+    plant(dealership, due)
+    dealership.clock.forward(minutes=30)
+    found = compared(comparing)
+    off = {what: words for what, (verdict, words) in told(found).items() if verdict is Verdict.OFF}
+    assert off.keys() == things
+    assert any(why in words for words in off.values())
+    assert found.verdict is Verdict.OFF
+
+
+def test_a_payment_on_its_way_is_unknown_until_it_has_had_its_time(
+    dealership: Dealership, comparing: Comparing
+) -> None:
+    lived(dealership)
+    message = dealership.message(7_00)
+    assert told(compared(comparing)) == {"payment": (Verdict.UNKNOWN, "it may be on its way to us")}
+    dealership.clock.at += SETTLING + timedelta(seconds=1)
+    assert told(compared(comparing)) == {"payment": (Verdict.OFF, "it was never told to us")}
+    dealership.payments.take(message)
+    assert compared(comparing).verdict is Verdict.AGREES
+
+
+def test_an_invoice_whose_answer_was_lost_is_unknown(dealership: Dealership, comparing: Comparing) -> None:
+    dealership.active()
+    bill = dealership.billed(invoice=False)
+    dealership.trouble.drop_answer_next("invoice")
+    with pytest.raises(BillingUnavailable):
+        dealership.invoicing.create_invoice(bill.bill_id)
+    assert told(compared(comparing)) == {"invoice": (Verdict.UNKNOWN, "its number is not here yet")}
+    dealership.invoicing.create_invoice(bill.bill_id)
+    assert compared(comparing).verdict is Verdict.AGREES
+
+
+def test_what_two_looks_do_not_find_the_same_is_unknown(dealership: Dealership, comparing: Comparing) -> None:
+    """A payment is taken between them."""
+    lived(dealership)
+    message = dealership.message(7_00)
+    dealership.clock.forward(minutes=30)
+    looks: list[Callable[[], object]] = [lambda: dealership.payments.take(message), lambda: None]
+
+    class Moving:
+        def __init__(self, billing: Any) -> None:
+            self._billing = billing
+
+        def invoices(self, *asked: Any) -> Any:
+            if looks:
+                looks.pop()()
+            return self._billing.invoices(*asked)
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._billing, name)
+
+    dealership.asked_through = Moving
+    assert compared(comparing).verdict is Verdict.AGREES
+
+
+def test_an_account_without_a_contract_has_nothing_to_compare(dealership: Dealership, comparing: Comparing) -> None:
+    dealership.registered()
+    assert compared(comparing).assets == 0
+    assert not dealership.trouble.calls
+
+
+def test_accounts_are_compared_in_rounds_once_a_day(dealership: Dealership, comparing: Comparing) -> None:
+    for n in range(3):
+        lived(dealership, f"cme-{n}")
+    _, due = lived(dealership, "cme-3")
+    without(dealership, due.invoice_id)
+    with pytest.raises(NeverCompared):
+        comparing.latest()
+    rounds = [comparing.round(lambda: False) for _ in range(6)]
+    (found,) = [each for each in rounds if each is not None]
+    assert (found.assets, [line.verdict for line in found.lines]) == (12, [Verdict.OFF])
+    assert comparing.latest() == found
+    assert comparing.round(ALWAYS) is None  # today's is over
+    dealership.clock.forward(hours=24)
+    again = comparing.round(ALWAYS)
+    assert again is not None
+    assert (again.at.date(), again.assets) == (dealership.clock().date(), 12)
+
+
+def test_a_round_goes_on_after_the_billing_system_was_down(dealership: Dealership, comparing: Comparing) -> None:
+    for n in range(2):
+        lived(dealership, f"cme-{n}")
+    dealership.trouble.down = True
+    assert comparing.round(ALWAYS) is None
+    dealership.trouble.down = False
+    found = comparing.round(ALWAYS)
+    assert found is not None
+    assert (found.assets, found.verdict) == (6, Verdict.AGREES)
+
+
+def test_an_operators_comparison_is_in_parts_and_in_the_audit(dealership: Dealership, comparing: Comparing) -> None:
+    for n in range(3):
+        lived(dealership, f"cme-{n}")
+    things, after, parts = 0, None, 0
+    while True:
+        found, after = comparing.part("olga", after, lambda: False)
+        things, parts = things + found.assets, parts + 1
+        if after is None:
+            break
+    assert things == 9
+    assert parts >= 3
+    (entry,) = [item for item in dealership.dynamo.items() if item["entity_type"]["S"] == "audit_entry"]
+    assert entry["operator"]["S"] == "olga"
+
+
+def test_sums_are_told_in_roubles(dealership: Dealership, comparing: Comparing) -> None:
+    _, due = lived(dealership)
+    without(dealership, due.invoice_id)
+    (line,) = compared(comparing).lines
+    assert (line.there, line.booked_together) == (Decimal(0), Decimal(200))
+    assert isinstance(compared(comparing).at, datetime)

@@ -1,0 +1,136 @@
+"""What an operator halts is cancelled, seen to be, and paused, for as long as another operator has not lifted it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from common.domain import halts, timeline
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import Quote
+from functions.market_making.model import HaltOwn, NotPausable, NotResumable, Status
+from functions.market_making.quotes import client_order_id
+from functions.market_making.service import ticking
+from functions.market_making.service.one_order import OneOrder
+from functions.market_making.service.shard import Ticked
+from functions.market_making.service.ticking import HALTED_WITHIN
+from tests.market_making.market import ACCOUNT, ORDER
+from tests.market_making.test_withdrawing import BTC, OTHER, Two
+
+
+@pytest.fixture
+def two() -> Two:
+    two = Two()
+    two.ticks(2)
+    assert len(two.open) == 4
+    return two
+
+
+def statuses(two: Two) -> list[Status]:
+    return [two.market.order(uuid).status for uuid in (ORDER, OTHER)]
+
+
+def id_of(two: Two, uuid: UUID = ORDER) -> str:
+    return two.market.order(uuid).order_id
+
+
+def halt(two: Two, uuid: UUID = ORDER) -> str:
+    """The halt's id."""
+    two.market.halting.halt_order(id_of(two, uuid), "a drill", "olga", dry_run=False)
+    return halts.halt_id_of(id_of(two, uuid))
+
+
+def test_the_orders_of_an_account_that_is_halted_are_paused(two: Two) -> None:
+    two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
+    two.tick()
+    assert statuses(two) == [Status.PAUSED] * 2
+    assert two.market.order().reason == "its trading account is halted: a drill"
+    assert two.open == []
+    two.market.clock.at += timedelta(seconds=10)
+    two.tick()
+    assert [two.quotes_of(uuid).open_at_most for uuid in (ORDER, OTHER)] == [0, 0]
+
+
+def test_what_is_halted_is_not_resumed_before_it_is_lifted(two: Two) -> None:
+    halting, steering = two.market.halting, two.market.steering
+    halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
+    two.tick()
+    with pytest.raises(NotResumable, match="its account is halted"):
+        steering.resume(id_of(two))
+    halting.lift(halts.halt_id_of(ACCOUNT), "over", "oleg", dry_run=False)
+    steering.resume(id_of(two))
+    two.ticks(2)
+    assert statuses(two) == [Status.RUNNING, Status.PAUSED]
+    assert (two.open_of(ORDER), two.open_of(OTHER)) == (2, 0)
+
+
+def test_an_order_that_is_halted_is_paused_and_no_other(two: Two) -> None:
+    halt(two)
+    assert statuses(two) == [Status.PAUSED, Status.RUNNING]
+    assert two.market.order().reason == "halted by an operator: a drill"
+    two.tick()
+    assert (two.open_of(ORDER), two.open_of(OTHER)) == (0, 2)
+    assert [event.actor for event in timeline.of(two.market.table, id_of(two))][-1] == "olga"
+
+
+def test_its_owner_resumes_it_once_another_operator_has_lifted_it(two: Two) -> None:
+    halting, steering, halt_id = two.market.halting, two.market.steering, halt(two)
+    with pytest.raises(NotResumable, match="an operator has halted it"):
+        steering.resume(id_of(two))
+    with pytest.raises(HaltOwn):
+        halting.lift(halt_id, "over", "olga", dry_run=False)
+    assert halting.lift(halt_id, "over", "oleg", dry_run=False).done
+    assert statuses(two)[0] is Status.PAUSED
+    steering.resume(id_of(two))
+    two.ticks(2)
+    assert two.open_of(ORDER) == 2
+
+
+def test_what_its_owner_has_paused_is_halted_as_well(two: Two) -> None:
+    two.market.steering.pause(id_of(two))
+    halt(two)
+    with pytest.raises(NotResumable):
+        two.market.steering.resume(id_of(two))
+
+
+def test_a_repeat_and_a_dry_run_halt_nothing(two: Two) -> None:
+    assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=True).done
+    assert statuses(two)[0] is Status.RUNNING
+    halt(two)
+    assert not two.market.halting.halt_order(id_of(two), "a drill", "olga", dry_run=False).done
+
+
+def test_neither_of_two_who_have_halted_an_order_lifts_it(two: Two) -> None:
+    halt_id, halting = halt(two), two.market.halting
+    assert halting.halt_order(id_of(two), "so I think, too", "oleg", dry_run=False).done
+    for operator in ("olga", "oleg"):
+        with pytest.raises(HaltOwn):
+            halting.lift(halt_id, "over", operator, dry_run=False)
+    assert halting.lift(halt_id, "over", "omar", dry_run=False).done
+
+
+def test_what_does_not_quote_is_not_halted(two: Two) -> None:
+    two.market.quoting.stop(id_of(two))
+    with pytest.raises(NotPausable):
+        halt(two)
+
+
+def test_what_is_open_though_it_is_paused_is_cancelled_and_told(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if its cycles did not see it."""
+    counted = dict[str, float]()
+    monkeypatch.setattr(ticking, "count", lambda name, value=1: counted.update({name: value}))
+    halt(two)
+    two.tick()
+    name = client_order_id(id_of(two), 99, "b0")
+    two.fake.place(BTC, Quote(Side.BUY, Decimal(50_000), Decimal("0.001"), name))
+    monkeypatch.setattr(OneOrder, "plan", lambda _: 0)
+    monkeypatch.setattr(OneOrder, "act", lambda _: Ticked())
+    two.market.clock.at += HALTED_WITHIN - timedelta(seconds=1)
+    two.tick()
+    assert (two.open_of(ORDER), counted) == (1, {})
+    two.market.clock.at += timedelta(seconds=1)
+    two.tick()
+    assert (two.open_of(ORDER), counted["QuotesOpenThoughHalted"]) == (0, 1)
