@@ -452,7 +452,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id"), named),
     }
     return route.path.format(**(given | parts))
 
