@@ -9,6 +9,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from common import keys
+from common.domain import work
 from functions.billing import schedule, stream, tasks
 from functions.billing.service.corrections import Change
 from infra.grants import Secret
@@ -74,6 +76,13 @@ def corrected(recorder: Recorder) -> None:
     dealership.refuses.add("create_credit_note")
     changed(first.deal_id, "off", Change(cancelled=True))
     dealership.run()
+    dead = dealership.billed(5_00)
+    dealership.trouble.down = True
+    changed(dead.deal_id, "off", Change(cancelled=True))
+    dealership.world.machines.restart()  # what was started has ended before it is started by the API
+    key = keys.BILL(bill_id=dead.bill_id)
+    recorder.as_("billing.api", work.drive_now)(dealership.table, dealership.machines, key, dealership.clock())
+    dealership.trouble.down = False
     unasked = dealership.billed(7_00, invoice=False)
     dealership.trouble.drop_answer_next(Asked.INVOICE)
     dealership.run(seconds=1)
