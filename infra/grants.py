@@ -208,7 +208,11 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),  # an order whose money leaves is none of its shard's
         secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS}),
     ),
-    "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.confirm_return": replace(
+        _MOVES,
+        table=_MOVES.table | {DELETE},  # what has left is on its way no more
+        secrets=_TO_THE_EXCHANGE,
+    ),
     "market_making.compare_accounts": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.READING_KEYS})
     ),

@@ -248,10 +248,10 @@ def test_what_was_asked_for_and_not_withdrawn_hides_nothing_for_long(two: Two) -
     live_until(two.market, Status.RETURNING)
     live(two.market, 1)
     assert two.market.order().needs_person
-    lose(two, "0.05")
+    lose(two, "5", "USDT")
     two.market.clock.at += KNOWN_WITHIN
     (short,) = two.market.balancing.short(ACCOUNT)
-    assert (short.by, short.owed) == (Decimal("0.05"), Decimal("0.2"))
+    assert (short.by, short.owed) == (Decimal(5), Decimal(9990))
 
 
 # Rounds

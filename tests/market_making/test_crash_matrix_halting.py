@@ -15,7 +15,7 @@ from common import keys
 from common.domain import audit, halts, timeline, work
 from common.gateways.exchange.maker import Balance, Maker, MakerOrder, Market
 from common.operator_outcome import OperatorOutcome
-from functions.market_making.model import AccountStillShort
+from functions.market_making.model import AccountStillShort, Status
 from tests.depth import points
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
@@ -82,6 +82,10 @@ class Halted(Steered):
         reader.lost = Decimal(0)
         self.insist(self._lift)
         self.rest()
+        if self.market.order().status is Status.PAUSED:  # what an operator has halted, its owner resumes
+            self.dealing = False
+            self.market.steering.resume(self.market.order().order_id)
+            self.tick(UNTIL_KNOWN)
         return len(self.open), self._people()
 
     def _is_not_let_go(self) -> None:

@@ -100,7 +100,14 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
     live_until(market, Status.STOPPED)
     come_home(market)  # its machine has not begun
     market.returning._homecoming(market.withdrawing_of).decide(market.order())
-    meanwhile(market, lambda: market.returning.withdraw(market.order().order_id))
+    market.funds.listed_after = timedelta(minutes=1)
+
+    def other() -> None:
+        market.funds.drop_answer_next("withdraw")
+        with pytest.raises(ExchangeUnavailable):
+            market.returning.withdraw(market.order().order_id)
+
+    meanwhile(market, other)
     with pytest.raises(ReturnUnderway):
         market.returning.withdraw(market.order().order_id)
     is_returned(market)
