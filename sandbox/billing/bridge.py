@@ -30,6 +30,7 @@ BATCH_MAX = 100
 RETRIES_MAX = 10  # AWS's own, where there is an on-failure destination
 PAUSE_SECONDS_MAX = 60.0
 UNREACHED_SECONDS = 2.0
+NO_TOPIC_SECONDS = 0.5
 
 Event = Mapping[str, Any]
 
@@ -93,7 +94,10 @@ class Bridge:
 
     @property
     def pause_seconds(self) -> float:
-        """How long to wait before the next step: nothing, unless the function has just failed, or is not there."""
+        """How long to wait before the next step: nothing, unless the function has just failed, or it, or the topic, is not
+        there."""
+        if not self._assigned:
+            return NO_TOPIC_SECONDS
         if not self._reached:
             return UNREACHED_SECONDS
         return min(2.0 ** (self._failures - 1), PAUSE_SECONDS_MAX) if self._failures else 0.0

@@ -10,7 +10,16 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 
 from common.gateways.billing.messages import read
-from sandbox.billing.bridge import UNREACHED_SECONDS, Bridge, Broken, Event, FunctionFailed, LambdaFunction, NotInvoked
+from sandbox.billing.bridge import (
+    NO_TOPIC_SECONDS,
+    UNREACHED_SECONDS,
+    Bridge,
+    Broken,
+    Event,
+    FunctionFailed,
+    LambdaFunction,
+    NotInvoked,
+)
 from sandbox.billing.delivery import Delivery
 from sandbox.billing.kafka import TOPIC, KafkaTopic, MemoryBroker
 from sandbox.billing.outbox import NotPublished, Outbox, Place
@@ -163,6 +172,16 @@ def test_what_fails_for_good_is_given_up_and_the_next_is_taken(wired: Wired) -> 
     take_all(given, function, 1)
     assert function.values == ["poison"] * 3 + ["good"]
     assert [records(event)[0].value_text for event in given_up] == ["poison"]
+
+
+def test_a_topic_that_is_not_there_yet_is_looked_for_now_and_then(wired: Wired) -> None:
+    published, bridge, function = wired
+    given = bridge()
+    assert given.step(0.1) == 0
+    assert given.pause_seconds == NO_TOPIC_SECONDS
+    published.publish("a", "first")
+    take_all(given, function, 1)
+    assert given.pause_seconds == 0
 
 
 def test_a_function_that_is_not_there_costs_no_attempt(wired: Wired) -> None:
