@@ -94,7 +94,7 @@ class Bridge:
 
     @property
     def pause_seconds(self) -> float:
-        """How long to wait before the next step: nothing, unless the function has just failed, or it, or the topic, is not
+        """How long to wait before the next step: nothing, unless the function has failed, or it or the topic is not
         there."""
         if not self._assigned:
             return NO_TOPIC_SECONDS
