@@ -447,7 +447,7 @@ class Watch(Construct):
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (
                 "Quotes: cycles and books that came to nothing",
-                _all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs"),
+                _all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs", "FillsFoundLate"),
             ),
         ]
 

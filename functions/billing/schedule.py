@@ -22,8 +22,9 @@ def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]
     cut short; the next one does the rest."""
     found = rounds().round(more_time(context))
     numbers = {"spread": found.spread, "compared": found.compared, "differ": found.differ}
-    for name, number in numbers.items():
-        count(f"Payments{name.capitalize()}", number)
+    count("PaymentsSpread", found.spread)
+    count("PaymentsCompared", found.compared)
+    count("PaymentsDiffer", found.differ)
     log.info("done", extra=numbers)
     flush()
     return numbers
