@@ -74,7 +74,7 @@ def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
         tasks.release_deposit,
         "Pay the deposit back, and wait until it is",
         then=done,
-        retry=Retry(RefundPending, interval=60, rate=2, delay_max=3600, times=200),  # eight days
+        retry=Retry(RefundPending, interval=60, rate=2, delay_max=300, times=2400),  # eight days
     )
     line.when(Stage.UPDATE, update)
     line.when(Stage.RELEASE, release)

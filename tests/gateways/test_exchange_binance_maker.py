@@ -345,7 +345,7 @@ def test_the_last_fifth_of_a_minutes_weight_is_kept_for_ending_orders() -> None:
         for ask in (_book, _open, _trades, _trades_of, _place, _replace, _limits):
             with pytest.raises(ExchangeUnavailable) as told:
                 ask(first)
-            assert told.value.facts == {"what": "rate_limit"}  # without a time: nobody bans who ends orders
+            assert told.value.facts == {"what": "not_asked"}  # without a time: nobody bans who ends orders
         _cancel(second)
         at[0] += timedelta(minutes=1)
         _book(first)

@@ -441,8 +441,9 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
     """Which it is, `tests/infra/test_bundle.py` says."""
     assets: dict[tuple[bool, ...], set[str]] = {}
     for name, function in _functions(staging).items():
-        secrets = GRANTS[name].secrets
-        asks = tuple(bool(secrets & of_them) for of_them in (EXCHANGE_KEYS, CUSTODY_KEYS, LOGIN_KEYS))
+        grant = GRANTS[name]
+        exchange, custody, login = (bool(grant.secrets & keys) for keys in (EXCHANGE_KEYS, CUSTODY_KEYS, LOGIN_KEYS))
+        asks = exchange, custody or bool(grant.data_keys), login, grant.documents
         assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
     assert {len(keys) for keys in assets.values()} == {1}
     assert len(set().union(*assets.values())) == len(assets) >= 3

@@ -23,6 +23,9 @@ from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, 
 NEVER_PLACED_SECONDS = 60
 
 
+NOT_ASKED = "not_asked"
+
+
 class ExchangeUnavailable(Unavailable):
     """The exchange did not answer, or not understandably. After `place` the outcome is unknown: `find` it, never
     place again. Everything else is safe to ask again."""
@@ -32,9 +35,10 @@ class ExchangeUnavailable(Unavailable):
         """The metric that wakes a person: the exchange does not let us in, or tells what can not be."""
         return {"refused": "DeskRefused", "not_believed": "FillsNotBelieved"}.get(self.facts.get("what", ""))
 
-
-class ExchangeNotAsked(ExchangeUnavailable):
-    """Nothing was sent to the exchange, and nothing will be: what it takes of requests is kept for others."""
+    @property
+    def was_not_asked(self) -> bool:
+        """Nothing was sent to the exchange, and nothing will be: what it takes of requests is kept for others."""
+        return self.facts.get("what") == NOT_ASKED
 
 
 class ExchangeRefused(Conflict):

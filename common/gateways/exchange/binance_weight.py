@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from common.clock import now
-from common.gateways.exchange import ExchangeNotAsked, not_believed
+from common.gateways.exchange import NOT_ASKED, ExchangeUnavailable, not_believed
 from common.gateways.transport import Answer
 
 PER_MINUTE = 6_000  # until the exchange has told its limit
@@ -45,14 +45,14 @@ class UsedWeight:
         self.per_minute = per_minute
 
     def leave_room(self) -> None:
-        """Raises ExchangeNotAsked."""
+        """Raises ExchangeUnavailable, of which `was_not_asked` is true."""
         if self._heard_at is None or self._used * KEPT < self.per_minute * (KEPT - 1):
             return
         left = self._heard_at + MINUTE - self.clock()
         if not timedelta(0) < left <= MINUTE:
             return
-        raise ExchangeNotAsked(
+        raise ExchangeUnavailable(
             f"{self._used} of {self.per_minute} are used of what requests of a minute may weigh; the rest is kept for "
             "ending orders, and nothing was sent",
-            what="rate_limit",
+            what=NOT_ASKED,
         )

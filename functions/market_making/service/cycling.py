@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 from common.frozen import replace
 from common.gateways.exchange import (
     ExchangeFull,
-    ExchangeNotAsked,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -371,14 +370,14 @@ class _Act:
             return Done(one.slot, Outcome.NOT_SENT)
         try:
             self.maker.replace(self.market, one.old.client_order_id, one.quote)
-        except (ExchangeNotReplaced, ExchangeNotAsked):
+        except ExchangeNotReplaced:
             return None
         except ExchangeRefused as no:
             return Done(one.slot, self._refusal(one.quote, no), old_ended=True, executed=one.old.settled)
         except MarketUnknown as no:  # of the old one nothing is told
             return Done(one.slot, self._refusal(one.quote, no))
         except ExchangeUnavailable as unknown:
-            return self._not_known(one, unknown)
+            return None if unknown.was_not_asked else self._not_known(one, unknown)
         return Done(one.slot, Outcome.PLACED, old_ended=True)
 
     def _placed(self, one: Placement, ended: Done) -> Done:
@@ -386,12 +385,10 @@ class _Act:
             return replace(ended, outcome=Outcome.NOT_SENT)
         try:
             self.maker.place(self.market, one.quote)
-        except ExchangeNotAsked:
-            return replace(ended, outcome=Outcome.NOT_SENT)
         except (ExchangeRefused, MarketUnknown) as no:
             return replace(ended, outcome=self._refusal(one.quote, no))
         except ExchangeUnavailable as unknown:
-            return self._not_known(one, unknown)
+            return replace(ended, outcome=Outcome.NOT_SENT) if unknown.was_not_asked else self._not_known(one, unknown)
         return replace(ended, outcome=Outcome.PLACED)
 
     def _in_time(self) -> bool:

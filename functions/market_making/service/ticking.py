@@ -18,7 +18,7 @@ from itertools import takewhile
 from common.domain import halts
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
-from common.gateways.exchange import ExchangeNotAsked
+from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
@@ -117,7 +117,7 @@ class Ticking:
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
-            not_asked = isinstance(no, ExchangeNotAsked)
+            not_asked = isinstance(no, ExchangeUnavailable) and no.was_not_asked
             log.warning("account not quoted", extra={"account_id": of.account_id, "why": no.detail})
         except Exception:
             log.exception("account not quoted", extra={"account_id": of.account_id})
