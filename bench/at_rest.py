@@ -37,6 +37,7 @@ ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
 SERVICES = (
     "book",
     "catalogue",
+    "comparing_billing",
     "purchases",
     "reconciliation",
     "sweeper",
@@ -126,6 +127,8 @@ def _serving(module: Any, desk: Desk, oracle: Oracle) -> Iterator[None]:
         for name in MARKETS:
             if hasattr(module, name):
                 patched.enter_context(patch.object(module, name, partial(getattr, market, name)))
+        if hasattr(module, "rounds"):
+            patched.enter_context(patch.object(module, "rounds", lambda: desk.dealership.rounds))
         patched.enter_context(patch.object(configured, "prices", lambda _: oracle))
         patched.enter_context(patch.object(configured, "tickers", lambda: desk.world.exchange))
         yield
