@@ -24,6 +24,9 @@ def acknowledge(stack: CryptodeskStack) -> None:
     for queues in stack.state.queues.values():
         for dead in filter(None, (queues.failed, queues.given_up)):
             _because(dead, "SQS3", "This is a dead-letter queue: a person empties it (docs/runbooks).")
+        if stack.target_environment.embedded:
+            for queue in filter(None, (queues.taken, queues.failed, queues.given_up)):
+                _because(queue, "SQS4", "The embedded AWS speaks HTTP alone, and would deny whoever sends.")
     for secret in stack.state.secrets.values():
         _because(
             secret,

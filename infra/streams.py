@@ -74,7 +74,7 @@ def _queue(
         visibility_timeout=VISIBILITY,
         retention_period=KEPT,
         dead_letter_queue=after,
-        enforce_ssl=True,
+        enforce_ssl=not environment.embedded,  # which speaks HTTP alone, and would deny it
         encryption=aws_sqs.QueueEncryption.SQS_MANAGED,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )

@@ -94,6 +94,7 @@ class Case:
     goes_home: bool = False
     ledger: tuple[Decimal, Decimal] | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
+    has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
 
 
 @dataclass(frozen=True)
@@ -282,6 +283,11 @@ def _is_parked_payment(case: Case) -> bool:
     return case.status == "PARKED" and case.needs_person
 
 
+def _may_assign_payment(case: Case) -> bool:
+    """Not where nothing of it is understood: there is no sum that could be anybody's."""
+    return _is_parked_payment(case) and case.has_sum
+
+
 def _may_dispose(case: Case) -> bool:
     return case.incoming is not None and is_nobodys(case.incoming, case.now)
 
@@ -344,9 +350,9 @@ def _of_snapshot(verb: str, does: str, asks: tuple[str, ...] = ()) -> Act:
     return Act(keys.SNAPSHOT, f"snapshots {verb}", route, does, _may_dispose, asks)
 
 
-def _of_payment(verb: str, does: str, asks: tuple[str, ...]) -> Act:
+def _of_payment(verb: str, does: str, is_possible: Callable[[Case], bool], asks: tuple[str, ...]) -> Act:
     route = f"POST /operations/payments/{{id}}/{verb}"
-    return Act(keys.PAYMENT, f"payments {verb}", route, does, _is_parked_payment, asks)
+    return Act(keys.PAYMENT, f"payments {verb}", route, does, is_possible, asks)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
@@ -515,9 +521,14 @@ ACTS: tuple[Act, ...] = (
         asks=("reference",),
     ),
     _of_payment(
-        "assign", "with a second operator: it came for the account of this contract", asks=("contract", "reference")
+        "assign",
+        "with a second operator: it came for the account of this contract",
+        _may_assign_payment,
+        asks=("contract", "reference"),
     ),
-    _of_payment("dismiss", "with a second operator: nothing is to be done about it", asks=("reference",)),
+    _of_payment(
+        "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
+    ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),

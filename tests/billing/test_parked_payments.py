@@ -182,7 +182,9 @@ class TestDecidedByTwo:
 
     def test_what_tells_of_no_sum_is_nobodys_payment(self, desk: Desk) -> None:
         desk.dealership.payments.park(b"no JSON", "not JSON")
-        with pytest.raises(NotProposable, match="no sum"):
+        offered = [act.command for act in desk.operations.story(receipt_id_of(b"no JSON")).acts]
+        assert offered == ["work redrive", "payments dismiss"]
+        with pytest.raises(NotProposable, match="that is not for `payments assign`"):
             desk.proposals.propose(
                 "payments assign",
                 receipt_id_of(b"no JSON"),

@@ -28,6 +28,7 @@ from common.keys import PrimaryKey
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from functions.billing.model import receipt_id
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
@@ -56,6 +57,8 @@ TERMS: Mapping[str, Terms] = {
     "outgoing call-off": {},
     "outgoing decide": {"sent": "no"},
     "outgoing resend": {"to": BOB},
+    "payments assign": {"contract": "contract-of-another"},
+    "payments dismiss": {},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
     "snapshots settle-tie": {},
@@ -399,8 +402,43 @@ def market_making(desk: Desk, ann: Owner) -> None:
     desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
 
 
+def a_parked_payment(desk: Desk, invoice_id: str = "invoice-of-nobody") -> str:
+    """Of an active dealer, for an invoice that no bill has."""
+    message = desk.dealership.message(100_00)
+    desk.dealership.payments.take(replace(message, payment=replace(message.payment, invoice_id=invoice_id)))
+    return receipt_id(message.payment.payment_id)
+
+
+def payments_of_dealers(desk: Desk, ann: Owner) -> None:
+    """One waits for an invoice; of those that are parked, one is assigned, one dismissed, one looked at again, one not
+    understood, and one left as it is."""
+    dealership = desk.dealership
+    dealership.active()
+    dealership.billed(60_00)
+    assigned, dismissed, again, left = [a_parked_payment(desk) for _ in range(4)]
+    dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+    check(desk, Counter())
+    dealership.billed(invoice=False)
+    early = a_parked_payment(desk, "invoice-that-is-being-made")
+    assert desk.operations.story(early).status == "EARLY"
+    contract = str(dealership.account().contract_id)
+    for command, thing_id, terms in (
+        ("payments assign", assigned, {"contract": contract}),
+        ("payments dismiss", dismissed, {}),
+    ):
+        told = desk.proposals.propose(command, thing_id, terms, "line 11", "its payer called", "otto", dry_run=False)
+        desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    desk.interventions.redrive(again, "is it known by now?", "olga", dry_run=False)
+    check(desk, Counter())
+    dealership.rounds.round(lambda: True)
+    statuses = [desk.operations.story(thing_id).status for thing_id in (assigned, dismissed, again, left)]
+    assert statuses == ["SPREAD", "DISMISSED", "EARLY", "PARKED"]
+    dealership.check()
+
+
 SCENES: dict[str, Scene] = {
     "market making": market_making,
+    "payments of dealers": payments_of_dealers,
     "orders in the book": orders_in_the_book,
     "a price that jumps": price_that_jumps,
     "an event of the bank": events_of_the_bank,
@@ -555,6 +593,9 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
         return desk.purchase(ann, "20").batch_id
+    if of == "payments":
+        desk.dealership.active()
+        return a_parked_payment(desk)
     if of == "strays":
         return a_stray(desk, cash_out(desk, ann))
     if of == "parked":

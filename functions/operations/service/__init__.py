@@ -190,6 +190,7 @@ class Operations:
             legs=store.legs(self.table, item.PK) if item.row is keys.MARKET_MAKING_ORDER else (),
             goes_home=bool(item.goes_home),
             ledger=store.ledger(self.table, item.PK) if item.status == STOPPING else None,
+            has_sum=item.kopecks is not None,
         )
 
     def wake(self, outgoing: Outgoing) -> None:

@@ -23,7 +23,6 @@ class Decision:
 
     matter: Matter
     does: str
-    needs_sum: bool
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
         return {**given, "sum": _sum(subject), "why": str(subject.item.reason)}
@@ -32,8 +31,6 @@ class Decision:
         for name, now in self.terms(subject, {}).items():
             if now != terms[name]:
                 raise NotProposable(f"{name} was {terms[name]!r}, and now it is {now!r}", id=subject.id)
-        if self.needs_sum and subject.item.kopecks is None:
-            raise NotProposable("it tells of no sum that could be anybody's", id=subject.id)
         return self.does.format(**terms)
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
@@ -54,6 +51,6 @@ def _sum(subject: Subject) -> str:
 
 
 KINDS: Mapping[str, Kind] = {  # by the command
-    "payments assign": Decision(Matter.ACCOUNT, "is of the contract {contract}: {sum}, for its oldest open bill", True),
-    "payments dismiss": Decision(Matter.NOTHING, "is nobody's here: {sum}, and nothing is done about it", False),
+    "payments assign": Decision(Matter.ACCOUNT, "is of the contract {contract}: {sum}, for its oldest open bill"),
+    "payments dismiss": Decision(Matter.NOTHING, "is nobody's here: {sum}, and nothing is done about it"),
 }
