@@ -14,7 +14,7 @@ from common.money import Money
 from functions.billing.model import receipt_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
-from tests.billing.dealership import CME_ID
+from tests.billing.dealership import CME_ID, DEAR
 from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
@@ -24,6 +24,7 @@ from tests.seen import a_stray
 
 OPERATIONS, BILLING = "/operations/", "/billing/"
 PARKED = "evt_of_nothing_that_we_sent"
+OTHER_CME_ID = "cme-8"
 
 
 @dataclass(frozen=True)
@@ -151,6 +152,7 @@ class World:
             payment=_parked(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
+        desk.dealership.comparing.round(lambda: True)
         return made
 
 
@@ -158,8 +160,11 @@ APART = pytest.mark.apart(made=World.kept)
 
 
 def _billed(desk: Desk) -> str:
-    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid."""
+    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid; beside him another
+    dealer, and a segment of dear cars."""
     desk.dealership.active()
+    desk.dealership.active(OTHER_CME_ID)
+    desk.fast_buyouts.save_segment(DEAR, "the offer of November", "olga", dry_run=False)
     return desk.dealership.buying().billed().bill_id
 
 
@@ -299,7 +304,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/billing/dealers"): Call(
         201,
         {
-            "cme_dealer_id": "cme-8",
+            "cme_dealer_id": "cme-9",
             "requisites": {**asdict(COMPANY), "kind": "COMPANY"},
             "offer_version": "2026-11",
             "offer_accepted_at": "2026-11-20T12:00:00Z",

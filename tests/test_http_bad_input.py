@@ -97,6 +97,8 @@ TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
 EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
 
+REQUISITES = Route("PUT", "/billing/dealers/{cme_dealer_id}/requisites")
+ANY_LETTERS = {(REQUISITES, name) for name in ("name", "bank_name", "legal_address", "post_address")}
 MAY_BE_NOTHING = {
     "base",
     "credited",
@@ -185,9 +187,12 @@ def test_a_field_of_a_wrong_type_is_refused(bad: Bad, field: Field) -> None:
     wrong += [None] if field.required else []
     wrong = [one for one in wrong if kind != "object" or type(one) is not dict]  # names within have their own words
     wrong = [one for one in wrong if one != "" or field.name not in MAY_BE_EMPTY]
+    if (field.route, field.name) in ANY_LETTERS:
+        wrong = [one for one in wrong if one not in ("é", "١")]
     for value in wrong:
         answer = bad.body(field.route, in_place(field, value))
         named = about(answer, f"body.{field.name}") or about(answer, "body")  # text that is none is the whole body's
+        named = named or (answer.problem, [*answer.json.get("fields", ())]) == ("RequisitesWrong", [field.name])
         assert named, (value, answer.text)
 
 
@@ -586,7 +591,13 @@ def test_what_has_no_route_is_not_found(world: World, doors: Doors) -> None:
 
 def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> None:
     """What was refused above was refused for what was bad about it: the rest of it was good."""
+    leaving = Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout")  # his deposit is released before
     for route in every_route():
-        assert called(doors, world, route, entitled(doors, route).token).status < 300 or route.path.endswith(
-            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "/mark-filled", "{proposal_id}/dismiss")
+        status = called(doors, world, route, entitled(doors, route).token).status
+        assert (
+            status < 300
+            or (route == leaving and status == 409)
+            or route.path.endswith(
+                ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "/mark-filled", "{proposal_id}/dismiss")
+            )
         )

@@ -49,10 +49,10 @@ def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: 
     who, call = entitled(doors, route), CALLS[route]
     assert call.body is not None
     at = path(route, world)
-    first = who.post(at, call.body, key="k")
+    first = who.send(route.method, at, call.body, key="k")
     before = world.desk.dynamo.items()
     world.desk.clock.forward(days=400)
-    again = who.post(at, call.body, key="k")
+    again = who.send(route.method, at, call.body, key="k")
     assert (first.status, first.replayed) == (call.status, False)
     assert (again.status, again.replayed) == (call.status, True)
     if route.path.startswith(OPERATIONS):  # an operator is told that it is so already
@@ -75,6 +75,7 @@ OTHER_TERMS = {
     "estimated_amount": "10.01",
     "order_type": "SELL",
     "pair": "ETH-USDT",
+    "price": "800000.00",
     "quantity": "0.25",
     "quote_quantity": "6000",
     "reason": "another wire",
@@ -88,10 +89,10 @@ def test_the_same_key_with_other_terms_is_a_conflict_whichever_term_it_is(
     who, call = entitled(doors, route), CALLS[route]
     assert call.body is not None
     at = path(route, world)
-    assert who.post(at, call.body, key="k").status == call.status
+    assert who.send(route.method, at, call.body, key="k").status == call.status
     before = world.desk.dynamo.items()
     for name in call.body:
-        other = who.post(at, {**call.body, name: OTHER_TERMS[name]}, key="k")
+        other = who.send(route.method, at, {**call.body, name: OTHER_TERMS[name]}, key="k")
         assert (other.status, other.text) == (409, other.text)
         assert other.problem == "IdempotencyKeyReused"
     assert world.desk.dynamo.items() == before
@@ -397,6 +398,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/trading-accounts/{account_id}/halt": ({"account_id": "mm8"}, {}, "TradingAccountNotFound"),
     "/operations/halts/{halt_id}/lift": ({"halt_id": f"H{'A' * 25}"}, {}, "HaltNotFound"),
     "/operations/pairs/{pair_id}": ({}, {"exchange": "other"}, "PairFixed"),
+    "/operations/billing/segments/{segment_id}": ({}, {"price_max": "4000000.00"}, "SegmentWrong"),
     "/operations/snapshots/{snapshot_id}/assign": ({}, {"order": f"M{'A' * 26}"}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),

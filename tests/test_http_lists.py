@@ -22,7 +22,7 @@ from tests import openapi
 from tests.billing.dealership import CME_ID
 from tests.calls import named
 from tests.desk import NOON, TABLE, Clock, Desk
-from tests.doors import Answer, Client, Doors, Token, opened
+from tests.doors import Answer, Client, Context, Doors, Token, opened
 from tests.market_making.written import have_traded
 
 
@@ -332,6 +332,7 @@ LISTS = [
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
 
+COMPARE = Route("POST", "/operations/compare/billing")  # no list: goes on for as long as there is time, and is audited
 TRADED: dict[str, str] = {}  # an order that has traded, by its owner
 EACH = pytest.mark.parametrize("list_", LISTS, ids=lambda list_: named(list_.route))
 
@@ -395,7 +396,7 @@ class TestCursors:
         assert (answer.status, answer.problem) == (422, "CursorRefused"), (cursor, answer.text)
 
     def test_every_list_is_here(self) -> None:
-        assert sorted(list_.route for list_ in LISTS) == sorted(openapi.parameters("query", "cursor"))
+        assert sorted([COMPARE, *(list_.route for list_ in LISTS)]) == sorted(openapi.parameters("query", "cursor"))
 
     @EACH
     def test_go_on_where_the_page_ended(self, doors: Doors, list_: List) -> None:
@@ -453,6 +454,30 @@ class TestCursors:
         doors.desk.clock.forward(hours=1)
         for list_, cursor in cursors:
             self.refused(doors, list_, cursor)
+
+
+def test_a_look_at_the_billing_system_goes_on_where_its_time_was_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = Desk()
+    for dealer in (CME_ID, "cme-8"):
+        desk.dealership.active(dealer)
+        desk.dealership.billed(cme_dealer_id=dealer)
+    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 0)  # for one account
+    with opened(desk, openapi.check) as doors:
+        olga, otto = doors.operator(), doors.operator("otto")
+        first = olga.post(COMPARE.path).json
+        assert first["compared"] == 1
+        before = desk.dynamo.items()
+        for who, cursor in ((otto, first["cursor"]), (olga, first["cursor"][4:]), (olga, "A" * 22)):
+            assert who.post(COMPARE.path, cursor=cursor).problem == "CursorRefused"
+        of_dealers = olga.get("/operations/billing/dealers", limit=1).json["cursor"]
+        assert olga.post(COMPARE.path, cursor=of_dealers).problem == "CursorRefused"
+        assert olga.get("/operations/billing/dealers", cursor=first["cursor"]).problem == "CursorRefused"
+        compared, cursor = 1, first["cursor"]
+        while cursor is not None:
+            page = olga.post(COMPARE.path, cursor=cursor).json
+            compared, cursor = compared + page["compared"], page["cursor"]
+        assert compared == 2
+        assert desk.dynamo.items() == before
 
 
 def test_the_keys_of_the_table_hold_the_orders_that_were_written() -> None:

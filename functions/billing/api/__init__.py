@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from common import clock, http
 from common.http import IdempotencyKey, answer, caller
@@ -51,6 +51,13 @@ Written = Annotated[str, Field(max_length=TEXT_MAX)]
 Number = Annotated[str, Field(max_length=TEXT_MAX)]
 
 
+def _true(given: object) -> bool:
+    """1 equals True, and is not what was documented."""
+    if given is not True:
+        raise ValueError("must be true")
+    return True
+
+
 class RequisitesBody(RequestBody):
     """Of a company or a sole entrepreneur; its numbers have to fit their checks."""
 
@@ -85,7 +92,7 @@ class ChangedDeal(RequestBody):
 
     price: Roubles | None = None
     cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
-    cancelled: Literal[True] | None = None
+    cancelled: Annotated[Literal[True], BeforeValidator(_true)] | None = None
 
 
 class SegmentRequest(OperatorAct):
