@@ -41,7 +41,7 @@ SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be 
 REMEMBERED = timedelta(seconds=60)  # of an order that is over: trades of it may be told so much later
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
-FEE_SHARE_MAX = Decimal("0.005")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
+FEE_SHARE_MAX = Decimal("0.01")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
 WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
 
 _FINEST = Decimal("1e-12")

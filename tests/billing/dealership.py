@@ -274,7 +274,9 @@ class Dealership:
         return self.payments.take(self.message(kopecks, bill=bill))
 
     def waits_everywhere(self) -> None:
-        """A dealer, a bill and a payment that nobody has moved yet."""
+        """A dealer, a bill and a payment that nobody has moved yet, and an account whose total nobody has compared."""
+        self.active("cme-paid")
+        self.payments.take(self.message(1_00, contract_id=self.account("cme-paid").contract_id))
         self.registered()
         self.billed(invoice=False)
         self.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")

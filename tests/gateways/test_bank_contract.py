@@ -125,7 +125,7 @@ def test_what_was_refused_once_is_never_booked_under_its_reference(world: World)
     assert [record.terms.reference_id for record in world.simulated.records()] == ["pay-2"]
 
 
-@pytest.mark.parametrize("usd", ["0", "-10", "0.001", "33.333", "10000000000", "10000000000.01"])
+@pytest.mark.parametrize("usd", ["0", "-10", "0.001", "33.333", "1000000000000000", "1000000000000000.01"])
 def test_an_amount_that_is_no_credit_is_refused(world: World, usd: str) -> None:
     with pytest.raises(BankRefused):
         world.pay(amount=Money(usd))

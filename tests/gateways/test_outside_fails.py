@@ -332,7 +332,11 @@ def expected(system: System, status: str) -> str | None:
         return "rate_limit"
     if status == "408" or status >= "500":
         return system.fault
-    lets_us_in = {ALPHAPOINT: ("401", "403", "404"), BINANCE: ("401", "403"), CUSTODY: ("401", "403", "404")}
+    lets_us_in = {
+        ALPHAPOINT: ("401", "403", "404", "451"),
+        BINANCE: ("401", "403", "451"),
+        CUSTODY: ("401", "403", "404"),
+    }
     lets_us_in[FUNDS] = lets_us_in[MAKING] = lets_us_in[BINANCE]
     if system in lets_us_in:
         return system.refused if status in lets_us_in[system] else system.fault

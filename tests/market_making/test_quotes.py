@@ -235,8 +235,8 @@ def test_a_trade_at_its_orders_price_is_booked(told: OwnTrade) -> None:
         trade(worth="1000000"),
         trade(worth="99"),
         trade(quantity="1.1", worth="110"),
-        trade(fee="0.006"),
-        trade(fee="-0.006"),
+        trade(fee="0.011"),
+        trade(fee="-0.011"),
         trade(fee="3", coin="USDT"),
     ],
 )
@@ -404,8 +404,8 @@ def test_an_open_order_of_its_own_that_is_in_no_slot_is_its_own_again() -> None:
 def test_what_an_order_may_have_is_within_what_its_orders_can_have_traded() -> None:
     quotes = replace(quoting("3", "1"), slots={**quoting("3", "1").slots, "b0": replacing().slots["s0"]})
     assert may_be_there(quotes) == (
-        (3 - 1 - Decimal("0.015"), 3 + 2 + Decimal("0.015")),
-        (1000 - 201 - Decimal("1.505"), 1000 + 100 + Decimal("1.505")),
+        (3 - 1 - Decimal("0.03"), 3 + 2 + Decimal("0.03")),
+        (1000 - 201 - Decimal("3.01"), 1000 + 100 + Decimal("3.01")),
     )
 
 
@@ -414,10 +414,10 @@ def test_what_has_come_of_the_one_asset_was_paid_in_the_other() -> None:
     placed = {"s0": Slot(SlotState.OPEN, Placed(1, Decimal(100), Decimal(1), AT, "7", key="s0"))}
     placed["b0"] = Slot(SlotState.OPEN, Placed(1, Decimal(99), Decimal(1), AT, "8", key="b0"))
     quotes = Quotes(ORDER_ID, Decimal(1), Decimal(1000), slots=placed)
-    fees = Decimal("0.995")  # half a percent of what may be traded, in quote; in base it is 0.01
+    fees = Decimal("1.99")  # a percent of what may be traded, in quote; in base it is 0.02
     assert most_quote(quotes, Decimal(0)) == 1100 + fees
-    assert most_quote(quotes, Decimal("1.01")) == 1001 + fees
-    assert most_quote(quotes, Decimal("2.01")) == 901 + fees
+    assert most_quote(quotes, Decimal("1.02")) == 1001 + fees
+    assert most_quote(quotes, Decimal("2.02")) == 901 + fees
     assert most_quote(replace(quotes, slots={}), Decimal(1)) == 1000
 
 

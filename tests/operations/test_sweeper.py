@@ -112,11 +112,11 @@ def test_a_round_starts_what_was_never_started_behind_all_that_runs(place: int) 
 
 
 def test_rounds_that_bear_a_part_begin_where_the_last_one_ended() -> None:
-    """Where nobody can say what runs, each is looked at by itself, 22 in a round, and each in its turn."""
+    """Where nobody can say what runs, each is looked at by itself, under 22 in a round, and each in its turn."""
     slow, number = Slow(), 100
     (last,) = slow.withdrawals(number, runs=lambda n: n != number - 1)[-1:]
     slow.desk.world.client = around(slow.desk.world.client, list_executions=unreachable)
-    for _ in range(5):
+    for _ in range(6):
         assert slow.round(seconds=1).overdue < number / 2
     assert last in slow.started()
 
