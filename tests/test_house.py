@@ -68,3 +68,10 @@ def test_whether_an_act_is_a_dry_run_is_always_said() -> None:
 def _is_required(given: ast.arguments, name: str) -> bool:
     """Is it a keyword without a default?"""
     return (name, None) in zip((arg.arg for arg in given.kwonlyargs), given.kw_defaults, strict=True)
+
+
+def test_each_decision_has_a_number_of_its_own_and_bears_it_in_its_title() -> None:
+    pages = sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))
+    numbers = [page.name[:4] for page in pages]
+    assert numbers == [f"{n:04}" for n in range(1, len(pages) + 1)]
+    assert [page.read_text()[:6] for page in pages] == [f"# {number}" for number in numbers]
