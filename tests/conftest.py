@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from _pytest.runner import runtestprotocol
+from hypothesis import settings
 from xdist.scheduler import LoadFileScheduling
 
 from tests.settled import ENVIRONMENT
@@ -23,6 +24,10 @@ from common.owner import Owner
 from tests.comparing import compared
 from tests.desk import Desk
 from tests.harness.apart import apart
+
+# The same examples in every run: what one run found, the next one plays too.
+settings.register_profile("decided", derandomize=True, deadline=None)
+settings.load_profile("decided")
 
 SHARED = {  # what is dear and made once in a process: the files that ask for it go to one worker
     "tests/journeys/": ("test_",),

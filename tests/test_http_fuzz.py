@@ -99,9 +99,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @settings(
-    derandomize=True,
     database=None,
-    deadline=None,
     max_examples=deep(everyday=20, full=100),
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],

@@ -149,7 +149,7 @@ def test_a_reference_that_no_credit_can_have_is_unknown(world: World) -> None:
 # What crosses the wire
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cents=st.integers(1, 10**12 - 1))
 def test_every_amount_in_cents_is_booked_to_the_cent(world: World, cents: int) -> None:
     n = len(world.simulated.records())

@@ -292,7 +292,7 @@ def test_outputs_that_are_just_enough_leave_nothing(world: CustodyWorld) -> None
     assert world.custody.outputs(BTC.asset_id) == []
 
 
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(units=st.integers(1, 10**20), more=st.integers(0, 10**20), extra=st.binary(max_size=256))
 def test_every_amount_and_memo_crosses_as_it_is(world: CustodyWorld, units: int, more: int, extra: bytes) -> None:
     before = world.balance(ANN, BTC.asset_id)

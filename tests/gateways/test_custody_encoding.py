@@ -128,14 +128,14 @@ transactions = st.builds(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(transactions, st.booleans())
 def test_every_transaction_is_read_as_it_was_written(transaction: KernelTransaction, signed: bool) -> None:
     signatures = tuple(bytes([n]) * 64 for n in range(len(transaction.inputs))) if signed else ()
     assert decode(encode(transaction, signatures)) == (transaction, signatures)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_changed_bytes_are_another_transaction_or_none(data: st.DataObject) -> None:
     whole = encode(replace(TRANSACTION, outputs=(PAYMENT, WITHDRAWAL), references=(HASH,)), [bytes(64)])

@@ -268,6 +268,4 @@ def _owner(order: Any) -> Owner:
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
-TestAnyOrderOfEvents.settings = settings(
-    max_examples=deep(everyday=12, full=60), stateful_step_count=30, deadline=None, derandomize=True
-)
+TestAnyOrderOfEvents.settings = settings(max_examples=deep(everyday=12, full=60), stateful_step_count=30)

@@ -333,7 +333,7 @@ def test_of_random_batches_nobody_pays_above_the_price_of_his_part(block: int) -
         live(seed)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.randoms(use_true_random=False))
 def test_shares_do_not_depend_on_the_order_of_the_members(chance: Random) -> None:
     case = any_case(chance)
@@ -343,7 +343,7 @@ def test_shares_do_not_depend_on_the_order_of_the_members(chance: Random) -> Non
     assert shares(case.batch, other) == expected == shares(case.batch, case.members[::-1])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.randoms(use_true_random=False))
 def test_a_share_that_is_given_already_changes_nobody_elses(chance: Random) -> None:
     case = any_case(chance)
