@@ -8,6 +8,7 @@ import importlib.util
 import pkgutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
+from functools import cache
 from types import ModuleType
 
 import functions
@@ -35,11 +36,12 @@ class Context:
         return () if self.workflow is None else tuple(task.name for task in fields(self.workflow.Tasks))
 
 
-def contexts() -> list[Context]:
+@cache
+def contexts() -> tuple[Context, ...]:
     """By name. Importing an api or a schedule needs no environment. One that offers nothing yet is left out: it would
     be a stack without a resource."""
     found = (_context(module.name) for module in pkgutil.iter_modules(functions.__path__) if module.ispkg)
-    return [each for each in found if each.routes or each.every_minutes or each.workflow]
+    return tuple(each for each in found if each.routes or each.every_minutes or each.workflow)
 
 
 def _context(name: str) -> Context:

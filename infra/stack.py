@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aws_cdk import CfnOutput, aws_secretsmanager, aws_sqs
 from constructs import Construct
 
@@ -33,7 +35,7 @@ FILLED_BY_HAND = (
 
 
 class CryptodeskStack(DeskStack):
-    def __init__(self, scope: Construct, state: StateStack, assets: Assets, contexts: list[Context]) -> None:
+    def __init__(self, scope: Construct, state: StateStack, assets: Assets, contexts: Sequence[Context]) -> None:
         environment = state.target_environment
         super().__init__(scope, NAME, environment, "Cryptodesk: a serverless desk for crypto orders")
         self.state = state

@@ -22,6 +22,7 @@ os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
+from tests.depth import left_out
 from tests.desk import Desk
 from tests.harness.apart import apart
 
@@ -74,16 +75,20 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
     return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The heaviest first."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The heaviest first, and of long tables what this depth plays."""
 
     def place(item: pytest.Item) -> int:
         return next((n for n, begin in enumerate(HEAVIEST) if item.nodeid.startswith(begin)), len(HEAVIEST))
 
+    if out := left_out(items):
+        config.hook.pytest_deselected(items=out)
+        items[:] = [item for item in items if item not in set(out)]
     items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "sampled(n): every day one in n of its cases")
     config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
 
 

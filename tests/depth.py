@@ -4,7 +4,9 @@ what has no room in half an hour `DEPTH=simulated` plays besides (`make simulate
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Iterable
 from functools import partial
 
 import pytest
@@ -27,3 +29,29 @@ def points(life: str, everyday: int = 4) -> Callable[[], Points]:
     """The crash points of a life's matrix: every day one in so many of its calls, always the same ones; `make prove`
     all of them."""
     return partial(every_nth, deep(everyday, full=1), life)
+
+
+def sampled(n: int) -> pytest.MarkDecorator:
+    """Marks a test that has a long table of cases: every day about one in `n` of them, always the same ones, and each
+    value of each parameter at least once; `make prove` all."""
+    return pytest.mark.sampled(n)
+
+
+def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """Of these tests, the cases that are not played at this depth."""
+    if FULL:
+        return []
+    seen: dict[str, set[tuple[str, int]]] = defaultdict(set)
+    out = []
+    for item in items:
+        marker = item.get_closest_marker("sampled")
+        case = getattr(item, "callspec", None)
+        if marker is None or case is None:
+            continue
+        met = seen[item.nodeid.partition("[")[0]]
+        values = set(case.indices.items()) if len(case.indices) > 1 else {("", 0)}
+        if values <= met and zlib.crc32(item.nodeid.encode()) % marker.args[0]:
+            out.append(item)
+        else:
+            met |= values
+    return out

@@ -13,12 +13,14 @@ from bench import at_rest, backtests, contention, growth, lives, prices, process
 from bench.lives import Cpu
 from functions.market_making.strategy import Decision, Proposal, Rules
 from infra.contexts import contexts
+from tests.depth import PROVED
 from tests.test_budget import GOLDEN
 
 QUIET: Any = lambda _: None  # noqa: E731
 CPU = Cpu(of_an_invocation_ms=1.0, of_a_call_ms=1.0)
 
 
+@PROVED
 def test_every_function_is_started_and_answers_from_the_asset_that_ships(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(processes, "RUNS", 1)
     started = processes.starts(QUIET)
@@ -29,6 +31,7 @@ def test_every_function_is_started_and_answers_from_the_asset_that_ships(monkeyp
     assert all(0 < start.composed_ms < start.answered_ms for start in started)
 
 
+@PROVED
 def test_a_warm_request_is_answered() -> None:
     assert set(processes.warm()) >= {"transact_write_items", "POST /orders"}
 

@@ -17,6 +17,7 @@ from infra.contexts import Route
 from tests import openapi
 from tests.billing.dealership import CME_ID
 from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named
+from tests.depth import sampled
 from tests.doors import opened
 
 pytestmark = APART
@@ -51,6 +52,7 @@ def world() -> Iterator[World]:
     assert world.desk.dynamo.items() == before
 
 
+@sampled(5)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world: World, route: Route) -> None:
     world.desk.client = Dead()
@@ -66,6 +68,7 @@ TELLS_OF_MACHINES = {
 }
 
 
+@sampled(5)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route: Route) -> None:
     """Only what tells of an execution needs it."""
@@ -115,6 +118,7 @@ def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable
     assert int(str(problem(kind("not now")).headers["Retry-After"])) > 0
 
 
+@sampled(5)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
     world.desk.client = Forbidden()

@@ -22,18 +22,16 @@ from functions.billing.service.dealers import DealerExists
 from sandbox.billing import records
 from tests.billing.dealership import CME_ID, PRICE, Dealership
 from tests.common.test_requisites import COMPANY
-from tests.depth import FULL
+from tests.depth import points
 from tests.faulty import Faulty, FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
-from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, FailBefore, Faults
+from tests.harness.faults import AnswerLost, Crash, Faults
 
 MOVED = replace(COMPANY, bank_name="Банк «Другой»")
 KMS = "https://kms.test/"
 ASKED = ("create_client", "create_payer", "update_payer", "create_contract", "create_invoice")
 MADE = (records.Client, records.Person, records.Contract, records.Invoice)
 DEAL = "deal"
-# What is dealt every day: the others are these at other words of the table (docs/decisions/0021).
-DAILY = (FailBefore(), AnswerLost(), CrashBefore(), CrashAfter())
 T = TypeVar("T")
 
 
@@ -162,7 +160,7 @@ def scene(faults: Faults) -> Scene:
 
 
 def test_a_fault_at_any_call_makes_nothing_twice_and_all_is_done_in_the_end() -> None:
-    report = crash_matrix(scene, faults=FAULTS if FULL else DAILY)
+    report = crash_matrix(scene, faults=FAULTS, points=points("a dealer is registered, billed and pays", everyday=8))
     assert report.runs > len(report.calls) > 20
     for asked in ("billing.create_client", "billing.update_payer", "kms.decrypt"):
         assert any(asked in str(call) for call in report.calls)
@@ -175,7 +173,7 @@ def test_something_that_is_made_twice_would_be_found(monkeypatch: pytest.MonkeyP
 
     numbers = iter(range(1_000_000))
     monkeypatch.setattr(model.Account, "external_id", property(lambda _: f"client-{next(numbers)}"))
-    report = crash_matrix(scene, faults=(AnswerLost(),))
+    report = crash_matrix(scene, faults=(AnswerLost(),), points=points("made twice", everyday=2))
     assert any("is there twice" in violation.problem for violation in report.violations), report
 
 

@@ -61,7 +61,11 @@ def scene(market: FaultyMarket, act: Callable[[], str]) -> Scene:
 
 def test_a_refund_survives_two_things_that_go_wrong() -> None:
     report = crash_matrix(
-        refund, FAULTS, pairs=True, same=lambda one, other: one == other, points=points("pairs of a refund")
+        refund,
+        FAULTS,
+        pairs=True,
+        same=lambda one, other: one == other,
+        points=points("pairs of a refund", everyday=16),
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

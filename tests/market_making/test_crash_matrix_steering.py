@@ -108,7 +108,9 @@ def steered(faults: Faults) -> Scene:
 
 
 def test_whatever_fails_once_an_owner_has_it_quote_as_he_wants() -> None:
-    report = crash_matrix(steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got), points=points("steered"))
+    report = crash_matrix(
+        steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got), points=points("steered", everyday=24)
+    )
     assert not report.violations, report
     assert not report.never_dealt(OUTSIDE), report
     assert report.ending.answer == (Status.RUNNING, 2, [Decimal(59_760), Decimal(60_240)])

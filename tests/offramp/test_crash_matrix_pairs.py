@@ -12,7 +12,11 @@ FAULTS: tuple[Fault, ...] = (FailBefore(), AnswerLost(), CrashBefore(), CrashAft
 
 def test_a_payout_survives_two_things_that_go_wrong() -> None:
     report = crash_matrix(
-        withdraw(), FAULTS, pairs=True, same=lambda one, other: {one, other} <= OVER, points=points("pairs of a payout")
+        withdraw(),
+        FAULTS,
+        pairs=True,
+        same=lambda one, other: {one, other} <= OVER,
+        points=points("pairs of a payout", everyday=8),
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

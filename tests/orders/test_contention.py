@@ -81,7 +81,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     ann = desk.customer(usd="1000000.00")
     desk.buy(ann, "500")
     desk.catalogue_is_cached()
-    writers, each = 32, deep(everyday=16, full=63)  # 2,016 orders
+    writers, each = 32, deep(everyday=4, full=63)  # 2,016 orders
     kept: list[Replayable[Order]] = []
 
     def work(writer: int) -> Callable[[], None]:

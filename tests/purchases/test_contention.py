@@ -27,7 +27,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import Outside
 from tests.purchases.lives import fair, unfinished
 
-BLOCK = deep(everyday=50, full=500)
+BLOCK = deep(everyday=15, full=500)
 DEADLINE = 3_600
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
 INSIDE = ((), ("ann",), ("ann", "bob"))  # who waits in the pool already, with $4.00 each
@@ -278,7 +278,7 @@ def machine(desk: Desk, batch_id: str, wait: Callable[[], object]) -> None:
     raise AssertionError("no end")
 
 
-@pytest.mark.parametrize("seed", range(deep(everyday=10, full=40)))
+@pytest.mark.parametrize("seed", range(deep(everyday=3, full=40)))
 def test_a_batch_that_three_machines_move_is_placed_and_allocated_once(seed: int) -> None:
     interleaver = Interleaver(at_random(seed), seconds_per_step=0.004)
     desk = interleaved(before(("ann", "bob"), False), interleaver)

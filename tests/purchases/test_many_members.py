@@ -15,7 +15,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import Forgetful
 from tests.purchases.lives import fair, unfinished
 
-OWNERS, MANY = 10, deep(everyday=300, full=1_000)
+OWNERS, MANY = 10, deep(everyday=100, full=1_000)
 UNIT = Decimal("0.000000001")
 
 
