@@ -248,12 +248,17 @@ class Desk:
 
     @property
     def at_exchange(self) -> ExchangeOrders:
+        return self._at_exchange(self.catalogue)
+
+    def _at_exchange(self, view: Catalogue) -> ExchangeOrders:
         ban = Ban(self.table, "fake", self.clock)
-        return ExchangeOrders(self.table, lambda: gated(self.world.exchange, ExchangeUnavailable, ban), self.clock)
+        exchange = lambda: gated(self.world.exchange, ExchangeUnavailable, ban)  # noqa: E731
+        return ExchangeOrders(self.table, exchange, view.symbols, self.clock)
 
     @property
     def offramp(self) -> Offramp:
-        return Offramp(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
+        view = self.catalogue
+        return Offramp(self.table, view, self._at_exchange(view), self.machines, self.clock)
 
     @property
     def voiding(self) -> Voiding:
@@ -265,7 +270,8 @@ class Desk:
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
+        view = self.catalogue
+        return Batches(self.table, view, self._at_exchange(view), self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:
@@ -310,6 +316,7 @@ class Desk:
             execution=rules.get("execution", Execution.INSTANT),
             active=rules.get("active", True),
             price_source_id=asset_id.lower(),
+            exchange_symbol=rules.get("exchange_symbol", asset_id),
             price_age_max_seconds=rules.get("price_age_max_seconds", 120),
             slippage_max_bps=rules.get("slippage_max_bps", 100),
             fill_band_bps=rules.get("fill_band_bps", 1_000),

@@ -16,8 +16,9 @@ from functions.offramp.service.voiding import Voiding
 @cache
 def offramp() -> Offramp:
     table = aws.table()
-    at_exchange = ExchangeOrders(table, configured.exchange, clock.now, settings().exchange_fee_max_bps)
-    return Offramp(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)
+    catalogue, fee_max_bps = Catalogue(table, clock.now), settings().exchange_fee_max_bps
+    at_exchange = ExchangeOrders(table, configured.exchange, catalogue.symbols, clock.now, fee_max_bps)
+    return Offramp(table, catalogue, at_exchange, aws.machines(), clock.now)
 
 
 def voiding() -> Voiding:

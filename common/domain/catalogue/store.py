@@ -25,6 +25,7 @@ from common.domain.catalogue.model import (
     NothingToConfirm,
     PriceIsNewer,
     Quote,
+    Symbols,
 )
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
@@ -52,6 +53,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     pool_shards = DecimalAttribute(null=True)
     pool_deadline_seconds = DecimalAttribute(null=True)
     pool_top_up = BooleanAttribute(null=True)
+    exchange_symbol = UnicodeAttribute(null=True)
 
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
@@ -89,6 +91,10 @@ class Catalogue:
         """As `listings`, read now and consistently; kept from now on."""
         self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
         return self._listings
+
+    def symbols(self) -> Symbols:
+        """What the exchange calls the assets."""
+        return Symbols.of(listing.asset for listing in self.listings().values())
 
     def listing(self, asset_id: str) -> Listing:
         """Raises AssetNotFound."""
@@ -170,6 +176,7 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.pool_shards.set(Decimal(asset.pool_shards)),
         item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
         item.pool_top_up.set(asset.pool_top_up),
+        item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         when=item.PK.does_not_exist() if before is None else item.updated_at == before.saved_at,
@@ -283,6 +290,7 @@ def _asset(item: AssetItem) -> Asset:
         execution=Execution(item.execution),
         active=item.active,
         price_source_id=item.price_source_id,
+        exchange_symbol=item.exchange_symbol or item.asset_id,
         price_age_max_seconds=int(item.price_age_max_seconds),
         estimate_band_bps=_whole(item.estimate_band_bps, ESTIMATE_BAND_BPS),
         slippage_max_bps=_whole(item.slippage_max_bps, SLIPPAGE_MAX_BPS),

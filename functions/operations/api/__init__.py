@@ -30,6 +30,7 @@ from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
     Amount,
+    AssetId,
     Dollars,
     InstantText,
     OperatorAct,
@@ -87,6 +88,10 @@ class AssetRequest(OperatorAct):
     pool_top_up: Annotated[bool, Field(strict=True)] | None = Field(
         default=None,
         description="then the desk adds what is missing, instead of giving the dollars back; of a new asset not",
+    )
+
+    exchange_symbol: AssetId | None = Field(
+        default=None, description="what the exchange calls it, since it was renamed there; of a new asset its own name"
     )
 
     def given(self) -> dict[str, Any]:
