@@ -67,7 +67,7 @@ from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.purchasing import Purchases
-from tests import books
+from tests import books, counters
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -258,7 +258,8 @@ class Desk:
     @property
     def offramp(self) -> Offramp:
         view = self.catalogue
-        return Offramp(self.table, view, self._at_exchange(view), self.machines, self.clock)
+        exchange, limit = self._at_exchange(view), self.rules.withdrawal_limit
+        return Offramp(self.table, view, exchange, self.machines, self.clock, limit)
 
     @property
     def voiding(self) -> Voiding:
@@ -474,6 +475,8 @@ class Desk:
         """Every invariant of the books holds."""
         items = list(self.dynamo.items())
         books.check(items)
+        miscounted = counters.miscounted(items)
+        assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:
             found = self.outside.violations(items)
             assert not found, "\n".join(found)

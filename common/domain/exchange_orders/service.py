@@ -172,11 +172,8 @@ class ExchangeOrders:
         Raises what `intent` is refused with; ExchangeOrderMoved: another has placed it; Busy.
         """
         self.table.write(*intent, store.insert(order))
-        side = Side.BUY if order.buys else Side.SELL
-        quantity = replace(order.quantity, asset_id=order.symbol)
-        ticket = Ticket(side, quantity, order.limit_price, order.client_order_id)
         try:
-            exchange_order_id = self.exchange().place(ticket)
+            exchange_order_id = self.exchange().place(_ticket(order))
         except (ExchangeRefused, MarketUnknown) as no:
             return self._refuse(order, parent, no)
         except ExchangeUnavailable as silent:
@@ -419,6 +416,11 @@ class ExchangeOrders:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
         return self.moves.write(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
+
+
+def _ticket(order: ExchangeOrder) -> Ticket:
+    side, quantity = Side.BUY if order.buys else Side.SELL, replace(order.quantity, asset_id=order.symbol)
+    return Ticket(side, quantity, order.limit_price, order.client_order_id)
 
 
 def _is_no_answer(order: ExchangeOrder, report: OrderReport | None, trouble: Exception, now: datetime) -> bool:
