@@ -324,6 +324,8 @@ class Desk:
             pool_shards=rules.get("pool_shards", 1),
             pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
             pool_top_up=rules.get("pool_top_up", False),
+            min_pooled=Money(rules.get("min_pooled", "1")),
+            spread_bps=rules.get("spread_bps", 0),
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))

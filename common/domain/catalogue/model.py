@@ -20,6 +20,7 @@ ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
+MIN_POOLED = Money(1)
 PRICE_AGE_MAX_SECONDS = 180
 ELSEWHERE = "exchange"  # before the exchange's name for a coin that is not our asset of that name
 CLOCKS_APART_SECONDS_MAX = 30  # so far may a price source's clock be ahead of ours
@@ -127,6 +128,8 @@ class Asset:
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunding it
+    min_pooled: Money = MIN_POOLED  # the smallest purchase that may wait in a pool
+    spread_bps: int = 0  # from what the desk buys at to what it sells at, of the price: half of it on either side
 
     @property
     def too_coarse(self) -> bool:
@@ -157,6 +160,15 @@ class Asset:
                 min_notional_usd=str(self.min_notional),
             )
         self.check_maximum(notional)
+
+    def check_pooled(self, amount: Money) -> None:
+        """Of a purchase that is too small to be made on its own. Raises BelowMinimum."""
+        if amount < self.min_pooled:
+            raise BelowMinimum(
+                f"a purchase of {self.asset_id} is worth at least ${self.min_pooled}, this one ${amount}",
+                notional_usd=str(amount),
+                min_notional_usd=str(self.min_pooled),
+            )
 
     def check_maximum(self, notional: Money) -> None:
         """Raises AboveMaximum."""

@@ -14,6 +14,7 @@ from common import keys
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     FILL_BAND_BPS,
+    MIN_POOLED,
     POOL_DEADLINE_SECONDS,
     SLIPPAGE_MAX_BPS,
     Asset,
@@ -53,6 +54,8 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     pool_shards = DecimalAttribute(null=True)
     pool_deadline_seconds = DecimalAttribute(null=True)
     pool_top_up = BooleanAttribute(null=True)
+    min_pooled = DecimalAttribute(null=True)
+    spread_bps = DecimalAttribute(null=True)
     exchange_symbol = UnicodeAttribute(null=True)
 
 
@@ -176,6 +179,8 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.pool_shards.set(Decimal(asset.pool_shards)),
         item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
         item.pool_top_up.set(asset.pool_top_up),
+        item.min_pooled.set(asset.min_pooled.usd),
+        item.spread_bps.set(Decimal(asset.spread_bps)),
         item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
@@ -298,6 +303,8 @@ def _asset(item: AssetItem) -> Asset:
         pool_shards=_whole(item.pool_shards, 1),
         pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
         pool_top_up=bool(item.pool_top_up),
+        min_pooled=MIN_POOLED if item.min_pooled is None else Money(item.min_pooled),
+        spread_bps=_whole(item.spread_bps, 0),
     )
 
 

@@ -53,8 +53,8 @@ class Purchases:
 
         Raises, in this order:
             AssetNotFound, AssetInactive, PriceUnavailable, BoughtHere, PrecisionExceeded, AmountTooLarge,
-            AmountTooSmall, AboveMaximum, PriceMoved, IdempotencyKeyReused, AccountNotFound, InsufficientFunds,
-            TooManyOpenOrders, Busy.
+            AmountTooSmall, AboveMaximum, BelowMinimum, PriceMoved, IdempotencyKeyReused, AccountNotFound,
+            InsufficientFunds, TooManyOpenOrders, Busy.
         """
         order_id = model.order_id(owner, idempotency_key)
         try:
