@@ -63,7 +63,7 @@ def main() -> None:
         "provide-client-params.dynamodb.TransactWriteItems", lambda params, **_: seen.append(params)
     )
     now = datetime.now(UTC)
-    asset = Asset("BTC", "Bitcoin", 8, Money(1), Money(1_000_000), Execution.INSTANT, True, "bitcoin", 86_400)
+    asset = Asset("BTC", "Bitcoin", 8, Money(1), Money(1_000_000), Execution.INSTANT, True, "bitcoin", "BTC", 86_400)
     catalogue = api.orders().catalogue
     catalogue._listings, catalogue._seen_at = {"BTC": Listing(asset, Quote(Price("67000.1"), "bench", now))}, now
     catalogue.now = lambda: now  # the view stays warm

@@ -80,13 +80,20 @@ def caller(claims: Mapping[str, Any], settings: Settings, now: datetime) -> Call
     return Caller(
         sub=str(sub),
         username=str(username) if username else None,
-        groups=_listed(claims.get("cognito:groups", "")),
+        groups=groups(claims.get("cognito:groups")),
         scopes=frozenset(str(claims.get("scope", "")).split()),
     )
 
 
-def _listed(written: object) -> frozenset[str]:
-    """API Gateway writes a list claim as the text `[one two]`; a name is compared whole."""
-    if isinstance(written, str):
-        return frozenset(written.removeprefix("[").removesuffix("]").split())
-    return frozenset(map(str, written)) if isinstance(written, list) else frozenset()
+_GROUP = r"[^\s\[\]]{1,128}"  # Cognito's names have no white space
+_GROUPS = re.compile(rf"\[{_GROUP}(?: {_GROUP})*\]")
+
+
+def groups(written: object) -> frozenset[str]:
+    """The groups of a token, by their whole names. API Gateway writes a list claim as the text `[one two]`; whatever
+    else is written is none, since nobody knows where in it a name begins."""
+    if isinstance(written, list):
+        return frozenset(name for name in written if isinstance(name, str))
+    if isinstance(written, str) and _GROUPS.fullmatch(written):
+        return frozenset(written[1:-1].split(" "))
+    return frozenset()

@@ -7,6 +7,7 @@ raises `decimal.Inexact`: Python's own default of 28 digits rounds silently. Rou
     price.proceeds_of(quantity)     what a seller gets, rounded down to the cent
     price.value_of(quantity)        what a holding is worth, to the nearest cent, half to even
     price.quantity_for(money, …)    what an amount of money buys, rounded down to the asset's precision
+    price.half_above(spread), half_below(spread)    the two sides of a spread, rounded against the customer
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ INTEGER_DIGITS_MAX = 15  # 12,000,000,000 of a coin may be worth $5,400
 PRICE_DIGITS_MAX = 10  # before the point, of a price: the book's order is over so many
 FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^5 of the largest
 CENT = Decimal("0.01")
+_PRICE_STEP = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in USD
 
 EXACT = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
@@ -162,6 +164,18 @@ class Price:
         step = Decimal(1).scaleb(-precision)
         rounding = ROUND_CEILING if at_least else ROUND_FLOOR
         return Quantity(ROUNDING.divide(money.usd, self.usd_per_unit).quantize(step, rounding, ROUNDING), asset_id)
+
+    def half_above(self, spread_bps: int) -> Price:
+        """With half of a spread on it, in basis points: what a buyer pays, rounded up to 18 decimals."""
+        return self._beside(spread_bps, ROUND_CEILING)
+
+    def half_below(self, spread_bps: int) -> Price:
+        """Without half of a spread, in basis points: what a seller gets, rounded down to 18 decimals; never nothing."""
+        return max(self._beside(-spread_bps, ROUND_FLOOR), Price(_PRICE_STEP))
+
+    def _beside(self, spread_bps: int, rounding: str) -> Price:
+        exact_price = EXACT.multiply(self.usd_per_unit, EXACT.divide(Decimal(20_000 + spread_bps), Decimal(20_000)))
+        return Price(exact_price.quantize(_PRICE_STEP, rounding, ROUNDING))
 
     def differs_bps(self, other: Price) -> Decimal:
         """How far this is from `other`, in basis points of `other` (1 = 0.01 %), without a sign."""

@@ -23,7 +23,7 @@ class Settings:
     token_clients: frozenset[str]  # app clients whose tokens are taken
     customer_deposits: bool  # may a customer credit himself? local and staging only
     deposit_limit_usd: Decimal  # a user, a day
-    withdrawal_limit_usd: Decimal  # a user, a day
+    withdrawal_limit_usd: Decimal  # a user, a day; of withdrawals and cash-outs together
     payout_max_usd: Decimal  # a payout beyond it is sent when two operators have approved it
     stuck_after: timedelta  # what no machine has moved for so long beyond its time needs a person
     payout_back_off: timedelta  # after the first payout that the bank rejects; doubled after each further one

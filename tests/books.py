@@ -210,7 +210,7 @@ class _Books:
         }
         for order in self.by_kind["exchange_order"]:
             there = order.get("exchange_order_id")
-            claim = f"VENUE#{order['exchange']}#{order['asset_id']}#{there}"
+            claim = f"VENUE#{order['exchange']}#{order.get('symbol', order['asset_id'])}#{there}"
             if there is not None and claimed.get(claim) != (order["PK"], order["SK"]):
                 yield f"{order['PK']} {order['SK']} is order {there} at the exchange, which is {claimed.get(claim)}'s"
             if order["status"] != "FINAL":

@@ -99,6 +99,7 @@ class World:
         desk.buy(bob, "1")
         overdue = desk.cash_out(bob, "0.0555").order_id
         desk.world.machines.kill(desk.world.machines.executions[-1].arn)
+        desk.rules = replace(desk.rules, withdrawal_limit=Money(20_000))
         dora = desk.customer("dora", usd="11000.00")
         desk.clients(dora)
         desk.buy(dora, "101")

@@ -67,7 +67,7 @@ from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.purchasing import Purchases
-from tests import books
+from tests import books, counters
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -248,12 +248,18 @@ class Desk:
 
     @property
     def at_exchange(self) -> ExchangeOrders:
+        return self._at_exchange(self.catalogue)
+
+    def _at_exchange(self, view: Catalogue) -> ExchangeOrders:
         ban = Ban(self.table, "fake", self.clock)
-        return ExchangeOrders(self.table, lambda: gated(self.world.exchange, ExchangeUnavailable, ban), self.clock)
+        exchange = lambda: gated(self.world.exchange, ExchangeUnavailable, ban)  # noqa: E731
+        return ExchangeOrders(self.table, exchange, view.symbols, self.clock)
 
     @property
     def offramp(self) -> Offramp:
-        return Offramp(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
+        view = self.catalogue
+        exchange, limit = self._at_exchange(view), self.rules.withdrawal_limit
+        return Offramp(self.table, view, exchange, self.machines, self.clock, limit)
 
     @property
     def voiding(self) -> Voiding:
@@ -265,7 +271,8 @@ class Desk:
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
+        view = self.catalogue
+        return Batches(self.table, view, self._at_exchange(view), self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:
@@ -310,12 +317,15 @@ class Desk:
             execution=rules.get("execution", Execution.INSTANT),
             active=rules.get("active", True),
             price_source_id=asset_id.lower(),
+            exchange_symbol=rules.get("exchange_symbol", asset_id),
             price_age_max_seconds=rules.get("price_age_max_seconds", 120),
             slippage_max_bps=rules.get("slippage_max_bps", 100),
             fill_band_bps=rules.get("fill_band_bps", 1_000),
             pool_shards=rules.get("pool_shards", 1),
             pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
             pool_top_up=rules.get("pool_top_up", False),
+            min_pooled=Money(rules.get("min_pooled", "1")),
+            spread_bps=rules.get("spread_bps", 0),
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))
@@ -467,6 +477,8 @@ class Desk:
         """Every invariant of the books holds."""
         items = list(self.dynamo.items())
         books.check(items)
+        miscounted = counters.miscounted(items)
+        assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:
             found = self.outside.violations(items)
             assert not found, "\n".join(found)

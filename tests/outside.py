@@ -67,11 +67,11 @@ class Outside:
         self.passes: Callable[[], None] = lambda: None  # called before the bank decides: what it does besides
         self.deliver_event: Callable[[BankEvents, BankEvent], object] = lambda events, event: events.receive(event)
 
-    def bid(self, price: str, quantity: str) -> None:
+    def bid(self, price: str, quantity: str, symbol: str = "BTCUSDT") -> None:
         """Somebody buys at this price."""
         from sandbox.exchange.orders import Kind
 
-        self.venue.place("others", "BTCUSDT", "BUY", Kind.LIMIT, price=Decimal(price), quantity=Decimal(quantity))
+        self.venue.place("others", symbol, "BUY", Kind.LIMIT, price=Decimal(price), quantity=Decimal(quantity))
 
     def ask(self, price: str, quantity: str, symbol: str = "SOLUSDT") -> None:
         """Somebody sells at this price."""

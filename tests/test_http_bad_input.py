@@ -558,6 +558,10 @@ class TestTerms:
             ("estimate_band_bps", 5_001),
             ("fill_band_bps", 0),
             ("fill_band_bps", 5_001),
+            ("spread_bps", -1),
+            ("spread_bps", 5_001),
+            ("min_pooled", "0"),
+            ("exchange_symbol", "sol"),
         ):
             assert about(bad.body(route, {**good, name: value}), f"body.{name}")
 

@@ -316,6 +316,9 @@ class TestOperators:
             "pool_shards": 1,
             "pool_deadline_seconds": POOL_DEADLINE_SECONDS,
             "pool_top_up": False,
+            "exchange_symbol": "DOGE",
+            "min_pooled": "1.00",
+            "spread_bps": 0,
         }
         assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
         rules = {"asset_id": "DOGE", **defaults, **body}

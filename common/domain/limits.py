@@ -1,4 +1,9 @@
-"""Daily limits: a counter for each user, kind and day (UTC), moved in the transaction that moves the money."""
+"""Daily limits: a counter for each user, kind and day (UTC), moved in the transaction that moves the money.
+
+Withdrawals and cash-outs take from one: by either way dollars leave the desk for the customer's bank. A cash-out takes
+what it is estimated to bring; what it has brought in the end counts instead. What has come to nothing goes back to the
+counter of the day that it was taken from.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +24,18 @@ KEPT = timedelta(days=3)  # a day's counter is deleted after this
 
 
 class DailyLimitExceeded(Rejected):
-    """The day's deposits or withdrawals would go over the limit. A day is one of UTC."""
+    """The day's deposits, or what leaves for the customer's bank on one day, would go over the limit. A day is one of
+    UTC."""
 
 
 class Limited(StrEnum):
     """What has a limit."""
 
     DEPOSIT = "DEPOSIT"
-    WITHDRAWAL = "WITHDRAWAL"
+    PAYOUT = "PAYOUT"  # withdrawals and cash-outs
+
+
+_USED_FOR = {Limited.DEPOSIT: "deposits", Limited.PAYOUT: "withdrawals and cash-outs together"}
 
 
 class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
@@ -46,8 +55,8 @@ def count_towards(limit: Money, owner: Owner, kind: Limited, amount: Money, at: 
 
 
 def give_back(owner: Owner, kind: Limited, amount: Money, counted_at: datetime, at: datetime) -> Write:
-    """Take what came to nothing out of the counter of its day. A counter that is gone already comes back below zero:
-    harmless, since its day is over."""
+    """Take what came to nothing out of the counter of its day; less than nothing is added to it, whatever the limit. A
+    counter that is gone already comes back below zero: harmless, since its day is over."""
     return _count(_counter(owner, kind, counted_at), at, _expiry(at), -amount.usd, None)
 
 
@@ -68,7 +77,7 @@ def _count(key: keys.PrimaryKey, at: datetime, expires: Decimal, amount: Decimal
 
 def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitExceeded:
     return DailyLimitExceeded(
-        f"at most ${limit} a day (UTC) may be used for a {kind.lower()}; ${used} of it is used",
+        f"at most ${limit} a day (UTC) may be used for {_USED_FOR[kind]}; ${used} of it is used",
         limit_usd=str(limit),
         used_usd=str(used),
         asked_usd=str(asked),

@@ -22,7 +22,7 @@ from common.owner import Owner, Ownership
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
-from functions.accounts.model import DepositsByBankOnly, Transfer, User
+from functions.accounts.model import DepositsByBankOnly, Transfer, TransferKind, User
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Rules:
 
     customer_deposits: bool
     deposit_limit: Money  # a user, a day of UTC
-    withdrawal_limit: Money
+    withdrawal_limit: Money  # the same; cash-outs take from it as well
 
 
 @dataclass(frozen=True)
@@ -183,4 +183,4 @@ def _counted(limit: Money, transfer: Transfer) -> Write:
 
 
 def _limited(transfer: Transfer) -> Limited:
-    return Limited(transfer.kind)
+    return Limited.DEPOSIT if transfer.kind is TransferKind.DEPOSIT else Limited.PAYOUT

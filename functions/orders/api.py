@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -16,7 +17,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
-from common.domain.catalogue.model import Listing
+from common.domain.catalogue.model import AssetInactive, Execution, Listing, PriceUnavailable
 from common.domain.catalogue.store import Catalogue
 from common.domain.ledger.model import AssetTransaction, Holding, Position, PriceStatus
 from common.http import IdempotencyKey, answer, caller
@@ -36,7 +37,7 @@ from common.wire import (
     RequestBody,
     View,
 )
-from functions.orders.model import ListedType, Order, OtherOrder, Side, Status, Terms
+from functions.orders.model import ListedType, Order, OtherOrder, Side, Status, Terms, tradable_quote
 from functions.orders.service import Orders
 
 app = http.api()
@@ -124,6 +125,9 @@ class AssetView(View):
     price_source: str | None
     price_as_of: InstantText | None
     price_age_seconds: int | None
+    spread_bps: int = Field(description="of `POST /orders`: from `bid` to `ask`, in basis points of the price")
+    ask: str | None = Field(description="what you buy at by `POST /orders`; none where it is not traded so, or not now")
+    bid: str | None = Field(description="what you sell at")
     unconfirmed_price: str | None = Field(
         description="where the price has jumped to, or begins; nothing is traded until that is confirmed"
     )
@@ -413,8 +417,19 @@ def _asset(listing: Listing) -> AssetView:
         price_source=None if quote is None else quote.source,
         price_as_of=None if quote is None else quote.as_of,
         price_age_seconds=None if quote is None else int(quote.age_seconds(now)),
+        spread_bps=asset.spread_bps,
+        ask=_side(listing, Side.BUY, now),
+        bid=_side(listing, Side.SELL, now),
         unconfirmed_price=None if listing.jump is None else str(listing.jump.quote.price),
     )
+
+
+def _side(listing: Listing, side: Side, now: datetime) -> str | None:
+    if listing.asset.execution is not Execution.INSTANT:
+        return None
+    with suppress(AssetInactive, PriceUnavailable):
+        return str(tradable_quote(listing, side, now).price)
+    return None
 
 
 def _holding(holding: Holding) -> HoldingView:

@@ -226,7 +226,7 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
 
 def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote | None, now: datetime) -> Order:
     """The pending order that `asked` becomes. It fills at the market, which may be better than its price already, so
-    its notional is within the asset's bounds at both.
+    its notional is within the asset's bounds at both. `quote` is without the asset's spread.
 
     Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
     """
@@ -244,8 +244,9 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
     notional = asked.order_price.cost_of(quantity) if buying else asked.order_price.proceeds_of(quantity)
     asset.check_notional(notional)
     check_size(quantity.amount, notional.usd)
-    if quote is not None and (quote.price < asked.order_price if buying else quote.price > asked.order_price):
-        better = quote.price.cost_of(quantity) if buying else quote.price.proceeds_of(quantity)
+    price = asked.order_price if quote is None else on_side(quote, asked.order_type, asset).price
+    if price < asked.order_price if buying else price > asked.order_price:
+        better = price.cost_of(quantity) if buying else price.proceeds_of(quantity)
         asset.check_notional(better)
         check_size(quantity.amount, better.usd)
     return Order(
@@ -299,8 +300,22 @@ def check_execution(asset: Asset) -> None:
 
 
 def tradable_quote(listing: Listing, side: Side, now: datetime) -> Quote:
-    """What the desk trades at with a buyer, or with a seller. Raises AssetInactive, PriceUnavailable."""
-    return listing.tradable_ask(now) if side is Side.BUY else listing.tradable_bid(now)
+    """What the desk trades at with a buyer, or with a seller: the asset's spread is in it. Raises AssetInactive,
+    PriceUnavailable."""
+    quote = listing.tradable_ask(now) if side is Side.BUY else listing.tradable_bid(now)
+    return on_side(quote, side, listing.asset)
+
+
+def on_side(quote: Quote, side: Side, asset: Asset) -> Quote:
+    """With half of the asset's spread: a buyer pays price × (1 + spread / 2), a seller gets price × (1 - spread / 2)
+    a unit."""
+    if not asset.spread_bps:
+        return quote
+    price = quote.price
+    return replace(
+        quote,
+        price=price.half_above(asset.spread_bps) if side is Side.BUY else price.half_below(asset.spread_bps),
+    )
 
 
 def crosses(order: Order, price: Price) -> bool:

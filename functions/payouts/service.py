@@ -13,7 +13,6 @@ from common.domain.payouts import store
 from common.domain.payouts.model import (
     ABANDONED_SECONDS,
     NEVER_BOOKED_SECONDS,
-    WITHDRAWAL,
     Attempt,
     AttemptStatus,
     Kind,
@@ -71,7 +70,7 @@ class PayoutActs:
             return self._closed_meanwhile(payout, returned=False)
 
     def give_back(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """The dollars go to the customer's balance here; of a withdrawal, the day's limit goes back, too."""
+        """The dollars go to the customer's balance here, and the day's limit goes back, too."""
         payout = self._payout(kind, order_id)
         if payout.status in (kind.paid, kind.returned):
             return self._so_already(payout, returned=True)
@@ -80,10 +79,9 @@ class PayoutActs:
         writes = [
             *store.close(payout, kind.returned, at, reason, returned=True),
             ledger.release(payout.owner, amount, at),
+            limits.give_back(payout.owner, limits.Limited.PAYOUT, amount, payout.created_at, at),
             store.event(payout, kind.returned, reason, operator, at),
         ]
-        if kind is WITHDRAWAL:
-            writes.append(limits.give_back(payout.owner, limits.Limited.WITHDRAWAL, amount, payout.created_at, at))
         says = f"is {kind.returned}; the held ${amount} are free on the customer's balance"
         try:
             return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)

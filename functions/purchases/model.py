@@ -174,7 +174,7 @@ def shard_of(order_id: str, shards: int) -> int:
 def purchase(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, now: datetime) -> Purchase:
     """The purchase that `asked` becomes: direct, or to be pooled.
 
-    Raises BoughtHere, PrecisionExceeded, AmountTooLarge, AmountTooSmall, AboveMaximum, PriceMoved.
+    Raises BoughtHere, PrecisionExceeded, AmountTooLarge, AmountTooSmall, AboveMaximum, BelowMinimum, PriceMoved.
     """
     if asset.execution is not Execution.EXCHANGE:
         raise BoughtHere(f"{asset.asset_id} is sold from the desk's book: POST /orders", route="POST /orders")
@@ -190,6 +190,9 @@ def purchase(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quo
             raise AmountTooSmall(f"${held} does not buy the smallest unit of {asset.asset_id} at ${quote.price}")
     check_size(quantity.amount, held.usd)
     asset.check_maximum(held)
+    made = strategy(held, asset.min_notional)
+    if made is Strategy.POOLED:
+        asset.check_pooled(held)
     if asked.max_price is not None and quote.price > asked.max_price:
         raise PriceMoved(
             f"{asset.asset_id} is at ${quote.price}, above max_price ${asked.max_price}",
@@ -200,7 +203,7 @@ def purchase(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quo
         order_id=order_id,
         owner=owner,
         asset_id=asset.asset_id,
-        strategy=strategy(held, asset.min_notional),
+        strategy=made,
         held=held,
         status=Status.PENDING,
         terms=asked.fingerprint,

@@ -22,5 +22,6 @@ def purchases() -> Purchases:
 @cache
 def batches() -> Batches:
     table = aws.table()
-    at_exchange = ExchangeOrders(table, configured.exchange, clock.now, settings().exchange_fee_max_bps)
-    return Batches(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)
+    catalogue, fee_max_bps = Catalogue(table, clock.now), settings().exchange_fee_max_bps
+    at_exchange = ExchangeOrders(table, configured.exchange, catalogue.symbols, clock.now, fee_max_bps)
+    return Batches(table, catalogue, at_exchange, aws.machines(), clock.now)

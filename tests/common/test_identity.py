@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.identity import Caller, caller
+from common.identity import Caller, OperatorsOnly, caller
 from common.settings import settings
 from tests.desk import NOON
 from tests.doors import Token
@@ -15,6 +15,21 @@ def asking(**changed: object) -> Caller:
 @pytest.mark.parametrize("groups", ["[operators]", "[customers operators]", ["operators"]])
 def test_an_operator_is_in_the_group(groups: object) -> None:
     assert asking(**{"cognito:groups": groups}).must_be_operator() == "ann"
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        *("x operators", "operators", "operators2", "[operators2]", "[operators", "operators]", "[[operators]]"),
+        *("[ operators]", "[operators ]", "[x  operators]", "[x\toperators]", "[x] operators", "[x] [operators]"),
+        *("[operators]\n", "[x,operators]", '["operators"]', "", "[]", None, {"operators": 1}, 7),
+        *(["x operators"], ["operators2"], ["[operators]"], ["operators\n"], [["operators"]], [None]),
+    ],
+    ids=repr,
+)
+def test_a_group_is_its_whole_name_in_the_one_form(groups: object) -> None:
+    with pytest.raises(OperatorsOnly):
+        asking(**{"cognito:groups": groups}).must_be_operator()
 
 
 def test_scopes_are_parsed_exactly() -> None:

@@ -926,7 +926,7 @@ def test_the_exchange_counts_the_orders_of_each_market_from_one(desk: Desk) -> N
     """The same number in another market, or at another exchange, is another order."""
     order = replace(draft(desk), exchange_order_id="77")
     others: list[dict[str, Any]] = [
-        {"quantity": Quantity(1, "BTC")},
+        {"symbol": "BTC"},
         {"exchange": "another"},
         {"exchange_order_id": "78"},
     ]

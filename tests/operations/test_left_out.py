@@ -45,6 +45,9 @@ CHANGED: dict[str, Any] = {  # none of it is what a new asset has
     "pool_shards": 3,
     "pool_deadline_seconds": 61,
     "pool_top_up": True,
+    "exchange_symbol": "DOGEX",
+    "min_pooled": "3",
+    "spread_bps": 54,
 }
 
 

@@ -46,7 +46,7 @@ from tests.seen import a_stray, around, before_next_write, block, save_asset, sa
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
-    return Asset(asset_id, "Optimism", 8, Money(low), Money(high), Execution.INSTANT, True, "optimism", 120)
+    return Asset(asset_id, "Optimism", 8, Money(low), Money(high), Execution.INSTANT, True, "optimism", asset_id, 120)
 
 
 def trader(desk: Desk, username: str = "ann") -> Owner:

@@ -50,6 +50,7 @@ def asset(precision: int = 9, slippage_max_bps: int = 100, asset_id: str = "SOL"
         execution=Execution.EXCHANGE,
         active=True,
         price_source_id="sol",
+        exchange_symbol="SOL",
         price_age_max_seconds=120,
         slippage_max_bps=slippage_max_bps,
     )

@@ -261,7 +261,7 @@ class Life:
             "price_age_max_seconds": chance.choice([120, 120, 1_000_000]),
             "precision": chance.choice([9, 9, 6, 3, 2]),
         }
-        self.desk.list_exchange_asset(fill_band_bps=self.fill_band_bps, **rules)
+        self.desk.list_exchange_asset(fill_band_bps=self.fill_band_bps, min_pooled="0.01", **rules)
         self._tell(f"rules: {rules}")
         fee_asset = chance.choice([None, None, None, "USDT", "BTC"])
         venue = self.desk.world.venue

@@ -15,6 +15,7 @@ from common.domain.catalogue.model import (
     AmountTooLarge,
     AssetInactive,
     AssetNotFound,
+    BelowMinimum,
     ContradictoryTerms,
     Execution,
     PrecisionExceeded,
@@ -420,7 +421,7 @@ def test_nothing_is_bought_on_credit(desk: Desk, usd: str) -> None:
     desk.accounts.deposit(poor, "more", Money("0.01"))
     assert desk.purchase(poor, usd).held == Money(usd)
     with refused(desk, InsufficientFunds):
-        desk.purchase(poor, "0.01")
+        desk.purchase(poor, "1.00")
 
 
 def test_dollars_that_are_held_are_not_spent_twice(desk: Desk) -> None:
@@ -703,3 +704,21 @@ def test_a_purchase_whose_answer_is_lost_is_made_once(desk: Desk, ann: Owner, bo
     assert dollars(desk, ann)[1] == Money(usd)
     desk.run()
     assert len(executions(desk, asked.batch_id)) == (usd != "4")
+
+
+def test_a_pool_takes_nothing_below_its_floor(desk: Desk) -> None:
+    """Which is a field of the catalogue, and a dollar unless it says otherwise: a cent costs more than it brings."""
+    ann = desk.customer()
+    for usd, quantity in (("0.99", None), (None, "0.0099")):
+        with pytest.raises(BelowMinimum) as refused:
+            desk.purchase(ann, usd, quantity)
+        assert refused.value.facts == {"notional_usd": "0.99", "min_notional_usd": "1.00"}
+    assert desk.purchase(ann, "1.00").strategy is Strategy.POOLED
+    desk.list_exchange_asset(min_pooled="5")
+    with pytest.raises(BelowMinimum):
+        desk.purchase(ann, "4.99")
+    desk.purchase(ann, "5.00")
+    desk.list_exchange_asset(min_pooled="50")
+    assert desk.purchase(ann, "10.00").strategy is Strategy.DIRECT
+    with pytest.raises(BelowMinimum):
+        desk.purchase(ann, "9.99")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -19,7 +20,9 @@ ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
+MIN_POOLED = Money(1)
 PRICE_AGE_MAX_SECONDS = 180
+ELSEWHERE = "exchange"  # before the exchange's name for a coin that is not our asset of that name
 CLOCKS_APART_SECONDS_MAX = 30  # so far may a price source's clock be ahead of ours
 
 
@@ -73,6 +76,10 @@ class PriceIsNewer(Conflict):
     not count yet. That one stays."""
 
 
+class SymbolTaken(Conflict):
+    """The exchange calls another asset so already."""
+
+
 class AssetMoved(Conflict):
     """Another operator has changed the asset since it was read: look at it again."""
 
@@ -113,6 +120,7 @@ class Asset:
     execution: Execution
     active: bool
     price_source_id: str  # what the price oracle calls it
+    exchange_symbol: str  # what the exchange calls it
     price_age_max_seconds: int
     estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
     slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought at the exchange; the desk pays
@@ -120,6 +128,8 @@ class Asset:
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunding it
+    min_pooled: Money = MIN_POOLED  # the smallest purchase that may wait in a pool
+    spread_bps: int = 0  # from what the desk buys at to what it sells at, of the price: half of it on either side
 
     @property
     def too_coarse(self) -> bool:
@@ -151,6 +161,15 @@ class Asset:
             )
         self.check_maximum(notional)
 
+    def check_pooled(self, amount: Money) -> None:
+        """Of a purchase that is too small to be made on its own. Raises BelowMinimum."""
+        if amount < self.min_pooled:
+            raise BelowMinimum(
+                f"a purchase of {self.asset_id} is worth at least ${self.min_pooled}, this one ${amount}",
+                notional_usd=str(amount),
+                min_notional_usd=str(self.min_pooled),
+            )
+
     def check_maximum(self, notional: Money) -> None:
         """Raises AboveMaximum."""
         if notional > self.max_notional:
@@ -159,6 +178,28 @@ class Asset:
                 notional_usd=str(notional),
                 max_notional_usd=str(self.max_notional),
             )
+
+
+@dataclass(frozen=True)
+class Symbols:
+    """What the exchange calls our assets, by asset; and the way back."""
+
+    by_asset: Mapping[str, str]
+
+    @classmethod
+    def of(cls, assets: Iterable[Asset]) -> Symbols:
+        return cls({asset.asset_id: asset.exchange_symbol for asset in assets})
+
+    def there(self, asset_id: str) -> str:
+        return self.by_asset.get(asset_id, asset_id)
+
+    def here(self, symbol: str) -> str:
+        """The asset that the exchange calls so. A coin that is no asset of ours keeps its name, unless one of ours has
+        that name and is called otherwise there: they are two coins."""
+        for asset_id, named in self.by_asset.items():
+            if named == symbol:
+                return asset_id
+        return f"{ELSEWHERE}.{symbol}" if symbol in self.by_asset else symbol
 
 
 @dataclass(frozen=True)

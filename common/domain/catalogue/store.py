@@ -14,6 +14,7 @@ from common import keys
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     FILL_BAND_BPS,
+    MIN_POOLED,
     POOL_DEADLINE_SECONDS,
     SLIPPAGE_MAX_BPS,
     Asset,
@@ -25,6 +26,7 @@ from common.domain.catalogue.model import (
     NothingToConfirm,
     PriceIsNewer,
     Quote,
+    Symbols,
 )
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
@@ -52,6 +54,9 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     pool_shards = DecimalAttribute(null=True)
     pool_deadline_seconds = DecimalAttribute(null=True)
     pool_top_up = BooleanAttribute(null=True)
+    min_pooled = DecimalAttribute(null=True)
+    spread_bps = DecimalAttribute(null=True)
+    exchange_symbol = UnicodeAttribute(null=True)
 
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
@@ -89,6 +94,10 @@ class Catalogue:
         """As `listings`, read now and consistently; kept from now on."""
         self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
         return self._listings
+
+    def symbols(self) -> Symbols:
+        """What the exchange calls the assets."""
+        return Symbols.of(listing.asset for listing in self.listings().values())
 
     def listing(self, asset_id: str) -> Listing:
         """Raises AssetNotFound."""
@@ -170,6 +179,9 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.pool_shards.set(Decimal(asset.pool_shards)),
         item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
         item.pool_top_up.set(asset.pool_top_up),
+        item.min_pooled.set(asset.min_pooled.usd),
+        item.spread_bps.set(Decimal(asset.spread_bps)),
+        item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         when=item.PK.does_not_exist() if before is None else item.updated_at == before.saved_at,
@@ -283,6 +295,7 @@ def _asset(item: AssetItem) -> Asset:
         execution=Execution(item.execution),
         active=item.active,
         price_source_id=item.price_source_id,
+        exchange_symbol=item.exchange_symbol or item.asset_id,
         price_age_max_seconds=int(item.price_age_max_seconds),
         estimate_band_bps=_whole(item.estimate_band_bps, ESTIMATE_BAND_BPS),
         slippage_max_bps=_whole(item.slippage_max_bps, SLIPPAGE_MAX_BPS),
@@ -290,6 +303,8 @@ def _asset(item: AssetItem) -> Asset:
         pool_shards=_whole(item.pool_shards, 1),
         pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
         pool_top_up=bool(item.pool_top_up),
+        min_pooled=MIN_POOLED if item.min_pooled is None else Money(item.min_pooled),
+        spread_bps=_whole(item.spread_bps, 0),
     )
 
 

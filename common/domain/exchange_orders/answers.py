@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
+from common.domain.catalogue.model import Symbols
 from common.domain.exchange_orders.model import ExchangeOrder, Fill, doubt
 from common.gateways.exchange import Exchange, ExchangeOrderUnknown, ExchangeUnavailable, OrderReport, Side
 from common.log import count, log
-from common.money import Quantity
+from common.money import EXACT, Quantity
 
 _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")  # of an order, as exchanges make them
 
@@ -35,9 +37,11 @@ class NotWritten(Exception):
 
 @dataclass(frozen=True)
 class Answers:
-    """What the exchange answers when it is asked about an order."""
+    """What the exchange answers when it is asked about an order. It is asked by its own names of coins, and understood
+    by ours."""
 
     exchange: Callable[[], Exchange]
+    symbols: Callable[[], Symbols]
 
     def report(self, order: ExchangeOrder) -> OrderReport:
         """The order as the exchange has it, asked for by either id.
@@ -46,7 +50,7 @@ class Answers:
         that it never had means nothing; ExchangeOrderUnknown: it knows neither id; NotBelieved.
         """
         try:
-            return _believed(order, self._any_report(order))
+            return _believed(order, self._in_our_names(order, self._any_report(order)))
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("what") != "not_believed":
                 raise
@@ -54,22 +58,40 @@ class Answers:
 
     def _any_report(self, order: ExchangeOrder) -> OrderReport:
         """What the exchange reports, believable or not."""
-        exchange, asset_id = self.exchange(), order.quantity.asset_id
+        exchange = self.exchange()
         if exchange.name != order.exchange:
             raise ExchangeUnavailable(
                 f"the order is at {order.exchange}, and this desk trades at {exchange.name}", id=order.order_id
             )
         if order.exchange_order_id is not None:
             try:
-                return exchange.order(asset_id, order.exchange_order_id)
+                return exchange.order(order.symbol, order.exchange_order_id)
             except ExchangeOrderUnknown:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return exchange.find(asset_id, order.client_order_id)
+        return exchange.find(order.symbol, order.client_order_id)
+
+    def _in_our_names(self, order: ExchangeOrder, report: OrderReport) -> OrderReport:
+        """The report, with our names of the coins."""
+        told = {report.quantity.asset_id, report.executed.asset_id, *report.fees_elsewhere}
+        ours = {symbol: self._asset(order, symbol) for symbol in told}
+        fees: dict[str, Decimal] = {}
+        for symbol, fee in report.fees_elsewhere.items():
+            fees[ours[symbol]] = EXACT.add(fees.get(ours[symbol], Decimal(0)), fee)
+        return replace(
+            report,
+            quantity=replace(report.quantity, asset_id=ours[report.quantity.asset_id]),
+            executed=replace(report.executed, asset_id=ours[report.executed.asset_id]),
+            fees_elsewhere=fees,
+        )
+
+    def _asset(self, order: ExchangeOrder, symbol: str) -> str:
+        """The order's own name is that of when it was placed; the catalogue is asked for others only."""
+        return order.quantity.asset_id if symbol == order.symbol else self.symbols().here(symbol)
 
     def cancel(self, order: ExchangeOrder, report: OrderReport) -> None:
         """Raises ExchangeUnavailable, also when the exchange does not know what it has just reported."""
         try:
-            self.exchange().cancel(order.quantity.asset_id, report.exchange_order_id)
+            self.exchange().cancel(order.symbol, report.exchange_order_id)
         except ExchangeOrderUnknown as unknown:
             raise contradiction(order) from unknown
 
@@ -79,7 +101,7 @@ class Answers:
         if exchange_order_id is None or self.exchange().name != order.exchange:
             return
         try:
-            self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
+            self.exchange().cancel(order.symbol, exchange_order_id)
         except (ExchangeOrderUnknown, ExchangeUnavailable) as silent:
             log.warning("may still rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
 

@@ -133,6 +133,8 @@ class ExchangeOrder:
     have several, one after another, which `number` counts from 1; the next one is placed when the exchange does not
     have the one before.
 
+    `symbol` is what the exchange called the asset when it was placed, and it is asked for under that name for ever: an
+    exchange that has taken a new name up may not know the orders of the old one, which proves nothing.
     `client_order_id` is our id of it there, `exchange_order_id` the exchange's own, None until that is known. `state`
     is the exchange's word for where it stands, None until it is FINAL.
     """
@@ -141,6 +143,7 @@ class ExchangeOrder:
     number: int
     client_order_id: str
     exchange: str
+    symbol: str
     buys: bool
     quantity: Quantity
     limit_price: Price

@@ -19,6 +19,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
+from common.domain.catalogue.model import Symbols
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.answers import (
     Answers,
@@ -118,17 +119,18 @@ class ParentOrder(Protocol):
 
 @dataclass(frozen=True)
 class ExchangeOrders:
-    """`exchange` is made when it is first needed, since loading one takes time. A fee of more than `fee_max_bps` basis
-    points of what is executed is not believed."""
+    """`exchange` is made when it is first needed, since loading one takes time; `symbols` are its names of coins. A fee
+    of more than `fee_max_bps` basis points of what is executed is not believed."""
 
     table: Table
     exchange: Callable[[], Exchange]
+    symbols: Callable[[], Symbols]
     now: Callable[[], datetime]
     fee_max_bps: int = FEE_MAX_BPS
 
     @property
     def answers(self) -> Answers:
-        return Answers(self.exchange)
+        return Answers(self.exchange, self.symbols)
 
     @property
     def moves(self) -> Moves:
@@ -137,7 +139,7 @@ class ExchangeOrders:
     def rules(self, asset_id: str) -> MarketRules:
         """What the exchange asks of an order of this asset; may be minutes old. Raises MarketUnknown,
         ExchangeUnavailable."""
-        return self.exchange().rules(asset_id)
+        return self.exchange().rules(self.symbols().there(asset_id))
 
     def draft(
         self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price, *, price: Price, band_bps: int
@@ -150,6 +152,7 @@ class ExchangeOrders:
             number=number,
             client_order_id=client_order_id(order_id, str(number)),
             exchange=self.exchange().name,
+            symbol=self.symbols().there(quantity.asset_id),
             buys=buys,
             quantity=quantity,
             limit_price=limit,
@@ -169,10 +172,8 @@ class ExchangeOrders:
         Raises what `intent` is refused with; ExchangeOrderMoved: another has placed it; Busy.
         """
         self.table.write(*intent, store.insert(order))
-        side = Side.BUY if order.buys else Side.SELL
-        ticket = Ticket(side, order.quantity, order.limit_price, order.client_order_id)
         try:
-            exchange_order_id = self.exchange().place(ticket)
+            exchange_order_id = self.exchange().place(_ticket(order))
         except (ExchangeRefused, MarketUnknown) as no:
             return self._refuse(order, parent, no)
         except ExchangeUnavailable as silent:
@@ -415,6 +416,11 @@ class ExchangeOrders:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
         return self.moves.write(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
+
+
+def _ticket(order: ExchangeOrder) -> Ticket:
+    side, quantity = Side.BUY if order.buys else Side.SELL, replace(order.quantity, asset_id=order.symbol)
+    return Ticket(side, quantity, order.limit_price, order.client_order_id)
 
 
 def _is_no_answer(order: ExchangeOrder, report: OrderReport | None, trouble: Exception, now: datetime) -> bool:

@@ -37,6 +37,7 @@ from common.table.transaction import Write
 class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     client_order_id = UnicodeAttribute()
     exchange = UnicodeAttribute()
+    symbol = UnicodeAttribute(null=True)  # where it is not the asset's own name
     buys = BooleanAttribute()
     asset_id = UnicodeAttribute()
     quantity = DecimalAttribute()
@@ -84,6 +85,7 @@ def insert(order: ExchangeOrder) -> Write:
         *_key(order),
         client_order_id=order.client_order_id,
         exchange=order.exchange,
+        symbol=None if order.symbol == order.quantity.asset_id else order.symbol,
         buys=order.buys,
         asset_id=order.quantity.asset_id,
         quantity=order.quantity.amount,
@@ -102,12 +104,12 @@ def insert(order: ExchangeOrder) -> Write:
 
 def claim(order: ExchangeOrder) -> Write:
     """The exchange's order is this one of ours, and no other's. Refused with ExchangeOrderTaken. It goes first in its
-    transaction, so that whoever comes second is told this before anything else."""
+    transaction, so that whoever comes second is told this before anything else. Exchanges number the orders of each
+    market, so the claim is of the exchange's name for it."""
     exchange_order_id = order.exchange_order_id
     assert exchange_order_id is not None
     item = ExchangeOrderIdItem
-    asset_id = order.quantity.asset_id
-    key = keys.EXCHANGE_ORDER_ID(exchange=order.exchange, asset_id=asset_id, exchange_order_id=exchange_order_id)
+    key = keys.EXCHANGE_ORDER_ID(exchange=order.exchange, asset_id=order.symbol, exchange_order_id=exchange_order_id)
     ours = item(
         *key,
         order_id=order.order_id,
@@ -264,6 +266,7 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         number=number,
         client_order_id=item.client_order_id,
         exchange=item.exchange,
+        symbol=item.symbol or item.asset_id,
         buys=item.buys,
         quantity=Quantity(item.quantity, item.asset_id),
         limit_price=Price(item.limit_price),

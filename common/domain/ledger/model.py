@@ -44,6 +44,10 @@ class AccountMoved(Conflict):
     """The account is not as it was read any more, or something of it is held by now: look at it again."""
 
 
+class TooManyOpenOrders(Conflict):
+    """As many orders as may be open hold something on this balance already: dollars, or this asset."""
+
+
 class HoldMissing(Conflict):
     """A hold is smaller than what should be taken from it: a bug, seen before it costs anything."""
 

@@ -11,6 +11,9 @@ another sale has succeeded. A failed condition returns the holding as it is now 
     read   (quantity 3, cost 30, sold 0)
                    buy 1 for 20 ─▶ (4, 50, 0)
     write  sell 1, cost 10, when sold = 0 ─▶ (3, 40, 1)      as if: sell 1 of 3 for cost 10, then buy 1 for 20
+
+How many orders a user has open is counted on the balance that each holds something on, in the write that holds and in
+the one that gives back or spends: it costs no write of its own (docs/decisions/0040).
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ from common.domain.ledger.model import (
     HoldMissing,
     InsufficientAsset,
     InsufficientFunds,
+    TooManyOpenOrders,
     TransactionType,
     UnreadableLine,
 )
@@ -51,6 +55,7 @@ from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Busy, Write
 
+OPEN_ORDERS_MAX = 200  # that hold something on one balance: dollars, or one asset
 SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
 
@@ -60,6 +65,7 @@ class BalanceItem(Item, discriminator=keys.BALANCE.entity):
     former_subs = JSONAttribute(null=True)  # of an account that was moved to another login
     current_balance = DecimalAttribute()
     held_balance = DecimalAttribute()
+    open_orders = DecimalAttribute(null=True)  # that hold dollars
 
 
 class AssetBalanceItem(Item, discriminator=keys.ASSET_BALANCE.entity):
@@ -68,6 +74,7 @@ class AssetBalanceItem(Item, discriminator=keys.ASSET_BALANCE.entity):
     asset_id = UnicodeAttribute()
     quantity = DecimalAttribute()
     held_quantity = DecimalAttribute()
+    open_orders = DecimalAttribute(null=True)  # that hold some of it
     cost_basis = DecimalAttribute()
     realised_gain = DecimalAttribute()
     total_bought = DecimalAttribute()
@@ -149,9 +156,19 @@ def hold(owner: Owner, amount: Money, at: datetime) -> Write:
     return _change(owner, at, current=-amount, held=amount)
 
 
+def hold_for_order(owner: Owner, amount: Money, at: datetime) -> Write:
+    """As `hold`, for an order that is open from now on. Refused with TooManyOpenOrders besides."""
+    return _change(owner, at, current=-amount, held=amount, opened=1)
+
+
 def release(owner: Owner, amount: Money, at: datetime) -> Write:
     """Give a hold back. Refused with HoldMissing."""
     return _change(owner, at, current=amount, held=-amount)
+
+
+def release_of_order(owner: Owner, amount: Money, at: datetime) -> Write:
+    """As `release`, of an order that is open no more."""
+    return _change(owner, at, current=amount, held=-amount, opened=-1)
 
 
 def settle(owner: Owner, held: Money, spent: Money, at: datetime) -> Write:
@@ -159,17 +176,24 @@ def settle(owner: Owner, held: Money, spent: Money, at: datetime) -> Write:
     return _change(owner, at, current=held - spent, held=-held)
 
 
+def settle_of_order(owner: Owner, held: Money, spent: Money, at: datetime) -> Write:
+    """As `settle`, of an order that is open no more."""
+    return _change(owner, at, current=held - spent, held=-held, opened=-1)
+
+
 def credit_held(owner: Owner, amount: Money, at: datetime) -> Write:
     """Add to what is reserved: dollars that came in and are to go out again. Refused with AccountNotFound."""
     return _change(owner, at, held=amount)
 
 
-def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO) -> Write:
+def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO, opened: int = 0) -> Write:
     def refusal(old: RawItem | None) -> Refusal:
         if old is None or old["sub"]["S"] != owner.sub:
             return AccountNotFound("you have no account yet: POST /users opens one")
         if held < ZERO:
             return HoldMissing("the hold is smaller than what should be taken from it")
+        if Money(old["current_balance"]["N"]) + current >= ZERO:
+            return _too_many("dollars")
         return InsufficientFunds(
             f"the free balance is below {-current}",
             needed_usd=str(-current),
@@ -184,7 +208,16 @@ def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = 
         held=held.usd or None,
         current_min=(-current).usd if current < ZERO else None,
         held_min=(-held).usd if held < ZERO else None,
+        opened=Decimal(opened) if opened else None,
+        open_before=Decimal(OPEN_ORDERS_MAX) if opened > 0 else None,
     ).refused_with(refusal)
+
+
+def _too_many(held: str) -> TooManyOpenOrders:
+    return TooManyOpenOrders(
+        f"{OPEN_ORDERS_MAX} open orders of yours hold {held}, and no more may: let some fill, or cancel them",
+        open_orders_max=OPEN_ORDERS_MAX,
+    )
 
 
 @prepared
@@ -197,8 +230,11 @@ def _change_balance(
     held: Decimal | None,
     current_min: Decimal | None,
     held_min: Decimal | None,
+    opened: Decimal | None,
+    open_before: Decimal | None,
 ) -> Write:
-    """Add to the free and the held part, each of which must be at least so much before."""
+    """Add to the free and the held part, each of which must be at least so much before, and to the number of open
+    orders, of which there must be fewer than `open_before`."""
     item = BalanceItem
     actions: list[Action] = [item.updated_at.set(at)]
     rule: Condition = item.sub == sub
@@ -210,6 +246,10 @@ def _change_balance(
         rule &= item.current_balance >= current_min
     if held_min is not None:
         rule &= item.held_balance >= held_min
+    if opened is not None:
+        actions.append(item.open_orders.add(opened))
+    if open_before is not None:
+        rule &= item.open_orders.does_not_exist() | (item.open_orders < open_before)
     return Write.update(item(*key), *actions, when=rule)
 
 
@@ -310,7 +350,7 @@ def debit_asset(owner: Owner, sale: Sale, at: datetime) -> Write:
 
 
 def settle_asset(owner: Owner, sale: Sale, at: datetime, *, hold: Quantity | None = None) -> Write:
-    """Take sold units from the held quantity, and give back what `hold` reserved over them.
+    """Take sold units from the held quantity, and give back what `hold` reserved over them: that order is open no more.
 
     Refused with HoldMissing; raises HoldingMoved to begin again."""
     return _sell(owner, sale, at, held=hold or sale.quantity)
@@ -338,6 +378,7 @@ def _sell(owner: Owner, sale: Sale, at: datetime, *, held: Quantity | None) -> W
         gain=sale.realised_gain.usd,
         quantity_min=taken if held is None else None,
         held_min=None if held is None else taken,
+        opened=None if held is None else Decimal(-1),
         total_sold=sale.total_sold,
     ).refused_with(refusal)
 
@@ -355,6 +396,7 @@ def _sell_asset(
     gain: Decimal,
     quantity_min: Decimal | None,
     held_min: Decimal | None,
+    opened: Decimal | None,
     total_sold: Decimal,
 ) -> Write:
     """Add to the held and the free part, each of which must be at least so much before, when no other sale came in
@@ -370,6 +412,8 @@ def _sell_asset(
         rule &= item.quantity >= quantity_min
     if held_min is not None:
         rule &= item.held_quantity >= held_min
+    if opened is not None:
+        actions.append(item.open_orders.add(opened))
     actions += [item.total_sold.add(sold), item.cost_basis.add(cost), item.realised_gain.add(gain)]
     return Write.update(item(*key), *actions, when=rule & (item.total_sold == total_sold))
 
@@ -396,44 +440,59 @@ def sell(
 
 
 def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
-    """Reserve units for an open sale. Refused with InsufficientAsset."""
+    """Reserve units for a sale that is open from now on. Refused with InsufficientAsset, TooManyOpenOrders."""
 
     def refusal(old: RawItem | None) -> Refusal:
         mine = old is not None and old["sub"]["S"] == owner.sub
-        return _too_little(quantity, Decimal(old["quantity"]["N"]) if old is not None and mine else Decimal(0))
+        free = Decimal(old["quantity"]["N"]) if old is not None and mine else Decimal(0)
+        return _too_little(quantity, free) if free < quantity.amount else _too_many(quantity.asset_id)
 
-    key = _asset_balance(owner, quantity.asset_id)
-    return _hold_asset(key, owner.sub, quantity.amount, -quantity.amount, at).refused_with(refusal)
+    key, one, most = _asset_balance(owner, quantity.asset_id), Decimal(1), Decimal(OPEN_ORDERS_MAX)
+    return _hold_asset(key, owner.sub, quantity.amount, -quantity.amount, at, one, most).refused_with(refusal)
 
 
 @prepared
-def _hold_asset(key: keys.PrimaryKey, sub: str, held: Decimal, change: Decimal, at: datetime) -> Write:
+def _hold_asset(
+    key: keys.PrimaryKey,
+    sub: str,
+    held: Decimal,
+    change: Decimal,
+    at: datetime,
+    opened: Decimal,
+    open_before: Decimal,
+) -> Write:
     item = AssetBalanceItem
     return Write.update(
         item(*key),
         item.updated_at.set(at),
         item.quantity.add(change),
         item.held_quantity.add(held),
-        when=(item.sub == sub) & (item.quantity >= held),
+        item.open_orders.add(opened),
+        when=(item.sub == sub)
+        & (item.quantity >= held)
+        & (item.open_orders.does_not_exist() | (item.open_orders < open_before)),
     )
 
 
 def release_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
-    """Give reserved units back. Refused with HoldMissing."""
+    """Give the reserved units of a sale back, which is open no more. Refused with HoldMissing."""
     key = _asset_balance(owner, quantity.asset_id)
-    return _release_asset(key, owner.sub, quantity.amount, -quantity.amount, at).refused_with(
+    return _release_asset(key, owner.sub, quantity.amount, -quantity.amount, at, Decimal(-1)).refused_with(
         HoldMissing("the hold is smaller than what should be given back")
     )
 
 
 @prepared
-def _release_asset(key: keys.PrimaryKey, sub: str, released: Decimal, change: Decimal, at: datetime) -> Write:
+def _release_asset(
+    key: keys.PrimaryKey, sub: str, released: Decimal, change: Decimal, at: datetime, opened: Decimal
+) -> Write:
     item = AssetBalanceItem
     return Write.update(
         item(*key),
         item.updated_at.set(at),
         item.quantity.add(released),
         item.held_quantity.add(change),
+        item.open_orders.add(opened),
         when=(item.sub == sub) & (item.held_quantity >= released),
     )
 

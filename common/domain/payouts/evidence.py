@@ -9,7 +9,7 @@ from common.domain import adjustments, limits
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
-from common.domain.payouts.model import WITHDRAWAL, Attempt, AttemptStatus, Evidence, Payout
+from common.domain.payouts.model import Attempt, AttemptStatus, Evidence, Payout
 from common.gateways.bank import Adjustment, State
 from common.money import ZERO
 from common.table.transaction import Write
@@ -24,8 +24,8 @@ def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) 
 
 
 def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """What the bank has not paid of the hold goes to the customer's balance, and of a withdrawal as much of the day's
-    limit with it. What the bank has paid beyond the hold is the desk's to bear."""
+    """What the bank has not paid of the hold goes to the customer's balance, and as much of the day's limit with it.
+    What the bank has paid beyond the hold is the desk's to bear."""
     owner, held, spent = payout.owner, payout.amount, min(evidence.paid, payout.amount)
     told = Adjustment(
         adjustment_id=evidence.reference,
@@ -45,8 +45,8 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
     ]
     if evidence.paid > held:
         writes.append(ledger.desk_line(held - evidence.paid, "paid by the bank beyond it", payout.order_id, at))
-    if spent < held and payout.kind is WITHDRAWAL:
-        writes.append(limits.give_back(owner, limits.Limited.WITHDRAWAL, held - spent, payout.created_at, at))
+    if spent < held:
+        writes.append(limits.give_back(owner, limits.Limited.PAYOUT, held - spent, payout.created_at, at))
     return writes
 
 

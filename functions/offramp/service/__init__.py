@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import clients, work
+from common.domain import clients, limits, work
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import ClientKind
 from common.domain.exchange_orders.model import POLL_LIMIT, ExchangeOrder, ExchangeOrderNotFilled
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.ledger import store as ledger
+from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, Side
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
+from common.money import ZERO, Money
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
@@ -44,6 +46,7 @@ class Offramp:
     at_exchange: ExchangeOrders
     machines: Machines
     now: Callable[[], datetime]
+    daily_limit: Money  # a user, a day of UTC; withdrawals take from it as well
 
     # What the customer asks
 
@@ -57,9 +60,11 @@ class Offramp:
 
         Raises, in this order:
             ClientNotFound, ClientBlocked, AssetNotFound, AssetInactive, PriceUnavailable, MarketUnknown,
-            PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot;
+            PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot,
+            DailyLimitExceeded (by this sale alone);
             ExchangeUnavailable: its rules are not known, nothing was asked of it;
-            IdempotencyKeyReused; InsufficientAsset; Busy;
+            IdempotencyKeyReused; InsufficientAsset, TooManyOpenOrders; DailyLimitExceeded (with the day's others);
+            Busy;
             SaleRefused: the exchange says no, nothing is held any more;
             SaleUnresolved: the exchange has not said yes or no, the coins stay held until it is known.
         """
@@ -86,7 +91,10 @@ class Offramp:
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
         quote = listing.tradable_bid(now)
         rules = self.at_exchange.rules(asked.asset_id)
-        return model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
+        order = model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
+        if order.estimated_amount > self.daily_limit:
+            raise limits.over(self.daily_limit, Limited.PAYOUT, order.estimated_amount, ZERO)
+        return order
 
     def _again(self, known: SellOrder, fresh: SellOrder | None) -> Replayable[SellOrder]:
         """The answer to a repeat; a refused sale is tried again, as `fresh`."""
@@ -121,6 +129,9 @@ class Offramp:
         intent = [
             first,
             ledger.hold_asset(order.owner, order.quantity, order.updated_at),
+            limits.count_towards(
+                self.daily_limit, order.owner, Limited.PAYOUT, order.estimated_amount, order.created_at
+            ),
             store.event(order, None, asked_for, CUSTOMER, order.updated_at),
         ]
         sent = self.at_exchange.place(draft, Selling(self.table, order), intent)

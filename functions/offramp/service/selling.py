@@ -6,12 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from common.domain import limits
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.domain.limits import Limited
 from common.domain.timeline import EXCHANGE, MACHINE
-from common.money import ZERO
+from common.money import ZERO, Money
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.offramp import model, store
@@ -42,7 +44,7 @@ class Selling:
     def _give_back(self, child: ExchangeOrder) -> list[Write]:
         at, by = child.updated_at, EXCHANGE if child.evidence is None else child.evidence.operators
         return [
-            ledger.release_asset(self.order.owner, self.order.quantity, at),
+            *self._released(at),
             store.event(self.order, self.order.status, f"not sold: {child.evidence or child.reason}", by, at),
         ]
 
@@ -52,7 +54,7 @@ class Selling:
         after = model.unsold(self.order, child.reason, at)
         return [
             store.fail(self.order, after, look_at=child.look_at),
-            ledger.release_asset(self.order.owner, self.order.quantity, at),
+            *self._released(at),
             store.event(after, self.order.status, why, by, at),
             *self.also,
         ]
@@ -62,14 +64,15 @@ class Selling:
         told = f"{fill.state}: {fill.executed} for ${fill.gross}, fee ${fill.fee}"
         event = store.event(after, self.order.status, told, fill.by or EXCHANGE, at)
         if after.status is Status.BASE_TXN_FAILED:
-            back = ledger.release_asset(self.order.owner, self.order.quantity, at)
-            return commit([store.fail(self.order, after), event, back, *self.also])
+            return commit([store.fail(self.order, after), event, *self._released(at), *self.also])
         return self._book(after, fill, [store.sell(self.order, after), event, *self.also], commit)
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
         owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
         writes += [ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk]
+        if sold.proceeds != self.order.estimated_amount:
+            writes.append(self._uncounted(self.order.estimated_amount - sold.proceeds, at))
         if sold.proceeds != ZERO:
             writes.append(ledger.credit_held(owner, sold.proceeds, at))
 
@@ -78,6 +81,17 @@ class Selling:
             commit([*writes, settled, ledger.journal(_line(after, fill, sale))])
 
         ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
+
+    def _released(self, at: datetime) -> list[Write]:
+        """Nothing was sold: the coins are free again, and the day's limit goes back."""
+        order = self.order
+        return [
+            ledger.release_asset(order.owner, order.quantity, at),
+            self._uncounted(order.estimated_amount, at),
+        ]
+
+    def _uncounted(self, amount: Money, at: datetime) -> Write:
+        return limits.give_back(self.order.owner, Limited.PAYOUT, amount, self.order.created_at, at)
 
     def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
         return [store.turned_up(self.order, child.name, child.updated_at)]

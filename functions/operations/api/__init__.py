@@ -13,6 +13,7 @@ from common import aws, clock, http
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     FILL_BAND_BPS,
+    MIN_POOLED,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
     PRICE_AGE_MAX_SECONDS,
@@ -30,6 +31,7 @@ from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
     Amount,
+    AssetId,
     Dollars,
     InstantText,
     OperatorAct,
@@ -89,10 +91,22 @@ class AssetRequest(OperatorAct):
         description="then the desk adds what is missing, instead of giving the dollars back; of a new asset not",
     )
 
+    min_pooled: Dollars | None = Field(
+        default=None, description=f"the smallest purchase that may wait for others; of a new asset {MIN_POOLED}"
+    )
+    spread_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
+        default=None,
+        description="of instant trades: customers buy half of it above the price and sell half of it below; of a new "
+        "asset 0",
+    )
+    exchange_symbol: AssetId | None = Field(
+        default=None, description="what the exchange calls it, since it was renamed there; of a new asset its own name"
+    )
+
     def given(self) -> dict[str, Any]:
         """The rules that are said, as `Asset` has them."""
         said = self.model_dump(exclude=set(OperatorAct.model_fields), exclude_none=True)
-        dollars = ("min_notional", "max_notional")
+        dollars = ("min_notional", "max_notional", "min_pooled")
         return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 

@@ -18,7 +18,9 @@ from common.domain.catalogue.model import (
     Execution,
     Listing,
     NothingToConfirm,
+    SymbolTaken,
 )
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.custody import store as custody
 from common.domain.custody.model import Outgoing, OutgoingMoved, is_to_be_asked_again
@@ -183,7 +185,7 @@ class Interventions:
         """Write an asset of the catalogue, new or changed: only the rules that are `given`, by their names in `Asset`.
         Traders see it within five seconds. A repeat changes nothing.
 
-        Raises ImpossibleAsset, PrecisionLowered, AssetMoved, Busy.
+        Raises ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved, Busy.
         """
         saved = catalogue.find(self.operations.table, asset_id)
         before = None if saved is None else saved.asset
@@ -200,6 +202,7 @@ class Interventions:
             )
         if before is not None:
             asset.check_keeps_decimals(before)
+        self._must_be_the_only_one(asset, before)
         status = None if before is None else _traded(before)
         says = changes(None if before is None else vars(before), vars(asset))
         if not says:
@@ -209,6 +212,20 @@ class Interventions:
             entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
             self.operations.table.write(catalogue.save(asset, now, saved), audit.entry(entry))
         return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
+
+    def _must_be_the_only_one(self, asset: Asset, before: Asset | None) -> None:
+        """That the exchange calls so. Raises SymbolTaken. Two operators at once may both pass; then a fee in that coin
+        is booked as one of the two."""
+        if before is not None and asset.exchange_symbol == before.exchange_symbol:
+            return
+        view = Catalogue(self.operations.table, self.operations.now)
+        others = (listing.asset for listing in view.fresh().values() if listing.asset.asset_id != asset.asset_id)
+        for other in others:
+            if other.exchange_symbol == asset.exchange_symbol:
+                raise SymbolTaken(
+                    f"{asset.exchange_symbol} is what the exchange calls {other.asset_id}; give another "
+                    "exchange_symbol, or change that one first"
+                )
 
     def confirm_price(
         self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
@@ -288,7 +305,7 @@ def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
     missing = [name for name in NEEDED if name not in given]
     if missing:
         raise model.ImpossibleAsset(f"{asset_id} is new, and needs {', '.join(missing)}", id=asset_id)
-    return Asset(asset_id=asset_id, **{**NEW, **given})
+    return Asset(asset_id=asset_id, **{**NEW, "exchange_symbol": asset_id, **given})
 
 
 def _begins(case: Case) -> str:

@@ -49,7 +49,8 @@ class Orders:
             AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
             ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge;
             IdempotencyKeyReused: the key stands for other terms;
-            AccountNotFound, InsufficientFunds, InsufficientAsset: as the table has it, in the write itself;
+            AccountNotFound, InsufficientFunds, InsufficientAsset, TooManyOpenOrders (limit orders): as the table has
+            it, in the write itself;
             Busy: too many others write the same balances; nothing is known to be written, repeat with the same key.
         """
         order_id = model.order_id(owner, idempotency_key)

@@ -29,13 +29,14 @@ class Book:
     now: Callable[[], datetime]
 
     def enter(self, order: Order, actor: str) -> None:
-        """Place a limit order, and hold what it may cost or sell. Refused with AlreadyPlaced."""
+        """Place a limit order, and hold what it may cost or sell. Refused with AlreadyPlaced,
+        InsufficientFunds, InsufficientAsset, TooManyOpenOrders."""
         owner, at = order.owner, order.created_at
         if order.order_type is Side.SELL:
             hold = ledger.hold_asset(owner, order.quantity, at)
         else:
             assert order.hold is not None
-            hold = ledger.hold(owner, order.hold, at)
+            hold = ledger.hold_for_order(owner, order.hold, at)
         self.table.write(store.insert(order), hold, store.enter_book(order), store.event(order, None, "placed", actor))
 
     def close(self, order: Order, status: Status, reason: str, actor: str, *also: Write) -> Order:
@@ -46,7 +47,7 @@ class Book:
             back = ledger.release_asset(owner, closed.quantity, at)
         else:
             assert closed.hold is not None
-            back = ledger.release(owner, closed.hold, at)
+            back = ledger.release_of_order(owner, closed.hold, at)
         event = store.event(closed, order.status, reason, actor)
         self.table.write(store.decide(closed), back, store.leave_book(closed), event, *also)
         return closed

@@ -63,7 +63,7 @@ def confirm(
         if not more_time():
             break
         try:
-            ticker = tickers().ticker(asset_id)
+            ticker = tickers().ticker(catalogue.listing(asset_id).asset.exchange_symbol)
         except MarketUnknown as unknown:
             log.warning("not confirmed", extra={"asset_id": asset_id, "why": unknown.detail})
             continue

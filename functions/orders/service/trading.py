@@ -28,7 +28,7 @@ def trade(table: Table, order: Order, first: Write, *also: Write) -> None:
         paid = ledger.debit(owner, total, at)
     else:
         assert order.hold is not None
-        paid = ledger.settle(owner, order.hold, total, at)
+        paid = ledger.settle_of_order(owner, order.hold, total, at)
     got = ledger.credit_asset(owner, quantity, total, at)
     return table.write(first, paid, got, ledger.journal(_line(order)), *also)
 

@@ -222,7 +222,7 @@ class Batches:
         told = f"{share.allocated} for ${share.charged}" if share.allocated.amount else "nothing"
         writes = [
             *store.give(batch, member, share, reason, at),
-            ledger.settle(owner, member.held, share.charged, at),
+            ledger.settle_of_order(owner, member.held, share.charged, at),
             store.event(member.order_id, Status.PENDING, share.status, f"{told}: {reason}" if reason else told, at),
         ]
         if share.allocated.amount:

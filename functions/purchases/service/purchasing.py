@@ -53,7 +53,8 @@ class Purchases:
 
         Raises, in this order:
             AssetNotFound, AssetInactive, PriceUnavailable, BoughtHere, PrecisionExceeded, AmountTooLarge,
-            AmountTooSmall, AboveMaximum, PriceMoved, IdempotencyKeyReused, AccountNotFound, InsufficientFunds, Busy.
+            AmountTooSmall, AboveMaximum, BelowMinimum, PriceMoved, IdempotencyKeyReused, AccountNotFound,
+            InsufficientFunds, TooManyOpenOrders, Busy.
         """
         order_id = model.order_id(owner, idempotency_key)
         try:
@@ -85,7 +86,7 @@ class Purchases:
         due_at = at + POLL_LIMIT + model.MEMBER_DUE
         self.table.write(
             store.insert(purchase, due_at, f"batch {batch.batch_id}"),
-            ledger.hold(purchase.owner, purchase.held, at),
+            ledger.hold_for_order(purchase.owner, purchase.held, at),
             store.insert_member(purchase),
             store.insert_batch(batch),
             store.event(purchase.order_id, None, purchase.status, f"asked for: ${purchase.held}, direct", at, CUSTOMER),
@@ -128,7 +129,7 @@ class Purchases:
             store.insert(
                 purchase, purchase.expires_at + model.MEMBER_DUE, f"its pool to reach ${minimum}: batch {batch_id}"
             ),
-            ledger.hold(purchase.owner, purchase.held, at),
+            ledger.hold_for_order(purchase.owner, purchase.held, at),
             store.insert_member(purchase),
             store.event(purchase.order_id, None, purchase.status, f"asked for: ${purchase.held}, pooled", at, CUSTOMER),
         ]
@@ -180,7 +181,7 @@ class Purchases:
                 self.table.write(
                     *store.cancel(purchase, at, why),
                     store.leave(pool, purchase.held, at),
-                    ledger.release(owner, purchase.held, at),
+                    ledger.release_of_order(owner, purchase.held, at),
                     store.event(order_id, purchase.status, after.status, why, at, CUSTOMER),
                 )
                 return after
