@@ -109,6 +109,11 @@ def open_orders(account_id: str, market: Market) -> Sequence[MakerOrder]:
     return _reader(account_id).open_orders(market)
 
 
+def still_open(account_id: str, market: Market) -> Sequence[MakerOrder]:
+    """The same, as its key to read and withdraw may ask. Raises NoTradingKey."""
+    return _withdrawing_reader(account_id).open_orders(market)
+
+
 @cache
 def books(account_id: str) -> Books:
     """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
@@ -118,6 +123,11 @@ def books(account_id: str) -> Books:
 @cache
 def _reader(account_id: str) -> Maker:
     return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
+
+
+@cache
+def _withdrawing_reader(account_id: str) -> Maker:
+    return _maker(account_id, "WITHDRAWING_KEYS_SECRET", settings().withdrawing_keys_secret)
 
 
 def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:

@@ -98,7 +98,9 @@ def overseeing() -> Overseeing:
 
 @cache
 def returning() -> Returning:
-    return Returning(aws.table(), configured.custody, configured.funds, configured.withdrawing, clock.now)
+    return Returning(
+        aws.table(), configured.custody, configured.funds, configured.withdrawing, configured.still_open, clock.now
+    )
 
 
 @cache

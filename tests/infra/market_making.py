@@ -54,6 +54,7 @@ class Watched(Market):
         self.funds, self.withdrawing = (
             recorder.reads(secret, self.funds) for secret in (Secret.READING_KEYS, Secret.WITHDRAWING_KEYS)
         )
+        self.withdrawing_reader = recorder.reads(Secret.WITHDRAWING_KEYS, self.maker)
         self.reader = self.books = recorder.reads(Secret.READING_KEYS, self.maker)
         self.maker = recorder.reads(Secret.TRADING_KEYS, self.maker)
         self.list_pair()

@@ -59,6 +59,9 @@ class FaultyMarket(Market):
         sender: Any = Faulty(faults, "sender", self.fake_custody, ("draft", "send"), silent, silent)
         funds: Any = Faulty(faults, "funds", self.fake_funds, FUNDS, lost, lost, reads=set(FUNDS) - {"withdraw"})
         self.custody, self.sender, self.funds, self.withdrawing = custody, sender, funds, funds
+        asked = ("open_orders",)
+        reader: Any = Faulty(faults, "maker", self.maker, asked, lost, lost, reads=asked)
+        self.withdrawing_reader = reader
         self.states = Faulty(
             faults,
             "states",

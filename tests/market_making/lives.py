@@ -1,5 +1,6 @@
 """Random lives of market making, with faults: payers pay too little, too late, twice or for nothing, fees rise, the
-custody, chains and the exchange do as they please, processes and machines die.
+custody, chains and the exchange do as they please, processes and machines die. Orders quote and are traded with; the
+exchange may tell that as it can not be, until two operators have found what is so.
 
     python -m tests.market_making.lives 4711            replays one seed and tells what happened
     python -m tests.market_making.lives --from 0 --lives 20000
@@ -26,6 +27,7 @@ from common.errors import Refusal, Unavailable
 from common.idempotency import uuid_of
 from common.money import plain
 from common.owner import Owner
+from functions.market_making import store
 from functions.market_making.model import Order, Status, Terms, order_id
 from functions.market_making.service.opening import to_pay
 from sandbox.exchange.wallet.deposits import DepositMishap
@@ -35,7 +37,8 @@ from tests.desk import Desk
 from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.lives import RATES, Forgetful, lived, main
 from tests.market_making.faulty import FaultyMarket
-from tests.market_making.market import ANN, BOB, BTC, ETH, PAIR, US, USDT
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, PAIR, US, USDT
+from tests.market_making.traded import Traded
 
 COMMAND = "python -m tests.market_making.lives"
 OWNERS = {ANN: Owner("ann", "sub-ann"), BOB: Owner("bob", "sub-bob")}
@@ -44,6 +47,7 @@ QUOTES = ("100", "5000", "5000", "5000", "123.456789", "123.456789", "4999.99999
 GAPS = (0, 0, 0, 1, 7, 40)  # seconds between the transfers of an order
 MEMOS = (b"", b"hello", b"\xff\xfe", b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c", b"0" * 60)
 ASKED: dict[str, dict[str, tuple[str, ...]]] = {  # what operators may decide, and what they tell
+    "mm decide-fills": {},  # by the exchange's own statement
     "mm decide-deposit": {"asset": ("BTC", "USDT"), "credited": ("0",)},
     "mm home": {},
     "mm withdraw-again": {"asset": ("BTC", "USDT")},
@@ -76,6 +80,7 @@ class Life:
         self._tell(f"rules: {rules}, {seconds}")
         self.market.poll()
         self.market.watch = self._watch
+        self.traded = Traded(self.market, chance)
         self.faults.choose = by_chance(seed, RATES)
 
     def live(self) -> None:
@@ -85,8 +90,14 @@ class Life:
             for _ in range(self.chance.randint(0, 3)):
                 self._something()
             self._pass(minutes=self.chance.choice([0, 0.3, 2, 2, 12, 40]))
+            self._quote()
         self._heal()
         self._pass(hours=1.5)
+        self._quote()
+        if self.traded.is_open and self.chance.random() < 0.7:
+            self._tell("the exchange tells trades as they can not be")
+            self.traded.lie()
+            self.traded.go_on(2)
         for uuid, _ in self.orders:
             self._decide(uuid)
         for _ in range(4):
@@ -95,6 +106,13 @@ class Life:
         self._pass(hours=3)
         self.market.check()
         self._all_is_over()
+
+    def _quote(self) -> None:
+        """The ticker has its times, now and then."""
+        if self.traded.has_orders and self.chance.random() < 0.4:
+            self.market.process()
+            self.traded.go_on(self.chance.randint(2, 6))
+            self._tell(f"{len(self.market.exchange.venue.trades(ACCOUNT, 'BTCUSDT'))} trades by now")
 
     def _watch(self) -> None:
         if self.market.dynamo.writes != self.seen:
@@ -268,8 +286,12 @@ class Life:
             waited_for = self.market.let_go_on(order_id(uuid)) if self.chance.random() < 0.5 else None
             if waited_for is not None:
                 self._tell(f"an operator lets {order_id(uuid)} go on: {waited_for}")
-            elif self.market.waits_for_person(order_id(uuid)):
+            elif self.market.waits_for_person(order_id(uuid)) or self._has_dust(order_id(uuid)):
                 self._rule(order_id(uuid))
+
+    def _has_dust(self, over: str) -> bool:
+        order = store.find(self.market.quiet, over)
+        return order is not None and bool(order.left_behind) and self.chance.random() < 0.3
 
     def _rule(self, waiting: str) -> None:
         """Two operators decide what the desk lets them decide."""
@@ -280,6 +302,9 @@ class Life:
             return
         command = self.chance.choice(commands)
         terms = {name: self.chance.choice(choice) for name, choice in ASKED[command].items()}
+        if command == "mm decide-fills":
+            base, quote = self.traded.truth(waiting)
+            terms = {"base": plain(base), "quote": plain(quote)}
         reference = None if command == "mm home" else "ticket 4711"
         self._tell(f"two operators: {command} {waiting} {terms}")
         with suppress(Refusal):

@@ -109,6 +109,7 @@ class Market:
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
         self.withdrawing: ExchangeFunds = self.funds
+        self.withdrawing_reader: Maker | None = None  # who tells what is still open, if another
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
         self.machine = self.shared or InMemoryStepFunctions(self.clock)
         self.machine.deploy(f"cryptodesk-{TASKS}", _definition(), self._tasks())
@@ -174,6 +175,10 @@ class Market:
         self.funds_of(account_id)
         return self.withdrawing
 
+    def still_open(self, account_id: str, market: MakerMarket) -> Sequence[MakerOrder]:
+        self.funds_of(account_id)
+        return (self.withdrawing_reader or self.maker).open_orders(market)
+
     @property
     def routes(self) -> Routes:
         return Routes(lambda: self.custody, self.funds_of)
@@ -226,7 +231,9 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
+        return Returning(
+            self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.still_open, self.clock
+        )
 
     @property
     def transfers(self) -> OutgoingTransfers:

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from common.gateways.exchange import ExchangeOrderUnknown, Side
+from common.domain import timeline
+from common.gateways.exchange import ExchangeOrderUnknown, MarketUnknown, Side
 from common.gateways.exchange.binance_weight import UsedWeight
 from common.gateways.exchange.maker import MakerOrder, Market, OwnTrade
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
 from functions.market_making.service.cycling import look
 from sandbox.exchange.venue import BUY, SELL, Limits
-from tests.market_making.audit import live, live_until
+from tests.market_making.audit import go_on, live, live_until
 from tests.market_making.market import ACCOUNT, ORDER
+from tests.market_making.outside import check
 from tests.market_making.test_quoting_faults import BTC, Faulty
 from tests.market_making.test_withdrawing import OTHER, Two
 
@@ -91,12 +93,13 @@ def test_a_first_trade_may_have_any_number_that_is_told_twice(faulty: Faulty) ->
     assert trade.trade_id > 4 * 10**9
 
 
-def test_a_quote_that_turns_up_late_ends_and_what_it_traded_is_booked(two: Two) -> None:
-    """The exchange does not know it for minutes, in which its order is stopped; then it is open, and is traded with."""
-    two.ticks(2)
-    quotes = two.quotes_of(ORDER)
-    (hidden,) = [o for o in two.open if quotes.owns(o.client_order_id) and o.side == SELL]
-    listing, finding, cancelling = two.fake.open_orders, two.fake.find, two.fake.cancel
+def stopped_with_one_hidden(faulty: Faulty) -> tuple[Any, Decimal]:
+    """An offer to sell, which the exchange did not know while its order was stopped, and is open; and the base that its
+    order has."""
+    quotes = faulty.quotes
+    (hidden,) = [o for o in faulty.open if quotes.owns(o.client_order_id) and o.side == SELL]
+    fake = faulty.fake
+    listing, finding, cancelling = fake.open_orders, fake.find, fake.cancel
 
     def listed(market: Market) -> list[MakerOrder]:
         return [one for one in listing(market) if one.client_order_id != hidden.client_order_id]
@@ -109,12 +112,18 @@ def test_a_quote_that_turns_up_late_ends_and_what_it_traded_is_booked(two: Two) 
 
         return asked
 
-    two.fake.open_orders = listed  # type: ignore[method-assign]
-    two.fake.find, two.fake.cancel = unless_hidden(finding), unless_hidden(cancelling)  # type: ignore[method-assign]
-    two.market.quoting.stop(two.market.order(ORDER).order_id)
-    live_until(two.market, Status.STOPPED, ORDER, minutes=10)
-    had = two.quotes_of(ORDER).base
-    two.fake.open_orders, two.fake.find, two.fake.cancel = listing, finding, cancelling  # type: ignore[method-assign]
+    fake.open_orders = listed  # type: ignore[method-assign]
+    fake.find, fake.cancel = unless_hidden(finding), unless_hidden(cancelling)  # type: ignore[method-assign]
+    faulty.market.quoting.stop(faulty.market.order().order_id)
+    live_until(faulty.market, Status.STOPPED, ORDER, minutes=10)
+    fake.open_orders, fake.find, fake.cancel = listing, finding, cancelling  # type: ignore[method-assign]
+    return hidden, faulty.quotes.base
+
+
+def test_a_quote_that_turns_up_late_ends_and_what_it_traded_is_booked(two: Two) -> None:
+    """The exchange does not know it for minutes, in which its order is stopped; then it is open, and is traded with."""
+    two.ticks(2)
+    hidden, had = stopped_with_one_hidden(two)
     first = sum(one.quantity for one in two.open if one.side == SELL and one.price <= hidden.price) - hidden.quantity
     two.take(BUY, str(first + Decimal("0.001")), str(hidden.price))
     two.tick()
@@ -122,6 +131,56 @@ def test_a_quote_that_turns_up_late_ends_and_what_it_traded_is_booked(two: Two) 
     assert two.market.order(ORDER).status is Status.STOPPING
     live(two.market, 15)
     assert (two.market.order(ORDER).status, two.quotes_of(ORDER).base) == (Status.STOPPED, had - Decimal("0.001"))
+
+
+def test_what_is_still_open_is_booked_before_the_order_goes_home(faulty: Faulty) -> None:
+    """No ticker looks at the account any more: who brings the order home looks himself, and takes nothing out until
+    what turned up is cancelled and booked."""
+    faulty.ticks(2)
+    hidden, had = stopped_with_one_hidden(faulty)
+    faulty.take(BUY, "0.001", str(hidden.price))
+    assert faulty.open
+    faulty.market.quoting.withdraw(faulty.market.order().order_id)
+    live_until(faulty.market, Status.RETURNED, minutes=30)
+    assert not faulty.open
+    assert faulty.quotes.base == had - Decimal("0.001")
+    passed = [event.after for event in timeline.of(faulty.market.table, faulty.market.order().order_id)]
+    assert passed[-4:] == ["stopping", "stopped", "returning", "returned"]
+    check(faulty.market)
+
+
+def test_what_turns_up_when_all_is_decided_is_shown_to_a_person(faulty: Faulty) -> None:
+    """The way home is decided, and nothing has left: nothing leaves before somebody has ended the quote."""
+    market = faulty.market
+    faulty.ticks(2)
+    hidden, _ = stopped_with_one_hidden(faulty)
+    listing = faulty.fake.open_orders
+    faulty.fake.open_orders = lambda _: []  # type: ignore[method-assign, assignment]
+    market.funds.fail_before_next("withdraw", 1)  # type: ignore[attr-defined]
+    market.quoting.withdraw(market.order().order_id)
+    live_until(market, Status.RETURNING, minutes=2)
+    faulty.fake.open_orders = listing  # type: ignore[method-assign]
+    live(market, 3)
+    assert market.order().needs_person
+    assert hidden.client_order_id in (market.order().waits_for or "")
+    assert not market.exchange.wallet.withdrawals.all()
+    market.maker.cancel(BTC, hidden.client_order_id)
+    go_on(market)
+    live_until(market, Status.RETURNED, minutes=15)
+
+
+def test_an_order_goes_home_though_its_market_is_gone(faulty: Faulty) -> None:
+    faulty.ticks(2)
+    market = faulty.market
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED, minutes=10)
+
+    def gone(_: Market) -> list[MakerOrder]:
+        raise MarketUnknown("it is closed")
+
+    faulty.fake.open_orders = gone  # type: ignore[method-assign, assignment]
+    market.quoting.withdraw(market.order().order_id)
+    live_until(market, Status.RETURNED, minutes=15)
 
 
 class _Weighed:

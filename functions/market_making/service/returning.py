@@ -3,7 +3,9 @@
 Each asset is a leg. The exchange withdraws it once, under an id of ours; what has come of it (`claiming`) goes on to
 the payer as it came. What stays at the exchange (`homecoming`) is settled last; until then the order is not over.
 
-While its trading account is halted nothing is withdrawn: who comes first would be paid with another's money.
+While its trading account is halted nothing is withdrawn: who comes first would be paid with another's money. And
+nothing is, before the exchange's own list of open orders has been looked at once more: what of the order is still open
+there is cancelled and booked first.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from common.domain.custody.model import Status as Sent
 from common.domain.halts import AccountHalted, HaltMoved
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
-from common.gateways.exchange import ExchangeRefused
+from common.gateways.exchange import ExchangeRefused, MarketUnknown
 from common.gateways.exchange.funds import (
     ExchangeFunds,
     ExchangeWithdrawalUnknown,
@@ -28,6 +30,7 @@ from common.gateways.exchange.funds import (
     NoTradingKey,
     WithdrawalState,
 )
+from common.gateways.exchange.maker import MakerOrder, Market
 from common.log import count, log
 from common.machines import Standing
 from common.money import Quantity
@@ -46,23 +49,29 @@ from functions.market_making.model import (
     Status,
     facts,
 )
+from functions.market_making.quotes import FillNotBelieved
+from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service.claiming import Claiming
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import Homecoming, book_below, keep, settle_dust, told
 from functions.market_making.service.reading import standing
 from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
+from functions.market_making.service.shard import owns
+from functions.market_making.service.turned_up import stopped_once_more
 
 
 @dataclass(frozen=True)
 class Returning:
     """`funds` may read what an account has, `withdrawing` may take it out, and read, too: what withdraws needs no other
-    key."""
+    key. With that, `open_orders` tells all that is open of an account in a market."""
 
     table: Table
     custody: Callable[[], Custody]
     funds: Callable[[str], ExchangeFunds]
     withdrawing: Callable[[str], ExchangeFunds]
+    open_orders: Callable[[str, Market], Sequence[MakerOrder]]
     now: Callable[[], datetime]
 
     def _homecoming(self, funds: Callable[[str], ExchangeFunds]) -> Homecoming:
@@ -77,29 +86,58 @@ class Returning:
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
         often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is; and
-        so it does while its account is halted, until that is lifted.
+        so it does while its account is halted, until that is lifted. Of one that has a quote open after all, nothing is
+        taken out: it stops once more.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
         order = store.existing(self.table, order_id)
         try:
-            if order.goes_home and order.status in (Status.STOPPED, Status.FAILED) and not order.needs_person:
-                order = self._homecoming(self.withdrawing).decide(order)
-            if order.status is Status.RETURNING and not order.needs_person:
-                legs = self._legs(order)
-                book_below(self.table, order, legs, self.now())
-                for leg in legs:
-                    if leg.status is LegStatus.INTENDED:
-                        self._withdraw(order, leg)
+            if not order.needs_person:
+                self._take_out(order)
         except NoTradingKey as no:
             self._wait_for_person(store.existing(self.table, order_id), no.detail)
-        except Doubted as doubt:
-            self._wait_for_person(order, str(doubt))
+        except (Doubted, FillNotBelieved) as doubt:
+            self._wait_for_person(store.existing(self.table, order_id), str(doubt))
         except AccountHalted as held:
             self._wait_for_lift(store.existing(self.table, order_id), held.detail)
-        except MarketMakingOrderMoved:
+        except (MarketMakingOrderMoved, OvertakenCycle):
             raise ReturnUnderway("the order has just moved") from None
         return self.read(order_id)
+
+    def _take_out(self, order: Order) -> None:
+        """Raises Doubted, FillNotBelieved, and what stops it besides."""
+        leaves = order.status is Status.RETURNING and any(one.status is LegStatus.INTENDED for one in self._legs(order))
+        if not leaves and not (order.goes_home and order.status in (Status.STOPPED, Status.FAILED)):
+            return
+        seen_at, left_open = to_the_millisecond(self.now()), self._still_open(order)
+        if left_open:
+            log.error("open though stopped", extra={"order_id": order.order_id})
+            count("QuotesOrphaned", len(left_open))
+        if left_open and order.status is Status.STOPPED:
+            self.table.write(*stopped_once_more(self.table, order, left_open, seen_at, self.now(), MACHINE))
+            return
+        if left_open:
+            names = ", ".join(one.client_order_id for one in left_open)
+            raise Doubted(f"the exchange has {names} open of it, and what was to be withdrawn is decided")
+        if order.status is not Status.RETURNING:
+            order = self._homecoming(self.withdrawing).decide(order)
+        legs = self._legs(order)
+        book_below(self.table, order, legs, self.now())
+        for leg in legs:
+            if leg.status is LegStatus.INTENDED:
+                self._withdraw(order, leg)
+
+    def _still_open(self, order: Order) -> list[MakerOrder]:
+        """What of it the exchange lists as open, if it ever quoted. Raises ExchangeUnavailable, NoTradingKey."""
+        if order.shard is None:
+            return []
+        try:
+            there = self.open_orders(order.account_id, Market(*order.coins))
+        except MarketUnknown as gone:  # an exchange ends all orders of a market that it closes
+            log.warning("no market to look at", extra={"order_id": order.order_id, "why": gone.detail})
+            return []
+        return [one for one in there if owns(order.order_id, one)]
 
     def _wait_for_lift(self, order: Order, why: str) -> None:
         """Who lifts the halt lets it go on. Raises ReturnUnderway: that has just been."""

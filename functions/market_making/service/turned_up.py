@@ -1,5 +1,7 @@
 """Quotes that are open of orders that are not quoted for any more: an exchange did not know them for a while. They are
-cancelled, and an order that was stopped stops once more, so that what they have traded is its own."""
+cancelled, and an order that was stopped stops once more, so that what they have traded is its own. The ticker sees them
+where it quotes for another order of that account and market; and whoever brings the order home, before anything
+leaves."""
 
 from __future__ import annotations
 
@@ -7,14 +9,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from pynamodb.expressions.update import Action
+
 from common.domain import work
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange.maker import MakerOrder
 from common.log import count, log
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import quotes_store, store
-from functions.market_making.model import Status
+from functions.market_making.model import Order, Status
 from functions.market_making.quotes import FillNotBelieved, adopted
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.shard import Group, owns
@@ -35,23 +40,37 @@ class TurnedUp:
             log.error("open though stopped", extra={"order_id": order_id})
             count("QuotesOrphaned", len(turned_up))
             try:
-                self._stop_once_more(order_id, turned_up, to_the_millisecond(group.seen.at))
+                order = store.existing(self.table, order_id)
+                seen_at, at, next_one = to_the_millisecond(group.seen.at), self.now(), work.supersede()
+                writes = stopped_once_more(self.table, order, turned_up, seen_at, at, CLOCK, *next_one)
+                if writes:
+                    self.table.write(*writes)
             except (Refusal, FillNotBelieved) as no:  # what is open is cancelled all the same
                 log.error("not stopped once more", extra={"order_id": order_id, "why": str(no)})
         return named(group.seen.open_orders, [*group.of.leaving, *group.of.stopped])
 
-    def _stop_once_more(self, order_id: str, turned_up: Sequence[MakerOrder], seen_at: datetime) -> None:
-        """Raises FillNotBelieved, OvertakenCycle, MarketMakingOrderMoved; TableUnavailable, Busy."""
-        order, at = store.existing(self.table, order_id), self.now()
-        read = quotes_store.find(self.table, order_id)
-        if order.status is Status.STOPPED and read is not None:
-            after = replace(read, cycle=read.cycle + 1, clear_at=None)
-            for told in turned_up:
-                booked = quotes_store.booked(self.table, order_id, told.exchange_order_id)
-                after = adopted(after, told, booked, seen_at)
-            self.table.write(
-                *quotes_store.write(read, after, (), at),
-                store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
-                store.event(order, Status.STOPPING, "a quote of it is open that was taken for over", CLOCK, at),
-                *store.tell_shard(order, Status.STOPPING, at),
-            )
+
+def stopped_once_more(
+    table: Table,
+    order: Order,
+    turned_up: Sequence[MakerOrder],
+    seen_at: datetime,
+    at: datetime,
+    actor: str,
+    *further: Action,
+) -> list[Write]:
+    """A stopped order stops anew, with what has turned up to be ended and booked; nothing of one that is not stopped.
+    Refused with OvertakenCycle, MarketMakingOrderMoved. Raises FillNotBelieved; TableUnavailable, Busy."""
+    read = quotes_store.find(table, order.order_id)
+    if order.status is not Status.STOPPED or read is None:
+        return []
+    after = replace(read, cycle=read.cycle + 1, clear_at=None)
+    for told in turned_up:
+        booked = quotes_store.booked(table, order.order_id, told.exchange_order_id)
+        after = adopted(after, told, booked, seen_at)
+    return [
+        *quotes_store.write(read, after, (), at),
+        store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
+        store.event(order, Status.STOPPING, "a quote of it is open that was taken for over", actor, at),
+        *store.tell_shard(order, Status.STOPPING, at),
+    ]
