@@ -68,6 +68,7 @@ from functions.purchases.model import Terms as PurchaseTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.purchasing import Purchases
 from tests import books
+from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -467,6 +468,7 @@ class Desk:
         """Every invariant of the books holds."""
         items = list(self.dynamo.items())
         books.check(items)
+        billing_books.check(items)
         if self.outside is not None:
             found = self.outside.violations(items)
             assert not found, "\n".join(found)
