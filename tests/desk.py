@@ -68,6 +68,7 @@ from functions.purchases.model import Terms as PurchaseTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.purchasing import Purchases
 from tests import books, counters
+from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -477,6 +478,7 @@ class Desk:
         """Every invariant of the books holds."""
         items = list(self.dynamo.items())
         books.check(items)
+        billing_books.check(items)
         miscounted = counters.miscounted(items)
         assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:

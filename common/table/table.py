@@ -125,11 +125,12 @@ class Table:
             asked["ExclusiveStartKey"] = after
         return _page(kind, self._ask("query", **asked))
 
-    def all(self, kind: type[T], query: Query) -> Iterator[T]:
-        """Every item of a query, a request for each page."""
+    def all(self, kind: type[T], query: Query, *, at_once: int | None = None) -> Iterator[T]:
+        """Every item of a query, a request for each page. `at_once` is how many a page has at most, where few of many
+        are looked at."""
         after: Position | None = None
         while True:
-            page = self.page(kind, query, after=after)
+            page = self.page(kind, query, limit=at_once, after=after)
             yield from page.items
             after = page.after
             if after is None:

@@ -466,9 +466,9 @@ def invoiced_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator
                 yield found
 
 
-def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
-    """Of an account, as of now, the oldest first."""
-    for item in table.all(OpenBillItem, _open(dealer_id, keys.OPEN_BILL.prefix + type_)):
+def open_bills(table: Table, dealer_id: str, type_: AccountType, *, at_once: int | None = None) -> Iterator[Bill]:
+    """Of an account, as of now, the oldest first. at_once: of how many their names are read at once; None: of all."""
+    for item in table.all(OpenBillItem, _open(dealer_id, keys.OPEN_BILL.prefix + type_), at_once=at_once):
         yield bill(table, item.bill_id)
 
 

@@ -59,6 +59,13 @@ class BillingSystem:
         self._made: dict[str, Any] = {}  # everything, by its own id
         self._keys: dict[str, tuple[str, dict[str, Any]]] = {}  # "{kind}/{external id}" → id and terms
 
+    def copy(self, clock: Callable[[], datetime]) -> BillingSystem:
+        """The same things, and nobody else's, at another clock. What waits to be published stays here."""
+        other = BillingSystem(clock, self._seed)
+        with self.lock:
+            other._drawn, other._made, other._keys = self._drawn, dict(self._made), dict(self._keys)
+        return other
+
     # What the desk asks for
 
     def create_client(self, external_id: str, name: str) -> tuple[Client, bool]:

@@ -1,9 +1,15 @@
-"""What always holds of corrections and the journal, whatever was done and wherever it was interrupted."""
+"""The invariants of dealer billing, checked on the raw items of the table, whatever was done and wherever it was
+interrupted.
+
+    Σ paid + Σ balances + Σ not spread yet + Σ released + Σ put aside = Σ received
+
+to the kopeck, of each account and of all together.
+"""
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
@@ -11,18 +17,98 @@ from typing import Any
 from functions.billing.commission import commission_kopecks
 
 Raw = dict[str, Any]
+Whose = tuple[str, str]  # a dealer's account of a type
+LISTS = ("open_bill", "paid_bill", "cancelled_bill")
+
+
+UNPAID = ("NEW", "PENDING", "PARTIAL")
+TAKEN = ("TAKEN", "SPREAD")
 
 
 def check(items: Sequence[Raw]) -> None:
-    """The bills of a deal that are in force are its commission, and those of others are of no deal; notes are what was
-    taken back; an account's journal is what is on it, less what is owed; what is on an account pays what is open."""
+    """No bill is paid beyond its sum, and each by what was applied to it; what came for an account is what was paid of
+    it, what is on it, what is not spread yet and what was paid back; what is told of a contract is what came for it.
+
+    The bills of a deal that are in force are its commission, and those of others are of no deal; notes are what was
+    taken back; an account's journal is what is on it, less what is owed; what is on an account pays what is open. The
+    lists of bills are those of the bills; what is not finished waits."""
     of: dict[str, list[Raw]] = defaultdict(list)
     for item in items:
         of[_s(item, "entity_type")].append(item)
     bills = {_s(bill, "PK"): bill for bill in of["bill"]}
+    _check_bills(of)
+    _check_received(of)
     _check_deals(of["deal"], bills)
     _check_notes(of["credit_note"], bills)
     _check_accounts(of, bills)
+
+
+def _check_bills(of: dict[str, list[Raw]]) -> None:
+    applied: dict[str, int] = defaultdict(int)
+    for item in of["application"]:
+        applied[_s(item, "SK").removeprefix("BILL#")] += _n(item, "kopecks")
+    listed = {kind: Counter(_s(item, "bill_id") for item in of[kind]) for kind in LISTS}
+    for bill in of["bill"]:
+        bill_id, status, paid = _s(bill, "PK"), _s(bill, "status"), _n(bill, "paid_kopecks")
+        assert 0 <= paid <= _in_force(bill), "a bill got more than it is for"
+        got = applied.pop(bill_id, 0) + _n(bill, "from_balance_kopecks") - _n(bill, "returned_kopecks")
+        assert got == paid, "a bill is paid by what was applied to it"
+        lists = [kind for kind in LISTS if listed[kind].pop(bill_id, 0)]
+        assert lists == ["open_bill" if status in UNPAID else "paid_bill" if status == "PAID" else "cancelled_bill"]
+        assert (status == "CANCELLED") is (_in_force(bill) == 0)
+        assert (status == "PAID") is (0 < _in_force(bill) == paid)
+        assert ("open_work" in bill) is (status == "NEW" or _n(bill, "notes_sent") < _n(bill, "notes"))
+    assert not applied, "all that was applied was applied to bills"
+    assert not any(+each for each in listed.values()), "lists name bills that there are, each once"
+
+
+def _check_received(of: dict[str, list[Raw]]) -> None:
+    paid: dict[Whose, int] = defaultdict(int)
+    left: dict[Whose, int] = defaultdict(int)
+    came: dict[Whose, int] = defaultdict(int)
+    aside: dict[Whose, int] = defaultdict(int)
+    spread: dict[str, int] = defaultdict(int)
+    parked = 0
+    for item in of["application"]:
+        spread[_s(item, "PK")] += _n(item, "kopecks")
+    for bill in of["bill"]:
+        paid[_s(bill, "dealer_id"), _s(bill, "type")] += _n(bill, "paid_kopecks")
+    contracts = {
+        _s(item, "PK").removeprefix("CONTRACT#"): (_s(item, "dealer_id"), _s(item, "type")) for item in of["contract"]
+    }
+    for item in of["payment"]:
+        status = _s(item, "status")
+        assert ("open_work" in item) is (status not in ("SPREAD", "DISMISSED"))
+        whose = ("", "") if "dealer_id" not in item else (_s(item, "dealer_id"), _s(item, "type"))
+        if status in TAKEN:
+            left[whose] += _n(item, "left_kopecks")
+            told_of = contracts.get(_s(item, "contract_id"))
+            if told_of != whose:  # two operators have said so
+                aside[whose] -= _n(item, "kopecks")
+                if told_of is not None:
+                    aside[told_of] += _n(item, "kopecks")
+            came[whose] += _n(item, "kopecks")
+            assert (status == "SPREAD") is (_n(item, "left_kopecks") == 0)
+            assert spread[_s(item, "PK")] <= _n(item, "kopecks") - _n(item, "left_kopecks")
+        else:
+            assert _s(item, "PK") not in spread
+            aside[whose] += _n(item, "kopecks") if "kopecks" in item else 0
+            parked += _n(item, "kopecks") if "kopecks" in item else 0
+    held = 0
+    for account in of["billing_account"]:
+        whose = _s(account, "PK"), _s(account, "type")
+        balance, released = _n(account, "balance_kopecks"), _n(account, "released_kopecks")
+        assert balance >= 0
+        assert _n(account, "received_kopecks") == came[whose]
+        assert came[whose] == paid[whose] + balance + left[whose] + released
+        told_aside = _n(account, "aside_kopecks") if "aside_kopecks" in account else 0
+        assert aside[whose] == told_aside
+        if "told_kopecks" in account and "open_work" not in account:
+            assert _n(account, "told_kopecks") == came[whose] + told_aside, "what is told of a contract came for it"
+        assert ("contract_id" in account) is (_s(account, "status") == "READY")
+        held += balance + released
+    received = sum(_n(item, "kopecks") for item in of["payment"] if "kopecks" in item)
+    assert received == sum(paid.values()) + held + sum(left.values()) + parked, "a kopeck is lost, or made"
 
 
 def _check_deals(deals: Sequence[Raw], bills: dict[str, Raw]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -30,10 +29,8 @@ from common.table.table import Table
 from common.table.transaction import Patience
 from functions.billing import model, payment_store, store, tasks
 from functions.billing.model import (
-    AccountStatus,
     AccountType,
     Bill,
-    BillStatus,
     Dealer,
     Offer,
     PaymentStatus,
@@ -284,68 +281,5 @@ class Dealership:
     # What always holds
 
     def check(self) -> None:
-        """Of each account, Σ received = Σ paid + balance + what is not spread yet; no bill is paid beyond its sum, and
-        each by what was applied to it; the pointers are those of the bills; what is not finished waits."""
-        items = self.dynamo.items()
-        of: Callable[[str], list[dict[str, Any]]] = lambda kind: [  # noqa: E731
-            item for item in items if item["entity_type"]["S"] == kind
-        ]
-        paid: dict[tuple[str, str], int] = defaultdict(int)
-        left: dict[tuple[str, str], int] = defaultdict(int)
-        came: dict[tuple[str, str], int] = defaultdict(int)
-        aside: dict[tuple[str, str], int] = defaultdict(int)
-        applied: dict[str, int] = defaultdict(int)
-        spread: dict[str, int] = defaultdict(int)
-        kinds = ("open_bill", "paid_bill", "cancelled_bill")
-        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in kinds}
-        for item in of("application"):
-            applied[item["SK"]["S"].removeprefix("BILL#")] += _n(item, "kopecks")
-            spread[item["PK"]["S"]] += _n(item, "kopecks")
-        for item in of("bill"):
-            bill_id, status = item["PK"]["S"], item["status"]["S"]
-            whose = item["dealer_id"]["S"], item["type"]["S"]
-            paid[whose] += _n(item, "paid_kopecks")
-            in_force = _n(item, "common_kopecks") - _n(item, "credited_kopecks")
-            assert 0 <= _n(item, "paid_kopecks") <= in_force
-            got = applied[bill_id] + _n(item, "from_balance_kopecks") - _n(item, "returned_kopecks")
-            assert got == _n(item, "paid_kopecks")
-            assert (bill_id in pointers["open_bill"]) is (status in ("NEW", "PENDING", "PARTIAL"))
-            assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
-            assert (bill_id in pointers["cancelled_bill"]) is (status == "CANCELLED") is (in_force == 0)
-            assert (status == "PAID") is (0 < in_force == _n(item, "paid_kopecks"))
-            owes_note = _n(item, "notes_sent") < _n(item, "notes")
-            assert ("open_work" in item) is (status == BillStatus.NEW or owes_note)
-        contracts = {
-            item["PK"]["S"].removeprefix("CONTRACT#"): (item["dealer_id"]["S"], item["type"]["S"])
-            for item in of("contract")
-        }
-        for item in of("payment"):
-            status = item["status"]["S"]
-            assert ("open_work" in item) is (status not in (PaymentStatus.SPREAD, PaymentStatus.DISMISSED))
-            whose = ("", "") if "dealer_id" not in item else (item["dealer_id"]["S"], item["type"]["S"])
-            if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
-                left[whose] += _n(item, "left_kopecks")
-                told_of = contracts.get(item["contract_id"]["S"])
-                if told_of != whose:  # two operators have said so
-                    aside[whose] -= _n(item, "kopecks")
-                    if told_of is not None:
-                        aside[told_of] += _n(item, "kopecks")
-                came[whose] += _n(item, "kopecks")
-                assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
-                assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")
-            else:
-                assert item["PK"]["S"] not in spread
-                aside[whose] += _n(item, "kopecks") if "kopecks" in item else 0
-        for item in of("billing_account"):
-            whose = item["PK"]["S"], item["type"]["S"]
-            assert _n(item, "balance_kopecks") >= 0
-            assert _n(item, "received_kopecks") == came[whose]
-            released = _n(item, "released_kopecks")
-            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose] + released
-            assert aside[whose] == (_n(item, "aside_kopecks") if "aside_kopecks" in item else 0)
-            assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
-        books.check(items)
-
-
-def _n(item: dict[str, Any], name: str) -> int:
-    return int(item[name]["N"])
+        """See `tests.billing.books`."""
+        books.check(self.dynamo.items())

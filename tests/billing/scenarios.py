@@ -42,6 +42,16 @@ def _credited(dealership: Dealership) -> Callable[[], Any]:
     return partial(dealership.invoicing.create_credit_note, bill.bill_id)
 
 
+def _paid(bills: int) -> Prepared:
+    """A payment of so many bills, which it pays all."""
+
+    def prepare(dealership: Dealership) -> Callable[[], Any]:
+        last = [dealership.billed(1_00) for _ in range(bills)][-1]
+        return partial(dealership.payments.take, dealership.message(bills * 1_00, bill=last))
+
+    return _of(prepare)
+
+
 def _settled(dealership: Dealership) -> Callable[[], Any]:
     deal_id = dealership.buying().billed().deal_id
     return partial(dealership.bills.create, Operation.GET_SETTLEMENT, CME_ID, deal_id, 1_00)
@@ -59,6 +69,8 @@ SCENARIOS: Mapping[str, Prepared] = {
     "a deal, its winner changed after a part was paid": _changed(Change(cme_dealer_id="cme-8"), paid=1_00),
     "a deal, cancelled": _changed(Change(cancelled=True)),
     "a credit note, made": _of(_credited),
+    "a payment of one bill": _paid(1),
+    "a payment over 100 bills": _paid(100),
     "fast buyout, added": _of(lambda dealership: partial(dealership.fast_buyouts.add, CME_ID)),
     "fast buyout, whether he may bid": _of(lambda dealership: partial(dealership.buying().fast_buyouts.of, CME_ID)),
     "a car, settled": _of(_settled),

@@ -10,6 +10,7 @@ import pytest
 from functions.billing.model import Bill, BillStatus, PaymentStatus, Taken, receipt_id
 from functions.billing.service import payments as service
 from tests.billing.dealership import REWARD, Dealership
+from tests.billing.dying import Died, Dying
 from tests.depth import deep
 from tests.desk import TABLE
 from tests.harness.memory import InMemoryDynamoDB
@@ -87,26 +88,8 @@ def test_a_payment_over_many_bills_goes_on_wherever_it_was_killed(dealership: De
     bills = [dealership.billed(100_00) for _ in range(25)]
     message = dealership.message(25 * 100_00 + 33_00)
 
-    class Died(Exception): ...
-
-    class Dying:
-        def __init__(self, at: int, *, after: bool) -> None:
-            self.left, self.after = at, after
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(dealership.dynamo, name)
-
-        def transact_write_items(self, **asked: object) -> object:
-            self.left -= 1
-            if self.left == 0 and not self.after:
-                raise Died
-            answer = dealership.dynamo.transact_write_items(**asked)
-            if self.left == 0:
-                raise Died
-            return answer
-
     for after in (False, True):
-        dealership.client = Dying(1, after=after)
+        dealership.client = Dying(dealership.dynamo, 1, after=after)
         with pytest.raises(Died):
             dealership.payments.take(message)
         dealership.client = None
@@ -114,7 +97,7 @@ def test_a_payment_over_many_bills_goes_on_wherever_it_was_killed(dealership: De
     taken = dealership.receipt(message)
     assert isinstance(taken, Taken)
     assert (taken.status, taken.left_kopecks) == (PaymentStatus.TAKEN, 15 * 100_00 + 33_00)
-    dealership.client = Dying(1, after=True)
+    dealership.client = Dying(dealership.dynamo, 1, after=True)
     with pytest.raises(Died):
         dealership.payments.go_on(receipt_id(message.payment.payment_id))
     dealership.client = None

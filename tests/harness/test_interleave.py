@@ -116,6 +116,22 @@ def test_some_schedule_finds_the_read_then_write() -> None:
         scenario(Interleaver(in_order(schedule)))
 
 
+def test_one_that_makes_way_once_finds_the_read_then_write() -> None:
+    """And there are far fewer such schedules; with as many changes as there are steps, it is all of them again."""
+    found: list[int] = []
+
+    def scenario(interleaver: Interleaver) -> None:
+        memory = interleaver.watch(bank(10))
+        interleaver.run(lambda: read_then_write(memory, 4), lambda: read_then_write(memory, 3))
+        found.append(balance(memory))
+
+    assert (every_schedule(scenario, preemptions_max=0), set(found)) == (2, {3})
+    found.clear()
+    assert every_schedule(scenario, preemptions_max=1) == 6
+    assert set(found) == {3, 6, 7}
+    assert every_schedule(scenario, preemptions_max=99) == every_schedule(scenario) == 20
+
+
 def test_a_random_run_is_the_same_again_by_its_seed_or_by_its_schedule() -> None:
     def play(choose: Callable[[Any], int]) -> tuple[list[int], list[str]]:
         interleaver = Interleaver(choose)

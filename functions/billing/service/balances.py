@@ -23,7 +23,7 @@ def spread_balance(table: Table, dealer_id: str, type_: AccountType, now: Callab
         account = store.account(table, dealer_id, type_)  # before its bills: they move with it
         if account.balance_kopecks == 0:
             return
-        owed = (bill for bill in store.open_bills(table, dealer_id, type_) if bill.takes_money)
+        owed = (bill for bill in store.open_bills(table, dealer_id, type_, at_once=BILLS_A_WRITE) if bill.takes_money)
         bills = {bill.bill_id: bill for bill in islice(owed, BILLS_A_WRITE)}
         found = spread(account.balance_kopecks, [OpenBill(bill.bill_id, bill.left_kopecks) for bill in bills.values()])
         if not found.applications:

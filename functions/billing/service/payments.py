@@ -198,9 +198,10 @@ class Payments:
     def _bills(self, taken: Taken) -> tuple[list[Bill], bool]:
         """Those that get something of it with the next write, and whether there are no more that could."""
         found: list[Bill] = []
-        left = taken.left_kopecks
-        for bill in self._open(taken.whose):
-            if left <= 0:
+        left, bills = taken.left_kopecks, self._open(taken.whose)
+        while left > 0:
+            bill = next(bills, None)
+            if bill is None:
                 break
             if len(found) == BILLS_A_WRITE:
                 return found, False
@@ -215,7 +216,8 @@ class Payments:
         named = None if whose.bill_id is None else store.bill(self.table, whose.bill_id)
         if named is not None and named.takes_money:
             yield named
-        for bill in store.open_bills(self.table, whose.dealer_id, whose.type):
+        more = BILLS_A_WRITE + 1  # behind those of one write it is looked whether there are others
+        for bill in store.open_bills(self.table, whose.dealer_id, whose.type, at_once=more):
             if bill.takes_money and bill.bill_id != whose.bill_id:
                 yield bill
 
