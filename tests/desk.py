@@ -53,6 +53,7 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
@@ -293,7 +294,14 @@ class Desk:
 
     @property
     def reconciliation(self) -> Reconciliation:
-        return Reconciliation(self.table, self.clock)
+        return Reconciliation(self.table, self._pause, self.clock)
+
+    @property
+    def cross_checking(self) -> CrossChecking:
+        return CrossChecking(self.table, self._pause, self.clock)
+
+    def _pause(self) -> None:
+        self.clock.sleep(2)
 
     @property
     def sweeper(self) -> Sweeper:
