@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from common import keys
@@ -30,7 +30,7 @@ ZERO = Decimal(0)
 class Entry(OpenWork, AnyItem):
     """Any item, whichever context wrote it."""
 
-    kind = UnicodeAttribute()  # its row's entity
+    entity = UnicodeAttribute()  # its row's
     unreadable = UnicodeAttribute(null=True)  # why, where it has only its key and kind
     username = UnicodeAttribute(null=True)
     sub = UnicodeAttribute(null=True)
@@ -78,20 +78,71 @@ class Entry(OpenWork, AnyItem):
     highest_price = DecimalAttribute(null=True)
     fee_max_bps = DecimalAttribute(null=True)
     order_state = UnicodeAttribute(null=True)
+    # Market making
+    snapshot_id = UnicodeAttribute(null=True)
+    opponent_id = UnicodeAttribute(null=True)
+    user_id = UnicodeAttribute(null=True)
+    incoming_id = UnicodeAttribute(null=True)
+    outgoing_id = UnicodeAttribute(null=True)
+    sent_by = UnicodeAttribute(null=True)
+    deposit_hash = UnicodeAttribute(null=True)
+    transaction_hash = UnicodeAttribute(null=True)
+    arrived_amount = DecimalAttribute(null=True)
+    kind = UnicodeAttribute(null=True)  # of an outgoing, or of an entry of a dealer's journal
+    cause = UnicodeAttribute(null=True)
+    inputs = UnicodeAttribute(null=True)
+    transfers = DecimalAttribute(null=True)
+    quoted_by = UnicodeAttribute(null=True)
+    goes_home = BooleanAttribute(null=True)
+    left_behind = JSONAttribute(null=True)
+    symbol = UnicodeAttribute(null=True)
+    base_asset_id = UnicodeAttribute(null=True)
+    quote_asset_id = UnicodeAttribute(null=True)
+    base_amount = DecimalAttribute(null=True)
+    quote_amount = DecimalAttribute(null=True)
+    side = UnicodeAttribute(null=True)
+    quote_quantity = DecimalAttribute(null=True)
+    fee = DecimalAttribute(null=True)
+    fee_asset = UnicodeAttribute(null=True)
+    fills = DecimalAttribute(null=True)
+    maker_volume = DecimalAttribute(null=True)
+    taker_volume = DecimalAttribute(null=True)
+    # Dealer billing
+    dealer_id = UnicodeAttribute(null=True)
+    type = UnicodeAttribute(null=True)
+    about = UnicodeAttribute(null=True)
+    bill_id = UnicodeAttribute(null=True)
+    invoice_id = UnicodeAttribute(null=True)
+    contract_id = UnicodeAttribute(null=True)
+    kopecks = DecimalAttribute(null=True)
+    left_kopecks = DecimalAttribute(null=True)
+    common_kopecks = DecimalAttribute(null=True)
+    credited_kopecks = DecimalAttribute(null=True)
+    paid_kopecks = DecimalAttribute(null=True)
+    from_balance_kopecks = DecimalAttribute(null=True)
+    balance_kopecks = DecimalAttribute(null=True)
+    returned_kopecks = DecimalAttribute(null=True)
+    notes = DecimalAttribute(null=True)
+    version = DecimalAttribute(null=True)
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:
-        """One that can not be read keeps nobody from the others."""
+        """One that can not be read keeps nobody from the others. Kinds of items have attributes of one name and
+        different types: of those this one's are read."""
+        attributes = cls.get_attributes()
+        mine = {
+            name: value for name, value in data.items() if name not in attributes or attributes[name].attr_type in value
+        }
         try:
-            return super().from_raw_data({**data, "kind": data["entity_type"]})
+            return super().from_raw_data({**mine, "entity": data["entity_type"]})
         except Exception as fault:
             why = {"S": f"{type(fault).__name__}: {fault}"[:300]}
-            known = {"PK": data["PK"], "SK": data["SK"], "kind": data["entity_type"], "unreadable": why}
+            known = {"PK": data["PK"], "SK": data["SK"], "entity": data["entity_type"], "unreadable": why}
             return super().from_raw_data(known)
 
     @property
     def row(self) -> Key:
-        return _ROWS[self.kind]
+        return _ROWS[self.entity]
 
     @property
     def key(self) -> PrimaryKey:
@@ -119,7 +170,11 @@ class Reads:
 
     def beside(self, pk: str, row: Key) -> Iterator[Entry]:
         """The items of one row in one partition, in order."""
-        where = partition(pk) & Item.SK.startswith(row.prefix)
+        return self.under(pk, row.prefix)
+
+    def under(self, pk: str, prefix: str) -> Iterator[Entry]:
+        """The items of one partition whose sort keys begin so, in order."""
+        where = partition(pk) & Item.SK.startswith(prefix)
         return self.table.all(Entry, Query(where, consistent=self.consistent))
 
     def lines(self, pk: str, order_id: str, since: datetime) -> Iterator[Entry]:

@@ -7,6 +7,8 @@ Each relation is checked from both of its ends, so that it is found whichever of
     payout      ⇄ its attempts             ⇄ the bank's adjustment
     purchase    ⇄ member of a batch        ⇄ the pool's total
     sale, batch ⇄ order at the exchange    ⇄ the exchange's own id ⇄ line of the desk
+    snapshot    ⇄ transfer or leg of an order ⇄ outgoing ⇄ output
+    dealer's account ⇄ bill ⇄ invoice      ⇄ payment
 
 What an account holds, and what its journal adds up to, is another matter: `reconciliation`.
 """
@@ -19,7 +21,7 @@ from common import keys
 from common.errors import Unavailable
 from common.keys import Key
 from functions.operations.entries import Entry, Reads
-from functions.operations.service.checks import at_exchange, desk, payouts, pooling, trading
+from functions.operations.service.checks import at_exchange, billing, desk, market_making, payouts, pooling, trading
 
 Check = Callable[[Reads, Entry], Iterator[str]]
 
@@ -41,6 +43,27 @@ _CHECKS: Mapping[Key, Check] = {
     keys.EXCHANGE_ORDER: at_exchange.order,
     keys.EXCHANGE_ORDER_ID: at_exchange.claim,
     keys.DESK_TRANSACTION: desk.line,
+    keys.SNAPSHOT: market_making.snapshot,
+    keys.OUTGOING: market_making.outgoing,
+    keys.OUTPUT: market_making.output,
+    keys.MARKET_MAKING_ORDER: market_making.order,
+    keys.MARKET_MAKING_TRANSFER: market_making.transfer,
+    keys.MARKET_MAKING_LEG: market_making.leg,
+    keys.MARKET_MAKING_QUOTES: market_making.quotes,
+    keys.EXCHANGE_DEPOSIT: market_making.deposit,
+    keys.SHARD_MEMBER: market_making.shard_member,
+    keys.GOING_HOME: market_making.going_home,
+    keys.CAMPAIGN_MEMBER: market_making.campaign_member,
+    keys.CAMPAIGN_SEEKER: market_making.seeker,
+    keys.BILL: billing.bill,
+    keys.OPEN_BILL: billing.pointer,
+    keys.PAID_BILL: billing.pointer,
+    keys.CANCELLED_BILL: billing.pointer,
+    keys.INVOICE: billing.invoice,
+    keys.CONTRACT: billing.contract,
+    keys.PAYMENT: billing.payment,
+    keys.APPLICATION: billing.application,
+    keys.BILLING_ACCOUNT: billing.account,
 }
 ROWS = tuple(_CHECKS)
 
@@ -48,23 +71,28 @@ ROWS = tuple(_CHECKS)
 def faults(reads: Reads, entry: Entry) -> list[str]:
     """What does not stand beside this item, or is not as it should be; empty where all is well. Raises Unavailable."""
     if entry.unreadable is not None:
-        return [f"the {entry.kind} can not be read: {entry.unreadable}"]
+        return [f"the {entry.entity} can not be read: {entry.unreadable}"]
     try:
         return list(_CHECKS[entry.row](reads, entry))
     except Unavailable:
         raise
     except Exception as fault:
-        return [f"the {entry.kind} can not be checked: {type(fault).__name__}: {fault}"[:300]]
+        return [f"the {entry.entity} can not be checked: {type(fault).__name__}: {fault}"[:300]]
 
 
 def thing(entry: Entry) -> str:
     """The id under which an operator is told of the item: that of the order, purchase, batch, pool or account that it
     belongs to."""
-    if entry.order_id is not None:
-        return str(entry.order_id)
-    if entry.row is keys.MEMBER:
+    if entry.row in (keys.SNAPSHOT, keys.OUTGOING):
+        return str(entry.PK)
+    whose = entry.order_id or entry.outgoing_id or entry.bill_id
+    if whose is not None:
+        return str(whose)
+    if entry.row in (keys.MEMBER, keys.SHARD_MEMBER, keys.GOING_HOME, keys.CAMPAIGN_MEMBER, keys.CAMPAIGN_SEEKER):
         return entry.parts["order_id"]
-    if entry.row is keys.POOL:
+    if entry.row is keys.CONTRACT and entry.dealer_id is not None:
+        return str(entry.dealer_id)
+    if entry.row in (keys.POOL, keys.BILLING_ACCOUNT):
         return entry.row.id_of(entry.key)
     if entry.row is keys.ADJUSTMENT_ID and entry.ours is not None:
         return str(entry.ours).partition("-")[0]

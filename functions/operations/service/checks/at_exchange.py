@@ -56,5 +56,6 @@ def claim(reads: Reads, claim: Entry) -> Iterator[str]:
     """An order of the exchange that is one of ours is known to that one."""
     theirs = claim.parts["exchange_order_id"]
     placed = reads.get(keys.EXCHANGE_ORDER(order_id=str(claim.order_id), n=str(claim.number)))
-    if placed is None or placed.exchange_order_id != theirs:
+    # One that was answered too late is a stray's, and its order stays without.
+    if placed is None or placed.exchange_order_id not in (None, theirs):
         yield f"order {theirs} at the exchange is claimed by it, which does not know that"

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from common import keys
 from common.clock import text
+from common.domain.custody.model import Disposition
 from common.domain.ledger.model import USD
 from common.domain.payouts.model import kind_of
 from common.money import EXACT, plain
@@ -39,7 +40,10 @@ def line(reads: Reads, line: Entry) -> Iterator[str]:
     elif row in (keys.SELL_ORDER, keys.WITHDRAWAL):
         if entry.resolved_at != line.created_at and not (asset_id == USD and _paid_beyond(reads, entry, line)):
             yield f"{what}, which it has not left"
-    elif row not in (keys.MARKET_MAKING_ORDER, keys.SNAPSHOT):
+    elif row is keys.SNAPSHOT:
+        if (entry.status, entry.amount) != (Disposition.DESK, line.amount):
+            yield f"{what}, which is {entry.status}"
+    elif row is not keys.MARKET_MAKING_ORDER:
         yield f"{what}, which leaves the desk nothing"
 
 
