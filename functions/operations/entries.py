@@ -90,6 +90,8 @@ class Entry(OpenWork, AnyItem):
     arrived_amount = DecimalAttribute(null=True)
     kind = UnicodeAttribute(null=True)  # of an outgoing, or of an entry of a dealer's journal
     cause = UnicodeAttribute(null=True)
+    after_failure = BooleanAttribute(null=True)
+    fee_asset_id = UnicodeAttribute(null=True)
     inputs = UnicodeAttribute(null=True)
     transfers = DecimalAttribute(null=True)
     quoted_by = UnicodeAttribute(null=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from common.money import Money
 from common.owner import Owner
 from tests.desk import TABLE, Desk
+from tests.harness.memory import InMemoryDynamoDB
 
 Raw = dict[str, dict[str, Any]]
 
@@ -132,4 +133,104 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "open work that nobody sees": lambda b: lose(b.desk, b.sale, "SELL_ORDER", "open_work"),
     "a forged line of the desk": _forged_desk_line,
     "an order doubled in journal and holding": _doubled,
+}
+
+
+# Market making and dealer billing, on items that were copied: keys and numbers are found by kind.
+
+
+@dataclass
+class Copied:
+    """A table's items, in a table of their own; what is there is found by its kind."""
+
+    dynamo: InMemoryDynamoDB
+
+    @classmethod
+    def of(cls, items: Iterable[Mapping[str, Any]]) -> Copied:
+        dynamo = InMemoryDynamoDB(TABLE)
+        for item in items:
+            dynamo.put_item(TableName=TABLE.name, Item=dict(item))
+        return cls(dynamo)
+
+    def first(self, entity: str, having: Mapping[str, str] | None = None) -> Raw:
+        return next(
+            dict(item)
+            for item in self.dynamo.items()
+            if item["entity_type"]["S"] == entity
+            and all(item.get(name) == {"S": value} for name, value in (having or {}).items())
+        )
+
+    def put(self, item: Mapping[str, Any], **changed: str | None) -> None:
+        """An item, with other texts or, None, without them."""
+        kept = {name: value for name, value in item.items() if changed.get(name, "") is not None}
+        texts = {name: {"S": text} for name, text in changed.items() if text is not None}
+        self.dynamo.put_item(TableName=TABLE.name, Item=kept | texts)
+
+    def forget(self, item: Mapping[str, Any]) -> None:
+        self.dynamo.delete_item(TableName=TABLE.name, Key={name: item[name] for name in ("PK", "SK")})
+
+    def plus(self, item: Raw, **more: str) -> None:
+        self.put(item | {name: n(Decimal(item[name]["N"]) + Decimal(amount)) for name, amount in more.items()})
+
+
+def without(entity: str, **having: str) -> Callable[[Copied], None]:
+    return lambda copied: copied.forget(copied.first(entity, having))
+
+
+def more(entity: str, having: Mapping[str, str] | None = None, **amounts: str) -> Callable[[Copied], None]:
+    return lambda copied: copied.plus(copied.first(entity, having), **amounts)
+
+
+def other(entity: str, having: Mapping[str, str] | None = None, **texts: str | None) -> Callable[[Copied], None]:
+    return lambda copied: copied.put(copied.first(entity, having), **texts)
+
+
+NOBODYS = "MAAAAAAAAAAAAAAAAAAAAAAAAA"
+
+OF_MARKET_MAKING: Mapping[str, Callable[[Copied], None]] = {
+    "a ledger with a coin more": more("market_making_quotes", base_amount="1"),
+    "a ledger with a dollar less": more("market_making_quotes", quote_amount="-1"),
+    "a trade that is not written": without("market_making_trade"),
+    "a trade of more than it was": more("market_making_trade", quote_quantity="1"),
+    "a day that has lost its trades": without("market_making_day"),
+    "no leg out": without("market_making_leg"),
+    "a leg that took more": more("market_making_leg", amount="0.5"),
+    "a leg that arrived as more": more("market_making_leg", arrived_amount="0.5"),
+    "a leg that is sent by nothing": without("outgoing", kind="FUNDING"),
+    "a fee that the desk has not booked": without("desk_transaction"),
+    "a snapshot that is to become nothing": other("snapshot", {"status": "WITHDRAWN"}, status="TAKEN"),
+    "a snapshot that was never taken": without("snapshot", status="WITHDRAWN"),
+    "a snapshot of another sum": more("snapshot", {"status": "WITHDRAWN"}, amount="1"),
+    "a transfer that is not written": without("market_making_transfer"),
+    "an output reserved by nothing": other("output", outgoing_id="XAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    "an output that is spent and free": without("output"),
+    "quotes of no order": without("market_making_order"),
+    "an order that no shard quotes": without("shard_member"),
+    "a deposit of another sum": more("exchange_deposit", amount="0.1"),
+    "an order that nobody looks after": other("market_making_order", open_work=None),
+    "an order that counts more transfers": more("market_making_order", transfers="1"),
+    "an order that seeks campaigns and is gone": other("campaign_seeker", SK=f"SEEKER#{NOBODYS}"),
+    "an order in a campaign that nobody joined": lambda copied: copied.put(
+        copied.first("campaign_seeker"),
+        PK="CAMPAIGN#alpha#one",
+        SK=f"MEMBER#{copied.first('market_making_order')['PK']['S']}",
+        entity_type="campaign_member",
+    ),
+}
+
+OF_BILLING: Mapping[str, Callable[[Copied], None]] = {
+    "a bill paid with more": more("bill", {"status": "PARTIAL"}, paid_kopecks="1"),
+    "a bill that is paid and not so named": other("bill", {"status": "PAID"}, status="PARTIAL"),
+    "a bill in no list": without("paid_bill"),
+    "a list with a bill that is gone": without("bill", status="PENDING"),
+    "an invoice of no bill": other("bill", {"status": "PENDING"}, invoice_id=None),
+    "a bill whose invoice is nobody's": without("invoice"),
+    "a payment that no bill got": without("application"),
+    "a payment with something left": more("payment", left_kopecks="5"),
+    "a payment of more": more("journal_entry", {"kind": "PAYMENT"}, kopecks="7"),
+    "a bill that no statement tells": without("journal_entry", kind="BILL"),
+    "a payment that is gone": without("payment"),
+    "an account with more on it": more("billing_account", {"type": "COMMISSION"}, balance_kopecks="1"),
+    "a contract of nobody": other("contract", dealer_id="CAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    "an account whose contract is nobody's": without("contract"),
 }

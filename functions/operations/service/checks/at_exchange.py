@@ -26,9 +26,7 @@ def order(reads: Reads, placed: Entry) -> Iterator[str]:
 
 
 def _claimed(reads: Reads, placed: Entry, theirs: str) -> Iterator[str]:
-    key = keys.EXCHANGE_ORDER_ID(
-        exchange=str(placed.exchange), asset_id=str(placed.asset_id), exchange_order_id=theirs
-    )
+    key = keys.EXCHANGE_ORDER_ID(exchange=str(placed.exchange), asset_id=str(placed.asset_id), exchange_order_id=theirs)
     claim = reads.get(key)
     if claim is None or (claim.order_id, str(claim.number)) != (placed.PK, placed.parts["n"]):
         whose = "nobody" if claim is None else claim.order_id

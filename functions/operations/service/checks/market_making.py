@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from common import keys
-from common.domain.custody.model import Disposition, Kind, incoming_id
+from common.clock import text
+from common.domain.custody.model import Disposition, Kind, incoming_id, outgoing_id
 from common.domain.custody.model import Status as Sent
 from common.money import EXACT, plain
 from functions.operations.entries import ZERO, Entry, Reads
@@ -17,6 +18,7 @@ from functions.operations.service.checks.trading import waiting
 OVER = ("refunded", "returned")
 STOPPED, ARRIVED = "stopped", "ARRIVED"
 MAY_QUOTE = ("created", "running", "paused", "stopping", STOPPED)
+FUNDED = (*MAY_QUOTE, "deposit_confirming", "deposit_confirmed", "joining_campaign", "campaign_joined", "returning")
 OUT, HOME = "OUT", "HOME"
 
 
@@ -34,6 +36,39 @@ def order(reads: Reads, order: Entry) -> Iterator[str]:
         member = reads.get(keys.SHARD_MEMBER(shard=order.quoted_by, order_id=order.PK))
         if member is None or member.status != order.status:
             yield f"it is {order.status}, and shard {order.quoted_by} has it as {member and member.status}"
+
+    if order.status in FUNDED and not order.after_failure:
+        yield from _divided(reads, order)
+
+
+def _divided(reads: Reads, order: Entry) -> Iterator[str]:
+    """What was paid for it and left the custody went to the exchange, was for its way there, went back as surplus, or
+    is the desk's fee."""
+    left, at = defaultdict[str, Decimal](Decimal), order.created_at
+
+    def minus(asset_id: str | None, amount: Decimal | None) -> None:
+        left[str(asset_id)] = EXACT.subtract(left[str(asset_id)], amount or ZERO)
+
+    for transfer in reads.beside(order.PK, keys.MARKET_MAKING_TRANSFER):
+        incoming = reads.get(keys.SNAPSHOT(snapshot_id=incoming_id(transfer.parts["snapshot_id"])))
+        if incoming is not None and incoming.status == Disposition.WITHDRAWN:
+            minus(transfer.asset_id, -(transfer.amount or ZERO))
+    sends = [outgoing_id(Kind.SURPLUS, order.PK, asset_id) for asset_id in left]
+    for leg in reads.beside(order.PK, keys.MARKET_MAKING_LEG):
+        if leg.parts["way"] == OUT:
+            sends.append(str(leg.sent_by))
+            at = leg.created_at
+    for each in sends:
+        outgoing = _outgoing(reads, each)
+        if outgoing is not None:
+            minus(outgoing.asset_id, outgoing.amount)
+            minus(outgoing.fee_asset_id, outgoing.fee_amount)
+    for asset_id, amount in left.items():
+        if amount:
+            line = reads.get(keys.DESK_TRANSACTION(asset_id=asset_id, created_at=text(at), order_id=order.PK))
+            if line is None or line.amount != amount:
+                told = "nothing" if line is None else plain(line.amount or ZERO)
+                yield f"{plain(amount)} of {asset_id} are not accounted for, the desk's fee is {told}"
 
 
 def _order(reads: Reads, order_id: str | None) -> Entry | None:
@@ -144,9 +179,7 @@ def output(reads: Reads, output: Entry) -> Iterator[str]:
 
 
 def deposit(reads: Reads, deposit: Entry) -> Iterator[str]:
-    leg = reads.get(
-        keys.MARKET_MAKING_LEG(order_id=str(deposit.order_id), way=OUT, asset_id=str(deposit.asset_id))
-    )
+    leg = reads.get(keys.MARKET_MAKING_LEG(order_id=str(deposit.order_id), way=OUT, asset_id=str(deposit.asset_id)))
     there = (deposit.transaction_hash, deposit.amount)
     if leg is None or (leg.transaction_hash, leg.arrived_amount) != there:
         yield f"deposit {deposit.parts['deposit_id']} of {plain(deposit.amount or ZERO)} is no leg's of it"
