@@ -226,7 +226,7 @@ def quotes(reads: Reads, quotes: Entry) -> Iterator[str]:
     now = reads.get(quotes.key)
     if now is None or now.updated_at != quotes.updated_at:
         return
-    for name, asset_id, there in zip("base quote".split(), assets, (now.base_amount, now.quote_amount), strict=True):
+    for name, asset_id, there in zip(["base", "quote"], assets, (now.base_amount, now.quote_amount), strict=True):
         if there != sums[asset_id]:
             yield f"its ledger has {plain(there or ZERO)} {name}, its lines make {plain(sums[asset_id])}"
     if (in_days, of_days) != (fills, volume):
