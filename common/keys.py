@@ -26,7 +26,7 @@ table of this page, and the table that is deployed.
 | payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                    |               |                    |                                    |
 | adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                    |               |                    |                                    |
 | bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                           |
-| reconciliation         | {username}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                           |
+| reconciliation         | {thing_id}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                           |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                    |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    |                                    |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    |                                    |
@@ -269,7 +269,8 @@ PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 # An adjustment of the bank is that of one payment of ours.
 ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
-RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
+# What is wrong with the books of an account, or with what else an id names.
+RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
@@ -497,6 +498,11 @@ def row_of(key: PrimaryKey) -> Key:
     raise ValueError(f"{key} is nothing that waits")
 
 
+def row_of_id(thing_id: str) -> Key | None:
+    """The row whose ids begin so; None for an id of nothing."""
+    return _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
+
+
 def item_named(thing_id: str) -> PrimaryKey | None:
     """Where the item of this id is; None for an id of nothing."""
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
@@ -507,7 +513,7 @@ def item_named(thing_id: str) -> PrimaryKey | None:
         return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)
     if re.fullmatch(USERNAME_PATTERN, thing_id):
         return USER(username=thing_id)
-    row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
+    row = row_of_id(thing_id)
     return None if row is None else PrimaryKey(thing_id, row.sk)
 
 

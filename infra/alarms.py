@@ -38,6 +38,7 @@ SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it 
 JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is late costs an hour of volume
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
 RECONCILED_WITHIN = Duration.hours(1)
+CHECKED_WITHIN = Duration.days(1)
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW = aws_cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
@@ -92,6 +93,7 @@ class Watch(Construct):
     def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
+        checked, holds_untold = _ours("ItemsChecked"), _ours("HoldsUntold")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
@@ -100,7 +102,7 @@ class Watch(Construct):
             "hold-missing",
             "An order in the book has no hold behind it; it was not filled.",
         )
-        self._alarm("Drift", drift, "drift", "Balances are not what their journal adds up to. Money is wrong.")
+        self._alarm("Drift", drift, "drift", "Books are not what they add up to. Money is wrong.")
         self._alarm(
             "BooksUnreadable",
             unreadable,
@@ -114,6 +116,20 @@ class Watch(Construct):
             "For an hour no account was held against its journal.",
             below=1,
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "NoneChecked",
+            checked.with_(period=CHECKED_WITHIN),
+            "none-checked",
+            "For a day no item of the books was checked with what must stand beside it.",
+            below=1,
+            missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "HoldsUntold",
+            holds_untold,
+            "holds-untold",
+            "Too much is open to tell what an account must hold: holds are not checked.",
         )
         self._alarm(
             "PriceAge",
@@ -135,7 +151,8 @@ class Watch(Construct):
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
-            ("Accounts held against their journal", [reconciled]),
+            ("Accounts held against their journal; items checked", [reconciled, checked]),
+            ("Holds that can not be told", [holds_untold]),
         ]
 
     def _payouts(self) -> list[Graph]:

@@ -142,7 +142,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
-        indexes=(OPEN_WORK,),
+        indexes=(OPEN_WORK, USER_TIMELINE),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
     ),
@@ -153,6 +153,11 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
+        indexes=(OPEN_WORK, USER_TIMELINE),
+    ),
+    "operations.cross_check": Grant(
+        table=frozenset({GET, QUERY, SCAN, PUT}),
+        indexes=(OPEN_WORK,),
     ),
     "offramp.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),

@@ -53,6 +53,7 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
@@ -301,7 +302,14 @@ class Desk:
 
     @property
     def reconciliation(self) -> Reconciliation:
-        return Reconciliation(self.table, self.clock)
+        return Reconciliation(self.table, self._pause, self.clock)
+
+    @property
+    def cross_checking(self) -> CrossChecking:
+        return CrossChecking(self.table, self._pause, self.clock)
+
+    def _pause(self) -> None:
+        self.clock.sleep(2)
 
     @property
     def sweeper(self) -> Sweeper:
@@ -473,6 +481,12 @@ class Desk:
 
     def expire(self) -> int:
         return self.book.expire(lambda: True)
+
+    def check_as_the_product_does(self) -> None:
+        """The rounds of the clock that see to the books find nothing."""
+        rounds = (self.reconciliation.round(lambda: True), self.cross_checking.round(lambda: True))
+        found = [(w.id, w.waits_for) for w in self.operations.work(("books",), overdue_only=False, limit=10)]
+        assert (rounds[0].drift, rounds[0].unreadable, rounds[1].faults) == (0, 0, 0), found
 
     def check(self) -> None:
         """Every invariant of the books holds."""

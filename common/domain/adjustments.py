@@ -30,7 +30,7 @@ def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
     """The bank's adjustment is that of this payment: `ours` is its attempt's reference, or its deposit's id. Refused
     with AdjustmentTaken; a repeat for the same payment is not. It goes before the writes that move the dollars, so that
     this refusal comes before theirs."""
-    item = AdjustmentIdItem(*_key(adjustment_id), ours=ours, created_at=at, updated_at=at)
+    item = AdjustmentIdItem(*key_of(adjustment_id), ours=ours, created_at=at, updated_at=at)
 
     def refusal(old: RawItem | None) -> AdjustmentTaken:
         assert old is not None
@@ -42,7 +42,7 @@ def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
 
 def taken(table: Table, adjustment_id: str, ours: str) -> AdjustmentTaken | None:
     """What a claim would be refused with now; None if it would not."""
-    item = table.get(AdjustmentIdItem, _key(adjustment_id), consistent=True)
+    item = table.get(AdjustmentIdItem, key_of(adjustment_id), consistent=True)
     return None if item is None or item.ours == ours else _taken(adjustment_id, ours, item.ours)
 
 
@@ -50,6 +50,6 @@ def _taken(adjustment_id: str, ours: str, whose: str) -> AdjustmentTaken:
     return AdjustmentTaken(f"the bank tells of adjustment {adjustment_id} for {ours}, and it is that of {whose}")
 
 
-def _key(adjustment_id: str) -> keys.PrimaryKey:
+def key_of(adjustment_id: str) -> keys.PrimaryKey:
     """The bank's id may hold a `#`, which no part of a key may: it is escaped, and so is `%`, as in a URL."""
     return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))

@@ -11,6 +11,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
+FAR = timedelta(days=3650)  # whatever waits is due by then
 COUNTED_MAX = 1_000  # of what waits in a list: to count a hundred thousand would take the time of a round
 RECONCILE_TRIES_MAX = 5  # to read a journal between two equal reads of the balances
 # A line is written within a minute after the time it bears: of what is older than this, no line comes any more.
@@ -138,3 +139,13 @@ class RoundReconciled:
     accounts: int
     drift: int
     unreadable: int
+
+
+@dataclass(frozen=True)
+class RoundChecked:
+    """How many items were checked with what stands beside them; how many faults were found; of how many things nothing
+    is wrong any more."""
+
+    items: int
+    faults: int
+    mended: int

@@ -1,5 +1,5 @@
-"""What the clock does for operators: it sees to unfinished work, and holds every account's books against its journal
-again and again."""
+"""What the clock does for operators: it sees to unfinished work, holds every account's books against its journal again
+and again, and checks every item with what must stand beside it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.operations.wiring import reconciliation, sweeper
+from functions.operations.wiring import cross_checking, reconciliation, sweeper
 
-EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
+EVERY_MINUTES = {"sweep": 1, "reconcile": 15, "cross_check": 5}  # the functions of this module, and how often they run
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -24,6 +24,17 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     count("BooksUnreadable", found.unreadable)
     numbers = asdict(found)
     log.info("reconciled", extra=numbers)
+    metrics.flush_metrics()
+    return numbers
+
+
+def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Go on where the last round stopped. `Drift` counts what does not stand together, too."""
+    checked = cross_checking().round(more_time(context))
+    count("ItemsChecked", checked.items)
+    count("Drift", checked.faults)
+    numbers = asdict(checked)
+    log.info("checked", extra=numbers)
     metrics.flush_metrics()
     return numbers
 

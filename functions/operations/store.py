@@ -3,7 +3,7 @@ them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Self
@@ -32,7 +32,7 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.operations.model import AddedUp, OutsideCall
 
-RECONCILE, SWEEP = "reconcile", "sweep"
+RECONCILE, SWEEP, CHECK = "reconcile", "sweep", "check"
 CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
 UNANSWERED = "begun; it has not answered yet"
 
@@ -42,11 +42,12 @@ class CursorItem(Item, discriminator=keys.CURSOR.entity):
 
 
 class ReconciliationItem(work.OpenWork, discriminator=keys.RECONCILIATION.entity):
-    """How far an account's journal is added up, and what was found of it. Most accounts have none: they are added up
-    at once, and balance."""
+    """How far an account's journal is added up, and what was found of it, or of something else that an id names. Most
+    have none: they are added up at once, and balance."""
 
     sub = UnicodeAttribute(null=True)  # one of those that had the account when this was added up
     added_up = JSONAttribute(null=True)
+    looked_at = JSONAttribute(null=True)  # the keys of the items beside which something was found wrong
 
 
 class AccountItem(AnyItem):
@@ -320,8 +321,8 @@ def move_on(behind: Position | None, aside: list[str], at: datetime) -> Write:
     return Write.put(CursorItem(*keys.CURSOR(name=RECONCILE), position=position, created_at=at, updated_at=at))
 
 
-def reconciliation(table: Table, username: str) -> ReconciliationItem | None:
-    return table.get(ReconciliationItem, keys.RECONCILIATION(username=username), consistent=True)
+def reconciliation(table: Table, thing_id: str) -> ReconciliationItem | None:
+    return table.get(ReconciliationItem, keys.RECONCILIATION(thing_id=thing_id), consistent=True)
 
 
 def added_up(item: ReconciliationItem, whose: Ownership) -> AddedUp | None:
@@ -363,26 +364,53 @@ def keep(whose: Ownership, before: ReconciliationItem | None, added: AddedUp, at
 def found(username: str, before: ReconciliationItem | None, why: str, at: datetime) -> Write:
     """Something is wrong with an account: it waits for a person, and has since that was first found. Nothing that is
     added up is kept."""
-    item = _reconciliation(username, before, at)
+    return _found(username, before, why, None, at)
+
+
+def found_beside(
+    thing_id: str, before: ReconciliationItem | None, why: str, looked_at: Sequence[PrimaryKey], at: datetime
+) -> Write:
+    """Something is wrong beside these items of a thing, which waits for a person, and has since that was first
+    found."""
+    return _found(thing_id, before, why, [list(key) for key in looked_at], at)
+
+
+def _found(
+    thing_id: str, before: ReconciliationItem | None, why: str, looked_at: list[list[str]] | None, at: datetime
+) -> Write:
+    item = _reconciliation(thing_id, before, at)
     if item.open_work is None:
         work.wait_for_person(item, keys.RECONCILIATION, waits_for=why)
         item.due_at = item.waits_since = at
-    item.waits_for, item.sub, item.added_up = why, None, None
+    item.waits_for, item.sub, item.added_up, item.looked_at = why, None, None, looked_at
     return Write.put(item)
 
 
-def balanced(username: str, before: ReconciliationItem, at: datetime) -> Write:
-    """Nothing is wrong with the account, and nothing of it is added up any more."""
-    key = keys.RECONCILIATION(username=username)
+def balanced(thing_id: str, before: ReconciliationItem, at: datetime) -> Write:
+    """Nothing is wrong with the account or thing, and nothing of it is added up any more."""
+    key = keys.RECONCILIATION(thing_id=thing_id)
     return Write.put(ReconciliationItem(*key, created_at=before.created_at, updated_at=at))
 
 
-def _reconciliation(username: str, before: ReconciliationItem | None, at: datetime) -> ReconciliationItem:
+def _reconciliation(thing_id: str, before: ReconciliationItem | None, at: datetime) -> ReconciliationItem:
     values = {} if before is None else {**before.attribute_values}
     values |= {"updated_at": at, "created_at": values.get("created_at", at)}
     known = {"PK", "SK", "entity_type"}
-    key = keys.RECONCILIATION(username=username)
+    key = keys.RECONCILIATION(thing_id=thing_id)
     return ReconciliationItem(*key, **{name: value for name, value in values.items() if name not in known})
+
+
+def checked_so_far(table: Table) -> tuple[datetime | None, Position | None]:
+    """When the pass over the books began that is under way, or was the last; and where it goes on, None: it is over."""
+    item = table.get(CursorItem, keys.CURSOR(name=CHECK), consistent=True)
+    position = {} if item is None else item.position or {}
+    began = position.get("began")
+    return None if began is None else instant(began), position.get("behind")
+
+
+def check_on(began: datetime | None, behind: Position | None, at: datetime) -> Write:
+    position = {"began": None if began is None else text(began), "behind": behind}
+    return Write.put(CursorItem(*keys.CURSOR(name=CHECK), position=position, created_at=at, updated_at=at))
 
 
 def places(table: Table) -> dict[str, Position]:

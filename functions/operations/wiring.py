@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 from common import aws, clock
@@ -11,10 +12,13 @@ from common.gateways import configured
 from common.money import Money
 from common.settings import settings
 from functions.operations.service import Operations
+from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
+
+PAUSE_SECONDS = 2  # longer than an index is late
 
 
 @cache
@@ -34,12 +38,21 @@ def proposals() -> Proposals:
 
 @cache
 def reconciliation() -> Reconciliation:
-    return Reconciliation(aws.table(), clock.now)
+    return Reconciliation(aws.table(), _pause, clock.now)
+
+
+@cache
+def cross_checking() -> CrossChecking:
+    return CrossChecking(aws.table(), _pause, clock.now)
 
 
 @cache
 def sweeper() -> Sweeper:
     return Sweeper(aws.table(), aws.machines(), _events(), clock.now, settings().stuck_after)
+
+
+def _pause() -> None:
+    time.sleep(PAUSE_SECONDS)
 
 
 def _events() -> BankEvents:

@@ -20,7 +20,7 @@ from common.domain.catalogue.model import (
 )
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import EXACT, FRACTION_DIGITS_MAX, PRICE_DIGITS_MAX, Money, Price, Quantity
+from common.money import PRICE_DIGITS_MAX, Money, Price, Quantity
 from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
@@ -327,11 +327,3 @@ def crosses(order: Order, price: Price) -> bool:
 def is_over(order: Order, now: datetime) -> bool:
     """Is its time over, whether or not the clock has come to cancel it?"""
     return order.expires_at is not None and order.expires_at <= now
-
-
-def book_rank(side: Side, price: Price) -> str:
-    """The price as text whose order is the order in which resting orders are filled, the best price first: 10 digits, a
-    point, 18 digits. A buyer's is what his price lacks to 10^10, since the highest is the best."""
-    usd = price.usd_per_unit
-    number = EXACT.subtract(Decimal(10) ** PRICE_DIGITS_MAX, usd) if side is Side.BUY else usd
-    return f"{number:0{PRICE_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"

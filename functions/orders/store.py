@@ -13,7 +13,7 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
-from common.domain import timeline, work
+from common.domain import book, timeline, work
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
@@ -30,7 +30,6 @@ from functions.orders.model import (
     OtherOrder,
     Side,
     Status,
-    book_rank,
 )
 
 
@@ -78,7 +77,7 @@ class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
     terms = UnicodeAttribute()
 
 
-_HALVES = {Side.BUY: "BIDS", Side.SELL: "ASKS"}
+_HALVES = {Side.BUY: book.BIDS, Side.SELL: book.ASKS}
 
 
 class AlreadyPlaced(Refusal):
@@ -168,13 +167,8 @@ def leave_book(order: Order) -> Write:
 
 def _book_key(order: Order) -> keys.PrimaryKey:
     assert order.order_price is not None
-    return keys.BOOK_ENTRY(
-        asset_id=order.quantity.asset_id,
-        half=_HALVES[order.order_type],
-        rank=book_rank(order.order_type, order.order_price),
-        created_at=text(order.created_at),
-        order_id=order.order_id,
-    )
+    buys = order.order_type is Side.BUY
+    return book.key(order.quantity.asset_id, order.order_price, order.created_at, order.order_id, buys=buys)
 
 
 def event(order: Order, before: Status | None, reason: str, actor: str) -> Write:
@@ -198,7 +192,7 @@ def crossed(table: Table, asset_id: str, side: Side, price: Price) -> Iterator[O
     """The resting orders of one side that the market has crossed at `price`, and no others: the best price first, and
     the oldest first at one price."""
     half = keys.BOOK_ENTRY.partition(asset_id=asset_id, half=_HALVES[side])
-    beyond = book_rank(side, price) + "$"  # what follows "#"
+    beyond = book.rank(price, buys=side is Side.BUY) + "$"  # what follows "#"
     return map(_resting, table.all(BookEntryItem, _before(half, beyond)))
 
 

@@ -27,6 +27,7 @@ PARTS = {
     "attempt": "01",
     "adjustment_id": "adj_7",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "thing_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
     "exchange": "binance",
@@ -128,7 +129,7 @@ def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
     ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id", "dealer_id", "bill_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
-    # Ids of outside systems are their own, and what is found of an account is named as the account.
+    # Ids of outside systems are their own, and what is found of something is named as that.
     if row not in (keys.BANK_EVENT, keys.PAYMENT, keys.RECONCILIATION):
         assert keys.item_named(row.id_of(key)) == key
 

@@ -425,11 +425,15 @@ def rounds(recorder: Recorder) -> None:
         recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
     with (
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
+        patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
         reconcile({}, Context())
+        check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
+        for _ in range(2):
+            check({}, Context())
         swept(recorder, desk, ann, sweep)
 
 

@@ -107,6 +107,7 @@ class Life:
         self._pass(days=4)
         self.desk.check()
         self._all_is_over()
+        self.desk.check_as_the_product_does()
 
     def _something(self, key: str) -> None:
         desk, chance = self.desk, self.chance

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from common.domain import book
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -22,7 +23,6 @@ from functions.orders.model import (
     Side,
     Status,
     Terms,
-    book_rank,
 )
 from tests.desk import Desk
 
@@ -79,7 +79,7 @@ def test_only_orders_that_the_market_has_crossed_are_read(desk: Desk) -> None:
 @pytest.mark.parametrize("side", Side)
 def test_the_book_sorts_by_price_as_a_number_the_best_first(side: Side) -> None:
     prices = ["0.000000000000000001", "0.5", "9.99", "10", "100", "9999999999.999999999999999999"]
-    written = [book_rank(side, Price(p)) for p in prices]
+    written = [book.rank(Price(p), buys=side is Side.BUY) for p in prices]
     assert written == sorted(written, reverse=side is Side.BUY)
     assert len(set(written)) == len(prices)
     assert {len(w) for w in written} == {29}

@@ -37,7 +37,6 @@ from functions.operations import model, store
 from functions.operations.model import OutsideCall, Waiting
 from functions.operations.store import KnownItem
 
-FAR = timedelta(days=3650)
 RUNNING = "RUNNING"
 STOPPING = "stopping"  # of a market-making order
 
@@ -80,7 +79,7 @@ class Operations:
     def work(self, backlogs: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
         now = self.now()
-        until = now if overdue_only else now + FAR
+        until = now if overdue_only else now + model.FAR
 
         def waiting(backlog: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
             for item in items:
@@ -130,7 +129,7 @@ class Operations:
         """What says what the item waits for: of a user, what was found of his books."""
         if item.row is not keys.USER:
             return item
-        return work.item(self.table, keys.RECONCILIATION(username=item.PK)) or item
+        return work.item(self.table, keys.RECONCILIATION(thing_id=item.PK)) or item
 
     def _calls(self, item: KnownItem) -> list[OutsideCall]:
         if item.row is keys.SNAPSHOT:
@@ -251,7 +250,7 @@ class Operations:
         return [incoming for incoming in each if incoming is not None]
 
     def _due_snapshots(self) -> Iterator[WaitingItem]:
-        return work.due(self.table, keys.SNAPSHOT.backlog, self.now() + FAR)
+        return work.due(self.table, keys.SNAPSHOT.backlog, self.now() + model.FAR)
 
     def snapshot(self, snapshot_id: str) -> Incoming:
         """Raises IncomingNotFound."""

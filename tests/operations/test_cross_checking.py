@@ -1,0 +1,98 @@
+"""Every item is checked with what must stand beside it, and nothing that goes wrong behind the ledger stays unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import pytest
+
+from tests import books as independent
+from tests.billing.dealership import REWARD, Dealership
+from tests.desk import Desk
+from tests.market_making.test_ticking import Quoted
+from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied
+
+
+def listed(desk: Desk) -> dict[str, str]:
+    """Why things wait for an operator because of the books, by id."""
+    return {w.id: w.waits_for for w in desk.operations.work(("books",), overdue_only=False, limit=100)}
+
+
+def all_checked(desk: Desk) -> int:
+    """Both rounds, to their ends: how much was found."""
+    reconciled, checked = desk.reconciliation.round(lambda: True), desk.cross_checking.round(lambda: True)
+    return reconciled.drift + reconciled.unreadable + checked.faults
+
+
+@pytest.fixture
+def own_desk() -> Desk:
+    """One whose books need not be right in the end."""
+    return Desk()
+
+
+def test_books_that_are_right_are_not_told(own_desk: Desk) -> None:
+    books = Books.opened(own_desk)
+    independent.check(own_desk.dynamo.items())
+    assert all_checked(own_desk) == 0, listed(own_desk)
+    assert own_desk.reconciliation.reconcile(books.ann.username).differences == []
+    own_desk.run()
+    assert all_checked(own_desk) == 0, listed(own_desk)
+
+
+@pytest.mark.parametrize("drift", DRIFTS)
+def test_what_goes_wrong_behind_the_ledger_is_found(own_desk: Desk, drift: str) -> None:
+    books = Books.opened(own_desk)
+    DRIFTS[drift](books)
+    assert all_checked(own_desk) > 0
+    assert listed(own_desk)
+
+
+@cache
+def quoted() -> Sequence[Mapping[str, Any]]:
+    """A market-making order that has traded."""
+    made = Quoted()
+    made.ticks(12)
+    return list(made.market.dynamo.items())
+
+
+@cache
+def billed() -> Sequence[Mapping[str, Any]]:
+    """A dealer with a bill that is paid, one that is in part and one that is not, and something on his account."""
+    made = Dealership()
+    made.active()
+    made.pay(REWARD + 500, made.billed())
+    made.pay(REWARD // 2, made.billed())
+    made.billed()
+    made.check()
+    return list(made.dynamo.items())
+
+
+def checked(copied: Copied) -> tuple[int, list[str]]:
+    """A whole pass over a table: how much was found, and of what."""
+    desk = Desk(dynamo=copied.dynamo)
+    return desk.cross_checking.round(lambda: True).faults, sorted(listed(desk))
+
+
+@pytest.mark.parametrize("items", [quoted, billed], ids=["market making", "billing"])
+def test_a_table_that_is_right_is_not_told(items: Callable[[], Sequence[Mapping[str, Any]]]) -> None:
+    assert checked(Copied.of(items())) == (0, [])
+
+
+@pytest.mark.parametrize("drift", OF_MARKET_MAKING)
+def test_what_goes_wrong_in_market_making_is_found(drift: str) -> None:
+    copied = Copied.of(quoted())
+    OF_MARKET_MAKING[drift](copied)
+    faults, things = checked(copied)
+    assert faults > 0
+    assert things
+
+
+@pytest.mark.parametrize("drift", OF_BILLING)
+def test_what_goes_wrong_in_billing_is_found(drift: str) -> None:
+    copied = Copied.of(billed())
+    OF_BILLING[drift](copied)
+    faults, things = checked(copied)
+    assert faults > 0
+    assert things
