@@ -1,6 +1,6 @@
 """A cash-out as a customer sees it, on a local stack: sold on the simulated exchange, refused twice by the bank, paid.
 
-The pauses between payout attempts are the real ones, of one minute and of two.
+The pauses between payout attempts, minutes on AWS, are of seconds on a local stack (`infra/environment.py`).
 """
 
 from __future__ import annotations
