@@ -2,7 +2,7 @@
 simulated exchange, quoted there until it has traded often enough, paused, configured anew, stopped, and brought home
 again. Beside it what pays for nothing goes back: a transfer whose memo names no order, and one that comes too late.
 
-The custody's chains take seconds here; waiting machines take their real times. Sending, which the clock does every
+The custody's chains take no time here; waiting machines take their real times. Sending, which the clock does every
 minute, is asked for at once, again and again. The house of the simulated exchange is thin meanwhile: whoever comes
 meets the order first.
 """
@@ -13,7 +13,7 @@ import csv
 import io
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,7 +39,7 @@ ORDERS = "/market-making/orders"
 SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
 BASE, QUOTE = "0.1", "5000"
 STRAY, LATE = "0.02", "0.05"  # of the base asset
-SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 0.5
+SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 1.0
 FILLS, FILLS_BRIEFLY = (20, 4), (6, 2)  # by each configuration
 CONFIGURATION = {
     "bid_spread": "0.1",
@@ -265,11 +265,13 @@ def brief(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
 def _played(desk: Desk, username: str, folder: Path, tell: Teller, fills: tuple[int, int]) -> dict[str, Any]:
     desk.sign_up(username)
     picture = folder / "market-making.png"
-    with desk.http(username) as http, thin_house(desk.environment):
+    with desk.http(username) as http, thin_house(desk.environment), quick_chains(desk.environment):
         made = MarketMaking(desk, http, tell)
         _funded(made, username)
         _quoted(made, *fills)
-        _drawn(made, picture)
+        facts = _told_how_it_went(made)
+        made.act("withdraw")
+        _drawn(made, facts, picture)
         _returned(made)
     return {
         "order": made.order,
@@ -317,11 +319,15 @@ def _quoted(made: MarketMaking, fills: int, more: int) -> None:
     made.take_fills()
 
 
-def _drawn(made: MarketMaking, picture: Path) -> None:
-    assert made.watch is not None
+def _told_how_it_went(made: MarketMaking) -> Sequence[tuple[str, str]]:
     facts = made.take_performance()
     for what, figure in facts:
         made.tell(f"    {what:<26} {figure}")
+    return facts
+
+
+def _drawn(made: MarketMaking, facts: Sequence[tuple[str, str]], picture: Path) -> None:
+    assert made.watch is not None
     title = f"{PAIR.symbol}, market making by {made.order_id[:8]}… on the simulated exchange"
     with DRAWING:
         draw(made.watch.watched(made.at_exchange, made.trades), facts, title, picture)
@@ -330,7 +336,6 @@ def _drawn(made: MarketMaking, picture: Path) -> None:
 
 
 def _returned(made: MarketMaking) -> None:
-    made.act("withdraw")
     made.until_all_but_the_rest_is_home()
     home = made.came_home()
     made.is_back(made.payer, {**home, PAIR.base_asset_id: EXACT.add(home[PAIR.base_asset_id], Decimal(LATE))})
@@ -354,6 +359,18 @@ def thin_house(environment: LocalEnvironment) -> Iterator[None]:
         yield
     finally:
         choose("deep")
+
+
+@contextmanager
+def quick_chains(environment: LocalEnvironment) -> Iterator[None]:
+    """What leaves the simulated custody is at once where it goes: the desk's next look is half a minute later."""
+    with httpx.Client(base_url=f"{environment.mixin_url}/sandbox", timeout=15) as http:
+        before = ok(http.get("/state")).json()["delays"]
+        ok(http.put("/delays", json=dict.fromkeys(before, 0)))
+        try:
+            yield
+        finally:
+            http.put("/delays", json=before)
 
 
 def _facts(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
