@@ -57,7 +57,7 @@ def test_the_keys_that_the_seeds_names_have_become_are_keys() -> None:
 def test_the_routes_that_the_seeds_names_have_become_are_there() -> None:
     there = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
     ours = "\n".join(line.rsplit(" | ", 1)[-1] for line in NAMES.splitlines())
-    told = re.findall(r"`(GET|POST|PUT|PATCH) (/[^ `]*)`", ours)
+    told = re.findall(r"`(GET|POST|PUT|PATCH) (/(?!sandbox)[^ `]*)`", ours)
     assert len(told) > 20
     for method, path in told:
         assert method.lower() in there.get(path, {}), f"{method} {path}"
