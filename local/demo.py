@@ -26,12 +26,13 @@ STORIES: Mapping[str, Play] = {
     "market-making": demo_market_making.story,
     "billing": demo_billing.story,
 }
+LONGEST, HEAD_START_SECONDS = "market-making", 10.0
 
 
 def one(story: str, desk: Desk, folder: Path, say: Callable[[str], None]) -> Facts:
     """What became of it, with all that it told. Pictures and documents go to the folder. Raises StoryFailed."""
     began = datetime.now(UTC)
-    return _played(story, desk, folder, Teller(say, began))
+    return _played(story, desk, folder, Teller(say, began), STORIES[story])
 
 
 def every_one(desk: Desk, folder: Path, say: Callable[[str], None]) -> dict[str, Facts]:
@@ -43,7 +44,7 @@ def every_one(desk: Desk, folder: Path, say: Callable[[str], None]) -> dict[str,
         for story in STORIES:
             own = Desk(replace(desk.environment), desk.deployment)  # with AWS clients of its own
             teller = Teller(say, began, story, over)
-            playing[story] = stories.submit(_played, story, own, folder, teller, brief=True)
+            playing[story] = stories.submit(_side_by_side, story, own, folder, teller)
         try:
             failed = [f"{story}: {why}" for story, played in playing.items() if (why := played.exception())]
         except KeyboardInterrupt:
@@ -54,9 +55,15 @@ def every_one(desk: Desk, folder: Path, say: Callable[[str], None]) -> dict[str,
     return {story: played.result() for story, played in playing.items()}
 
 
-def _played(story: str, desk: Desk, folder: Path, teller: Teller, *, brief: bool = False) -> Facts:
+def _side_by_side(story: str, desk: Desk, folder: Path, teller: Teller) -> Facts:
+    if story == LONGEST:
+        return _played(story, desk, folder, teller, demo_market_making.brief)
+    teller.over.wait(HEAD_START_SECONDS)
+    return _played(story, desk, folder, teller, STORIES[story])
+
+
+def _played(story: str, desk: Desk, folder: Path, teller: Teller, play: Play) -> Facts:
     username = f"demo-{teller.began:%m%d-%H%M%S}-{story}"
-    play = demo_market_making.brief if brief and story == "market-making" else STORIES[story]
     try:
         facts = play(desk, username, folder, teller)
     except (SeedingFailed, httpx.HTTPError, OSError) as trouble:

@@ -2,7 +2,7 @@
 simulated exchange, quoted there until it has traded often enough, paused, configured anew, stopped, and brought home
 again. Beside it what pays for nothing goes back: a transfer whose memo names no order, and one that comes too late.
 
-The custody's chains take no time here; waiting machines take their real times. Sending, which the clock does every
+The custody's chains take seconds here; waiting machines take their real times. Sending, which the clock does every
 minute, is asked for at once, again and again. The house of the simulated exchange is thin meanwhile: whoever comes
 meets the order first.
 """
@@ -254,23 +254,27 @@ class MarketMaking:
 
 def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, Any]:
     """The order at the end, its statuses, and what it has made. Raises StoryFailed."""
-    return _played(desk, username, folder, tell, FILLS)
+    return _played(desk, username, folder, tell, FILLS, ends="stop")
 
 
 def brief(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, Any]:
-    """The same with fewer fills. Raises StoryFailed."""
-    return _played(desk, username, folder, tell, FILLS_BRIEFLY)
+    """The same with fewer fills, and withdrawn at once. Raises StoryFailed."""
+    return _played(desk, username, folder, tell, FILLS_BRIEFLY, ends="withdraw")
 
 
-def _played(desk: Desk, username: str, folder: Path, tell: Teller, fills: tuple[int, int]) -> dict[str, Any]:
+def _played(
+    desk: Desk, username: str, folder: Path, tell: Teller, fills: tuple[int, int], *, ends: str
+) -> dict[str, Any]:
+    """ends: what its owner does at last; after stop, he withdraws."""
     desk.sign_up(username)
     picture = folder / "market-making.png"
-    with desk.http(username) as http, thin_house(desk.environment), quick_chains(desk.environment):
+    with desk.http(username) as http, thin_house(desk.environment):
         made = MarketMaking(desk, http, tell)
         _funded(made, username)
-        _quoted(made, *fills)
+        _quoted(made, *fills, ends=ends)
         facts = _told_how_it_went(made)
-        made.act("withdraw")
+        if ends == "stop":
+            made.act("withdraw")
         _drawn(made, facts, picture)
         _returned(made)
     return {
@@ -294,7 +298,7 @@ def _funded(made: MarketMaking, key: str) -> None:
     made.tell(f"the stranger has his {STRAY} BTC back")
 
 
-def _quoted(made: MarketMaking, fills: int, more: int) -> None:
+def _quoted(made: MarketMaking, fills: int, more: int, *, ends: str) -> None:
     """Quoted, paused, configured anew, and stopped."""
     made.watch = Watch(made.desk.environment, made.order_id)
     made.until("running")
@@ -311,7 +315,7 @@ def _quoted(made: MarketMaking, fills: int, more: int) -> None:
     made.until("running")
     made.until_quoted()
     made.until_traded(more)
-    made.act("stop")
+    made.act(ends)
     made.until_taken_back()
     watch, made.watch = made.watch, None  # that nothing comes of it any more is waited for, and not drawn
     made.until("stopped")
@@ -359,18 +363,6 @@ def thin_house(environment: LocalEnvironment) -> Iterator[None]:
         yield
     finally:
         choose("deep")
-
-
-@contextmanager
-def quick_chains(environment: LocalEnvironment) -> Iterator[None]:
-    """What leaves the simulated custody is at once where it goes: the desk's next look is half a minute later."""
-    with httpx.Client(base_url=f"{environment.mixin_url}/sandbox", timeout=15) as http:
-        before = ok(http.get("/state")).json()["delays"]
-        ok(http.put("/delays", json=dict.fromkeys(before, 0)))
-        try:
-            yield
-        finally:
-            http.put("/delays", json=before)
 
 
 def _facts(of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

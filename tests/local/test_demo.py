@@ -14,12 +14,12 @@ import pytest
 from typer.testing import CliRunner
 
 import local.__main__ as command_line
+from infra.bundle import ROOT
 from local import demo, demo_market_making
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.seed import Desk
 from local.telling import StoryFailed, Teller, ok
-from tests.infra.test_pages import ROOT
 
 NAMES = ("orders", "purchases", "cash-out", "market-making", "billing")
 DESK = Desk(LocalEnvironment(), Deployment(*(field.name for field in fields(Deployment))))
@@ -43,6 +43,7 @@ def stories(monkeypatch: pytest.MonkeyPatch) -> dict[str, demo.Play]:
     playing = {story: told(story) for story in NAMES}
     monkeypatch.setattr(demo, "STORIES", playing)
     monkeypatch.setattr(demo_market_making, "brief", told("brief"))
+    monkeypatch.setattr(demo, "HEAD_START_SECONDS", 0.01)
     monkeypatch.setattr(command_line, "_running_desk", lambda: DESK)
     return playing
 
@@ -86,7 +87,9 @@ def test_all_are_played_when_none_is_named(story: str | None) -> None:
         assert f"{name} by demo-" in words
 
 
-def test_they_are_played_side_by_side(stories: dict[str, demo.Play], tmp_path: Path) -> None:
+def test_they_are_played_side_by_side(
+    stories: dict[str, demo.Play], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each waits for all the others, and has AWS clients of its own."""
     together, desks = Barrier(len(NAMES), timeout=10), []
 
@@ -96,7 +99,7 @@ def test_they_are_played_side_by_side(stories: dict[str, demo.Play], tmp_path: P
         return {}
 
     stories.update(dict.fromkeys(NAMES, meets))
-    demo.demo_market_making.brief = meets  # type: ignore[assignment]
+    monkeypatch.setattr(demo_market_making, "brief", meets)
     made = demo.every_one(DESK, tmp_path, lambda _: None)
     assert tuple(made) == NAMES
     assert len({id(desk.environment) for desk in desks}) == len(NAMES)
