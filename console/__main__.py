@@ -19,7 +19,7 @@ from rich.console import RenderableType
 from console import backtest as backtests
 from console import billing_output, connection, importing, output
 from console.api import Api, Request
-from console.errors import CommandFailed, TryLater
+from console.errors import CommandFailed, Misused, TryLater
 
 PAGE = 100  # what the desk gives at once
 COMPARED_FROM = ("AGREES", "UNKNOWN", "OFF")  # the worse, the later
@@ -56,8 +56,10 @@ outgoing = _verbs("Money that is to leave the custody, and can not. A dry run un
 billing = _verbs("Dealers and their bills. It only looks.")
 dealers = _verbs("Dealers, and their accounts at the billing system.")
 bills = _verbs("What dealers owe, and have paid.")
+received = _verbs("What has come for dealers. `desk payments` decides about what could not be placed.")
 billing.add_typer(dealers, name="dealers")
 billing.add_typer(bills, name="bills")
+billing.add_typer(received, name="payments")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -883,7 +885,7 @@ def client_save(
 @dealers.command("list")
 def dealers_list(context: typer.Context, limit: Limit = 20, json_: Json = False) -> None:
     """All dealers, in no order."""
-    items, cursor = _pages(context, json_, limit, "operations", "billing", "dealers")
+    items, cursor, _ = _pages(context, json_, limit, "operations", "billing", "dealers")
     told: list[RenderableType] = [billing_output.dealers(items)] if items else ["There are none."]
     _show(json_, {"items": items, "cursor": cursor}, *told, *(["", "There are more: --limit."] if cursor else []))
 
@@ -900,7 +902,7 @@ def dealers_show(context: typer.Context, dealer: DealerId, json_: Json = False) 
 @bills.command("list")
 def bills_list(context: typer.Context, dealer: DealerId, limit: Limit = 20, json_: Json = False) -> None:
     """A dealer's bills, those that are not paid first."""
-    items, cursor = _pages(context, json_, limit, "operations", "billing", "dealers", dealer, "bills")
+    items, cursor, _ = _pages(context, json_, limit, "operations", "billing", "dealers", dealer, "bills")
     told: list[RenderableType] = [billing_output.bills(items)] if items else ["There are none."]
     _show(json_, {"items": items, "cursor": cursor}, *told, *(["", "There are more: --limit."] if cursor else []))
 
@@ -913,17 +915,70 @@ def bills_show(context: typer.Context, thing_id: Id, json_: Json = False) -> Non
     _show(json_, told, *billing_output.bill(told), "", f"`desk work show {thing_id}` tells what may be done.")
 
 
-def _pages(context: typer.Context, json_: bool, limit: int, *path: str) -> tuple[list[dict[str, Any]], str | None]:
-    """At most so many items of a list, and whether there are more; a page of it may be short, even empty."""
-    items: list[dict[str, Any]] = []
-    cursor: str | None = None
+@received.command("list")
+def received_list(
+    context: typer.Context,
+    dealer: Annotated[str | None, typer.Argument(metavar="[DEALER]", help="Our id of him, or CME's.")] = None,
+    contract: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="In his place, a contract at the billing system, also one of nobody's."),
+    ] = None,
+    limit: Limit = 20,
+    json_: Json = False,
+) -> None:
+    """Payments, of each account the newest first; before them those that were taken for no account yet."""
+    if (dealer is None) is (contract is None):
+        raise typer.BadParameter("name a dealer, or a contract by --contract", param_hint="DEALER")
+    of = ("dealers", dealer) if dealer is not None else ("contracts", str(contract))
+    items, cursor, first = _pages(context, json_, limit, "operations", "billing", *of, "payments")
+    aside = first["aside"]
+    told: list[RenderableType] = []
+    if aside:
+        hint = "`desk work show ID` tells what may be done about one that is aside."
+        told += [billing_output.payments(aside), "", hint, *([""] if items else [])]
+    told += [billing_output.payments(items)] if items else []
+    more = ["", "There are more: --limit."] if cursor else []
+    shown = told or ["There are none. What names no contract is in `desk work list --context payments`."]
+    _show(json_, {"items": items, "aside": aside, "cursor": cursor}, *shown, *more)
+
+
+@billing.command("statement")
+def statement(
+    context: typer.Context,
+    dealer: DealerId,
+    month: Annotated[str, typer.Argument(metavar="MONTH", help="Such as 2026-11.")],
+    pdf: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the PDF there as well.")] = None,
+    json_: Json = False,
+) -> None:
+    """A dealer's month, account by account; of one that is not over, a preview."""
+    path = ("operations", "billing", "dealers", dealer, "statements", month)
     with _desk(context, json_) as desk:
-        while True:
-            page = desk.get(*path, limit=limit - len(items), cursor=cursor)
+        told = desk.get(*path)
+        wrote = [] if pdf is None else ["", f"written: {_written(pdf, desk.document(*path, 'pdf'))}"]
+    _show(json_, told, *billing_output.statement(told), *wrote)
+
+
+def _written(file: Path, content: bytes) -> Path:
+    """Raises Misused."""
+    there = backtests.from_there(file)
+    try:
+        there.write_bytes(content)
+    except OSError as no:
+        raise Misused(str(no)) from None
+    return there
+
+
+def _pages(
+    context: typer.Context, json_: bool, limit: int, *path: str
+) -> tuple[list[dict[str, Any]], str | None, dict[str, Any]]:
+    """At most so many items of a list, whether there are more, and the first page; a page may be short, even empty."""
+    with _desk(context, json_) as desk:
+        page = first = desk.get(*path, limit=limit)
+        items = list(page["items"])
+        while page["cursor"] is not None and len(items) < limit:
+            page = desk.get(*path, limit=limit - len(items), cursor=page["cursor"])
             items += page["items"]
-            cursor = page["cursor"]
-            if cursor is None or len(items) >= limit:
-                return items, cursor
+    return items, page["cursor"], first
 
 
 # The books

@@ -81,7 +81,17 @@ class Api:
         """Raises CommandFailed."""
         return self._answer(request, query)
 
+    def document(self, *path: str) -> bytes:
+        """What is no JSON, such as a PDF. Raises CommandFailed."""
+        return self._asked(Request("GET", path, changes=False), {}).content
+
     def _answer(self, request: Request, query: Mapping[str, str | int | bool]) -> dict[str, Any]:
+        told = _object(self._asked(request, query))
+        if told is None:
+            raise Unreachable(f"what answers at {self._connection.url} is not the desk's API. Is DESK_URL right?")
+        return told
+
+    def _asked(self, request: Request, query: Mapping[str, str | int | bool]) -> httpx.Response:
         url = self._connection.url
         try:
             with self._waiting():
@@ -98,12 +108,9 @@ class Api:
         except httpx.RequestError as lost:
             then = UNSURE if request.changes else "Try again."
             raise Unreachable(f"{url} was asked and gave no answer ({_named(lost)}). {then}") from None
-        told = _object(answer)
         if not answer.is_success:
-            raise _failure(self._connection, request, answer, told or {})
-        if told is None:
-            raise Unreachable(f"what answers at {url} is not the desk's API. Is DESK_URL right?")
-        return told
+            raise _failure(self._connection, request, answer, _object(answer) or {})
+        return answer
 
 
 def _failure(

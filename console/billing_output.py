@@ -1,4 +1,4 @@
-"""How dealers, their bills and their comparison with the billing system are shown."""
+"""How dealers, their bills, payments and months, and their comparison with the billing system are shown."""
 
 from __future__ import annotations
 
@@ -81,6 +81,43 @@ def bill(told: View) -> Iterator[RenderableType]:
     yield facts(shown)
     yield ""
     yield _events(told["events"])
+
+
+def payments(items: Sequence[View]) -> RenderableType:
+    table = rows(
+        "payment", "for", "contract", "is", "sum", "left", "paid (UTC)", "its number there, or why it is aside"
+    )
+    for item in items:
+        words = (item["id"], item["account_type"] or "nobody", item["contract_id"])
+        table.add_row(
+            *map(text, words),
+            text(item["status"], "red" if item["needs_person"] else ""),
+            text(item["amount"]),
+            text(item["left"]),
+            clock(instant(item["paid_at"])),
+            text(item["reason"] or item["payment_id"]),
+        )
+    return table
+
+
+def statement(told: View) -> Iterator[RenderableType]:
+    """A month: of each account what stood there before, what happened, and what stands there after."""
+    yield Text.assemble(
+        (told["cme_dealer_id"], "bold"),
+        f", {told['month']}{'' if told['final'] else ', a preview: the month is not over'}; times are UTC",
+    )
+    for account in told["accounts"]:
+        table = rows("at (UTC)", "what", "document", "sum", "balance", "deal")
+        table.add_row("", "opening", "", "", text(account["opening_balance"]), "")
+        for line in account["lines"]:
+            words = (line["what"], line["document"], line["amount"], line["balance"], line["deal_id"] or "")
+            table.add_row(clock(instant(line["at"])), *map(text, words))
+        table.add_row("", "closing", "", "", text(account["closing_balance"], "bold"), "")
+        yield ""
+        yield Text.assemble((account["account_type"], "bold"), f", contract {account['contract_number'] or 'none yet'}")
+        yield table
+    yield ""
+    yield facts({"opening": text(told["opening_balance"]), "closing": text(told["closing_balance"], "bold")})
 
 
 def compared(told: View, now: datetime) -> Iterator[RenderableType]:

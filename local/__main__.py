@@ -7,8 +7,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -53,7 +51,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The whole desk on this machine: an embedded AWS, the desk deployed to it by CDK, and the outside world.",
 )
-PICTURE = LocalEnvironment.folder / "demo.png"
+FOLDER = LocalEnvironment.folder / "demo"
 out = Console(highlight=False, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
@@ -146,40 +144,32 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or
         )
 
 
-class Tale(StrEnum):
-    DAY = "day"
-    MARKET_MAKING = "market-making"
-
-
 @app.command()
 def demo(
     json_: Json = False,
-    picture: Annotated[Path, typer.Option(help="Where the picture goes.")] = PICTURE,
+    folder: Annotated[Path, typer.Option(help="Where pictures and documents go.")] = FOLDER,
     story: Annotated[
-        Tale, typer.Option(envvar="STORY", help="A customer's day, or an order that makes a market.")
-    ] = Tale.DAY,
+        str | None,
+        typer.Option(
+            envvar="STORY", help="orders, purchases, cash-out, market-making or billing; all of them, if none is named."
+        ),
+    ] = None,
 ) -> None:
-    """Drive the desk through its HTTP API, print what happened, and draw it."""
-    from local import demo_market_making
-    from local.demo import DemoFailed, run
-    from local.demo_cash_out import CashOutFailed
-    from local.demo_market_making import MarketMakingFailed
+    """Drive the desk through its HTTP API, and print what happens: all stories side by side, or one."""
+    from local import demo as stories
+    from local.telling import StoryFailed
 
+    if story and story not in stories.STORIES:
+        _fail(f"there is no story {story!r}; there are {', '.join(stories.STORIES)}", json_)
     desk = _running_desk()
-    told: list[str] = []
 
-    def tell(text: str) -> None:
-        told.append(text)
+    def say(line: str) -> None:
         if not json_:
-            out.print(f"· {text}", markup=False)
+            out.print(line, markup=False)
 
     try:
-        if story is Tale.MARKET_MAKING:
-            made = demo_market_making.play(desk, f"demo-{datetime.now(UTC):%m%d-%H%M%S}", picture, tell)
-            facts = {"told": told, "order": made.order, "statuses": made.statuses, "performance": made.performance}
-        else:
-            facts = run(desk, picture, tell).as_json()
-    except (DemoFailed, CashOutFailed, MarketMakingFailed, SeedingFailed) as trouble:
+        facts = stories.one(story, desk, folder, say) if story else stories.every_one(desk, folder, say)
+    except StoryFailed as trouble:
         _fail(str(trouble), json_)
     if json_:
         out.print_json(json.dumps(facts))

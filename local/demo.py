@@ -1,269 +1,76 @@
-"""The desk as a customer sees it, driven through the real HTTP API of a local stack, with a picture at the end.
-
-A new customer signs up, deposits, buys, sells, leaves two limit orders, and watches the simulated market move: one
-order fills, the other expires. What the clock does every minute is asked for at once, from the same functions. Then
-small purchases are bought together at the exchange, and he cashes out to his bank.
-"""
+"""The demo: five stories of the desk, each alone or all of them side by side, through its HTTP API."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import httpx
 
-from local import demo_purchases
-from local.demo_cash_out import play
-from local.seed import Desk
+from local import demo_billing, demo_cash_out, demo_market_making, demo_orders, demo_purchases
+from local.seed import Desk, SeedingFailed
+from local.telling import StoryFailed, Teller
 
-EXPIRE_ORDERS = "cryptodesk-orders-expire-orders"
-BITCOIN, BTC = "bitcoin", "BTC"
-SECONDS_TO_COUNT = 6.1  # common.domain.catalogue.store.NOTICE
-LIFETIME = timedelta(seconds=4)  # of the order that expires
+Facts = dict[str, Any]
+Play = Callable[[Desk, str, Path, Teller], Facts]
 
-
-class DemoFailed(RuntimeError):
-    """The desk did not do what the demo expects of it."""
-
-
-@dataclass(frozen=True)
-class Moment:
-    """A portfolio after a step. US dollars, as strings."""
-
-    step: str
-    usd: str
-    held_usd: str
-    assets: dict[str, str]
-    total: str
+STORIES: Mapping[str, Play] = {
+    "orders": demo_orders.story,
+    "purchases": demo_purchases.story,
+    "cash-out": demo_cash_out.story,
+    "market-making": demo_market_making.story,
+    "billing": demo_billing.story,
+}
+LONGEST, HEAD_START_SECONDS = "market-making", 10.0
 
 
-@dataclass
-class Story:
-    username: str
-    told: list[str] = field(default_factory=list)
-    moments: list[Moment] = field(default_factory=list)
-    picture: str | None = None
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
+def one(story: str, desk: Desk, folder: Path, say: Callable[[str], None]) -> Facts:
+    """What became of it, with all that it told. Pictures and documents go to the folder. Raises StoryFailed."""
+    began = datetime.now(UTC)
+    return _played(story, desk, folder, Teller(say, began), STORIES[story])
 
 
-def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
-    """Play it, telling each step as it is done. Raises DemoFailed."""
-    username = f"demo-{datetime.now(UTC):%m%d-%H%M%S}"
-    story = Story(username)
-
-    def tell(text: str) -> None:
-        story.told.append(text)
-        say(text)
-
-    desk.sign_up(username)
-    with desk.http(username) as http:
-        customer = _Customer(http, username)
-        customer.post("/users")
-        tell(f"{username} signs up and opens an account")
-        customer.post("/balance/deposits", amount="10000.00")
-        story.moments.append(customer.moment("deposit"))
-        tell("deposits $10,000.00")
-
-        _followed(desk, customer)
-        waiting = demo_purchases.join_in_vain(desk, username)
-        bought = customer.post("/orders", asset_id=BTC, order_type="BUY", quantity="0.05")
-        tell(f"buys 0.05 BTC at ${bought['price_per_unit']}: ${bought['total_amount']}")
-        again = customer.repeat()
-        tell(f"sends the same request again: order {again['order_id'][:8]}… as before, nothing moved")
-        spent = customer.post("/orders", asset_id="ETH", order_type="BUY", quote_amount="2500.00")
-        tell(f"buys ETH for exactly ${spent['total_amount']}: {spent['quantity']} ETH")
-        story.moments.append(customer.moment("buy"))
-
-        sold = customer.post("/orders", asset_id=BTC, order_type="SELL", quantity="0.02")
-        tell(f"sells 0.02 BTC at ${sold['price_per_unit']}: ${sold['total_amount']}")
-        story.moments.append(customer.moment("sell"))
-        refused = customer.refused("/orders", asset_id=BTC, order_type="SELL", quantity="2")
-        tell(f"tries to sell 2 BTC: {refused['type']}, {refused['detail']}")
-
-        price = Decimal(customer.get("/assets/BTC")["price"])
-        limit = f"{price * Decimal('0.95'):.2f}"
-        resting = customer.post("/orders", asset_id=BTC, order_type="BUY", quantity="0.03", order_price=limit)
-        tell(f"leaves a buy of 0.03 BTC at ${limit}, 5 % below the market: ${resting['held_amount']} are held")
-        far = f"{price * 2:.2f}"
-        until = datetime.now(UTC) + LIFETIME
-        doomed = customer.post(
-            "/orders", asset_id=BTC, order_type="SELL", quantity="0.01", order_price=far, expires_at=until.isoformat()
-        )
-        tell(f"leaves a sale of 0.01 BTC at ${far} that expires in {LIFETIME.seconds} s")
-        story.moments.append(customer.moment("orders rest"))
-
-        with _put_back(desk, BITCOIN):
-            for factor in ("0.98", "0.985", "0.98"):
-                _move(desk, BITCOIN, factor)
-                price = _followed(desk, customer)
-                story.moments.append(customer.moment(f"BTC at ${price:,.0f}"))
-                tell(f"the market moves: BTC at ${price:,.2f}")
-            desk.tend_market()  # what the price has crossed is filled in the next round
-            filled = customer.get(f"/orders/{resting['order_id']}")
-            if filled["status"] != "COMPLETED":
-                raise DemoFailed(f"the resting order is {filled['status']} with BTC at {price}, limit {limit}")
-            tell(f"the resting buy has filled at ${filled['price_per_unit']}, better than its limit of ${limit}")
-
-            _wait_until(until)
-            desk.environment.functions.invoke(FunctionName=EXPIRE_ORDERS, Payload=b"{}")
-            expired = customer.get(f"/orders/{doomed['order_id']}")
-            if expired["status"] != "CANCELLED":
-                raise DemoFailed(f"the order that should have expired is {expired['status']}")
-            tell(f"the far sale is {expired['status']}: {expired['reason']}, its 0.01 BTC are free again")
-
-            for factor in ("1.04", "1.03", "1.02"):
-                _move(desk, BITCOIN, factor)
-                price = _followed(desk, customer)
-                story.moments.append(customer.moment(f"BTC at ${price:,.0f}"))
-            tell(f"the market recovers: BTC at ${price:,.2f}")
-
-            portfolio = customer.get("/portfolio")
-        for position in portfolio["asset_balances"]:
-            tell(
-                f"{position['asset_id']}: {position['quantity']} worth ${position['market_value']} "
-                f"({position['allocation_percent']} %), cost ${position['cost_basis']}, "
-                f"unrealised ${position['unrealised_gain']}"
-            )
-        tell(
-            f"portfolio ${portfolio['total_portfolio_value']} "
-            f"(realised ${portfolio['realised_gain']}, unrealised ${portfolio['unrealised_gain']})"
-        )
-        _followed(desk, customer)  # the exchange trades where the market is again; an old price would never be met
-        purchases = demo_purchases.play(desk, username, waiting, tell)
-        if any(p["status"] != "COMPLETED" for p in (*purchases.pooled, purchases.direct)):
-            raise DemoFailed(f"not bought: {purchases}")
-        if (purchases.refunded["status"], purchases.refunded["refunded_amount"]) != ("FAILED", "4.00"):
-            raise DemoFailed(f"not refunded: {purchases.refunded}")
-        paid = play(desk, username, "0.01", 2, f"{username}-cash-out", tell)
-        if paid.order["status"] != "FILLED" or paid.order["payout_attempts"] != 3:
-            raise DemoFailed(f"the cash-out is {paid.order['status']} after {paid.order['payout_attempts']} attempts")
-        with desk.http("olga") as operator:
-            books = _ok(operator.post("/operations/reconcile", json={"username": username})).json()
-        if books["differences"]:
-            raise DemoFailed(f"the books do not balance: {books['differences']}")
-        tell(f"the books: {books['lines']} lines of the journal add up to every balance, to the last digit")
-    draw(story, picture)
-    story.picture = str(picture)
-    tell(f"picture: {picture}")
-    return story
+def every_one(desk: Desk, folder: Path, say: Callable[[str], None]) -> dict[str, Facts]:
+    """All of them side by side; what became of each, by its name. One that fails ends none of the others. Raises
+    StoryFailed, when all are over."""
+    began, over = datetime.now(UTC), Event()
+    with ThreadPoolExecutor(len(STORIES), "story") as stories:
+        playing: dict[str, Future[Facts]] = {}
+        for story in STORIES:
+            own = Desk(replace(desk.environment), desk.deployment)  # with AWS clients of its own
+            teller = Teller(say, began, story, over)
+            playing[story] = stories.submit(_side_by_side, story, own, folder, teller)
+        try:
+            failed = [f"{story}: {why}" for story, played in playing.items() if (why := played.exception())]
+        except KeyboardInterrupt:
+            over.set()  # each ends with its next line, and puts back what it has changed
+            raise
+    if failed:
+        raise StoryFailed("; ".join(failed))
+    return {story: played.result() for story, played in playing.items()}
 
 
-class _Customer:
-    """The API as one customer uses it: every POST with a key of its own."""
-
-    def __init__(self, http: httpx.Client, username: str) -> None:
-        self._http, self._keys = http, iter(range(1_000_000))
-        self._username = username
-        self._last: tuple[str, dict[str, Any], str] = ("", {}, "")
-
-    def get(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = _ok(self._http.get(path)).json()
-        return found
-
-    def post(self, path: str, **body: str) -> dict[str, Any]:
-        self._last = (path, body, f"{self._username}-{next(self._keys)}")
-        return self.repeat()
-
-    def repeat(self) -> dict[str, Any]:
-        """The last POST once more, under the same key."""
-        answer: dict[str, Any] = _ok(self._send()).json()
-        return answer
-
-    def refused(self, path: str, **body: str) -> dict[str, Any]:
-        self._last = (path, body, f"{self._username}-{next(self._keys)}")
-        answer = self._send()
-        if answer.is_success:
-            raise DemoFailed(f"{path} {body} was not refused")
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _send(self) -> httpx.Response:
-        path, body, key = self._last
-        return self._http.post(path, json=body or None, headers={"Idempotency-Key": key})
-
-    def moment(self, step: str) -> Moment:
-        p = self.get("/portfolio")
-        return Moment(
-            step,
-            p["usd_balance"],
-            p["held_balance"],
-            {a["asset_id"]: a["market_value"] for a in p["asset_balances"]},
-            p["total_portfolio_value"],
-        )
+def _side_by_side(story: str, desk: Desk, folder: Path, teller: Teller) -> Facts:
+    if story == LONGEST:
+        return _played(story, desk, folder, teller, demo_market_making.brief)
+    teller.over.wait(HEAD_START_SECONDS)
+    return _played(story, desk, folder, teller, STORIES[story])
 
 
-def _move(desk: Desk, listing_id: str, factor: str) -> None:
-    _ok(httpx.post(f"{desk.environment.prices_url}/sandbox/move/{listing_id}", json={"factor": factor}, timeout=5))
-
-
-def _followed(desk: Desk, customer: _Customer) -> Decimal:
-    """The desk's price when it has followed the source's. A price counts six seconds after it was written, everywhere
-    at once, and one at a time is under way: the clock's own round may have just begun one. Raises DemoFailed."""
-    for _ in range(5):
-        desk.tend_market()
-        time.sleep(SECONDS_TO_COUNT)
-        ours, theirs = Decimal(customer.get(f"/assets/{BTC}")["price"]), _source(desk)["quoted_usd"]
-        if abs(ours / Decimal(theirs) - 1) < Decimal("0.002"):
-            return ours
-    raise DemoFailed(f"the desk's price is {ours}, the source's {theirs}")
-
-
-def _source(desk: Desk) -> dict[str, Any]:
-    state = _ok(httpx.get(f"{desk.environment.prices_url}/sandbox/state", timeout=5)).json()
-    listing: dict[str, Any] = state["prices"][BITCOIN]
-    return listing
-
-
-@contextmanager
-def _put_back(desk: Desk, listing_id: str) -> Iterator[None]:
-    """Whatever the demo does to the market, the next one begins where this one did."""
-    before = _source(desk)
+def _played(story: str, desk: Desk, folder: Path, teller: Teller, play: Play) -> Facts:
+    username = f"demo-{teller.began:%m%d-%H%M%S}-{story}"
     try:
-        yield
-    finally:
-        set_again = {"usd": before["usd"], "walk": before["walk"]}
-        httpx.put(f"{desk.environment.prices_url}/sandbox/prices/{listing_id}", json=set_again, timeout=5)
-
-
-def _wait_until(then: datetime) -> None:
-    left = (then - datetime.now(UTC)).total_seconds()
-    if left > 0:
-        time.sleep(left + 0.1)
-
-
-def _ok(answer: httpx.Response) -> httpx.Response:
-    if not answer.is_success:
-        raise DemoFailed(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}")
-    return answer
-
-
-def draw(story: Story, picture: Path) -> None:
-    """The portfolio over the steps of the story: dollars and each asset, one on the other."""
-    import matplotlib
-
-    matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-
-    steps = [moment.step for moment in story.moments]
-    assets = sorted({asset for moment in story.moments for asset in moment.assets})
-    layers = [[float(m.usd) for m in story.moments]]
-    layers += [[float(m.assets.get(asset, "0")) for m in story.moments] for asset in assets]
-    figure, axes = plt.subplots(figsize=(10, 5), layout="constrained")
-    axes.stackplot(range(len(steps)), layers, labels=["USD", *assets], alpha=0.85)
-    axes.plot(range(len(steps)), [float(m.total) for m in story.moments], color="black", marker="o", label="total")
-    axes.set_xticks(range(len(steps)), steps, rotation=35, ha="right")
-    axes.set_ylabel("US dollars")
-    axes.set_title(f"Portfolio of {story.username}")
-    axes.yaxis.set_major_formatter(lambda value, _: f"${value:,.0f}")
-    axes.legend(loc="lower left")
-    picture.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(picture, dpi=110)
-    plt.close(figure)
+        facts = play(desk, username, folder, teller)
+    except (SeedingFailed, httpx.HTTPError, OSError) as trouble:
+        teller(f"✗ {trouble}")
+        raise StoryFailed(str(trouble)) from trouble
+    except StoryFailed as trouble:
+        teller.say(f"✗ {story}: {trouble}")
+        raise
+    teller("✓ over, as it should be")
+    return {**facts, "told": teller.told}

@@ -1,30 +1,27 @@
 """A cash-out as a customer sees it, on a local stack: sold on the simulated exchange, refused twice by the bank, paid.
 
-The pauses between payout attempts are minutes; the embedded AWS is told to count them as seconds while this plays.
+The pauses between payout attempts, minutes on AWS, are of seconds on a local stack (`infra/environment.py`).
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from local.environment import LocalEnvironment
 from local.seed import Desk
+from local.telling import StoryFailed, Tell, Teller, ok, reconcile
 
-ASSET = "BTC"
-WAIT_SCALE = 0.05
-PATIENCE_SECONDS = 120.0
+ASSET, BOUGHT, SOLD = "BTC", "0.02", "0.01"
+REJECTIONS = 2
+PATIENCE_SECONDS = 300.0
 OVER = {"FILLED", "SELL_PAYOUT_FAILED", "BASE_TXN_FAILED"}
-
-
-class CashOutFailed(RuntimeError):
-    """The desk did not do what is expected of it."""
 
 
 @dataclass
@@ -36,8 +33,24 @@ class CashOut:
     states: list[str] = field(default_factory=list)  # of its executions, as they were entered
 
 
-def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, tell: Callable[[str], None]) -> CashOut:
-    """Sell `quantity` of the user's coins to a bank that rejects so many payouts first. Raises CashOutFailed."""
+def story(desk: Desk, username: str, _: Path, tell: Teller) -> dict[str, Any]:
+    """The order at the end, and the states of its machines. Raises StoryFailed."""
+    desk.sign_up(username)
+    with desk.http(username) as http:
+        ok(http.post("/users"))
+        ok(http.post("/balance/deposits", json={"amount": "5000.00"}, headers={"Idempotency-Key": "first"}))
+        asked = {"asset_id": ASSET, "order_type": "BUY", "quantity": BOUGHT}
+        bought = ok(http.post("/orders", json=asked, headers={"Idempotency-Key": "coins"})).json()
+    tell(f"{username} deposits $5,000.00, and buys {BOUGHT} {ASSET} for ${bought['total_amount']}")
+    paid = play(desk, username, SOLD, REJECTIONS, f"{username}-cash-out", tell)
+    if (paid.order["status"], paid.order["payout_attempts"]) != ("FILLED", REJECTIONS + 1):
+        raise StoryFailed(f"the cash-out is {paid.order['status']} after {paid.order['payout_attempts']} attempts")
+    tell(f"the books: {reconcile(desk, username)} lines of the journal add up to every balance, to the last digit")
+    return {"order": paid.order, "states": paid.states}
+
+
+def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, tell: Tell) -> CashOut:
+    """Sell `quantity` of the user's coins to a bank that rejects so many payouts first. Raises StoryFailed."""
     desk.clients(username)
     fails = {"outcome": "fail", "account_id": f"acc-{username}", "times": rejections}
     pays = {"outcome": "complete", "account_id": f"acc-{username}", "times": 1}
@@ -46,7 +59,7 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
     if rejections:
         tell(f"the bank is told to reject the next {rejections} payouts to acc-{username}")
     with desk.http(username) as http:
-        price = Decimal(_ok(http.get(f"/assets/{ASSET}")).json()["price"])
+        price = Decimal(ok(http.get(f"/assets/{ASSET}")).json()["price"])
         estimate = (price * Decimal(quantity)).quantize(Decimal("0.01"), ROUND_FLOOR)
         asked = {
             "asset_id": ASSET,
@@ -55,7 +68,7 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
             "crypto_client_id": f"{username}-crypto",
             "banking_client_id": f"{username}-bank",
         }
-        order = _ok(http.post("/crypto/order/sell", json=asked, headers={"Idempotency-Key": key})).json()
+        order = ok(http.post("/crypto/order/sell", json=asked, headers={"Idempotency-Key": key})).json()
         tell(f"cashes out {quantity} {ASSET}, estimated at ${estimate}: order {order['order_id'][:8]}…")
         made = CashOut(order)
         seen: tuple[str, int] = ("", 0)
@@ -72,21 +85,6 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
     return made
 
 
-@contextmanager
-def hurried(environment: LocalEnvironment) -> Iterator[None]:
-    """Minutes of waiting machines pass in seconds."""
-
-    def scale(factor: float) -> None:
-        setting = {"stepfunctions._SFN_WAIT_SCALE": factor}
-        httpx.post(f"{environment.aws_url}/_ministack/config", json=setting, timeout=15).raise_for_status()
-
-    scale(WAIT_SCALE)
-    try:
-        yield
-    finally:
-        scale(1.0)
-
-
 def states(environment: LocalEnvironment, order_id: str, machine: str = "sell-order") -> list[str]:
     """The states that the order's first execution has entered, in order, when it is over."""
     client = environment.machines
@@ -101,15 +99,15 @@ def states(environment: LocalEnvironment, order_id: str, machine: str = "sell-or
 
 
 def _watched(http: httpx.Client, order_id: str) -> Iterator[dict[str, Any]]:
-    """The order, again and again, until it is over. Raises CashOutFailed when it never is."""
+    """The order, again and again, until it is over. Raises StoryFailed when it never is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
-        order: dict[str, Any] = _ok(http.get(f"/crypto/order/sell/{order_id}")).json()
+        order: dict[str, Any] = ok(http.get(f"/crypto/order/sell/{order_id}")).json()
         yield order
         if order["status"] in OVER:
             return
         time.sleep(0.3)
-    raise CashOutFailed(f"{order_id} is {order['status']} after {PATIENCE_SECONDS:.0f} s")
+    raise StoryFailed(f"{order_id} is {order['status']} after {PATIENCE_SECONDS:.0f} s")
 
 
 def _more(order: dict[str, Any]) -> str:
@@ -123,9 +121,3 @@ def _more(order: dict[str, Any]) -> str:
             return f": ${order['total_amount']} are at the bank, with attempt {order['payout_attempts']}"
         case _:
             return f": {order['reason']}" if order["reason"] else ""
-
-
-def _ok(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise CashOutFailed(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}")
-    return answer

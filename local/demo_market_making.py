@@ -2,9 +2,9 @@
 simulated exchange, quoted there until it has traded often enough, paused, configured anew, stopped, and brought home
 again. Beside it what pays for nothing goes back: a transfer whose memo names no order, and one that comes too late.
 
-The custody's chains take seconds here, and the pauses of waiting machines are shortened while money is on its way, but
-never while it quotes: its ticker has times of its own. Sending, which the clock does every minute, is asked for at
-once, again and again. The house of the simulated exchange is thin meanwhile: whoever comes meets the order first.
+The custody's chains take seconds here; waiting machines take their real times. Sending, which the clock does every
+minute, is asked for at once, again and again. The house of the simulated exchange is thin meanwhile: whoever comes
+meets the order first.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import csv
 import io
 import itertools
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -27,10 +27,10 @@ import httpx
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, plain
-from local.demo_cash_out import hurried
 from local.environment import LocalEnvironment
 from local.seed import OPERATOR, Desk
 from local.seed_market_making import PAIR
+from local.telling import DRAWING, StoryFailed, Teller, ok
 from local.watching import Watch, there_after, trade_of
 from sandbox.backtest.drawing import draw
 from sandbox.mixin.assets import ASSETS
@@ -39,8 +39,8 @@ ORDERS = "/market-making/orders"
 SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
 BASE, QUOTE = "0.1", "5000"
 STRAY, LATE = "0.02", "0.05"  # of the base asset
-SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 0.5
-FILLS, FILLS_MORE = 20, 4  # by each configuration
+SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 1.0
+FILLS, FILLS_BRIEFLY = (20, 4), (6, 2)  # by each configuration
 CONFIGURATION = {
     "bid_spread": "0.1",
     "ask_spread": "0.1",
@@ -53,12 +53,7 @@ CONFIGURATION = {
 ANEW = {"bid_spread": "0.2", "ask_spread": "0.15", "order_levels": "3", "order_amount": "0.006"}
 PATIENCE_SECONDS = 300.0
 
-Tell = Callable[[str], None]
 Amounts = dict[str, Decimal]  # by asset
-
-
-class MarketMakingFailed(RuntimeError):
-    """The desk did not do what is expected of it."""
 
 
 @dataclass(frozen=True)
@@ -70,11 +65,11 @@ class Mixin:
     def pay(self, sender: str, asset_id: str, amount: str, memo: str) -> None:
         """A transfer to the desk."""
         paid = {"sender": sender, "asset_id": asset_id, "amount": amount, "memo": memo}
-        _ok(httpx.post(f"{self.url}/sandbox/payments", json=paid, timeout=15))
+        ok(httpx.post(f"{self.url}/sandbox/payments", json=paid, timeout=15))
 
     def has(self, member: str) -> Amounts:
         """What a member has been sent. What he pays is money from elsewhere."""
-        there = _ok(httpx.get(f"{self.url}/sandbox/state", timeout=15)).json()["balances"].get(member, {})
+        there = ok(httpx.get(f"{self.url}/sandbox/state", timeout=15)).json()["balances"].get(member, {})
         return {asset_id: Decimal(amount) for asset_id, amount in there.items() if Decimal(amount)}
 
 
@@ -84,7 +79,7 @@ class MarketMaking:
 
     desk: Desk
     http: httpx.Client
-    said: Tell
+    said: Callable[[str, datetime | None], object]
     payer: str = field(default_factory=lambda: str(uuid4()))
     order: dict[str, Any] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
@@ -105,15 +100,14 @@ class MarketMaking:
         return order_id
 
     def tell(self, text: str, at: datetime | None = None) -> None:
-        seconds = ((at or datetime.now(UTC)) - self.began).total_seconds()
-        self.said(f"{seconds:5.1f} s  {_named(text)}")
+        self.said(_named(text), at)
 
     def open(self, key: str, configuration: Mapping[str, str] | None = None) -> None:
         asked: dict[str, Any] = {"pair": PAIR.symbol, "base_quantity": BASE, "quote_quantity": QUOTE}
         if configuration is not None:
             asked["configuration"] = configuration
         self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
-        self.order = _ok(self.http.post(ORDERS, json=asked, headers={"Idempotency-Key": key})).json()
+        self.order = ok(self.http.post(ORDERS, json=asked, headers={"Idempotency-Key": key})).json()
         self.to_pay = iter(self.order["transfers"])
         self.tell(f"  POST {ORDERS} → {self.order_id}, {self.order['status']}")
         self.tell(f"  it has to be paid by {self.order['pay_by'][11:19]} UTC, by transfers at Mixin with the memo")
@@ -128,7 +122,7 @@ class MarketMaking:
             self.tell(f"the payer sends {quantity} {asset_id}: {_PURPOSES[purpose]}")
 
     def until(self, status: str) -> None:
-        """Tell each status as it comes. Raises MarketMakingFailed."""
+        """Tell each status as it comes. Raises StoryFailed."""
 
         def there() -> bool:
             for event in self._story()["events"][len(self.statuses) :]:
@@ -139,12 +133,12 @@ class MarketMaking:
             return status in self.statuses
 
         self.eventually(there, f"{self.order_id} is not {status}")
-        self.order = _ok(self.http.get(f"{ORDERS}/{self.order_id}")).json()
+        self.order = ok(self.http.get(f"{ORDERS}/{self.order_id}")).json()
 
     def _story(self) -> dict[str, Any]:
         """What `./desk work show` tells of it."""
         with self.desk.http(OPERATOR) as olga:
-            story: dict[str, Any] = _ok(olga.get(f"/operations/work/{self.order_id}")).json()
+            story: dict[str, Any] = ok(olga.get(f"/operations/work/{self.order_id}")).json()
         return story
 
     # While it quotes
@@ -152,18 +146,18 @@ class MarketMaking:
     def act(self, verb: str) -> None:
         """pause, resume, stop, withdraw."""
         self.tell(f"the owner: POST …/{verb}")
-        _ok(self.http.post(f"{ORDERS}/{self.order_id}/{verb}"))
+        ok(self.http.post(f"{ORDERS}/{self.order_id}/{verb}"))
 
     def configure(self, version: int, changes: Mapping[str, str]) -> None:
         self.tell(f"the owner: PATCH … {', '.join(f'{name} {value}' for name, value in changes.items())}")
         asked = {"version": version, "configuration": dict(changes)}
-        told = _ok(self.http.patch(f"{ORDERS}/{self.order_id}", json=asked)).json()
+        told = ok(self.http.patch(f"{ORDERS}/{self.order_id}", json=asked)).json()
         if told["version"] != version + 1:
-            raise MarketMakingFailed(f"{self.order_id} has version {told['version']} after {version}")
+            raise StoryFailed(f"{self.order_id} has version {told['version']} after {version}")
 
     def until_traded(self, times: int, since: datetime | None = None) -> None:
         """Tell each of its fills, as the desk tells them, until there are so many; `since` now, if nothing is said.
-        Raises MarketMakingFailed."""
+        Raises StoryFailed."""
         began = since or datetime.now(UTC)
 
         def traded() -> bool:
@@ -174,7 +168,7 @@ class MarketMaking:
     def take_fills(self) -> list[OwnTrade]:
         """All of them; those that are new are told."""
         after = str(self.trades[-1].trade_id) if self.trades else "0"
-        told = _ok(self.http.get(f"{ORDERS}/{self.order_id}/fills.csv", params={"after_trade": after})).text
+        told = ok(self.http.get(f"{ORDERS}/{self.order_id}/fills.csv", params={"after_trade": after})).text
         for fill in csv.DictReader(io.StringIO(told)):
             trade = trade_of(fill)
             self.trades.append(trade)
@@ -186,7 +180,7 @@ class MarketMaking:
         return self.trades
 
     def until_quoted(self) -> None:
-        """Until there are quotes on both sides. Raises MarketMakingFailed."""
+        """Until there are quotes on both sides. Raises StoryFailed."""
         assert self.watch is not None
         watch = self.watch
         self.eventually(lambda: {side for side, _ in watch.quotes()} == {*Side}, f"{self.order_id} does not quote")
@@ -195,22 +189,22 @@ class MarketMaking:
         self.tell(f"    its quotes: {' | '.join(f'{side}S {prices}' for side, prices in zip(Side, told, strict=True))}")
 
     def until_taken_back(self) -> None:
-        """Until nothing of it is open. Raises MarketMakingFailed."""
+        """Until nothing of it is open. Raises StoryFailed."""
         assert self.watch is not None
         watch = self.watch
         self.eventually(lambda: not watch.quotes(), f"{self.order_id} has quotes")
         self.tell("    nothing of it is open at the exchange")
 
     def take_performance(self) -> list[tuple[str, str]]:
-        self.performance = _ok(self.http.get(f"{ORDERS}/{self.order_id}/performance")).json()
+        self.performance = ok(self.http.get(f"{ORDERS}/{self.order_id}/performance")).json()
         return list(_facts(self.performance))
 
     def eventually(self, holds: Callable[[], bool], otherwise: str) -> None:
-        """Raises MarketMakingFailed."""
+        """Raises StoryFailed."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not holds():
             if time.monotonic() > deadline:
-                raise MarketMakingFailed(f"{otherwise} after {PATIENCE_SECONDS:.0f} s")
+                raise StoryFailed(f"{otherwise} after {PATIENCE_SECONDS:.0f} s")
             if time.monotonic() > self.sent_at + SEND_EVERY_SECONDS:
                 self.desk.invoke(SEND_TRANSFERS)
                 self.sent_at = time.monotonic()
@@ -219,7 +213,7 @@ class MarketMaking:
             time.sleep(LOOK_EVERY_SECONDS)
 
     def is_back(self, member: str, *amounts: Amounts) -> None:
-        """Raises MarketMakingFailed, where the member does not get just that."""
+        """Raises StoryFailed, where the member does not get just that."""
         wanted: Amounts = {}
         for one in amounts:
             wanted |= {
@@ -235,11 +229,11 @@ class MarketMaking:
     def legs(self, way: str) -> list[dict[str, Any]]:
         """As operators see them: OUT, HOME, or REST, which stays at the exchange."""
         with self.desk.http(OPERATOR) as olga:
-            legs = _ok(olga.get(f"/operations/market-making/{self.order_id}")).json()["legs"]
+            legs = ok(olga.get(f"/operations/market-making/{self.order_id}")).json()["legs"]
         return [leg for leg in legs if leg["way"] == way]
 
     def until_all_but_the_rest_is_home(self) -> None:
-        """Raises MarketMakingFailed."""
+        """Raises StoryFailed."""
         self.until("returning")
         self.until("returned")
         for leg in self.legs("REST"):
@@ -247,29 +241,48 @@ class MarketMaking:
 
     def came_home(self) -> Amounts:
         """What has to be with the payer: what went to the exchange and was traded there, less what that takes for
-        withdrawing it. Raises MarketMakingFailed, where it was not all withdrawn that there was by its trades."""
+        withdrawing it. Raises StoryFailed, where it was not all withdrawn that there was by its trades."""
         home = self.legs("HOME")
         there = dict(zip(PAIR.coins, there_after(self.at_exchange, self.take_fills()), strict=True))
         for asset, amount in there.items():
             gone = sum(Decimal(leg["quantity"]) for leg in (*home, *self.legs("REST")) if leg["asset"] == asset)
             if gone != amount:
-                raise MarketMakingFailed(f"by its trades there were {amount} {asset}, and {gone} were withdrawn")
+                raise StoryFailed(f"by its trades there were {amount} {asset}, and {gone} were withdrawn")
         assets = dict(zip(PAIR.coins, (PAIR.base_asset_id, PAIR.quote_asset_id), strict=True))
         return {assets[leg["asset"]]: Decimal(leg["arrived"]) for leg in home}
 
 
-def play(desk: Desk, username: str, picture: Path, said: Tell) -> MarketMaking:
-    """The whole story. Raises MarketMakingFailed, and OSError of the picture."""
+def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, Any]:
+    """The order at the end, its statuses, and what it has made. Raises StoryFailed."""
+    return _played(desk, username, folder, tell, FILLS, ends="stop")
+
+
+def brief(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, Any]:
+    """The same with fewer fills, and withdrawn at once. Raises StoryFailed."""
+    return _played(desk, username, folder, tell, FILLS_BRIEFLY, ends="withdraw")
+
+
+def _played(
+    desk: Desk, username: str, folder: Path, tell: Teller, fills: tuple[int, int], *, ends: str
+) -> dict[str, Any]:
+    """ends: what its owner does at last; after stop, he withdraws."""
     desk.sign_up(username)
+    picture = folder / "market-making.png"
     with desk.http(username) as http, thin_house(desk.environment):
-        made = MarketMaking(desk, http, said)
-        with hurried(desk.environment):
-            _funded(made, username)
-        _quoted(made)
-        _drawn(made, picture)
-        with hurried(desk.environment):
-            _returned(made)
-    return made
+        made = MarketMaking(desk, http, tell)
+        _funded(made, username)
+        _quoted(made, *fills, ends=ends)
+        facts = _told_how_it_went(made)
+        if ends == "stop":
+            made.act("withdraw")
+        _drawn(made, facts, picture)
+        _returned(made)
+    return {
+        "order": made.order,
+        "statuses": made.statuses,
+        "performance": made.performance,
+        "picture": str(picture),
+    }
 
 
 def _funded(made: MarketMaking, key: str) -> None:
@@ -285,12 +298,12 @@ def _funded(made: MarketMaking, key: str) -> None:
     made.tell(f"the stranger has his {STRAY} BTC back")
 
 
-def _quoted(made: MarketMaking) -> None:
+def _quoted(made: MarketMaking, fills: int, more: int, *, ends: str) -> None:
     """Quoted, paused, configured anew, and stopped."""
     made.watch = Watch(made.desk.environment, made.order_id)
     made.until("running")
     made.until_quoted()
-    made.until_traded(FILLS)
+    made.until_traded(fills)
     made.tell(f"the payer sends {LATE} BTC more with the order's memo: too late, the order has begun")
     made.mixin.pay(made.payer, PAIR.base_asset_id, LATE, made.order["memo"])
     made.act("pause")
@@ -301,8 +314,8 @@ def _quoted(made: MarketMaking) -> None:
     made.act("resume")
     made.until("running")
     made.until_quoted()
-    made.until_traded(FILLS_MORE)
-    made.act("stop")
+    made.until_traded(more)
+    made.act(ends)
     made.until_taken_back()
     watch, made.watch = made.watch, None  # that nothing comes of it any more is waited for, and not drawn
     made.until("stopped")
@@ -310,19 +323,23 @@ def _quoted(made: MarketMaking) -> None:
     made.take_fills()
 
 
-def _drawn(made: MarketMaking, picture: Path) -> None:
-    assert made.watch is not None
+def _told_how_it_went(made: MarketMaking) -> Sequence[tuple[str, str]]:
     facts = made.take_performance()
     for what, figure in facts:
         made.tell(f"    {what:<26} {figure}")
+    return facts
+
+
+def _drawn(made: MarketMaking, facts: Sequence[tuple[str, str]], picture: Path) -> None:
+    assert made.watch is not None
     title = f"{PAIR.symbol}, market making by {made.order_id[:8]}… on the simulated exchange"
-    draw(made.watch.watched(made.at_exchange, made.trades), facts, title, picture)
+    with DRAWING:
+        draw(made.watch.watched(made.at_exchange, made.trades), facts, title, picture)
     made.watch = None
     made.tell(f"picture: {picture}")
 
 
 def _returned(made: MarketMaking) -> None:
-    made.act("withdraw")
     made.until_all_but_the_rest_is_home()
     home = made.came_home()
     made.is_back(made.payer, {**home, PAIR.base_asset_id: EXACT.add(home[PAIR.base_asset_id], Decimal(LATE))})
@@ -374,11 +391,3 @@ def _named(text: str) -> str:
     for asset_id, asset in ASSETS.items():
         text = text.replace(asset_id, asset.symbol)
     return text
-
-
-def _ok(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise MarketMakingFailed(
-            f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}"
-        )
-    return answer

@@ -7,23 +7,20 @@ the seed's `buy_from_exchange` sleeps.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from local.seed import Desk
+from local.telling import StoryFailed, Tell, Teller, ok, reconcile
 
 TOGETHER, ALONE = "SOL", "DOGE"  # the seed's catalogue gives the pool of ALONE a minute
 AMOUNTS = ("4.00", "3.00", "5.00")
 CLOSE_POOLS = "cryptodesk-purchases-close-pools"
-PATIENCE_SECONDS = 60.0
-
-
-class PurchaseFailed(RuntimeError):
-    """The desk did not do what is expected of it."""
+PATIENCE_SECONDS = 120.0
 
 
 @dataclass
@@ -36,25 +33,43 @@ class Bought:
     batch: dict[str, Any] = field(default_factory=dict)  # its story, as operators read it
 
 
+def story(desk: Desk, username: str, _: Path, tell: Teller) -> dict[str, Any]:
+    """The purchases at the end, and the batch's story. Raises StoryFailed."""
+    desk.sign_up(username)
+    with desk.http(username) as http:
+        ok(http.post("/users"))
+        ok(http.post("/balance/deposits", json={"amount": "100.00"}, headers={"Idempotency-Key": "first"}))
+    desk.tend_market()
+    waiting = join_in_vain(desk, username)
+    tell(f"{username} buys {ALONE} for ${waiting['held_amount']}, and waits for somebody to join")
+    made = play(desk, username, waiting, tell)
+    if any(purchase["status"] != "COMPLETED" for purchase in (*made.pooled, made.direct)):
+        raise StoryFailed(f"not bought: {made}")
+    if (made.refunded["status"], made.refunded["refunded_amount"]) != ("FAILED", "4.00"):
+        raise StoryFailed(f"not refunded: {made.refunded}")
+    tell(f"the books: {reconcile(desk, username)} lines of the journal add up to every balance, to the last digit")
+    return asdict(made)
+
+
 def join_in_vain(desk: Desk, username: str) -> dict[str, Any]:
     """A small purchase that nobody will join."""
     with desk.http(username) as http:
         return bought(http, ALONE, "4.00", f"{username}-vain")
 
 
-def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str], None]) -> Bought:
-    """Three customers pool, one buys alone, and the pool of `waiting` comes to its deadline. Raises PurchaseFailed."""
+def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Tell) -> Bought:
+    """Three customers pool, one buys alone, and the pool of `waiting` comes to its deadline. Raises StoryFailed."""
     made = Bought()
     names = [f"{username}-{letter}" for letter in "abc"]
     for name in names:
         desk.sign_up(name)
         with desk.http(name) as http:
-            _ok(http.post("/users"))
-            _ok(http.post("/balance/deposits", json={"amount": "100.00"}, headers={"Idempotency-Key": "first"}))
+            ok(http.post("/users"))
+            ok(http.post("/balance/deposits", json={"amount": "100.00"}, headers={"Idempotency-Key": "first"}))
     for name, amount in zip(names, AMOUNTS, strict=True):
         with desk.http(name) as http:
             purchase = bought(http, TOGETHER, amount, "small")
-            pool = next(p for p in _ok(http.get("/purchases/pools")).json()["items"] if p["asset_id"] == TOGETHER)
+            pool = next(p for p in ok(http.get("/purchases/pools")).json()["items"] if p["asset_id"] == TOGETHER)
             waits = ", ".join(f"${shard['waiting_amount']}" for shard in pool["shards"])
             tell(
                 f"{name} buys {TOGETHER} for ${amount}: {purchase['strategy']}, {waits} of ${pool['min_notional']} wait"
@@ -62,7 +77,7 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
             made.pooled.append(purchase)
     made.pooled = [over(desk, name, purchase) for name, purchase in zip(names, made.pooled, strict=True)]
     with desk.http("olga") as operator:
-        made.batch = _ok(operator.get(f"/operations/work/{made.pooled[0]['batch_id']}")).json()
+        made.batch = ok(operator.get(f"/operations/work/{made.pooled[0]['batch_id']}")).json()
     for event in made.batch["events"][1:]:
         tell(f"  batch {made.batch['id'][:8]}… {event['after']}: {event['reason']}")
     for name, purchase in zip(names, made.pooled, strict=True):
@@ -74,7 +89,7 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
         direct = bought(http, TOGETHER, "10.00", f"{username}-ten")
     made.direct = over(desk, username, direct)
     tell(
-        f"buys {TOGETHER} for $10.00: {direct['strategy']}, {made.direct['status']} with "
+        f"{username} buys {TOGETHER} for $10.00: {direct['strategy']}, {made.direct['status']} with "
         f"{made.direct['executed_quantity']} for ${made.direct['total_amount']}"
     )
     _wait_until(datetime.fromisoformat(waiting["expires_at"]))
@@ -85,39 +100,30 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
         f"{made.refunded['reason']}; ${made.refunded['refunded_amount']} came back"
     )
     for name in names:
-        with desk.http("olga") as operator:
-            books = _ok(operator.post("/operations/reconcile", json={"username": name})).json()
-        if books["differences"]:
-            raise PurchaseFailed(f"the books of {name} do not balance: {books['differences']}")
+        reconcile(desk, name)
     return made
 
 
 def bought(http: httpx.Client, asset_id: str, amount: str, key: str) -> dict[str, Any]:
     """The purchase that was asked for."""
     asked = {"asset_id": asset_id, "quote_amount": amount}
-    purchase: dict[str, Any] = _ok(http.post("/purchases", json=asked, headers={"Idempotency-Key": key})).json()
+    purchase: dict[str, Any] = ok(http.post("/purchases", json=asked, headers={"Idempotency-Key": key})).json()
     return purchase
 
 
 def over(desk: Desk, username: str, purchase: dict[str, Any]) -> dict[str, Any]:
-    """The purchase when it is over. Raises PurchaseFailed when it never is."""
+    """The purchase when it is over. Raises StoryFailed when it never is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     with desk.http(username) as http:
         while time.monotonic() < deadline:
-            now: dict[str, Any] = _ok(http.get(f"/purchases/{purchase['order_id']}")).json()
+            now: dict[str, Any] = ok(http.get(f"/purchases/{purchase['order_id']}")).json()
             if now["status"] != "PENDING":
                 return now
             time.sleep(0.3)
-    raise PurchaseFailed(f"{purchase['order_id']} is {now['status']} after {PATIENCE_SECONDS:.0f} s")
+    raise StoryFailed(f"{purchase['order_id']} is {now['status']} after {PATIENCE_SECONDS:.0f} s")
 
 
 def _wait_until(then: datetime) -> None:
     left = (then - datetime.now(UTC)).total_seconds()
     if left > 0:
         time.sleep(left + 0.1)
-
-
-def _ok(answer: httpx.Response) -> httpx.Response:
-    if not answer.is_success:
-        raise PurchaseFailed(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} {answer.text}")
-    return answer

@@ -308,7 +308,8 @@ class List:
     machines: bool = False  # the dealers' systems
 
     def at(self, order_id: str) -> str:
-        return self.route.path.format(asset_id=self.asset_id, order_id=order_id, cme_dealer_id=CME_ID, dealer=CME_ID)
+        own = {"asset_id": self.asset_id, "order_id": order_id, "contract_id": TRADED.get("contract", "")}
+        return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -328,12 +329,14 @@ LISTS = [
     List(Route("GET", "/billing/dealers/{cme_dealer_id}/bills"), machines=True),
     List(Route("GET", "/operations/billing/dealers"), operators=True),
     List(Route("GET", "/operations/billing/dealers/{dealer}/bills"), operators=True),
+    List(Route("GET", "/operations/billing/dealers/{dealer}/payments"), operators=True),
+    List(Route("GET", "/operations/billing/contracts/{contract_id}/payments"), operators=True),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
 
 COMPARE = Route("POST", "/operations/compare/billing")  # no list: goes on for as long as there is time, and is audited
-TRADED: dict[str, str] = {}  # an order that has traded, by its owner
+TRADED: dict[str, str] = {}  # an order that has traded, by its owner; and the contract of a dealer who has paid
 EACH = pytest.mark.parametrize("list_", LISTS, ids=lambda list_: named(list_.route))
 
 
@@ -367,6 +370,8 @@ def doors() -> Iterator[Doors]:
         desk.dealership.active()
         for _ in range(3):
             desk.dealership.billed()
+            desk.dealership.pay(1_00)
+        TRADED["contract"] = str(desk.dealership.account().contract_id)
         yield doors
     desk.check()
 

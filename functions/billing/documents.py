@@ -13,11 +13,12 @@ from common.identity import BILLING
 from functions.billing.model import CME_DEALER_ID_PATTERN
 from functions.billing.pdf.statement_pdf import statement_pdf
 from functions.billing.statement import MONTH_PATTERN
-from functions.billing.wiring import statements
+from functions.billing.wiring import auditing, statements
 
 app = http.api()
 
 DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
+AnyDealer = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN, description="our id of a dealer, or CME's")]
 MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 
 
@@ -29,6 +30,16 @@ MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
     caller(app).must_have(BILLING)
     return document(statement_pdf(statements().of(cme_dealer_id, month)), "application/pdf")
+
+
+@app.get(
+    "/operations/billing/dealers/<dealer>/statements/<month>/pdf",
+    tags=["operators"],
+    summary="A month of a dealer, as PDF",
+)
+def operated_statement_as_pdf(dealer: AnyDealer, month: MonthInPath) -> Response[str]:
+    caller(app).must_be_operator()
+    return document(statement_pdf(statements().of(auditing().cme_dealer_id(dealer), month)), "application/pdf")
 
 
 handler = http.serve(app, statements)

@@ -12,7 +12,7 @@ from common import keys
 from common.clock import text
 from common.table.items import DecimalAttribute, Item
 from common.table.prepared import prepared
-from common.table.table import Query, Table, partition
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.billing.journal import Entry, EntryKind
 from functions.billing.model import AccountType
@@ -50,6 +50,26 @@ def entries(table: Table, dealer_id: str, until: datetime) -> Iterator[Entry]:
     for item in table.all(JournalEntryItem, _of(dealer_id)):
         if item.created_at < until:
             yield _entry(item)
+
+
+def payments(
+    table: Table, dealer_id: str, type_: AccountType | None = None, *, limit: int, after: Position | None
+) -> Page[str]:
+    """A page of the billing system's ids of what came for a dealer, or for one of his accounts; of each account the
+    newest first. It may be short, even empty, and still not the last."""
+    prefix = keys.JOURNAL_ENTRY.prefix + ("" if type_ is None else type_)
+    return table.page(JournalEntryItem, _payments(dealer_id, prefix), limit=limit, after=after).of(_about)
+
+
+@prepared
+def _payments(dealer_id: str, prefix: str) -> Query:
+    of_him = partition(dealer_id) & JournalEntryItem.SK.startswith(prefix)
+    only = JournalEntryItem.kind == EntryKind.PAYMENT
+    return Query(of_him, only=only, newest_first=True, consistent=True)
+
+
+def _about(item: JournalEntryItem) -> str:
+    return item.about
 
 
 @prepared

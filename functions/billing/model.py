@@ -21,6 +21,7 @@ from functions.billing.commission import commission_kopecks
 DUE_AFTER = timedelta(days=10)  # a bill is to be paid by then
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
+CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
 SEGMENT_ID_PATTERN = r"^[A-Z0-9]{1,16}$"
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from common.owner import Owner
 from sandbox.bank.bank import Operation
 from sandbox.serving import Answer as WireAnswer
 from sandbox.serving import Request, as_json, serve
+from tests.billing.test_parked_payments import parked, strange
 from tests.console.run import Said
 from tests.console.run import desk as said
 from tests.desk import Desk
@@ -445,6 +447,73 @@ def test_dealers_and_their_bills_are_listed_and_shown(desk: Desk, ask: Ask) -> N
     assert "0.00 of 200.00 roubles" in bill.words
     unknown = ask("billing", "bills", "show", "IAAAAAAAAAAAAAAAAAAAAAAAAA")
     assert (unknown.code, "no such bill" in unknown.err) == (1, True)
+
+
+def test_what_came_for_a_dealer_is_listed_with_what_is_aside(desk: Desk, ask: Ask) -> None:
+    dealership = desk.dealership
+    dealer_id = dealership.active().dealer_id
+    contract = str(dealership.account().contract_id)
+    assert "There are none." in ask("billing", "payments", "list", "cme-7").words
+    bill = dealership.billed(100_00)
+    for kopecks in (40_00, 70_00):
+        dealership.pay(kopecks, bill)
+    dealership.payments.take(strange(dealership, 5_00, invoice_id="invoice-of-nobody"))
+    of_nobody = parked(desk, strange(dealership, 6_00, contract_id="contract-of-nobody"))
+    dealership.payments.park(b"poison", "not JSON")
+    listed = ask("billing", "payments", "list", "cme-7")
+    assert (listed.code, listed.err) == (0, "")
+    sums = [f"{sum_} {left}" for sum_, left in (("5.00", "5.00"), ("70.00", "0.00"), ("40.00", "0.00"))]
+    lines = [line for line in listed.words.splitlines() if line.startswith("Y")]
+    assert [told in line for told, line in zip(sums, lines, strict=True)] == [True] * 3
+    assert "PARKED 5.00" in lines[0]
+    assert "no bill has this invoice" in lines[0]
+    assert "desk work show ID" in listed.out
+    assert f"{contract} SPREAD" in lines[1]
+    told = ask("billing", "payments", "list", dealer_id, "--json").json
+    assert [each["amount"] for each in told["items"]] == ["70.00", "40.00"]
+    assert ask("billing", "payments", "list", "--contract", contract, "--json").json == told
+    assert ask("billing", "payments", "list", "cme-7", "--limit", "1", "--json").json["items"] == told["items"][:1]
+    nobodys = ask("billing", "payments", "list", "--contract", "contract-of-nobody", "--json").json
+    assert ([each["id"] for each in nobodys["aside"]], nobodys["items"]) == ([of_nobody], [])
+    for wrong in ((), ("cme-7", "--contract", contract)):
+        assert ask("billing", "payments", "list", *wrong).code == 2
+    unknown = ask("billing", "payments", "list", "cme-8")
+    assert (unknown.code, "no dealer" in unknown.err) == (1, True)
+
+
+def test_what_two_have_decided_of_a_payment_is_aside_no_more(desk: Desk, ask: Ask) -> None:
+    desk.dealership.active()
+    thing_id = parked(desk, strange(desk.dealership, 5_00, invoice_id="invoice-of-nobody"))
+    reference = ("--reference", "statement, line 4", *BECAUSE, "--yes")
+    ask("payments", "dismiss", thing_id, *reference)
+    (proposal,) = (item["id"] for item in ask("work", "list", "--json").json["items"] if item["context"] == "proposals")
+    assert len(ask("billing", "payments", "list", "cme-7", "--json").json["aside"]) == 1
+    assert ask("proposals", "confirm", proposal, *BECAUSE, "--yes", by="otto").code == 0
+    desk.dealership.rounds.round(lambda: True)
+    told = ask("billing", "payments", "list", "cme-7", "--json").json
+    assert (told["aside"], told["items"]) == ([], [])
+
+
+def test_a_dealers_month_is_shown_and_written_as_pdf(
+    desk: Desk, ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_CALLED_FROM", str(tmp_path))
+    dealer_id = desk.dealership.active().dealer_id
+    bill = desk.dealership.billed(100_00)
+    desk.dealership.pay(130_00, bill)
+    shown = ask("billing", "statement", "cme-7", "2026-11", "--pdf", "month.pdf")
+    assert (shown.code, shown.err) == (0, "")
+    assert "a preview" in shown.out
+    assert "opening 0.00" in shown.words
+    assert f"BILL {bill.number} -100.00 -100.00 {bill.deal_id}" in shown.words
+    assert "130.00 30.00" in shown.words
+    assert (tmp_path / "month.pdf").read_bytes().startswith(b"%PDF-")
+    told = ask("billing", "statement", dealer_id, "2026-11", "--json").json
+    assert (told["closing_balance"], told["cme_dealer_id"]) == ("30.00", "cme-7")
+    nowhere = ask("billing", "statement", "cme-7", "2026-11", "--pdf", "no/such/folder.pdf")
+    assert (nowhere.code, "No such file" in nowhere.err) == (2, True)
+    for dealer, month, code in (("cme-7", "2027-01", 1), ("cme-7", "november", 2), ("cme-8", "2026-11", 1)):
+        assert ask("billing", "statement", dealer, month).code == code
 
 
 def test_the_billing_system_is_held_against_the_books(desk: Desk, ask: Ask) -> None:

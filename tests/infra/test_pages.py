@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 
@@ -51,6 +52,15 @@ def test_the_keys_that_the_seeds_names_have_become_are_keys() -> None:
     rows = (ROOT / "common" / "keys.py").read_text()
     for name in re.findall(r"`keys\.([A-Z_]+)`", NAMES):
         assert re.search(rf"^{name}\b", rows, re.MULTILINE), name
+
+
+def test_the_routes_that_the_seeds_names_have_become_are_there() -> None:
+    there = json.loads((ROOT / "docs" / "openapi.json").read_text())["paths"]
+    ours = "\n".join(line.rsplit(" | ", 1)[-1] for line in NAMES.splitlines())
+    told = re.findall(r"`(GET|POST|PUT|PATCH) (/(?!sandbox)[^ `]*)`", ours)
+    assert len(told) > 20
+    for method, path in told:
+        assert method.lower() in there.get(path, {}), f"{method} {path}"
 
 
 NOBODYS = ("bank_url", "billing_url", "payments_from")  # until somebody says whose

@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
-from local.demo_cash_out import hurried, play, states
+from local.demo_cash_out import play, states
 from tests.depth import PROVED
-from tests.journeys.conftest import Stack, eventually
+from tests.journeys.conftest import Stack, eventually, hurried
 
 SWEEP = "cryptodesk-operations-sweep"
 
@@ -108,7 +108,7 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
     stack.restart()
     with bank(stack) as http:
         http.put("/sandbox/settle", json={"seconds": 1}).raise_for_status()
-    with stack.desk.http(seller) as http, hurried(stack.desk.environment):
+    with stack.desk.http(seller) as http, hurried(stack):
 
         def all_filled() -> bool:
             stack.desk.invoke(SWEEP)  # as the clock does every minute

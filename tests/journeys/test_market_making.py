@@ -10,7 +10,6 @@ from uuid import uuid4
 
 import httpx
 
-from local.demo_cash_out import hurried
 from local.demo_market_making import (
     ANEW,
     BASE,
@@ -24,7 +23,7 @@ from local.demo_market_making import (
 from local.seed_market_making import ACCOUNTS, PAIR, open_orders
 from local.watching import Watch
 from tests.depth import PROVED
-from tests.journeys.conftest import Stack, eventually
+from tests.journeys.conftest import Stack, eventually, hurried
 
 SWEEP = "cryptodesk-operations-sweep"
 OF_EACH = 4  # orders at a stage; the accounts carry fourteen each, and others have theirs there
@@ -60,8 +59,8 @@ def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> N
     stranger, before = str(uuid4()), at_the_exchange(stack)
     confirmed_at_once(stack)
     with owner(stack, "maker") as http, thin_house(stack.desk.environment):
-        made = MarketMaking(stack.desk, http, lambda _: None)
-        with hurried(stack.desk.environment):
+        made = MarketMaking(stack.desk, http, lambda *_: None)
+        with hurried(stack):
             made.open("thin", CONFIGURATION)
             made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
             made.pay()
@@ -90,8 +89,8 @@ def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> N
 @PROVED
 def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack) -> None:
     """Its quotes are gone a minute after the last was placed; then all of it goes back."""
-    with owner(stack, "leaver") as http, hurried(stack.desk.environment):
-        made = MarketMaking(stack.desk, http, lambda _: None)
+    with owner(stack, "leaver") as http, hurried(stack):
+        made = MarketMaking(stack.desk, http, lambda *_: None)
         made.open("leaves")
         made.pay()
         made.until("running")
@@ -106,7 +105,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
 def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
     """Some have begun to be paid, some are paid, some are on their way, some are there, some are on their way home."""
     before = at_the_exchange(stack)
-    with owner(stack, "many") as http, hurried(stack.desk.environment):
+    with owner(stack, "many") as http, hurried(stack):
         made = [opened(stack, http, f"many-{number}") for number in range(5 * OF_EACH)]
         begun, paid, moving, there, home = (made[stage::5] for stage in range(5))
         for one in (*there, *home):
@@ -122,7 +121,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         for one in begun:
             one.pay(1)
     stack.restart()
-    with owner(stack, "many") as http, hurried(stack.desk.environment):
+    with owner(stack, "many") as http, hurried(stack):
         for one in made:
             one.desk, one.http = stack.desk, http
         for one in begun:
@@ -134,7 +133,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
 
 
 def opened(stack: Stack, http: httpx.Client, key: str) -> MarketMaking:
-    made = MarketMaking(stack.desk, http, lambda _: None)
+    made = MarketMaking(stack.desk, http, lambda *_: None)
     made.open(key)
     return made
 

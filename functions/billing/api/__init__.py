@@ -21,7 +21,7 @@ from common.pages import LIMIT_DEFAULT
 from common.requisites import TEXT_MAX, PayerKind, Requisites
 from common.roubles import roubles
 from common.wire import Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, Roubles, View
-from functions.billing.api import operators  # noqa: F401  # their routes
+from functions.billing.api import months, operators, received  # noqa: F401  # their routes
 from functions.billing.api.door import BillId, Limit, app, cursors
 from functions.billing.model import (
     CME_DEALER_ID_PATTERN,
@@ -36,12 +36,10 @@ from functions.billing.model import (
     Segment,
 )
 from functions.billing.service.corrections import Change
-from functions.billing.statement import MONTH_PATTERN, AccountStatement, as_csv, document
-from functions.billing.wiring import bills, corrections, dealers, fast_buyouts, statements
+from functions.billing.wiring import bills, corrections, dealers, fast_buyouts
 
 DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
 DealInPath = Annotated[str, Path(pattern=DEAL_ID_PATTERN)]
-MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 SegmentInPath = Annotated[str, Path(pattern=SEGMENT_ID_PATTERN)]
 SegmentInQuery = Annotated[str, Query(pattern=SEGMENT_ID_PATTERN)]
 CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
@@ -185,33 +183,6 @@ class ReleaseView(View):
     asked_at: InstantText
 
 
-class StatementLine(View):
-    at: InstantText
-    what: str = Field(description="BILL, PAYMENT, CREDIT_NOTE, REFUND or REFUND_REFUSED")
-    document: str
-    deal_id: str | None
-    amount: str = Field(description="above zero for the dealer, below zero against him")
-    balance: str
-
-
-class StatementOfAccount(View):
-    account_type: str
-    contract_number: str | None
-    opening_balance: str
-    lines: list[StatementLine]
-    closing_balance: str
-
-
-class StatementView(View):
-    cme_dealer_id: str
-    month: str
-    final: bool = Field(description="the month is over; until then this is a preview")
-    opening_balance: str
-    accounts: list[StatementOfAccount]
-    closing_balance: str
-    made_at: InstantText
-
-
 class BillPage(View):
     items: list[BillView]
     cursor: str | None
@@ -331,29 +302,6 @@ def save_segment(segment_id: SegmentInPath, body: SegmentRequest) -> OperatorOut
     return OperatorOutcomeView.of(saved)
 
 
-@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>", tags=["billing"], summary="A month of a dealer")
-def dealer_statement(cme_dealer_id: DealerId, month: MonthInPath) -> StatementView:
-    """Of a month that is not over, a preview. Months are Moscow's."""
-    caller(app).must_have(BILLING)
-    made = statements().of(cme_dealer_id, month)
-    return StatementView(
-        cme_dealer_id=made.cme_dealer_id,
-        month=made.month.written,
-        final=made.final,
-        opening_balance=roubles(made.opening_kopecks),
-        accounts=[_of_account(account) for account in made.accounts],
-        closing_balance=roubles(made.closing_kopecks),
-        made_at=made.made_at,
-    )
-
-
-@app.get("/billing/dealers/<cme_dealer_id>/statements/<month>/csv", tags=["billing"], summary="The same, as CSV")
-def dealer_statement_as_csv(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
-    caller(app).must_have(BILLING)
-    made = statements().of(cme_dealer_id, month)
-    return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=as_csv(made))
-
-
 def _made(made: Replayable[Bill]) -> Response[BillView]:
     return answer(_bill(made.made), HTTPStatus.OK if made.replayed else HTTPStatus.CREATED)
 
@@ -425,26 +373,6 @@ def _segment(found: Segment) -> SegmentView:
         segment_id=found.segment_id,
         deposit_min=roubles(found.deposit_min_kopecks),
         price_max=roubles(found.price_max_kopecks),
-    )
-
-
-def _of_account(account: AccountStatement) -> StatementOfAccount:
-    return StatementOfAccount(
-        account_type=account.type,
-        contract_number=account.contract_number,
-        opening_balance=roubles(account.opening_kopecks),
-        lines=[
-            StatementLine(
-                at=line.entry.at,
-                what=line.entry.kind,
-                document=document(line),
-                deal_id=line.entry.deal_id,
-                amount=roubles(line.entry.kopecks),
-                balance=roubles(line.balance_kopecks),
-            )
-            for line in account.lines
-        ],
-        closing_balance=roubles(account.closing_kopecks),
     )
 
 

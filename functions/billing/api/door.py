@@ -11,9 +11,11 @@ from common import aws, clock, http
 from common.keys import ORDER_ID_PATTERN
 from common.pages import LIMIT_MAX, Cursors
 from common.settings import settings
+from functions.billing.model import CME_DEALER_ID_PATTERN
 
 app = http.api()
 
+AnyDealer = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN, description="our id of a dealer, or CME's")]
 BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 

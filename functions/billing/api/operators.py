@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common.domain.comparisons import Comparison
@@ -15,11 +12,10 @@ from common.pages import LIMIT_DEFAULT
 from common.roubles import roubles
 from common.time_left import more_time
 from common.wire import InstantText, View
-from functions.billing.api.door import BillId, Limit, app, cursors
-from functions.billing.model import CME_DEALER_ID_PATTERN, Account, Bill, Dealer
+from functions.billing.api.door import AnyDealer, BillId, Limit, app, cursors
+from functions.billing.model import Account, Bill, Dealer
 from functions.billing.wiring import auditing, comparing_billing
 
-AnyDealer = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN, description="our id of a dealer, or CME's")]
 ACCOUNT_MILLISECONDS = 20_000  # to compare an account that has more than most
 
 
