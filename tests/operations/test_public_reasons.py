@@ -60,7 +60,7 @@ ACTS = [
 
 
 @pytest.mark.parametrize("public", [None, PUBLIC])
-@pytest.mark.parametrize(("made", "act", "view", "default", "shown"), ACTS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("made", "act", "view", "default", "shown"), ACTS, ids=[act for _, act, *_ in ACTS])
 def test_a_customer_reads_what_was_written_for_him_and_nothing_else(
     desk: Desk, made: Callable[[Desk, Owner], str], act: str, view: str, default: str, shown: str, public: str | None
 ) -> None:
