@@ -57,7 +57,9 @@ check: install  ## format, lint, types, import contracts, and the stack with cdk
 	mypy
 	lint-imports
 	cdk synth --quiet --strict --context environment=staging
-	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes
+	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes \
+		--context alarm_email=desk@example.com --context bank_url=https://api.bank.example \
+		--context exchange=binance --context exchange_url=https://api.binance.com
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen

@@ -1,18 +1,97 @@
 """What differs from place to place, read once from the environment. Nothing else knows where it runs.
 
-Every function gets the same names; a missing one is an error at the first use of `settings()`, not a default.
+Every function gets the same names; a missing one is an error at the first use of `settings()`, not a default. So is one
+that can not be right: `violations` says what is wrong, to whoever deploys and to a function that starts.
 """
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache
+from urllib.parse import SplitResult, urlsplit
+
+LOCAL, STAGING, PRODUCTION = "local", "staging", "production"
+EXCHANGES = ("binance", "alphapoint")
+NOBODYS = ".invalid"  # the end of an address that is nobody's, until somebody says whose
+
+_NUMBERS = {  # from and to, both inclusive
+    "DEPOSIT_LIMIT_USD": (Decimal("0.01"), Decimal(10) ** 9),
+    "WITHDRAWAL_LIMIT_USD": (Decimal("0.01"), Decimal(10) ** 9),
+    "PAYOUT_MAX_USD": (Decimal("0.01"), Decimal(10) ** 9),
+    "COMMISSION_PERCENT": (Decimal(0), Decimal(100)),
+}
+_WHOLE_NUMBERS = {
+    "STUCK_HOURS": (Decimal(1), Decimal(720)),
+    "PAYOUT_BACK_OFF_SECONDS": (Decimal(1), Decimal(86_400)),
+    "EXCHANGE_FEE_MAX_BPS": (Decimal(0), Decimal(10_000)),
+}
+_ADDRESSES = (
+    *("PRICE_ORACLE_URL", "EXCHANGE_URL", "BANK_URL", "CUSTODY_URL", "HUFI_LAUNCHER_URL", "HUFI_ORACLE_URL"),
+    *("BILLING_URL", "TOKEN_ISSUER"),
+)
+_NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")  # no NaN, no infinity, no exponent
 
 
 class MissingSetting(RuntimeError):
     """A variable that every function needs is not set: the deployment is wrong."""
+
+
+class UnfitSettings(RuntimeError):
+    """Settings can not be right: the deployment is wrong. Says which, and what they are to be."""
+
+
+def violations(said: Mapping[str, str]) -> list[str]:
+    """What is wrong with settings, of those that are said: numbers that are none, addresses that anybody could listen
+    to, and what would let strangers at real dollars, or leave production without a bank or an exchange."""
+    place = said.get("ENVIRONMENT", LOCAL)
+    return [*_numbers(said), *_addresses(said, plain=place == LOCAL), *_of_place(said, place)]
+
+
+def _numbers(said: Mapping[str, str]) -> Iterator[str]:
+    for name, (least, most) in {**_NUMBERS, **_WHOLE_NUMBERS}.items():
+        written = said.get(name)
+        if written is None:
+            continue
+        whole = name in _WHOLE_NUMBERS
+        if not _NUMBER.fullmatch(written) or (whole and "." in written) or not least <= Decimal(written) <= most:
+            yield f"{name} is {written!r}: it is a {'whole ' * whole}number from {least} to {most}"
+
+
+def _addresses(said: Mapping[str, str], *, plain: bool) -> Iterator[str]:
+    schemes = ("http", "https") if plain else ("https",)
+    for name in _ADDRESSES:
+        written = said.get(name)
+        if written and not _is_address(written, schemes):
+            yield f"{name} is {written!r}: it begins with {' or '.join(schemes)}:// and a host, and names no user"
+
+
+def _is_address(written: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        address: SplitResult = urlsplit(written)
+        port = address.port
+    except ValueError:
+        return False
+    right = address.scheme in schemes and bool(address.hostname) and written.isprintable() and " " not in written
+    return right and address.username is None and not address.query and not address.fragment and port != 0
+
+
+def _of_place(said: Mapping[str, str], place: str) -> Iterator[str]:
+    if place not in (LOCAL, STAGING, PRODUCTION):
+        yield f"ENVIRONMENT is {place!r}: it is {LOCAL}, {STAGING} or {PRODUCTION}"
+    if "EXCHANGE" in said and said["EXCHANGE"] not in EXCHANGES:
+        yield f"EXCHANGE is {said['EXCHANGE']!r}: it is {' or '.join(EXCHANGES)}"
+    if place == LOCAL:
+        return
+    if said.get("CUSTOMER_DEPOSITS") == "yes":
+        yield "CUSTOMER_DEPOSITS is 'yes': anybody can sign up, and would credit himself"
+    if place == PRODUCTION:
+        for name, what in (("BANK_URL", "a bank"), ("EXCHANGE_URL", "an exchange")):
+            host = urlsplit(said[name]).hostname if name in said else None
+            if name in said and (host or NOBODYS).endswith(NOBODYS):
+                yield f"{name} is {said[name]!r}: production has {what}"
 
 
 @dataclass(frozen=True)
@@ -21,7 +100,7 @@ class Settings:
     table_name: str
     token_issuer: str  # of the JWTs: https://cognito-idp.{region}.amazonaws.com/{pool_id}
     token_clients: frozenset[str]  # app clients whose tokens are taken
-    customer_deposits: bool  # may a customer credit himself? local and staging only
+    customer_deposits: bool  # may a customer credit himself? local only
     deposit_limit_usd: Decimal  # a user, a day
     withdrawal_limit_usd: Decimal  # a user, a day; of withdrawals and cash-outs together
     payout_max_usd: Decimal  # a payout beyond it is sent when two operators have approved it
@@ -62,6 +141,9 @@ class Settings:
             except KeyError:
                 raise MissingSetting(f"{name} is not set; infra/context.py gives it to every function") from None
 
+        wrong = violations({name: value for name, value in environment.items() if value})
+        if wrong:
+            raise UnfitSettings("; ".join(wrong))
         return cls(
             environment=needed("ENVIRONMENT"),
             table_name=needed("TABLE_NAME"),

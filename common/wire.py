@@ -156,6 +156,15 @@ class OperatorAct(RequestBody):
     dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
 
 
+class CustomersAct(OperatorAct):
+    """Of an act whose outcome a customer reads. The `reason` is for operators and the audit, and is never shown to
+    customers."""
+
+    public_reason: Annotated[
+        Reason | None, Field(description="what the customer reads; left out, he is told no more than what was done")
+    ] = None
+
+
 class OperatorOutcomeView(View):
     """What an act has done, or would do."""
 

@@ -97,6 +97,10 @@ class Kind(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="Print the API's answer, one JSON object, and nothing else.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without, the desk only says what it would do.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit.", show_default=False)]
+PublicReason = Annotated[
+    str | None,
+    typer.Option("--public-reason", metavar="TEXT", help="What the customer reads of it.", show_default=False),
+]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `desk work list` or `desk parked list` shows it.")]
 Reference = Annotated[
     str,
@@ -193,6 +197,24 @@ def _act(of: typer.Typer, things: str, verb: str, does: str) -> None:
             _do(desk, json_, Request("POST", path, {"reason": reason, "dry_run": not yes}, changes=yes))
 
 
+def _act_told(of: typer.Typer, things: str, verb: str, does: str) -> None:
+    """A command that asks for an act of which a customer reads."""
+
+    @of.command(verb, help=does)
+    def act(
+        context: typer.Context,
+        thing_id: Id,
+        reason: Reason,
+        public_reason: PublicReason = None,
+        yes: Yes = False,
+        json_: Json = False,
+    ) -> None:
+        path = ("operations", things, thing_id, verb)
+        body = {"reason": reason, "dry_run": not yes} | _said({"public_reason": public_reason})
+        with _desk(context, json_) as desk:
+            _do(desk, json_, Request("POST", path, body, changes=yes))
+
+
 ONE_MORE = "One more attempt to pay to the customer's bank."
 OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
@@ -200,16 +222,16 @@ NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no m
 _act(work, "work", "redrive", "Start its machine again; it goes on from the table.")
 _act(work, "work", "approve-payout", "Propose to pay what is over the limit; another operator confirms it.")
 _act(offramp, "sell-orders", "retry-payout", ONE_MORE)
-_act(offramp, "sell-orders", "mark-filled", OTHERWISE)
-_act(offramp, "sell-orders", "credit-usd", "The dollars go to the customer's balance here, instead of the bank.")
+_act_told(offramp, "sell-orders", "mark-filled", OTHERWISE)
+_act_told(offramp, "sell-orders", "credit-usd", "The dollars go to the customer's balance here, instead of the bank.")
 _act(offramp, "sell-orders", "abandon-attempt", NEVER_CAME)
 _act(offramp, "sell-orders", "void", "End a sale of which the exchange has executed nothing; the coins go back.")
 _act(withdrawals, "withdrawals", "retry-payout", ONE_MORE)
-_act(withdrawals, "withdrawals", "complete", OTHERWISE)
-_act(withdrawals, "withdrawals", "reject", "The dollars go back to the customer's balance.")
+_act_told(withdrawals, "withdrawals", "complete", OTHERWISE)
+_act_told(withdrawals, "withdrawals", "reject", "The dollars go back to the customer's balance.")
 _act(withdrawals, "withdrawals", "abandon-attempt", NEVER_CAME)
-_act(orders, "orders", "fail", "End a resting order that can not be carried out, and give its hold back.")
-_act(batches, "batches", "void", "Refund a batch that can not be bought; or be done with an order that turned up.")
+_act_told(orders, "orders", "fail", "End a resting order that can not be carried out, and give its hold back.")
+_act_told(batches, "batches", "void", "Refund a batch that can not be bought; or be done with an order that turned up.")
 _act(strays, "strays", "close", "What it has executed is seen to at the exchange: it is not shown any more.")
 _act(proposals, "proposals", "confirm", "Do what another operator has proposed.")
 _act(proposals, "proposals", "dismiss", "Nothing is to be done about what was proposed, also by yourself.")

@@ -13,7 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.environment import EnvironmentName
+from infra.environment import Environment, EnvironmentName, UnfitEnvironment, UnknownEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
 CDK = ROOT / "node_modules" / ".bin" / "cdk"
@@ -68,13 +68,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("context", nargs="*", metavar="name=value", help="see infra/environment.py")
     parser.add_argument("--keep-state", action="store_true", help="to go back: neither table, users nor secrets change")
     chosen = parser.parse_args(arguments)
+    context = [f"environment={chosen.environment}", *chosen.context]
     try:
         number, region = account(botocore.session.get_session())
-    except CanNotDeploy as why:
+        Environment.read(dict(pair.partition("=")[::2] for pair in context).get)
+    except (CanNotDeploy, UnknownEnvironment, UnfitEnvironment) as why:
         print(f"Nothing was deployed: {why}", file=sys.stderr)
         return 1
     print(f"Cryptodesk ({chosen.environment}) goes to account {number}, {region}. New permissions are asked about.")
-    return deploy(CDK, [f"environment={chosen.environment}", *chosen.context], keep_state=chosen.keep_state)
+    return deploy(CDK, context, keep_state=chosen.keep_state)
 
 
 if __name__ == "__main__":

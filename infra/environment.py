@@ -7,10 +7,10 @@
 | docs_origins           | of the Swagger UI page | not set                    |
 | price_oracle_url       | of the simulator       | https://api.coingecko.com  |
 | price_oracle_key       | no                     | yes: a secret is made for it |
-| exchange               | binance                | binance, or alphapoint     |
-| exchange_url           | of the simulator       | https://api.binance.com    |
+| exchange               | binance                | binance, or alphapoint; production says it |
+| exchange_url           | of the simulator       | staging: https://testnet.binance.vision; production says it |
 | exchange_quote         | USDT                   | what stands for a dollar there: USDT |
-| bank_url               | of the simulator       | the bank's                 |
+| bank_url               | of the simulator       | the bank's; production says it |
 | custody_url            | of the simulator       | https://api.mixin.one      |
 | hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
 | hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
@@ -21,7 +21,7 @@
 | kafka_security_groups  | not set                | sg-…: of the same          |
 | kafka_cluster_arn      | not set                | of a cluster of MSK, instead |
 | commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
-| alarm_email            | not set                | who is woken               |
+| alarm_email            | not set                | who is woken; production says it |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
 | payout_max_usd         | 10000                  | 10000: a payout beyond it waits for two operators |
@@ -33,10 +33,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TypeVar
+
+from common.settings import violations
 
 REGION_EMBEDDED = "us-east-1"
 
@@ -57,6 +60,10 @@ class LogLevel(StrEnum):
 
 class UnknownEnvironment(ValueError):
     """The context does not say where, or says something that can not be."""
+
+
+class UnfitEnvironment(ValueError):
+    """What the context says must not be deployed. Says all of what is wrong."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +103,7 @@ class Environment:
     price_oracle_url: str = "https://api.coingecko.com"
     price_oracle_key: bool = False  # the oracle asks for a key; a secret is made, and filled by hand
     exchange: str = "binance"
-    exchange_url: str = "https://api.binance.com"
+    exchange_url: str = "https://testnet.binance.vision"  # where no coins are real
     exchange_quote: str = "USDT"
     exchange_fee_max_bps: str = "200"
     bank_url: str = "https://bank.invalid"  # nobody's: until the bank's is told, payouts wait
@@ -122,19 +129,53 @@ class Environment:
 
     @property
     def customer_deposits(self) -> bool:
-        """May a customer credit himself? Never where the dollars are real."""
-        return self.name is not EnvironmentName.PRODUCTION
+        """May a customer credit himself? Never where anybody can sign up."""
+        return self.embedded
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Of every function, as `common.settings` reads them: those that do not depend on what is made."""
+        return {
+            "ENVIRONMENT": self.name,
+            "CUSTOMER_DEPOSITS": "yes" if self.customer_deposits else "no",
+            "DEPOSIT_LIMIT_USD": self.deposit_limit_usd,
+            "WITHDRAWAL_LIMIT_USD": self.withdrawal_limit_usd,
+            "PAYOUT_MAX_USD": self.payout_max_usd,
+            "STUCK_HOURS": self.stuck_hours,
+            "PAYOUT_BACK_OFF_SECONDS": self.payout_back_off_seconds,
+            "PRICE_ORACLE_URL": self.price_oracle_url,
+            "EXCHANGE": self.exchange,
+            "EXCHANGE_URL": self.exchange_url,
+            "EXCHANGE_QUOTE": self.exchange_quote,
+            "EXCHANGE_FEE_MAX_BPS": self.exchange_fee_max_bps,
+            "BANK_URL": self.bank_url,
+            "CUSTODY_URL": self.custody_url,
+            "HUFI_LAUNCHER_URL": self.hufi_launcher_url,
+            "HUFI_ORACLE_URL": self.hufi_oracle_url,
+            "BILLING_URL": self.billing_url,
+            "COMMISSION_PERCENT": self.commission_percent,
+        }
+
+    def _violations(self, context: Callable[[str], str | None]) -> list[str]:
+        """What may not be deployed so."""
+        if self.name is not EnvironmentName.PRODUCTION:
+            return violations(self.variables)
+        unsaid = [name for name in _PRODUCTION_SAYS if not context(name)]
+        wrong = [f"production says -c {', '.join(unsaid)}"] if unsaid else []
+        if self.alarm_email is not None and not _MAIL.fullmatch(self.alarm_email):
+            wrong.append(f"-c alarm_email={self.alarm_email}: it is the address of who is woken")
+        return [*wrong, *violations(self.variables)]
 
     @classmethod
     def read(cls, context: Callable[[str], str | None]) -> Environment:
-        """Raises UnknownEnvironment."""
+        """Raises UnknownEnvironment, UnfitEnvironment."""
         written = context("environment") or EnvironmentName.STAGING
         name = _one_of(EnvironmentName, "environment", written)
         endpoint_url = context("endpoint_url")
         if (name is EnvironmentName.LOCAL) != (endpoint_url is not None):
             raise UnknownEnvironment("-c endpoint_url belongs to -c environment=local, and to nothing else")
         log_level = context("log_level") or _LOG_LEVEL[name]
-        return cls(
+        read = cls(
             name=name,
             endpoint_url=endpoint_url,
             docs_origins=_several(context("docs_origins")),
@@ -161,6 +202,10 @@ class Environment:
             log_level=_one_of(LogLevel, "log_level", log_level),
             trace_functions=context("trace_functions") == "yes",
         )
+        wrong = read._violations(context)
+        if wrong:
+            raise UnfitEnvironment("; ".join(wrong))
+        return read
 
 
 # Where requests cost money, the access log tells who asked what: a second line for each would say the same.
@@ -169,6 +214,8 @@ _LOG_LEVEL = {
     EnvironmentName.STAGING: LogLevel.INFO,
     EnvironmentName.PRODUCTION: LogLevel.WARNING,
 }
+_PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
+_MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _PAYOUT_BACK_OFF = {
     EnvironmentName.LOCAL: "1",
     EnvironmentName.STAGING: "60",

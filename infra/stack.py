@@ -100,27 +100,10 @@ def _variables(
 ) -> dict[str, str]:
     """Of every function, as common.settings reads it."""
     variables = {
-        "ENVIRONMENT": environment.name,
+        **environment.variables,
         "TABLE_NAME": table_name,
         "TOKEN_ISSUER": user_pool.issuer,
         "TOKEN_CLIENTS": ",".join(user_pool.client_ids),
-        "CUSTOMER_DEPOSITS": "yes" if environment.customer_deposits else "no",
-        "DEPOSIT_LIMIT_USD": environment.deposit_limit_usd,
-        "WITHDRAWAL_LIMIT_USD": environment.withdrawal_limit_usd,
-        "PAYOUT_MAX_USD": environment.payout_max_usd,
-        "STUCK_HOURS": environment.stuck_hours,
-        "PAYOUT_BACK_OFF_SECONDS": environment.payout_back_off_seconds,
-        "PRICE_ORACLE_URL": environment.price_oracle_url,
-        "EXCHANGE": environment.exchange,
-        "EXCHANGE_URL": environment.exchange_url,
-        "EXCHANGE_QUOTE": environment.exchange_quote,
-        "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
-        "BANK_URL": environment.bank_url,
-        "CUSTODY_URL": environment.custody_url,
-        "HUFI_LAUNCHER_URL": environment.hufi_launcher_url,
-        "HUFI_ORACLE_URL": environment.hufi_oracle_url,
-        "BILLING_URL": environment.billing_url,
-        "COMMISSION_PERCENT": environment.commission_percent,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

@@ -29,10 +29,10 @@ from common.settings import settings
 from common.wire import (
     Amount,
     AssetId,
+    CustomersAct,
     Dollars,
     Instant,
     InstantText,
-    OperatorAct,
     OperatorOutcomeView,
     RequestBody,
     View,
@@ -326,9 +326,10 @@ def statement(
 
 
 @app.post("/operations/orders/<order_id>/fail", tags=["operators"], summary="End an order that can not be carried out")
-def fail(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+def fail(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(orders().fail(order_id, body.reason, operator, dry_run=body.dry_run))
+    act, told = orders().fail, body.public_reason
+    return OperatorOutcomeView.of(act(order_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
 
 
 def _money(usd: Decimal | None) -> Money | None:

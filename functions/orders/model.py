@@ -25,6 +25,7 @@ from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
 ORDER_LIFETIME_MAX = timedelta(days=90)
+ENDED_BY_THE_DESK = "the desk could not carry it out"  # where an operator has no more to tell the customer
 STATEMENT_LINES_MAX = 20_000
 CANCEL_ALL_BATCH = 50  # orders in one request; it returns a cursor to go on
 

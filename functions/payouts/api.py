@@ -12,7 +12,7 @@ from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, Kind
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
 from common.operator_outcome import OperatorOutcome
-from common.wire import OperatorAct, OperatorOutcomeView
+from common.wire import CustomersAct, OperatorAct, OperatorOutcomeView
 from functions.payouts.wiring import acts
 
 app = http.api()
@@ -26,13 +26,13 @@ def retry_payout(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
 
 
 @app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
-def mark_filled(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().mark_paid, CASH_OUT, order_id, body)
+def mark_filled(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    return _ended(acts().mark_paid, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
-def credit_usd(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().give_back, CASH_OUT, order_id, body)
+def credit_usd(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    return _ended(acts().give_back, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
@@ -46,13 +46,13 @@ def retry_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcome
 
 
 @app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="Paid by another way")
-def complete(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().mark_paid, WITHDRAWAL, transfer_id, body)
+def complete(transfer_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    return _ended(acts().mark_paid, WITHDRAWAL, transfer_id, body)
 
 
 @app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
-def reject(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().give_back, WITHDRAWAL, transfer_id, body)
+def reject(transfer_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    return _ended(acts().give_back, WITHDRAWAL, transfer_id, body)
 
 
 @app.post(
@@ -65,6 +65,12 @@ def abandon_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutco
 def _done(act: Callable[..., OperatorOutcome], kind: Kind, order_id: str, body: OperatorAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     return OperatorOutcomeView.of(act(kind, order_id, body.reason, operator, dry_run=body.dry_run))
+
+
+def _ended(act: Callable[..., OperatorOutcome], kind: Kind, order_id: str, body: CustomersAct) -> OperatorOutcomeView:
+    """By an act that the customer is told of."""
+    operator, told = caller(app).must_be_operator(), body.public_reason
+    return OperatorOutcomeView.of(act(kind, order_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
 
 
 handler = http.serve(app, acts)

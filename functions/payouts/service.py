@@ -27,6 +27,10 @@ from common.domain.payouts.service import Payouts
 from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 
+# What a customer reads where the operator has nothing to tell him.
+PAID_OTHERWISE = "the desk has paid the dollars another way"
+GIVEN_BACK = "the dollars are on your balance"
+
 
 @dataclass(frozen=True)
 class PayoutActs:
@@ -50,15 +54,24 @@ class PayoutActs:
         ]
         return self._do(payout, after, says, "retry-payout", writes, reason, operator, dry_run=dry_run)
 
-    def mark_paid(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """The customer has the dollars by another way: the hold is spent."""
+    def mark_paid(
+        self,
+        kind: Kind,
+        order_id: str,
+        reason: str,
+        operator: str,
+        *,
+        public_reason: str | None = None,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        """The customer has the dollars by another way: the hold is spent. He reads `public_reason`."""
         payout = self._payout(kind, order_id)
         if payout.status in (kind.paid, kind.returned):
             return self._so_already(payout, returned=False)
         at, owner, amount = self.payouts.now(), payout.owner, payout.amount
         self._must_be_decidable(payout)
         writes = [
-            *store.close(payout, kind.paid, at, reason),
+            *store.close(payout, kind.paid, at, public_reason or PAID_OTHERWISE),
             ledger.settle(owner, amount, amount, at),
             ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, order_id, at)),
             store.event(payout, kind.paid, reason, operator, at),
@@ -69,15 +82,25 @@ class PayoutActs:
         except PayoutUnsettled:
             return self._closed_meanwhile(payout, returned=False)
 
-    def give_back(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """The dollars go to the customer's balance here, and the day's limit goes back, too."""
+    def give_back(
+        self,
+        kind: Kind,
+        order_id: str,
+        reason: str,
+        operator: str,
+        *,
+        public_reason: str | None = None,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        """The dollars go to the customer's balance here, and the day's limit goes back, too. He reads
+        `public_reason`."""
         payout = self._payout(kind, order_id)
         if payout.status in (kind.paid, kind.returned):
             return self._so_already(payout, returned=True)
         self._must_be_decidable(payout)
         at, amount = self.payouts.now(), payout.amount
         writes = [
-            *store.close(payout, kind.returned, at, reason, returned=True),
+            *store.close(payout, kind.returned, at, public_reason or GIVEN_BACK, returned=True),
             ledger.release(payout.owner, amount, at),
             limits.give_back(payout.owner, limits.Limited.PAYOUT, amount, payout.created_at, at),
             store.event(payout, kind.returned, reason, operator, at),

@@ -16,9 +16,9 @@ from common.money import Money, Price, plain
 from common.wire import (
     Amount,
     AssetId,
+    CustomersAct,
     Dollars,
     InstantText,
-    OperatorAct,
     OperatorOutcomeView,
     RequestBody,
     View,
@@ -117,9 +117,10 @@ def cancel_purchase(order_id: OrderId) -> PurchaseView:
 
 
 @app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be bought")
-def void_batch(batch_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+def void_batch(batch_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(batches().void(batch_id, body.reason, operator, dry_run=body.dry_run))
+    act, told = batches().void, body.public_reason
+    return OperatorOutcomeView.of(act(batch_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
 
 
 def _pool(state: PoolState) -> PoolView:

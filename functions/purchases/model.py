@@ -19,6 +19,7 @@ from common.money import EXACT, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
+CALLED_OFF = "the desk could not place the order"  # where an operator has no more to tell the members
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from common.settings import MissingSetting, Settings
+from common.settings import MissingSetting, Settings, UnfitSettings
 
 
 def test_a_missing_setting_is_named() -> None:
@@ -16,3 +16,41 @@ def test_a_missing_setting_is_named() -> None:
 def test_only_yes_lets_customers_credit_themselves() -> None:
     for written, allowed in (("yes", True), ("no", False), ("true", False), ("", False)):
         assert Settings.of({**os.environ, "CUSTOMER_DEPOSITS": written}).customer_deposits is allowed
+
+
+REAL = {
+    "ENVIRONMENT": "production",
+    "CUSTOMER_DEPOSITS": "no",
+    **dict.fromkeys(("PRICE_ORACLE_URL", "CUSTODY_URL", "HUFI_LAUNCHER_URL", "HUFI_ORACLE_URL"), "https://x.example"),
+    **dict.fromkeys(("EXCHANGE_URL", "BANK_URL"), "https://y.example"),
+    "BILLING_URL": "https://billing.invalid",
+}
+
+
+def test_production_starts_with_settings_that_can_be_right() -> None:
+    assert Settings.of({**os.environ, **REAL}).environment == "production"
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("ENVIRONMENT", "prod"),
+        ("CUSTOMER_DEPOSITS", "yes"),
+        ("BANK_URL", "https://bank.invalid"),
+        ("EXCHANGE_URL", "https://exchange.invalid"),
+        ("EXCHANGE_URL", "http://y.example"),
+        ("TOKEN_ISSUER", "http://y.example"),
+        ("EXCHANGE", "kraken"),
+        ("WITHDRAWAL_LIMIT_USD", "NaN"),
+        ("PAYOUT_MAX_USD", "inf"),
+        ("DEPOSIT_LIMIT_USD", "-5"),
+    ],
+)
+def test_a_function_does_not_start_with_settings_that_can_not_be_right(name: str, written: str) -> None:
+    with pytest.raises(UnfitSettings, match=name):
+        Settings.of({**os.environ, **REAL, name: written})
+
+
+def test_strangers_do_not_credit_themselves_on_staging() -> None:
+    with pytest.raises(UnfitSettings, match="CUSTOMER_DEPOSITS"):
+        Settings.of({**os.environ, **REAL, "ENVIRONMENT": "staging", "CUSTOMER_DEPOSITS": "yes"})

@@ -296,3 +296,18 @@ def test_half_a_no_decides_nothing(status: str) -> None:
 def test_a_call_ends_within_ten_seconds_unless_told_otherwise() -> None:
     seconds = {name: value.default for name, value in signature(BaasBank).parameters.items()}
     assert seconds["connect_seconds"] + seconds["read_seconds"] < 10
+
+
+@pytest.mark.parametrize("account_id", ["a-1", "40817810099910004312"])
+def test_what_the_bank_says_of_a_failure_has_no_number_of_an_account_in_it(account_id: str) -> None:
+    """It is logged, and shown in the machine's history."""
+    words = f"closed: {account_id.upper()}, 4081 7810 0999 1000 4312"
+    failed = GOOD | {"account_id": account_id, "status": "FAILED", "failure_code": words}
+    with Wire(found(failed)) as bank:
+        assert look_up(bank.url).failure_code == "closed: …, …"
+    with (
+        Wire(http({"error": {"message": words}}, "422 Unprocessable Entity")) as bank,
+        pytest.raises(BankRefused) as no,
+    ):
+        BaasBank(bank.url, "key").credit("pay-1", account_id, AMOUNT, "sale")
+    assert no.value.facts == {"bank_said": "closed: …, …"}

@@ -30,6 +30,8 @@ ENVIRONMENTS = {
         EnvironmentName.PRODUCTION,
         price_oracle_key=True,
         alarm_email="desk@example.com",
+        bank_url="https://api.bank.example",
+        exchange_url="https://api.binance.com",
         log_level=LogLevel.WARNING,
         trace_functions=True,
         payments_from="arn:aws:iam::111111111111:role/billing",

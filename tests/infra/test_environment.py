@@ -9,17 +9,76 @@ import pytest
 
 from infra import deploy
 from infra.bundle import ROOT
-from infra.environment import Environment, EnvironmentName, Kafka, UnknownEnvironment
+from infra.environment import Environment, EnvironmentName, Kafka, UnfitEnvironment, UnknownEnvironment
+
+PRODUCTION = {
+    "environment": "production",
+    "alarm_email": "desk@example.com",
+    "exchange": "binance",
+    "exchange_url": "https://api.binance.com",
+    "bank_url": "https://api.bank.example",
+}
 
 
 def _read(**context: str) -> Environment:
+    if context.get("environment") == "production":
+        context = PRODUCTION | context
     return Environment.read(context.get)
 
 
 def test_without_a_word_it_is_staging_and_never_production() -> None:
     assert _read().name is EnvironmentName.STAGING
-    assert _read().customer_deposits
+    assert not _read().customer_deposits, "anybody can sign up there"
     assert not _read(environment="production").customer_deposits
+    assert _read(environment="local", endpoint_url="http://127.0.0.1:1").customer_deposits
+
+
+def test_staging_is_not_at_a_live_exchange_unless_somebody_says_so() -> None:
+    assert _read().exchange_url == "https://testnet.binance.vision"
+    assert _read(exchange_url="https://api.binance.com").exchange_url == "https://api.binance.com"
+
+
+@pytest.mark.parametrize("name", ["alarm_email", "exchange", "exchange_url", "bank_url"])
+def test_production_says_who_is_woken_and_which_bank_and_exchange_it_has(name: str) -> None:
+    said = {key: value for key, value in PRODUCTION.items() if key != name}
+    with pytest.raises(UnfitEnvironment, match=f"production says -c {name}"):
+        Environment.read(said.get)
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize(
+    ("name", "written", "why"),
+    [
+        ("exchange_url", "http://api.binance.com", "EXCHANGE_URL"),
+        ("bank_url", "http://127.0.0.1:9", "BANK_URL"),
+        ("bank_url", "https://", "BANK_URL"),
+        ("bank_url", "https://us:pass@api.bank.example", "BANK_URL"),
+        ("custody_url", "ftp://api.mixin.one", "CUSTODY_URL"),
+        ("billing_url", "billing.example", "BILLING_URL"),
+        ("price_oracle_url", "http://prices.example", "PRICE_ORACLE_URL"),
+        ("hufi_oracle_url", "http://ro.hu.finance", "HUFI_ORACLE_URL"),
+        ("exchange", "kraken", "EXCHANGE is 'kraken'"),
+        *(
+            ("withdrawal_limit_usd", written, "WITHDRAWAL_LIMIT_USD")
+            for written in ("NaN", "inf", "1e9", "-1", "0", "x")
+        ),
+        ("payout_max_usd", "Infinity", "PAYOUT_MAX_USD"),
+        ("deposit_limit_usd", "sNaN", "DEPOSIT_LIMIT_USD"),
+        ("commission_percent", "101", "COMMISSION_PERCENT"),
+        ("stuck_hours", "2.5", "STUCK_HOURS"),
+        ("payout_back_off_seconds", "0", "PAYOUT_BACK_OFF_SECONDS"),
+        ("exchange_fee_max_bps", "NaN", "EXCHANGE_FEE_MAX_BPS"),
+    ],
+)
+def test_what_can_not_be_right_is_not_deployed(environment: str, name: str, written: str, why: str) -> None:
+    with pytest.raises(UnfitEnvironment, match=why):
+        _read(environment=environment, **{name: written})
+
+
+@pytest.mark.parametrize(("name", "written"), [("alarm_email", "desk"), ("bank_url", "https://bank.invalid")])
+def test_production_does_not_say_it_with_nobodys_address(name: str, written: str) -> None:
+    with pytest.raises(UnfitEnvironment, match=name if name == "alarm_email" else "production has a bank"):
+        _read(environment="production", **{name: written})
 
 
 def test_an_environment_that_can_not_be_is_refused() -> None:
@@ -38,24 +97,20 @@ def test_pages_are_listed_with_commas() -> None:
 
 
 def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
-    assert (_read().exchange, _read().exchange_url, _read().exchange_quote) == (
-        "binance",
-        "https://api.binance.com",
-        "USDT",
-    )
+    assert (_read().exchange, _read().exchange_quote) == ("binance", "USDT")
     assert _read().exchange_fee_max_bps == "200"
     assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
     assert _read().billing_url.endswith(".invalid")
     assert _read().commission_percent == "2.5"
     assert _read().custody_url == "https://api.mixin.one"
     assert (_read().hufi_launcher_url, _read().hufi_oracle_url) == ("https://cl.hu.finance", "https://ro.hu.finance")
-    told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
+    told = {"exchange": "alphapoint", "exchange_url": "https://x:1", "exchange_quote": "USD", "bank_url": "https://b:2"}
     told |= {
         "exchange_fee_max_bps": "50",
-        "custody_url": "http://c:3",
-        "hufi_launcher_url": "http://l:4",
-        "hufi_oracle_url": "http://o:5",
-        "billing_url": "http://i:6",
+        "custody_url": "https://c:3",
+        "hufi_launcher_url": "https://l:4",
+        "hufi_oracle_url": "https://o:5",
+        "billing_url": "https://i:6",
         "commission_percent": "3",
     }
     read = _read(environment="production", **told)

@@ -54,6 +54,7 @@ from common.gateways.bank import (
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits, told_number
+from common.requisites import without_numbers
 
 BODY_BYTES_MAX = 64 * 1024
 WORDS_MAX = 200  # characters of what the bank says
@@ -163,7 +164,7 @@ class BaasBank:
                 {"Idempotency-Key": reference_id, "Content-Type": "application/json"},
             )
             if answer.status in {400, 422}:
-                said = _words(answer)
+                said = _words(answer, account_id)
                 ours = said.casefold().replace("_", " ").startswith("insufficient funds")
                 raise BankRefused(
                     f"the bank refuses the credit: {said or 'it does not say why'}", ours=ours, bank_said=said
@@ -214,12 +215,13 @@ def _unsendable(reference_id: str, account_id: str, amount: Money) -> str | None
     return None
 
 
-def _words(answer: Answer) -> str:
-    """Why the bank says no. Raises _Garbage where a machine between the bank and us said it, with a web page."""
+def _words(answer: Answer, account_id: str) -> str:
+    """Why the bank says no, without the number of the account. Raises _Garbage where a machine between the bank and us
+    said it, with a web page."""
     said = _answered(answer).get("error")
     if isinstance(said, dict):
         said = said.get("message")
-    return _short(said) if isinstance(said, str) else ""
+    return _short(without_numbers(said, account_id)) if isinstance(said, str) else ""
 
 
 def _short(said: str) -> str:
@@ -258,13 +260,14 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
         raise _Garbage(f"status is not one of {', '.join(State)}")
     if not isinstance(failure_code, str | None) or (failure_code is not None and status != State.FAILED):
         raise _Garbage("failure_code is neither null nor why a failed adjustment failed")
+    account_id = _text(given, "account_id", _ID)
     return Adjustment(
         adjustment_id=_text(given, "id", _ID),
         reference_id=_text(given, "reference_id", _ID),
-        account_id=_text(given, "account_id", _ID),
+        account_id=account_id,
         amount=amount,
         state=State(status),
-        failure_code=_short(failure_code or "") or None,
+        failure_code=_short(without_numbers(failure_code or "", account_id)) or None,
     )
 
 
@@ -274,7 +277,7 @@ def _amount(told: Any) -> Money:
         raise _Garbage("amount is neither text nor a number")
     amount = told_number(told)
     if amount is None or not 0 < amount < _TOO_MUCH or fraction_digits(amount) > 2:
-        raise _NotBelieved(f"amount is {_short(str(told))!r}")
+        raise _NotBelieved(f"amount is {without_numbers(_short(str(told)))!r}")
     return Money(amount)
 
 

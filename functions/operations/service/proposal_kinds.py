@@ -122,8 +122,12 @@ class PayoutApproval:
         if str(payout.amount) != terms["amount"]:
             raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
         if account_id != terms.get("account"):  # one of old names none
-            told = terms.get("account", "any account")
-            raise NotProposable(f"it was about {told}, and now the account is {account_id}: propose it", id=subject.id)
+            raise NotProposable(
+                "it was about another account than the one that would be paid now: propose it",  # it is logged
+                id=subject.id,
+                proposed_account_id=terms.get("account", "any account"),
+                account_id=account_id,
+            )
         whose = f"of the client {payout.banking_client_id} of {payout.owner.username}"
         return f"may be paid: ${payout.amount} to the account {account_id} {whose}"
 

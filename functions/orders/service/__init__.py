@@ -133,9 +133,11 @@ class Orders:
                 cancelled.append(self.book.close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
         return Page(cancelled, page.after)
 
-    def fail(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """An operator ends a resting order that can not be carried out, and gives the hold back. Audited. A repeat
-        changes nothing.
+    def fail(
+        self, order_id: str, reason: str, operator: str, *, public_reason: str | None = None, dry_run: bool
+    ) -> OperatorOutcome:
+        """An operator ends a resting order that can not be carried out, and gives the hold back. Audited. Its customer
+        reads `public_reason`. A repeat changes nothing.
 
         Raises OrderNotFound, OrderNotPending, Busy.
         """
@@ -144,11 +146,12 @@ class Orders:
             raise model.OrderNotFound("there is no such order", id=order_id)
         if order.status is Status.FAILED:
             return OperatorOutcome.repeat(order_id, order.status, "is FAILED already; nothing to do")
-        failed = model.closed(order, Status.FAILED, reason, self.now())
+        told = public_reason or model.ENDED_BY_THE_DESK
+        failed = model.closed(order, Status.FAILED, told, self.now())
         if not dry_run:
             entry = audit.entry(AuditEntry(failed.updated_at, operator, "orders fail", order_id, reason))
             try:
-                self.book.close(order, Status.FAILED, reason, operator, entry)
+                self.book.close(order, Status.FAILED, told, operator, entry, private=reason)
             except OrderNotPending:
                 moved = store.find(self.table, order_id)
                 if moved is None or moved.status is not Status.FAILED:

@@ -39,8 +39,11 @@ class Book:
             hold = ledger.hold_for_order(owner, order.hold, at)
         self.table.write(store.insert(order), hold, store.enter_book(order), store.event(order, None, "placed", actor))
 
-    def close(self, order: Order, status: Status, reason: str, actor: str, *also: Write) -> Order:
-        """End a resting order that has not filled, and give its hold back. Raises OrderNotPending, Busy."""
+    def close(
+        self, order: Order, status: Status, reason: str, actor: str, *also: Write, private: str | None = None
+    ) -> Order:
+        """End a resting order that has not filled, and give its hold back. Its customer reads the `reason`, and
+        operators the `private` one where there is one. Raises OrderNotPending, Busy."""
         closed = model.closed(order, status, reason, self.now())
         owner, at = closed.owner, closed.updated_at
         if closed.order_type is Side.SELL:
@@ -48,7 +51,7 @@ class Book:
         else:
             assert closed.hold is not None
             back = ledger.release_of_order(owner, closed.hold, at)
-        event = store.event(closed, order.status, reason, actor)
+        event = store.event(closed, order.status, private or reason, actor)
         self.table.write(store.decide(closed), back, store.leave_book(closed), event, *also)
         return closed
 

@@ -252,15 +252,18 @@ class Batches:
 
     # What operators ask
 
-    def void(self, batch_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+    def void(
+        self, batch_id: str, reason: str, operator: str, *, public_reason: str | None = None, dry_run: bool
+    ) -> OperatorOutcome:
         """Refund a batch that was not sent, or whose order the exchange has lost; or be done with an order that turned
-        up after all, once a person has dealt with it at the exchange.
+        up after all, once a person has dealt with it at the exchange. Members of one that was not sent read
+        `public_reason`.
 
         Raises BatchNotFound; BatchNotStuck: the exchange has the order, or may have, or the batch is decided
         already, by an earlier void as well; ExchangeUnavailable, Busy.
         """
         batch = store.batch(self.table, batch_id)
-        after, says, writes = self._void(batch, reason, operator)
+        after, says, writes = self._void(batch, reason, operator, public_reason or model.CALLED_OFF)
         if not dry_run:
             entry = audit.entry(AuditEntry(self.now(), operator, "batches void", batch_id, reason))
             try:
@@ -270,7 +273,9 @@ class Batches:
             work.drive_now(self.table, self.machines, keys.BATCH(batch_id=batch_id), self.now())
         return OperatorOutcome(batch_id, batch.status, after, done=not dry_run, says=says)
 
-    def _void(self, batch: Batch, reason: str, operator: str) -> tuple[BatchStatus, str, list[Write]]:
+    def _void(
+        self, batch: Batch, reason: str, operator: str, public_reason: str
+    ) -> tuple[BatchStatus, str, list[Write]]:
         at, placed = self.now(), batch.plan is not None
         order = self._exchange_order(batch) if placed else None
         not_stuck = BatchNotStuck(f"the batch is {batch.status}: there is nothing to void", id=batch.batch_id)
@@ -282,7 +287,7 @@ class Batches:
             writes = [store.looked(batch, at), exchange_orders.follow_up(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
         if order is None:
-            found = model.nothing(batch.asset_id, f"not bought: {reason}")
+            found = model.nothing(batch.asset_id, f"not bought: {public_reason}")
             event = store.batch_event(
                 batch.batch_id, batch.status, BatchStatus.DECIDED, f"void: {reason}", operator, at
             )
