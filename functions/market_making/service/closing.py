@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from common.domain import rulings
+from common.domain import rulings, trade_cursors
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.frozen import replace
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
@@ -32,6 +32,7 @@ from functions.market_making.quotes import (
     NEVER_PLACED,
     FillNotBelieved,
     Quotes,
+    following,
     may_be_there,
     most_quote,
     owned,
@@ -60,6 +61,7 @@ class Closing:
         if read.placed_at is None and not read.is_out:  # nothing of it ever was at the exchange
             return quotes_store.write(read, replace(read, cycle=read.cycle + 1, closed=True), (), self.now())
         market, maker = Market(*order.coins), self.maker(order.account_id)
+        read = following(read, trade_cursors.find(self.table, order.account_id, str(market)))
         seen = look(maker, market, read.cursor, self.now)
         cycling = Cycling(self.table, self.now)
         try:

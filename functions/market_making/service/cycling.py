@@ -206,14 +206,17 @@ class Cycling:
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
             if not fills:
                 quotes, fills = self._looked_for(quotes, at, maker, market)
-            quotes = forgotten(quotes, at)
+            quotes = replace(forgotten(quotes, at), again_until=0)
         return Known(read, quotes, fills, names)
 
     def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
-        """Trades that are told now, and were found before by their order."""
-        over = {gone.exchange_order_id for gone in quotes.ended}
-        told = (trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in over)
-        return {t.trade_id for t in told if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
+        """Trades that are told now and are booked: they were found before by their order, or are looked at again."""
+        over, own = {gone.exchange_order_id for gone in quotes.ended}, quotes.exchange_order_ids
+        told = [trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in own]
+        again = [trade.trade_id for trade in told if trade.trade_id <= quotes.again_until]
+        booked = quotes_store.booked_between(self.table, quotes.order_id, again[0], again[-1]) if again else set()
+        new = (t for t in told if t.trade_id > quotes.again_until and t.exchange_order_id in over)
+        return booked | {t.trade_id for t in new if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
 
     def _looked_for(self, quotes: Quotes, at: datetime, maker: Maker, market: Market) -> tuple[Quotes, list[Fill]]:
         """Trades in no list that was looked at: the exchange is asked for those of the order they are missing of."""

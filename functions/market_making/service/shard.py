@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from common.domain.halts import Halt
+from common.domain.trade_cursors import TradesCursor
 from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from functions.market_making.model import Member
 from functions.market_making.planning import SLOTS_OF_ALL
@@ -81,14 +82,15 @@ class Looked(NamedTuple):
 
 @dataclass
 class Group:
-    """What is known of an account's orders in one market. `halt`: nothing is placed there. `is_back`: nothing was told
-    of it for a while, so that it is settled with first."""
+    """What is known of an account's orders in one market. `cursor` is the account's, as it was read. `halt`: nothing is
+    placed there. `is_back`: nothing was told of it for a while, so that it is settled with first."""
 
     of: AccountMarket
     maker: Maker
     orders: Sequence[Looked]
     seen: Seen
     limits: MarketLimits
+    cursor: TradesCursor
     halt: Halt | None = None
     is_back: bool = False
 

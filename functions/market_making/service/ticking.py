@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
-from common.domain import halts
+from common.domain import halts, trade_cursors
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable
@@ -24,7 +24,7 @@ from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
-from functions.market_making.quotes import Quotes
+from functions.market_making.quotes import Quotes, following
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.cycling import Seen, look, trades_after
 from functions.market_making.service.one_order import OneOrder
@@ -139,9 +139,12 @@ class Ticking:
     def _looked(self, of: AccountMarket, maker: Maker, read: Sequence[Quotes | None]) -> Group:
         """All trades after the oldest cursor of those whose cycles end well; of one that stands still, which would hold
         the others up, those after its own. Raises ExchangeUnavailable, MarketUnknown."""
-        start = quotes_store.trades_cursor(self.table, *of.key)
+        start = trade_cursors.find(self.table, *of.key)
+        quotes = [one and following(one, start) for one in read]
         # Of an order with nothing out no earlier trade is its own.
-        quotes = [one and (one if one.is_out else replace(one, cursor=max(one.cursor, start))) for one in read]
+        quotes = [
+            one and (one if one.is_out else replace(one, cursor=max(one.cursor, start.trade_id))) for one in quotes
+        ]
         out = {one.order_id: one.cursor for one in quotes if one is not None and one.is_out}
         moving = [cursor for order_id, cursor in out.items() if order_id not in self.kept.standing]
         seen = look(maker, of.market, min(moving, default=None), self.now)
@@ -153,7 +156,7 @@ class Ticking:
             return seen
 
         orders = [Looked(member, one, seen_by(member.order_id)) for member, one in zip(of.members, quotes, strict=True)]
-        return Group(of, maker, orders, seen, self._limits(maker, of.market))
+        return Group(of, maker, orders, seen, self._limits(maker, of.market), start)
 
     def _limits(self, maker: Maker, market: Market) -> MarketLimits:
         key, at = (maker.name, market), self.now()
@@ -331,13 +334,15 @@ class Ticking:
         reached = min((cursor for cursor in cursors if cursor is not None), default=last)
         may_be_its = any(order.read.unresolved for order in orders if order.failed or order.doubted)
         known = {exchange_order_id for order in orders for exchange_order_id in order.exchange_order_ids}
-        strays = [t for t in group.seen.trades if t.trade_id <= reached and t.exchange_order_id not in known]
+        told = max((order.read.again_until for order in orders), default=0)  # of what is looked at again it was before
+        strays = [t for t in group.seen.trades if told < t.trade_id <= reached and t.exchange_order_id not in known]
         if strays and not may_be_its:
             for trade in self._of_nobody(group, strays):
                 log.error("a trade of nobody's", extra={"account_id": group.account_id, "trade": trade.trade_id})
                 count("StrayTrades")
         try:
-            self.table.write(quotes_store.move_trades_cursor(group.account_id, str(group.market), reached, self.now()))
+            first = group.seen.trades[0].trade_id
+            self.table.write(trade_cursors.move(*group.of.key, group.cursor, first, reached, self.now()))
         except Refusal as no:
             log.info("cursor not moved", extra={"account_id": group.account_id, "why": no.detail})
 
