@@ -52,7 +52,7 @@ def drawn(page: str, machines: Mapping[str, Json]) -> str:
 def _region(name: str, definition: Json) -> str:
     machine = _Machine(definition)
     about, alike = definition.get("Comment"), map(_wrapped, machine.sentences())
-    parts = [*([_wrapped(about)] if about else []), machine.diagram(), *alike, machine.list()]
+    parts = [*([_wrapped(about)] if about else []), machine.diagram(), *alike, machine.described()]
     return "\n\n".join([f"<!-- machine: {name} -->", *parts, "<!-- end -->"]) + "\n"
 
 
@@ -87,7 +87,7 @@ class _Machine:
         for letter, retry in self._retried_alike.items():
             yield f"**{letter}** in the list: {_times(retry)}, on {_code(*retry['ErrorEquals'])}."
 
-    def list(self) -> str:
+    def described(self) -> str:
         """What each state does, and when that is tried again."""
         items = []
         for name, state in self.states.items():

@@ -63,7 +63,7 @@ def test_nothing_is_off_at_any_stage_of_a_life(market: Market) -> None:
     market.fund_all()
     market.pay(BOB, ETH, "3", b"hello")
     market.run(6, until=look)
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     market.run(10, until=look)
     assert market.order().status is Status.RETURNED
     assert {Status.WITHDRAWING, Status.CREATED, Status.RETURNING} <= seen

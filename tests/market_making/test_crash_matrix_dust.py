@@ -36,7 +36,7 @@ class Dusty:
     def act(self) -> tuple[Status, dict[str, str], dict[str, Decimal]]:
         """How it stands, what it has left behind, and what of it is the desk's."""
         market = self.market
-        insist(market, lambda: market.quoting.withdraw(M))
+        insist(market, lambda: market.quoting.bring_home(M))
         market.go_on(hours=5, until=lambda: market.status() is Status.RETURNED)
         if market.status() is Status.RETURNED:
             for asset in ("BTC", "USDT"):

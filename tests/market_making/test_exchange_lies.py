@@ -139,7 +139,7 @@ def test_what_is_still_open_is_booked_before_the_order_goes_home(faulty: Faulty)
     hidden, had = stopped_with_one_hidden(faulty)
     faulty.take(BUY, "0.001", str(hidden.price))
     assert faulty.open
-    faulty.market.quoting.withdraw(faulty.market.order().order_id)
+    faulty.market.quoting.bring_home(faulty.market.order().order_id)
     live_until(faulty.market, Status.RETURNED, minutes=30)
     assert not faulty.open
     assert faulty.quotes.base == had - Decimal("0.001")
@@ -156,7 +156,7 @@ def test_what_turns_up_when_all_is_decided_is_shown_to_a_person(faulty: Faulty) 
     listing = faulty.fake.open_orders
     faulty.fake.open_orders = lambda _: []  # type: ignore[method-assign, assignment]
     market.funds.fail_before_next("withdraw", 1)
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     live_until(market, Status.RETURNING, minutes=2)
     faulty.fake.open_orders = listing  # type: ignore[method-assign]
     live(market, 3)
@@ -178,7 +178,7 @@ def test_an_order_goes_home_though_its_market_is_gone(faulty: Faulty) -> None:
         raise MarketUnknown("it is closed")
 
     faulty.fake.open_orders = gone  # type: ignore[method-assign, assignment]
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     live_until(market, Status.RETURNED, minutes=15)
 
 

@@ -91,7 +91,7 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         "mm halt": desk.halting.halt_order,
         "mm lift": desk.halting.lift,
         "mm stop": desk.overseeing.stop,
-        "mm withdraw": desk.overseeing.withdraw,
+        "mm withdraw": desk.overseeing.bring_home,
         "strays close": desk.interventions.close_stray,
         "orders fail": desk.orders.fail,
         "work redrive": desk.interventions.redrive,

@@ -39,9 +39,9 @@ from functions.market_making.quotes import (
     with_nothing_out,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.cancelling import names
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
-from functions.market_making.service.withdrawing import names
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Closing:
         seen = look(maker, market, read.cursor, self.now)
         cycling = Cycling(self.table, self.now)
         try:
-            known = cycling.known(read, seen, maker, market)
+            known = cycling.find_out(read, seen, maker, market)
         except FillNotBelieved as lie:
             log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
             count("FillsNotBelieved")

@@ -106,7 +106,7 @@ class Comparing:
 
     def _look(self) -> dict[str, Line]:
         names = self._names()
-        booked = Booking(self.table, self.custody).read()
+        booked = Booking(self.table, self.custody).add_up()
         untaken = self._untaken(booked)
         assets = sorted({*booked.sums, *untaken.of, *names})
         return {asset_id: self._line(asset_id, names.get(asset_id), booked, untaken) for asset_id in assets}

@@ -20,8 +20,8 @@ from functions.market_making import quotes_store, store
 from functions.market_making.model import Order, Status
 from functions.market_making.quotes import FillNotBelieved, adopted
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.cancelling import named
 from functions.market_making.service.shard import Group, owns
-from functions.market_making.service.withdrawing import named
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class TurnedUp:
                     self.table.write(*writes)
             except (Refusal, FillNotBelieved) as no:  # what is open is cancelled all the same
                 log.error("not stopped once more", extra={"order_id": order_id, "why": str(no)})
-        return named(group.seen.open_orders, [*group.of.leaving, *group.of.stopped])
+        return named(group.seen.open_orders, [*group.of.stopping, *group.of.stopped])
 
 
 def stopped_once_more(
