@@ -168,7 +168,7 @@ def transitions() -> Transitions:
     market.fund(ANN, ETH, "0.001")
     market.run(10, lambda: market.order().status is Status.CREATED)
     created = execution.transitions
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     market.run(30, lambda: market.order().status is Status.RETURNED)
     market.run(1)
     assert market.order().status is Status.RETURNED

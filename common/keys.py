@@ -39,6 +39,7 @@ table of this page, and the table that is deployed.
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                 | snapshots     |                    | OpenWork                           |
 | snapshot_tie           | {tie_id}                                        | TIE                                | T…                 | snapshots     |                    | OpenWork                           |
 | outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                 | outgoing      |                    | OpenWork                           |
+| custody_shortage       | {shortage_id}                                   | SHORTAGE                           | L…                 | outgoing      |                    | OpenWork                           |
 | output                 | OUTPUT#{output_id}                              | RESERVED                           |                    |               |                    |                                    |
 | snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                    |               |                    |                                    |
 | market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
@@ -285,6 +286,10 @@ SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK
 # More snapshots of one time than a page holds.
 SNAPSHOT_TIE = Key("snapshot_tie", pk="{tie_id}", sk="TIE", indexes=(OPEN_WORK,), id_prefix="T", backlog="snapshots")
 OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
+# Of an asset the custody has less than is booked.
+CUSTODY_SHORTAGE = Key(
+    "custody_shortage", pk="{shortage_id}", sk="SHORTAGE", indexes=(OPEN_WORK,), id_prefix="L", backlog="outgoing"
+)
 # An output of the custody is spent by one of our outgoing transfers.
 OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
 SNAPSHOT_CURSOR = Key("snapshot_cursor", pk="SNAPSHOTS", sk="CURSOR")
@@ -427,6 +432,7 @@ SCHEMA = [
     SNAPSHOT,
     SNAPSHOT_TIE,
     OUTGOING,
+    CUSTODY_SHORTAGE,
     OUTPUT,
     SNAPSHOT_CURSOR,
     MARKET_MAKING_ORDER,
@@ -482,7 +488,7 @@ SCHEMA = [
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
-# money at the custody that is nobody's, or that can not be sent, payments of dealers that are nobody's, and accounts of
+# money at the custody that is nobody's, or that can not be sent, or is missing there, payments of dealers that are nobody's, and accounts of
 # dealers for which less or more has come than the billing system tells.
 _PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))

@@ -308,7 +308,7 @@ def _propose(
     as_json: bool,
     thing_id: str,
     verb: str,
-    told: Mapping[str, str],
+    told: Mapping[str, Any],
     yes: bool,
     *,
     things: str = "work",
@@ -538,6 +538,24 @@ def decide_fills(
     """Propose what an order that can not be stopped has at the exchange; another operator confirms it."""
     told = {"base": base, "quote": quote, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "decide-fills", told, yes, things="market-making")
+
+
+@mm.command("look-back")
+def look_back(
+    context: typer.Context,
+    thing_id: Id,
+    after: Annotated[
+        int, typer.Option("--after", metavar="TRADE", min=0, help="Its number; 0: all.", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that the trades of an order's account in its market are looked at again, after one that is named; another
+    operator confirms it. What is booked is not booked once more."""
+    told = {"after": after, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "look-back", told, yes, things="market-making")
 
 
 @mm.command("decide-return")
@@ -840,6 +858,15 @@ def outgoing_resend(
     """Propose that what was refused goes to another user of Mixin; another operator confirms it."""
     told = {"to": to, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "resend", told, yes, things="outgoing")
+
+
+@outgoing.command("book-loss")
+def outgoing_book_loss(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that what is missing at the custody is lost, the desk's own; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "book-loss", told, yes, things="shortages")
 
 
 @outgoing.command("call-off")

@@ -1,4 +1,4 @@
-"""The state machines in docs/machines.md: of each a mermaid diagram and a table, drawn from its definition.
+"""The state machines in docs/machines.md: each with a diagram and a list of states, drawn from its definition.
 
 A definition may have any shape. An arrow is drawn for each way from one state to another, but for an error that is
 caught alike in many states: those arrows would cover the others, so they become one sentence.
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import re
+import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ DEFINITIONS = ROOT / "tests" / "golden"  # as they are synthesised: a test compa
 PAGE = "docs/machines.md"
 ALIKE = 3  # states that catch the same errors and lead to the same state: from so many on a sentence says it
 OTHERWISE = "otherwise"
+LINE_MAX = 120
 
 _REGION = re.compile(r"<!-- machine: ([\w-]+) -->\n.*?<!-- end -->\n", re.DOTALL)
 
@@ -49,7 +51,8 @@ def drawn(page: str, machines: Mapping[str, Json]) -> str:
 
 def _region(name: str, definition: Json) -> str:
     machine = _Machine(definition)
-    parts = [*filter(None, [definition.get("Comment")]), machine.diagram(), *machine.sentences(), machine.table()]
+    about, alike = definition.get("Comment"), map(_wrapped, machine.sentences())
+    parts = [*([_wrapped(about)] if about else []), machine.diagram(), *alike, machine.described()]
     return "\n\n".join([f"<!-- machine: {name} -->", *parts, "<!-- end -->"]) + "\n"
 
 
@@ -82,14 +85,16 @@ class _Machine:
             else:
                 yield f"{told} leads to `{target}`, from {_code(*names)}."
         for letter, retry in self._retried_alike.items():
-            yield f"**{letter}** in the table: {_times(retry)}, on {_code(*retry['ErrorEquals'])}."
+            yield f"**{letter}** in the list: {_times(retry)}, on {_code(*retry['ErrorEquals'])}."
 
-    def table(self) -> str:
-        lines = ["| state | what it does | tried again |", "|---|---|---|"]
+    def described(self) -> str:
+        """What each state does, and when that is tried again."""
+        items = []
         for name, state in self.states.items():
             does = ": ".join(filter(None, [_kind(state), state.get("Comment", "")]))
-            lines.append(f"| `{name}` | {does} | {'; '.join(self._retries(state))} |")
-        return "\n".join(lines)
+            again = "; ".join(self._retries(state))
+            items.append(f"- `{name}`: {does}{f' (tried again: {again})' if again else ''}")
+        return "\n".join(_wrapped(item, indent="  ") for item in items)
 
     def _retries(self, state: Json) -> Iterator[str]:
         for retry in state.get("Retry", []):
@@ -114,6 +119,12 @@ class _Machine:
             if rules.count(rule) >= ALIKE and rule not in several:
                 several.append(rule)
         return dict(zip("ABCDEFGH", several, strict=False))
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    return textwrap.fill(
+        text, LINE_MAX, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )  # fmt: skip
 
 
 def _ways(state: Json) -> Iterator[tuple[str, str]]:

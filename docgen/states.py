@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from common.domain import halts
 from common.domain.custody import model as custody
-from common.domain.custody import ties
+from common.domain.custody import shortages, ties
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
@@ -39,6 +39,9 @@ def states() -> str:
     drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))
     drawn.append(_diagram("ties of snapshots", says(ties.Tie), ties.TRANSITIONS, ties.OPERATORS_ONLY))
+    drawn.append(
+        _diagram("shortages at the custody", says(shortages.Shortage), shortages.TRANSITIONS, shortages.OPERATORS_ONLY)
+    )
     drawn.append(_diagram("outgoing transfers", says(custody.Outgoing), custody.TRANSITIONS, ()))
     drawn.append(_diagram("halts of trading accounts", says(halts.Halt), halts.TRANSITIONS, halts.OPERATORS_ONLY))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])

@@ -574,6 +574,11 @@ TOLD: dict[str, Told] = {
             "not paid": {"asset": "BTC", "payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
         },
     ),
+    "look_back": Told(
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
+        examples={"missed": {"after": 4711, **_LOOKED_UP, "reason": "trade 4712 is in no list of ours"}},
+    ),
     "snapshots": Told(_FOUND),
     "snapshot": Told(_FOUND, (IncomingNotFound,)),
     "assign_snapshot": Told(
@@ -583,6 +588,9 @@ TOLD: dict[str, Told] = {
     ),
     "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),
+    "book_loss": Told(
+        _PROPOSED, _PROPOSABLE, examples={"stolen": {**_LOOKED_UP, "reason": "the key was known to others"}}
+    ),
     "skip_tie": Told(
         _PROPOSED,
         _PROPOSABLE,

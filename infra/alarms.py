@@ -459,7 +459,7 @@ class Watch(Construct):
             ("Accounts: short of what is owed, open though halted: always 0", [off, halted]),
             (
                 "Accounts compared, or not; quotes withdrawn",
-                _all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesWithdrawn"),
+                _all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesCancelledUndecided"),
             ),
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (

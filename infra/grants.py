@@ -222,7 +222,9 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.READING_KEYS})
     ),
     "market_making.compare_custody": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),
+        indexes=(OPEN_WORK,),  # what was short, and is no more
+        secrets=frozenset({Secret.CUSTODY_READ}),
     ),
     "market_making.join_campaigns": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order that is over seeks no more

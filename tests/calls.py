@@ -357,6 +357,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/market-making/{order_id}/keep-rest"): Call(
         body={"asset": "BTC", "payer": "paid", **_LOOKED_UP}, thing="returning"
     ),
+    Route("POST", "/operations/market-making/{order_id}/look-back"): Call(
+        body={"after": 4711, **_LOOKED_UP}, thing="running"
+    ),
     Route("GET", "/operations/market-making/campaigns"): Call(),
     Route("GET", "/operations/market-making/campaigns/{account_id}/{campaign_id}"): Call(),
     Route("GET", "/operations/trading-accounts"): Call(),
@@ -393,6 +396,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
     ),
+    Route("POST", "/operations/shortages/{shortage_id}/book-loss"): Call(body=_LOOKED_UP, thing="short"),
     Route("POST", "/operations/ties/{tie_id}/skip"): Call(body=_LOOKED_UP, thing="tie"),
     Route("POST", "/operations/ties/{tie_id}/settle"): Call(body=_LOOKED_UP, thing="untaken"),
     Route("POST", "/operations/outgoing/{outgoing_id}/call-off"): Call(body=_LOOKED_UP, thing="late"),
@@ -463,7 +467,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id"), named),
     }
     return route.path.format(**(given | parts))
 

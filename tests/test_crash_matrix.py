@@ -195,7 +195,7 @@ def stop_quoting(desk: Desk, ann: Owner, order_id: str) -> str | None:
 
 
 def bring_home(desk: Desk, ann: Owner, order_id: str) -> str | None:
-    return desk.overseeing.withdraw(order_id, *REASON, dry_run=False).after
+    return desk.overseeing.bring_home(order_id, *REASON, dry_run=False).after
 
 
 def save_a_trading_account(desk: Desk, ann: Owner, _: Any) -> str | None:

@@ -369,7 +369,9 @@ IN_BODIES: Mapping[str, Sequence[Any]] = {
 }
 IN_PATHS: Mapping[str, Sequence[str]] = {
     "asset_id": NOT_ASSETS,
-    **dict.fromkeys(("order_id", "transfer_id", "snapshot_id", "tie_id", "outgoing_id", "halt_id"), NOT_IDS),
+    **dict.fromkeys(
+        ("order_id", "transfer_id", "snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id"), NOT_IDS
+    ),
     "account_id": ("M", "MM1", "mm 1", "mm_1", "m", "m" * 22, "mm#1", "1mm", "é"),
     "pair_id": ("x", "BTC-USDT", "0776B00F-95C0-46F9-85E4-7B8E7CA51E94", "0776b00f95c046f985e47b8e7ca51e94", "#"),
     "thing_id": [word for word in NOT_IDS if re.fullmatch(USERNAME_PATTERN, word) is None],  # a user has a life, too

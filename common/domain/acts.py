@@ -23,6 +23,8 @@ from common.domain.custody.model import (
     may_be_called_off,
     may_go_to_another,
 )
+from common.domain.custody.shortages import Shortage
+from common.domain.custody.shortages import Status as Short
 from common.domain.custody.ties import Status as Tie
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
@@ -46,6 +48,7 @@ from common.domain.payouts.model import (
     needs_decision,
 )
 from common.domain.proposals.model import Status as Proposed
+from common.domain.trade_cursors import TradesCursor
 from common.keys import Key
 from common.money import Quantity
 
@@ -74,7 +77,8 @@ class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
     attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
     the one that it placed last; `account` is what a user has; `legs` are those of a market-making order, which
-    `goes_home` when it is to be withdrawn; while it is stopping, `ledger` is what it has by its own, base and quote."""
+    `goes_home` when it is to be withdrawn; while it is stopping, `ledger` is what it has by its own, base and quote;
+    while it quotes, or is stopping, `cursor` tells how far the trades of its account in its market are looked at."""
 
     row: Key
     status: str | None
@@ -93,6 +97,8 @@ class Case:
     legs: Sequence[Leg] = ()
     goes_home: bool = False
     ledger: tuple[Decimal, Decimal] | None = None
+    cursor: TradesCursor | None = None
+    shortage: Shortage | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
 
@@ -257,6 +263,11 @@ def _may_decide_fills(case: Case) -> bool:
     return case.status == "stopping" and case.needs_person and case.ledger is not None
 
 
+def _may_look_back(case: Case) -> bool:
+    """Are trades of its account looked at, any of which may be its own?"""
+    return case.cursor is not None and case.cursor.trade_id > 0
+
+
 def _may_decide_return(case: Case) -> bool:
     """Does it wait for what the exchange has withdrawn?"""
     return case.status == "returning" and _is_late(case) and _has_leg(case, "HOME", "CONFIRMED")
@@ -298,6 +309,10 @@ def _may_skip_tie(case: Case) -> bool:
 
 def _may_settle_tie(case: Case) -> bool:
     return case.status == Tie.UNTAKEN
+
+
+def _may_book_loss(case: Case) -> bool:
+    return case.shortage is not None and case.shortage.status is Short.SHORT
 
 
 def _may_ask_again(case: Case) -> bool:
@@ -475,6 +490,12 @@ ACTS: tuple[Act, ...] = (
     _of_market_making("stop", "end its quotes; the money stays at the exchange", _may_stop),
     _of_market_making("withdraw", "end its quotes, and bring its money home", _may_withdraw),
     _of_market_making("halt", "pause it: its quotes end, and another operator lifts that", _may_halt),
+    _of_market_making(
+        "look-back",
+        "with a second operator: the trades of its account in its market are looked at again, after the one named",
+        _may_look_back,
+        asks=("after", "reference"),
+    ),
     _of_snapshot(
         "assign", "with a second operator: it pays for an order that may still be paid", asks=("order", "reference")
     ),
@@ -518,6 +539,14 @@ ACTS: tuple[Act, ...] = (
         "POST /operations/outgoing/{id}/call-off",
         "with a second operator: it is not sent any more, and goes back to who paid for its order",
         _may_call_off,
+        asks=("reference",),
+    ),
+    Act(
+        keys.CUSTODY_SHORTAGE,
+        "outgoing book-loss",
+        "POST /operations/shortages/{id}/book-loss",
+        "with a second operator: what is missing at the custody is lost, and taken off the desk's own account",
+        _may_book_loss,
         asks=("reference",),
     ),
     _of_payment(

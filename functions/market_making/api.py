@@ -464,7 +464,7 @@ def stop_market_making(order_id: OrderId) -> MarketMakingOrderView:
 def withdraw_market_making(order_id: OrderId) -> MarketMakingOrderView:
     """All of it goes back to who paid, less what withdrawing costs; an order that quotes is stopped first."""
     opening().order(caller(app).owner, order_id)
-    return _view(quoting().withdraw(order_id))
+    return _view(quoting().bring_home(order_id))
 
 
 @app.get("/market-making/pairs", tags=["market making"], summary="What can be quoted here")
@@ -798,7 +798,7 @@ def stop_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
 def withdraw_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     """It goes back to who paid, and to nobody else."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(overseeing().withdraw(order_id, body.reason, operator, dry_run=body.dry_run))
+    return OperatorOutcomeView.of(overseeing().bring_home(order_id, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get(

@@ -9,11 +9,12 @@ other orders, each waits for its own old order only, and both may be one request
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Self
 
 from common.frozen import replace
 from common.gateways.exchange import Side
@@ -86,10 +87,10 @@ def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int, open_max
     for side in Side:
         wanted = [one for one in creates if one.side is side]
         room = placements_max - len(made.placements)
-        one_by_one = _Side(made.quotes, side, wish.cancels, wanted, at, room, open_max, together=False)
+        one_by_one = _Side(made.quotes, side, at, room, open_max, together=False).plan(wish.cancels, wanted)
         tried = one_by_one
         if one_by_one.lacks_money:
-            tried = _Side(made.quotes, side, wish.cancels, wanted, at, room, open_max, together=True)
+            tried = _Side(made.quotes, side, at, room, open_max, together=True).plan(wish.cancels, wanted)
         made = Plan(
             tried.quotes,
             [*made.cancels, *tried.cancels],
@@ -106,23 +107,22 @@ def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int, open_max
 
 @dataclass
 class _Side:
-    """The intents of one side."""
+    """The intents of one side, in `quotes` as well, once they are planned. `room`: so many may be placed."""
 
     quotes: Quotes
     side: Side
-    ends: frozenset[str]
-    wanted: list[Wanted]
     at: datetime
     room: int
     open_max: int
     together: bool
-    cancels: list[Cancel] = field(default_factory=list)
-    placements: list[Placement] = field(default_factory=list)
-    left_out: list[str] = field(default_factory=list)
-    lacks_money: bool = False
+    cancels: list[Cancel] = field(default_factory=list, init=False)
+    placements: list[Placement] = field(default_factory=list, init=False)
+    left_out: list[str] = field(default_factory=list, init=False)
+    lacks_money: bool = field(default=False, init=False)
 
-    def __post_init__(self) -> None:
-        waiting, ending = list(self.wanted), list[tuple[Placed, Cancel]]()
+    def plan(self, ends: Collection[str], wanted: Sequence[Wanted]) -> Self:
+        """Once. `ends` are the keys of those that are to end."""
+        waiting, ending = list(wanted), list[tuple[Placed, Cancel]]()
         for name, slot in sorted(self.quotes.slots.items()):
             if side_of(name) is not self.side or slot.live is None:
                 continue
@@ -130,7 +130,7 @@ class _Side:
             cancel = Cancel(name, client_id, live.price, live.quantity, live.settled)
             if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
                 self.cancels.append(cancel)  # once more
-            elif slot.live.key in self.ends:
+            elif slot.live.key in ends:
                 self.quotes = self.quotes.with_slot(name, Slot(SlotState.PENDING_CANCEL, live=slot.live))
                 ending.append((slot.live, cancel))
         for live, cancel in ending:
@@ -146,6 +146,7 @@ class _Side:
                 self.left_out.append(one.key)
             else:
                 self._place(free, None, one, None)
+        return self
 
     def _successors(self, waiting: list[Wanted], key: str) -> list[Wanted]:
         """Who may come in the place of an order: the one that renews it, or else whoever renews none."""

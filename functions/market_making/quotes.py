@@ -28,6 +28,7 @@ from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache, reduce
 
+from common.domain.trade_cursors import TradesCursor
 from common.frozen import replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
@@ -149,7 +150,9 @@ class Quotes:
     `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
     told of nothing of it, since it is closed. `degraded_at`: since when the exchange tells nothing at all; what has
-    happened is settled before anything is placed. `memory` is what the strategy carries."""
+    happened is settled before anything is placed. `memory` is what the strategy carries. `set_backs`: so many times
+    operators have set the account's cursor back, and this one has followed; trades up to `again_until` may be in the
+    ledger already."""
 
     order_id: str
     base: Decimal
@@ -169,6 +172,8 @@ class Quotes:
     memory: State = field(default_factory=State)
     tally: Tally = field(default_factory=Tally)
     degraded_at: datetime | None = None
+    set_backs: int = 0
+    again_until: int = 0
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -534,6 +539,16 @@ def forgotten(quotes: Quotes, at: datetime) -> Quotes:
 
 
 # Fills
+
+
+def following(quotes: Quotes, cursor: TradesCursor) -> Quotes:
+    """With its own cursor set back, once for each time that operators have set back the account's."""
+    if quotes.set_backs >= cursor.set_backs:
+        return quotes
+    known = replace(quotes, set_backs=cursor.set_backs)
+    if cursor.set_back_to >= quotes.cursor:
+        return known
+    return replace(known, cursor=cursor.set_back_to, again_until=max(quotes.cursor, quotes.again_until))
 
 
 def settled(

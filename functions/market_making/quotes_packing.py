@@ -61,14 +61,19 @@ def _packed(quotes: Quotes, quiet: Sequence[Ended]) -> str:
         "clear_at": _ms(quotes.clear_at),
         "degraded_at": _ms(quotes.degraded_at),
     }
+    if quotes.set_backs:
+        told["again"] = [quotes.set_backs, quotes.again_until]
     return json.dumps(told, separators=(",", ":"))
 
 
 def unpacked(written: str, bare: Quotes) -> Quotes:
     """The quotes, of which `bare` has what is written beside."""
     told = json.loads(written)
+    set_backs, again_until = told.get("again", (0, 0))
     return replace(
         bare,
+        set_backs=set_backs,
+        again_until=again_until,
         fees_elsewhere={asset: Decimal(amount) for asset, amount in told["fees"].items()},
         slots={name: _slot_of(slot) for name, slot in told["slots"].items()},
         ended=tuple(chain(map(_ended_of, told["ended"]), _quiet_of(told.get("over", [])))),

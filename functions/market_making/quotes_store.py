@@ -72,10 +72,6 @@ class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
     configuration = UnicodeAttribute()
 
 
-class TradesCursorItem(Item, discriminator=keys.TRADES_CURSOR.entity):
-    trade_id = DecimalAttribute()
-
-
 class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
     window = UnicodeAttribute()
     placed = DecimalAttribute()
@@ -98,10 +94,6 @@ class Placements:
 
 class OrderRateMoved(Refusal):
     """Another ticker has counted meanwhile."""
-
-
-class TradesCursorMoved(Refusal):
-    """Another ticker has come as far."""
 
 
 def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
@@ -211,6 +203,13 @@ def is_booked(table: Table, order_id: str, trade_id: int) -> bool:
     return table.get(TradeItem, key, consistent=True) is not None
 
 
+def booked_between(table: Table, order_id: str, first: int, last: int) -> set[int]:
+    """The ids of its trades from one to another."""
+    least, most = (keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id=f"{one:020}") for one in (first, last))
+    query = Query(partition(order_id) & Item.SK.between(least.sk, most.sk), consistent=True)
+    return {trade.trade_id for trade in table.all(TradeItem, query)}
+
+
 def booked(table: Table, order_id: str, exchange_order_id: str) -> Decimal:
     """How much of an order at the exchange its trades have brought into the ledger."""
     lines = (trade for trade in trades(table, order_id) if trade.exchange_order_id == exchange_order_id)
@@ -250,21 +249,6 @@ def configure(order_id: str, version: int, written: str, at: datetime) -> Write:
     key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version))
     item = ConfigItem(*key, configuration=written, created_at=at, updated_at=at)
     return Write.insert(item, otherwise=MarketMakingOrderMoved("it is configured anew already", id=order_id))
-
-
-def trades_cursor(table: Table, account_id: str, symbol: str) -> int:
-    """Up to which trade of the account all are somebody's: 0 before the first."""
-    item = table.get(TradesCursorItem, keys.TRADES_CURSOR(account_id=account_id, symbol=symbol))
-    return 0 if item is None else int(item.trade_id)
-
-
-def move_trades_cursor(account_id: str, symbol: str, trade_id: int, at: datetime) -> Write:
-    """Forward only. Refused with TradesCursorMoved."""
-    item = TradesCursorItem
-    key = keys.TRADES_CURSOR(account_id=account_id, symbol=symbol)
-    moved = item(*key, trade_id=Decimal(trade_id), created_at=at, updated_at=at)
-    forward = item.PK.does_not_exist() | (item.trade_id < Decimal(trade_id))
-    return Write.put(moved, when=forward, otherwise=TradesCursorMoved("another ticker has come as far"))
 
 
 def placements(table: Table, account_id: str) -> Placements | None:

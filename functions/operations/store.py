@@ -77,6 +77,8 @@ class KnownItem(Unfinished):
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
+    account_id = UnicodeAttribute(null=True)  # of a market-making order, at which exchange's account it quotes
+    symbol = UnicodeAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
 
     @classmethod

@@ -217,7 +217,7 @@ class Ours:
         if self._rest is not None and not seen.trades and seen.open_orders == self._rest:
             return Known(self.quotes, self.quotes, ())
         self._rest = None
-        return self._cycling.known(self.quotes, seen, self._paper, MARKET)
+        return self._cycling.find_out(self.quotes, seen, self._paper, MARKET)
 
     def _decided(self, known: Known, at: datetime) -> Decided:
         rules, coins, middle = self._rules, (MARKET.base, MARKET.quote), self._paper.middle
@@ -225,7 +225,7 @@ class Ours:
         if self._guards and self.paused is None:
             self.paused = risk.verdict(known.now, middle)
         if self.quotes.closed or (self._guards and (self.paused or jumped)):
-            return deciding.withdraw_all(rules, known, coins)
+            return deciding.cancel_all(rules, known, coins)
         book = self._paper.others_book
         if rules.keeps(Quirk.Q17_OWN_IN_BOOK):
             book = with_ours(book, self._paper)

@@ -48,6 +48,7 @@ PARTS = {
     "deposit_id": "7007",
     "list": "DEPOSITS",
     "halt_id": "HABCDEFGHIJKLMNOPQRSTUVWX2",
+    "shortage_id": "LABCDEFGHIJKLMNOPQRSTUVWX2",
     "tie_id": "TABCDEFGHIJKLMNOPQRSTUVWX2",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",

@@ -1,4 +1,4 @@
-"""The diagrams and tables of the machines say all that the definitions say, whatever their shape."""
+"""The diagrams and lists of the machines say all that the definitions say, whatever their shape."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ def _arrows(page: str) -> list[str]:
 def test_choices_waits_and_defaults_of_other_forms_are_told_too() -> None:
     assert "NextStep --> Soon : $.n NumericEquals 1 and not $.b IsNull True" in _arrows(_line())
     rows = _line().splitlines()
-    assert "| `Work` | `work` | `NotYet` after 1 s × 2, 3 times |" in rows
-    assert "| `Soon` | waits until `$.at` |  |" in rows
-    assert "| `Stopped` | the execution fails, with the cause in `$.reason` |  |" in rows
+    assert "- `Work`: `work` (tried again: `NotYet` after 1 s × 2, 3 times)" in rows
+    assert "- `Soon`: waits until `$.at`" in rows
+    assert "- `Stopped`: the execution fails, with the cause in `$.reason`" in rows
 
 
 @EACH
@@ -58,7 +58,7 @@ def test_every_state_and_every_error_of_a_real_machine_is_told(name: str) -> Non
     drawn = machines.drawn(PLACE.replace("line", name), {name: definition})
     arrows = _arrows(drawn)
     for state, says in definition["States"].items():
-        assert f"| `{state}` | " in drawn
+        assert f"- `{state}`: " in drawn
         if "Next" in says:
             assert f"{state} --> {says['Next']}" in arrows
         for rule in (*says.get("Retry", []), *says.get("Catch", [])):
@@ -66,7 +66,8 @@ def test_every_state_and_every_error_of_a_real_machine_is_told(name: str) -> Non
                 assert error in drawn, state
         for choice in says.get("Choices", []):
             assert f"{state} --> {choice['Next']} : {choice['StringEquals']}" in arrows
-        assert says.get("Comment", "") in drawn
+        assert says.get("Comment", "") in " ".join(drawn.split())
+    assert max(map(len, drawn.splitlines())) <= machines.LINE_MAX
 
 
 @EACH

@@ -29,6 +29,7 @@ from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
 from tests.infra.recorder import Recorder
 from tests.market_making.campaigns import CampaignMarket
 from tests.market_making.market import ACCOUNT, ANN, BTC, ORDER, USDT, Market
+from tests.market_making.test_comparing import Silent
 from tests.market_making.written import Written
 
 API, ORDERS = "market_making.api", "/market-making/orders"
@@ -262,6 +263,10 @@ def compared(recorder: Recorder) -> None:
         for ask in (olga.post, olga.get):
             answer = recorder.as_(API, ask)("/operations/compare/custody")
             assert (answer.status, answer.json["verdict"]) == (200, "AGREES"), answer.text
+    silent: Any = Silent(market.custody)
+    for tells in (silent, market.custody):  # it tells of nothing for a while
+        market.custody = tells
+        recorder.as_("market_making.compare_custody", market.comparing.compare)()
 
 
 def decided(recorder: Recorder) -> None:

@@ -174,7 +174,7 @@ class Life:
     def _decide(self, uuid: UUID) -> None:
         """What an owner does about an order: nothing, stop it, or have it home."""
         act = self.chance.choice(["nothing", "stop", "withdraw", "withdraw", "stop, then withdraw"])
-        acts = {"stop": self.market.quoting.stop, "withdraw": self.market.quoting.withdraw}
+        acts = {"stop": self.market.quoting.stop, "withdraw": self.market.quoting.bring_home}
         self._tell(f"{act} {order_id(uuid)}")
         for word in act.split(", then "):
             if word in acts:

@@ -12,7 +12,7 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from common import keys
 from common.custody import User
@@ -311,7 +311,7 @@ class Market:
         """Somebody who has our key sends all of an asset to himself."""
         outputs = tuple(self.custody.outputs(asset_id))
         whole = Quantity(sum(output.quantity.amount for output in outputs), asset_id)
-        stolen = SendingOut(str(UUID(int=666, version=4)), whole, User(BOB), outputs)
+        stolen = SendingOut(str(uuid5(UUID(int=666), str(self.clock.at))), whole, User(BOB), outputs)
         self.custody.send(self.custody.draft(stolen))
         self.clock.forward(minutes=1)
 

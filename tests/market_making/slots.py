@@ -363,7 +363,7 @@ class Life:
     def _cycle(self, of_process: Cycling, quotes: Quotes, seen: Seen, maker: Any) -> None:
         room = self.chance.choice([100, 100, 3])
         try:
-            known = of_process.known(quotes, seen, maker, MARKET)
+            known = of_process.find_out(quotes, seen, maker, MARKET)
             wish = self._wish(known)
         except FillNotBelieved as lie:
             self.tell(f"not believed: {lie}")

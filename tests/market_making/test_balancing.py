@@ -116,7 +116,7 @@ def test_the_money_of_a_stopped_order_is_owed_and_leaves_with_it(two: Two) -> No
     (short,) = two.market.balancing.short(ACCOUNT)
     assert (short.by, short.owed) == (Decimal("0.05"), Decimal("0.2"))
     two.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.05"))
-    two.market.quoting.withdraw(two.market.order().order_id)
+    two.market.quoting.bring_home(two.market.order().order_id)
     live_until(two.market, Status.RETURNED, minutes=20)
     assert two.market.balancing.short(ACCOUNT) == []
     lose(two, "0.00000001")
@@ -128,7 +128,7 @@ def going_home(two: Two) -> None:
     """One of the two orders."""
     two.market.quoting.stop(two.market.order().order_id)
     live_until(two.market, Status.STOPPED, minutes=5)
-    two.market.quoting.withdraw(two.market.order().order_id)
+    two.market.quoting.bring_home(two.market.order().order_id)
 
 
 def owed(two: Two) -> Decimal:
@@ -244,7 +244,7 @@ def test_a_doubted_order_hides_nothing_that_is_missing(two: Two) -> None:
 def test_what_was_asked_for_and_not_withdrawn_hides_nothing_for_long(two: Two) -> None:
     """The exchange refuses it, and a person has to look."""
     two.market.funds.refuse_next(9)
-    two.market.quoting.withdraw(two.market.order().order_id)
+    two.market.quoting.bring_home(two.market.order().order_id)
     live_until(two.market, Status.RETURNING)
     live(two.market, 1)
     assert two.market.order().needs_person

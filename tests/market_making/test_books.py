@@ -38,7 +38,7 @@ def returned() -> FaultyMarket:
     """Nothing is wrong in its whole life."""
     market = begun()
     market.go_on(hours=1, until=lambda: market.status() is Status.CREATED)
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     market.go_on(hours=1)
     assert market.status() is Status.RETURNED
     return market

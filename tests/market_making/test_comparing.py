@@ -8,17 +8,25 @@ from typing import Any
 
 import pytest
 
-from common.domain import audit, comparisons
+from common import keys
+from common.domain import audit, comparisons, timeline, work
 from common.domain.comparisons import Comparison, Line, NeverCompared, Verdict
+from common.domain.custody import shortages
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import INPUTS_MAX, incoming_id
 from common.domain.custody.model import Status as Sent
+from common.domain.custody.shortages import Shortage, ShortageMoved
+from common.domain.custody.shortages import Status as Short
+from common.domain.timeline import CLOCK
 from common.gateways.custody import CustodyUnavailable, TransactionUnknown, not_believed
+from common.money import Quantity
 from common.table.transaction import Busy
 from functions.market_making.model import Status
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.comparing import LOOKS
+from functions.operations.model import NotProposable
 from sandbox.mixin import income
+from tests.desk import Desk
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, USDT, Market
 
 
@@ -55,7 +63,7 @@ def test_nothing_is_off_at_any_stage_of_a_life(market: Market) -> None:
     market.fund_all()
     market.pay(BOB, ETH, "3", b"hello")
     market.run(6, until=look)
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     market.run(10, until=look)
     assert market.order().status is Status.RETURNED
     assert {Status.WITHDRAWING, Status.CREATED, Status.RETURNING} <= seen
@@ -337,3 +345,106 @@ def test_the_worst_lines_are_kept_of_any_number_of_assets(market: Market) -> Non
     assert (found.assets, len(found.lines)) == (701, comparisons.LINES_MAX)
     assert found.lines[0].asset_id == "asset-700"
     assert found.verdict is Verdict.OFF
+
+
+# What is missing
+
+
+def missing(market: Market) -> Shortage:
+    found = shortages.find(market.table, shortages.shortage_id_of(BTC))
+    assert found is not None
+    return found
+
+
+def robbed(market: Market) -> str:
+    """Half a bitcoin is gone, which is somebody's; the id of what waits."""
+    market.pay(ANN, BTC, "0.5", b"Refund: what we had sent")
+    market.poll()
+    agrees(market)
+    market.steal(BTC)
+    assert market.comparing.compare().verdict is Verdict.OFF
+    return missing(market).shortage_id
+
+
+def book(market: Market, thing_id: str, reference: str = "incident 4711") -> None:
+    desk = Desk(market.dynamo, market.clock)
+    assert [act.command for act in desk.operations.story(thing_id).acts] == ["outgoing book-loss"]
+    proposed = desk.proposals.propose("outgoing book-loss", thing_id, {}, reference, "gone", "olga", dry_run=False)
+    desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=True)
+    assert line(market.comparing.compare(), BTC).verdict is Verdict.OFF, "nothing is done yet"
+    desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
+
+
+def test_what_is_missing_is_a_loss_of_the_desks_once_two_say_so(market: Market) -> None:
+    """What others have there is owed to them as before."""
+    thing_id = robbed(market)
+    waits = [waiting.waits_for for waiting in work.for_people(market.table, keys.OUTGOING.backlog)]
+    assert waits == ["an operator: 0 of BTC are there, and 0.5 are booked"]
+    book(market, thing_id)
+    btc = line(market.comparing.compare(), BTC)
+    assert (btc.verdict, btc.booked[WAITING], btc.booked[DESK]) == (Verdict.AGREES, Decimal("0.5"), Decimal("-0.5"))
+    assert (missing(market).status, list(work.for_people(market.table, keys.OUTGOING.backlog))) == (Short.BOOKED, [])
+    told = [(event.after, event.actor) for event in timeline.of(market.table, thing_id)]
+    assert (told[0], told[-1]) == (("SHORT", CLOCK), ("BOOKED", "olga and oleg"))
+    with pytest.raises(ShortageMoved):
+        market.table.write(
+            *shortages.book(replace(missing(market), status=Short.SHORT), "again", "olga, oleg", market.clock())
+        )
+
+
+def test_more_that_is_lost_later_is_another_loss(market: Market) -> None:
+    """What was proposed of the first sum is not booked of another."""
+    thing_id = robbed(market)
+    desk = Desk(market.dynamo, market.clock)
+    proposed = desk.proposals.propose("outgoing book-loss", thing_id, {}, "one", "gone", "olga", dry_run=False)
+    market.pay(BOB, BTC, "0.25", b"Refund: what we had sent")
+    market.poll()
+    market.steal(BTC)
+    assert market.comparing.compare().verdict is Verdict.OFF
+    assert missing(market).missing == Quantity(Decimal("0.75"), BTC)
+    with pytest.raises(NotProposable):
+        desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
+    book(market, thing_id, "two")
+    assert line(market.comparing.compare(), BTC).booked[DESK] == Decimal("-0.75")
+    market.pay(BOB, BTC, "0.1", b"Refund: what we had sent")
+    market.poll()
+    market.steal(BTC)
+    market.comparing.compare()
+    assert (missing(market).status, missing(market).missing) == (Short.SHORT, Quantity(Decimal("0.1"), BTC))
+
+
+class Silent:
+    """A custody that tells of no output."""
+
+    def __init__(self, custody: Any) -> None:
+        self._custody = custody
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._custody, name)
+
+    def outputs(self, *_: Any) -> list[Any]:
+        return []
+
+
+def test_what_is_found_again_waits_for_nobody(market: Market) -> None:
+    """The custody has told too little, twice. What is unknown meanwhile changes nothing."""
+    market.pay(ANN, BTC, "0.5", b"Refund: what we had sent")
+    market.poll()
+    real: Any = market.custody
+    silent: Any = Silent(real)
+    market.custody = silent
+    market.comparing.compare()
+    assert missing(market).status is Short.SHORT
+    before = [event.at for event in timeline.of(market.table, missing(market).shortage_id)]
+    market.comparing.compare()
+    assert [event.at for event in timeline.of(market.table, missing(market).shortage_id)] == before, "told once"
+    market.custody = real
+    agrees(market)
+    assert (missing(market).status, list(work.for_people(market.table, keys.OUTGOING.backlog))) == (Short.COVERED, [])
+
+
+def test_more_than_is_booked_is_no_shortage(market: Market) -> None:
+    market.safe.timeline.late_next(3600, 1)
+    market.safe.pay(BOB, US, BTC, 7, b"")
+    assert market.comparing.compare().verdict is Verdict.OFF
+    assert shortages.find(market.table, shortages.shortage_id_of(BTC)) is None

@@ -49,7 +49,7 @@ class Story:
         market.go_on(hours=1, until=lambda: self.status in {Status.CREATED, *OVER})
         if self.status is Status.CREATED:
             self.created = True
-            insist(market, lambda: market.quoting.withdraw(self.paid[0]))
+            insist(market, lambda: market.quoting.bring_home(self.paid[0]))
         market.go_on(hours=4, until=lambda: self.status in OVER)
         return "over" if self.status in OVER else f"{self.status}: {self.waits_for}"
 

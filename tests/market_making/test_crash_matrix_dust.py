@@ -4,6 +4,7 @@ knows of nothing, and the dust is the desk's, once."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -29,13 +30,13 @@ DUST = {"mm1:BTC": Decimal("0.0001"), "mm1:USDT": Decimal("0.1")}
 
 
 @dataclass
-class Dusty(Steered):
+class Dusty:
     market: FaultyMarket
 
     def act(self) -> tuple[Status, dict[str, str], dict[str, Decimal]]:
         """How it stands, what it has left behind, and what of it is the desk's."""
         market = self.market
-        insist(market, lambda: market.quoting.withdraw(M))
+        insist(market, lambda: market.quoting.bring_home(M))
         market.go_on(hours=5, until=lambda: market.status() is Status.RETURNED)
         if market.status() is Status.RETURNED:
             for asset in ("BTC", "USDT"):
@@ -65,7 +66,7 @@ class Dusty(Steered):
         looks = Balancing(market.quiet, lambda _: maker.balances, lambda: None, market.clock, self._open_orders)
         assert looks.short(ACCOUNT) == []
 
-    def _open_orders(self, _: str, market: Market) -> list[MakerOrder]:
+    def _open_orders(self, _: str, market: Market) -> Sequence[MakerOrder]:
         return FakeMaker(self.market.exchange.venue, ACCOUNT).open_orders(market)
 
     @property
@@ -89,10 +90,11 @@ class Dusty(Steered):
 
 def dusty(faults: Faults) -> Scene:
     here = Dusty(quoted(faults))
+    steered = Steered(here.market)
     for coin, network, step in (("BTC", "BTC", "0.0333"), ("USDT", "ETH", "4994.9")):
         here.market.exchange.wallet.networks.change(coin, network, withdraw_step=Decimal(step))
-    here.tick(3)
-    assert len(here.open) == 2
+    steered.tick(3)
+    assert len(steered.open) == 2
     return Scene(here.act, here.check, here.recover, here.settled, lambda: here.leaves)
 
 

@@ -10,11 +10,10 @@ from typing import Any
 
 import pytest
 
-from common.domain import timeline
+from common.domain import timeline, trade_cursors
 from common.gateways.exchange import ExchangeOrderUnknown, MarketUnknown, Side
 from common.gateways.exchange.binance_weight import UsedWeight
 from common.gateways.exchange.maker import MakerOrder, Market, OwnTrade
-from functions.market_making import quotes_store
 from functions.market_making.model import Status
 from functions.market_making.service.cycling import look
 from sandbox.exchange.venue import BUY, SELL, Limits
@@ -75,7 +74,7 @@ def test_the_number_of_a_trade_that_is_told_once_blinds_nobody(faulty: Faulty) -
         faulty.ticks(1)
     there = faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")
     assert len(faulty.lines) == len(there)
-    assert quotes_store.trades_cursor(faulty.market.table, ACCOUNT, str(BTC)) < 10**18
+    assert trade_cursors.find(faulty.market.table, ACCOUNT, str(BTC)).trade_id < 10**18
 
 
 def test_a_first_trade_may_have_any_number_that_is_told_twice(faulty: Faulty) -> None:
@@ -140,7 +139,7 @@ def test_what_is_still_open_is_booked_before_the_order_goes_home(faulty: Faulty)
     hidden, had = stopped_with_one_hidden(faulty)
     faulty.take(BUY, "0.001", str(hidden.price))
     assert faulty.open
-    faulty.market.quoting.withdraw(faulty.market.order().order_id)
+    faulty.market.quoting.bring_home(faulty.market.order().order_id)
     live_until(faulty.market, Status.RETURNED, minutes=30)
     assert not faulty.open
     assert faulty.quotes.base == had - Decimal("0.001")
@@ -156,8 +155,8 @@ def test_what_turns_up_when_all_is_decided_is_shown_to_a_person(faulty: Faulty) 
     hidden, _ = stopped_with_one_hidden(faulty)
     listing = faulty.fake.open_orders
     faulty.fake.open_orders = lambda _: []  # type: ignore[method-assign, assignment]
-    market.funds.fail_before_next("withdraw", 1)  # type: ignore[attr-defined]
-    market.quoting.withdraw(market.order().order_id)
+    market.funds.fail_before_next("withdraw", 1)
+    market.quoting.bring_home(market.order().order_id)
     live_until(market, Status.RETURNING, minutes=2)
     faulty.fake.open_orders = listing  # type: ignore[method-assign]
     live(market, 3)
@@ -179,7 +178,7 @@ def test_an_order_goes_home_though_its_market_is_gone(faulty: Faulty) -> None:
         raise MarketUnknown("it is closed")
 
     faulty.fake.open_orders = gone  # type: ignore[method-assign, assignment]
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     live_until(market, Status.RETURNED, minutes=15)
 
 

@@ -56,7 +56,7 @@ def test_who_withdraws_first_is_not_paid_with_anothers_money(two: Two) -> None:
     """0.2 BTC are owed to two owners, 0.05 are gone. The account is quoted on once they are back, and who has asked has
     his money without asking again."""
     lose(two, "0.05")
-    two.market.quoting.withdraw(first(two).order_id)
+    two.market.quoting.bring_home(first(two).order_id)
     live(two.market, 5)
     assert (first(two).status, first(two).waits_for, withdrawn(two)) == (Status.STOPPED, HALTED, 0)
     assert at_exchange(two.market)["BTC"] == Decimal("0.15")
@@ -67,7 +67,7 @@ def test_who_withdraws_first_is_not_paid_with_anothers_money(two: Two) -> None:
 
 def test_what_is_decided_to_come_home_stays_while_its_account_is_halted(two: Two) -> None:
     """The exchange was down when it was to be asked; then it is found short."""
-    two.market.quoting.withdraw(first(two).order_id)
+    two.market.quoting.bring_home(first(two).order_id)
     two.market.funds.fail_before_next("withdraw", 99)
     live_until(two.market, Status.RETURNING)
     two.market.funds._failures.clear()
@@ -91,7 +91,7 @@ def test_a_halt_just_before_it_is_asked_for_keeps_it_there(two: Two) -> None:
 
 def test_what_was_asked_for_before_goes_on_to_who_paid(two: Two) -> None:
     """It has left, and is nobody else's any more."""
-    two.market.quoting.withdraw(first(two).order_id)
+    two.market.quoting.bring_home(first(two).order_id)
     asked = lambda: withdrawn(two) == 2  # noqa: E731
     live(two.market, 6, asked)
     legs = store.homeward(two.market.table, first(two).order_id)

@@ -14,7 +14,7 @@ from common.gateways.exchange.maker import Quote
 from functions.market_making.model import HaltOwn, NotPausable, NotResumable, Status
 from functions.market_making.quotes import client_order_id
 from functions.market_making.service import ticking
-from functions.market_making.service.one_order import OneOrder
+from functions.market_making.service.order_cycle import OrderCycle
 from functions.market_making.service.shard import Ticked
 from functions.market_making.service.ticking import HALTED_WITHIN
 from tests.market_making.market import ACCOUNT, ORDER
@@ -126,8 +126,8 @@ def test_what_is_open_though_it_is_paused_is_cancelled_and_told(two: Two, monkey
     two.tick()
     name = client_order_id(id_of(two), 99, "b0")
     two.fake.place(BTC, Quote(Side.BUY, Decimal(50_000), Decimal("0.001"), name))
-    monkeypatch.setattr(OneOrder, "plan", lambda _: 0)
-    monkeypatch.setattr(OneOrder, "act", lambda _: Ticked())
+    monkeypatch.setattr(OrderCycle, "plan", lambda _: 0)
+    monkeypatch.setattr(OrderCycle, "act", lambda _: Ticked())
     two.market.clock.at += HALTED_WITHIN - timedelta(seconds=1)
     two.tick()
     assert (two.open_of(ORDER), counted) == (1, {})

@@ -184,7 +184,7 @@ def test_a_leg_to_an_address_with_a_tag_arrives() -> None:
     live_until(market, Status.CREATED)
     assert at_exchange(market) == {"XRP": Decimal(100), "USDT": Decimal(4995)}
     assert market.chain.lost == []
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
     live_until(market, Status.RETURNED, minutes=10)
     assert market.has(ANN) == {XRP: Decimal("99.8"), USDT: Decimal(4994)}
 

@@ -334,7 +334,7 @@ class TestTheWayHome:
         for fee in (fees.base, fees.quote):
             market.fund(ANN, fee.asset_id, str(fee.amount))
         until(market, Status.CREATED)
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         for asset in ("BTC", "USDT"):
             assert "smallest withdrawal" in until_a_person(market)
             assert offered(desk, M) == ["work redrive", "mm keep-rest"]
@@ -352,7 +352,7 @@ class TestTheWayHome:
         quoting(market)
         item, key = QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=M)
         market.table.write(Write.update(item(*key), item.quote_amount.set(Decimal("-0.00000001"))))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "its ledger has -0.00000001 USDT" in until_a_person(market)
         redrive(desk, M)
         until_a_person(market)
@@ -369,7 +369,7 @@ class TestTheWayHome:
         quoting(market)
         for coin, network, step in (("BTC", "BTC", "0.0333"), ("USDT", "ETH", "4994.9")):
             market.exchange.wallet.networks.change(coin, network, withdraw_step=Decimal(step))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until(market, Status.RETURNED)
         assert market.order().left_behind == {"BTC": "0.0001", "USDT": "0.1"}
         assert offered(desk, M) == ["mm keep-rest"]
@@ -389,7 +389,7 @@ class TestTheWayHome:
         quoting(market)
         for coin, network, step in (("BTC", "BTC", "0.0333"), ("USDT", "ETH", "4994.9")):
             market.exchange.wallet.networks.change(coin, network, withdraw_step=Decimal(step))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until(market, Status.RETURNED)
         real = rulings.of
         with pytest.MonkeyPatch.context() as patch:
@@ -411,7 +411,7 @@ class TestTheWayHome:
         """The exchange tells a sale at a price that can not be, and will not correct it."""
         market = desk.market
         _, sold, worth = trades_that_can_not_be(market, price=Decimal(1))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         began = market.clock.at
         assert "may be its own" in until_a_person(market)
         assert CLOSING_LIMIT < market.clock.at - began < CLOSING_LIMIT + timedelta(minutes=4)
@@ -439,7 +439,7 @@ class TestTheWayHome:
     def test_what_is_told_as_it_can_be_counts_whatever_two_have_found(self, desk: Desk) -> None:
         market = desk.market
         tell, *_ = trades_that_can_not_be(market, price=Decimal(1))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
         tell()
         two(desk, "mm decide-fills", M, base="0.1", quote="4995")
@@ -450,7 +450,7 @@ class TestTheWayHome:
     def test_what_is_executed_and_told_by_no_trade_is_decided_by_two(self, desk: Desk) -> None:
         market = desk.market
         _, sold, worth = trades_that_can_not_be(market, quantity=None)
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "is executed, and trades tell of 0" in until_a_person(market)
         two(desk, "mm decide-fills", M, base=str(Decimal("0.1") - sold), quote=str(4995 + worth))
         until(market, Status.RETURNED)
@@ -472,7 +472,7 @@ class TestTheWayHome:
         market = desk.market
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject", times=2)
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         for asset in ("USDT", "BTC"):
             assert "has not withdrawn" in until_a_person(market)
             assert offered(desk, M) == ["work redrive", "mm decide-return", "mm withdraw-again", "mm keep-rest"]
@@ -487,7 +487,7 @@ class TestTheWayHome:
         market = desk.market
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject", times=3)
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
         first = {leg.sent_by for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
         two(desk, "mm withdraw-again", M, asset="USDT")
@@ -499,7 +499,7 @@ class TestTheWayHome:
         market = desk.market
         quoting(market)
         lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "not come home" in until_a_person(market)
         came = {each.snapshot.quantity.asset_id: each.incoming_id for each in desk.operations.snapshots(10)}
         for asset, asset_id in (("BTC", BTC), ("USDT", USDT)):
@@ -516,7 +516,7 @@ class TestTheWayHome:
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject")
         market.exchange.wallet.withdrawals.mishaps.order("stuck")
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "has not withdrawn 4995 USDT" in until_a_person(market)
         two(desk, "mm keep-rest", M, asset="USDT", payer="unpaid")
         market.run(5)
@@ -535,7 +535,7 @@ class TestTheWayHome:
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject")
         market.exchange.wallet.withdrawals.mishaps.order("stuck")
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "has not withdrawn 4995 USDT" in until_a_person(market)
         keep = desk.proposals.propose(
             "mm keep-rest", M, {"asset": "USDT", "payer": "unpaid"}, "t", "seen", "olga", dry_run=False
@@ -561,7 +561,7 @@ class TestTheWayHome:
         right, entry = market.funds, market.safe.entry(US, BTC)
         market.safe.deposit(BTC, entry.destination, entry.tag, units_of(Decimal("0.09")), "a-stranger's")
         lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
         (n,) = [s.incoming_id for s in desk.operations.snapshots(10) if s.snapshot.deposit_hash == "a-stranger's"]
         refund = desk.proposals.propose("snapshots refund", n, {"to": CAROL}, "t", "seen", "olga", dry_run=False)
@@ -582,7 +582,7 @@ class TestTheWayHome:
         market = desk.market
         quoting(market)
         lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
         for asset in ("BTC", "USDT"):
             two(desk, "mm keep-rest", M, asset=asset, payer="unpaid")
@@ -600,7 +600,7 @@ class TestTheWayHome:
         quoting(market)
         open_ = market.funds
         lies(market, networks=lambda _: [])
-        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         assert "can not be withdrawn" in until_a_person(market)
         market.funds = market.withdrawing = open_
         redrive(desk, M)
@@ -816,7 +816,7 @@ class TestOrders:
         desk.overseeing.stop(M, "he has asked", "olga", dry_run=False)
         until(market, Status.STOPPED)
         assert not desk.overseeing.stop(M, "again", "olga", dry_run=False).done
-        desk.overseeing.withdraw(M, "he has asked", "olga", dry_run=False)
+        desk.overseeing.bring_home(M, "he has asked", "olga", dry_run=False)
         until(market, Status.RETURNED)
         told = [entry.action for entry in desk.operations.audit("2026-11-21", limit=10, after=None).items]
         assert told == ["mm withdraw", "mm stop"]

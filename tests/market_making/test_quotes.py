@@ -561,7 +561,7 @@ def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
     assert looks > 2
     assert market.clock.at >= gone
     assert [member.status for member in store.members(market.table, FIRST_SHARD)] == [Status.STOPPED]
-    market.quoting.withdraw(order_id)
+    market.quoting.bring_home(order_id)
     market.returning.withdraw(order_id)
     assert store.members(market.table, FIRST_SHARD) == []  # its money leaves
 

@@ -68,7 +68,7 @@ def lives(market: Market, minutes: float, *, goes_home: bool) -> set[Status]:
             ask_everything(market, backwards=backwards)
         seen.add(market.order().status)
         if goes_home and market.order().status is Status.CREATED:
-            market.quoting.withdraw(market.order().order_id)
+            market.quoting.bring_home(market.order().order_id)
         return market.order().status in (Status.RETURNED, Status.REFUNDED)
 
     live(market, minutes, each_time)

@@ -51,7 +51,7 @@ def market() -> Market:
 
 
 def come_home(market: Market) -> None:
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
 
 
 def is_returned(market: Market) -> None:
@@ -357,7 +357,7 @@ def test_two_orders_come_home_with_one_transaction(market: Market, amounts: tupl
     live_until(market, Status.CREATED, OTHER)
     market.chain = OneTransaction(market)
     for uuid in (ORDER, OTHER):
-        market.quoting.withdraw(market.order(uuid).order_id)
+        market.quoting.bring_home(market.order(uuid).order_id)
     live_until(market, Status.RETURNED, ORDER, minutes=10)
     live_until(market, Status.RETURNED, OTHER, minutes=10)
     assert market.has(ANN) == HOME
@@ -386,7 +386,7 @@ def test_what_came_with_the_same_transaction_is_not_anothers(market: Market) -> 
     live_until(market, Status.CREATED, OTHER)
     market.chain = LateForAnn(market)
     for uuid in (ORDER, OTHER):
-        market.quoting.withdraw(market.order(uuid).order_id)
+        market.quoting.bring_home(market.order(uuid).order_id)
     live_until(market, Status.RETURNED, ORDER, minutes=10)
     live_until(market, Status.RETURNED, OTHER, minutes=10)
     assert market.has(ANN) == HOME
@@ -442,7 +442,7 @@ def test_what_was_paid_over_is_back_before_the_order_is_over(market: Market) -> 
     market.custody.refuse_next()
     market.transfers.send(surplus)
     live_until(market, Status.CREATED, OTHER)
-    market.quoting.withdraw(market.order(OTHER).order_id)
+    market.quoting.bring_home(market.order(OTHER).order_id)
     live(market, 10)
     assert (market.order(OTHER).status, market.order(OTHER).needs_person) == (Status.RETURNING, True)
     market.table.write(custody_store.ask_again(custody_store.outgoing(market.table, surplus), market.clock()))
@@ -470,7 +470,7 @@ def test_coming_home_again_changes_nothing(market: Market) -> None:
 def _all_that_is_asked(market: Market) -> list[Callable[[str], object]]:
     return [
         market.quoting.stop,
-        market.quoting.withdraw,
+        market.quoting.bring_home,
         market.quoting.cancel,
         market.returning.withdraw,
         market.returning.confirm,

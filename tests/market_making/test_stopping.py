@@ -35,7 +35,7 @@ def stop(market: Market) -> None:
 
 
 def withdraw(market: Market) -> None:
-    market.quoting.withdraw(market.order().order_id)
+    market.quoting.bring_home(market.order().order_id)
 
 
 def is_home(market: Market) -> None:

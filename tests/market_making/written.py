@@ -12,13 +12,14 @@ from common.campaigns import Campaign, Score, campaign_id
 from common.campaigns import Kind as CampaignKind
 from common.campaigns import Status as CampaignStatus
 from common.custody import Output, Snapshot, User
-from common.domain import halts
+from common.domain import halts, trade_cursors
 from common.domain.custody import model as custody_model
+from common.domain.custody import shortages, ties
 from common.domain.custody import store as custody
-from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.custody.ties import Status as Tie
+from common.domain.trade_cursors import TradesCursor
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
@@ -71,11 +72,11 @@ CAME = custody_model.incoming_id(str(_uuid(7)))
 
 class Written:
     """Two pairs, a trading account, and what is named here. Of the orders `quoting` may quote, `running` does, `paused`
-    is; `failed` has a part at the exchange, `crediting`, `returning` and `held_up`, which is
-    stopping, wait for a person, and `payable` for its
-    payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
-    refused, and `doubted` may have been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has
-    its part. `halt` is another account's, which carries nothing."""
+    is; `failed` has a part at the exchange, `crediting`, `returning` and `held_up`, which is stopping, wait for a
+    person, and `payable` for its payment; trades of the account are looked at up to 9000. The snapshot `parked` is
+    nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was refused, and `doubted` may have
+    been sent; `short` is what is missing of BTC at the custody, 0.25. The account has joined the campaign CAMPAIGN, in
+    which `quoting` has its part. `halt` is another account's, which carries nothing."""
 
     def __init__(self, market: Market, owner: Owner) -> None:
         self._market, self._owner, self._next = market, owner, 0
@@ -102,12 +103,17 @@ class Written:
         self.tie, self.untaken = self._tie(1), self._tie(2)
         moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", self._market.clock())
         self._market.table.write(*moved)
+        missing = Quantity(Decimal("0.25"), BTC)
+        self.short = shortages.shortage_id_of(BTC)
+        market.table.write(*shortages.found(None, missing, "0.25 of it are missing", market.clock()))
         self.late = self._outgoing(Sent.INTENDED, Kind.FUNDING, self.failed)
         self.running = self._quotes()
         self.paused = self._quotes()
         for thing in (self.running, self.paused):
             self._begun(thing)
         self._market.steering.pause(self.paused)
+        looked_at = trade_cursors.move(ACCOUNT, "BTC-USDT", TradesCursor(), 4001, 9000, market.clock())
+        market.table.write(looked_at)
         exchange = market.exchange  # whose book has a price
         exchange.profiles.choose("thin", ["BTCUSDT"])
         Flow(exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=exchange.profiles).step()

@@ -63,7 +63,7 @@ class Booking:
     table: Table
     custody: Callable[[], Custody]
 
-    def read(self) -> Booked:
+    def add_up(self) -> Booked:
         """Raises CustodyUnavailable, TableUnavailable."""
         booked = Booked()
         incoming, outgoing = self._all()

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from common.domain import rulings
+from common.domain import rulings, trade_cursors
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.frozen import replace
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
@@ -32,15 +32,16 @@ from functions.market_making.quotes import (
     NEVER_PLACED,
     FillNotBelieved,
     Quotes,
+    following,
     may_be_there,
     most_quote,
     owned,
     with_nothing_out,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.cancelling import names
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
-from functions.market_making.service.withdrawing import names
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,11 @@ class Closing:
         if read.placed_at is None and not read.is_out:  # nothing of it ever was at the exchange
             return quotes_store.write(read, replace(read, cycle=read.cycle + 1, closed=True), (), self.now())
         market, maker = Market(*order.coins), self.maker(order.account_id)
+        read = following(read, trade_cursors.find(self.table, order.account_id, str(market)))
         seen = look(maker, market, read.cursor, self.now)
         cycling = Cycling(self.table, self.now)
         try:
-            known = cycling.known(read, seen, maker, market)
+            known = cycling.find_out(read, seen, maker, market)
         except FillNotBelieved as lie:
             log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
             count("FillsNotBelieved")

@@ -15,12 +15,16 @@ from decimal import Decimal
 from common.domain import audit
 from common.domain.audit import AuditEntry
 from common.domain.comparisons import CUSTODY, Comparison, Line, Verdict, compared, keep, latest
+from common.domain.custody import shortages
 from common.domain.custody.model import OVERLAP
 from common.domain.custody.service import unspent
+from common.domain.custody.shortages import ShortageMoved
 from common.domain.timeline import CLOCK
 from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable, times
 from common.log import count, log
+from common.money import EXACT, Quantity
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.service.booked import Booked, Booking, nothing
 
@@ -62,7 +66,27 @@ class Comparing:
             count("CustodyOff")
         asked = [] if operator is None else [audit.entry(AuditEntry(found.at, operator, ACTION, CUSTODY, str(found)))]
         self.table.write(keep(found), *asked)
+        self._note_shortages(found)
         return found
+
+    def _note_shortages(self, compared: Comparison) -> None:
+        """What is missing waits for a person, as long as it is. Nothing of it is written where somebody is faster."""
+        short = {line.asset_id: line for line in compared.those(Verdict.OFF) if line.difference < 0}
+        settled = {line.asset_id for line in compared.lines if line.verdict is not Verdict.UNKNOWN} - short.keys()
+        for line in short.values():
+            missing = Quantity(EXACT.minus(line.difference), line.asset_id)
+            before = shortages.find(self.table, shortages.shortage_id_of(line.asset_id))
+            if before is None or before.status is not shortages.Status.SHORT or before.missing != missing:
+                self._note(shortages.found(before, missing, str(line), self.now()))
+        for waiting in list(shortages.waiting(self.table)):
+            if waiting.missing.asset_id in settled:
+                self._note(shortages.covered(waiting, self.now()))
+
+    def _note(self, writes: list[Write]) -> None:
+        try:
+            self.table.write(*writes)
+        except ShortageMoved as no:
+            log.info("shortage moved meanwhile", extra={"why": no.detail})
 
     def _settled(self) -> dict[str, Line]:
         settled: dict[str, Line] = {}
@@ -82,7 +106,7 @@ class Comparing:
 
     def _look(self) -> dict[str, Line]:
         names = self._names()
-        booked = Booking(self.table, self.custody).read()
+        booked = Booking(self.table, self.custody).add_up()
         untaken = self._untaken(booked)
         assets = sorted({*booked.sums, *untaken.of, *names})
         return {asset_id: self._line(asset_id, names.get(asset_id), booked, untaken) for asset_id in assets}

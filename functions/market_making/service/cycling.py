@@ -82,13 +82,13 @@ TRADE_PAGES_MAX = 5  # of one look; what is more is for the next, and nothing is
 LEAP_MAX = 1_000_000  # between the numbers of two trades of an account, one after the other, that need no second look
 
 
-class Silent(Enum):
+class NoAnswer(Enum):
     """What an exchange has said that has not answered."""
 
-    SILENT = auto()
+    NO_ANSWER = auto()
 
 
-SILENT = Silent.SILENT
+NO_ANSWER = NoAnswer.NO_ANSWER
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -180,7 +180,7 @@ class Cycling:
 
     # What the exchange says
 
-    def known(self, read: Quotes, seen: Seen, maker: Maker, market: Market) -> Known:
+    def find_out(self, read: Quotes, seen: Seen, maker: Maker, market: Market) -> Known:
         """Unknown outcomes are resolved before anything else. Raises FillNotBelieved."""
         coins, at = (market.base, market.quote), to_the_millisecond(seen.at)
         quotes = listed(read, seen.open_orders, at)
@@ -206,14 +206,17 @@ class Cycling:
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
             if not fills:
                 quotes, fills = self._looked_for(quotes, at, maker, market)
-            quotes = forgotten(quotes, at)
+            quotes = replace(forgotten(quotes, at), again_until=0)
         return Known(read, quotes, fills, names)
 
     def _late(self, quotes: Quotes, seen: Seen) -> set[int]:
-        """Trades that are told now, and were found before by their order."""
-        over = {gone.exchange_order_id for gone in quotes.ended}
-        told = (trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in over)
-        return {t.trade_id for t in told if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
+        """Trades that are told now and are booked: they were found before by their order, or are looked at again."""
+        over, own = {gone.exchange_order_id for gone in quotes.ended}, quotes.exchange_order_ids
+        told = [trade for trade in seen.trades if trade.trade_id > quotes.cursor and trade.exchange_order_id in own]
+        again = [trade.trade_id for trade in told if trade.trade_id <= quotes.again_until]
+        booked = quotes_store.booked_between(self.table, quotes.order_id, again[0], again[-1]) if again else set()
+        new = (t for t in told if t.trade_id > quotes.again_until and t.exchange_order_id in over)
+        return booked | {t.trade_id for t in new if quotes_store.is_booked(self.table, quotes.order_id, t.trade_id)}
 
     def _looked_for(self, quotes: Quotes, at: datetime, maker: Maker, market: Market) -> tuple[Quotes, list[Fill]]:
         """Trades in no list that was looked at: the exchange is asked for those of the order they are missing of."""
@@ -232,10 +235,10 @@ class Cycling:
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:
         asked_at, told = to_the_millisecond(self.now()), self._found(quotes, question.client_order_id, maker, market)
-        return quotes if told is SILENT else answered(quotes, question, told, asked_at)
+        return quotes if told is NO_ANSWER else answered(quotes, question, told, asked_at)
 
     @staticmethod
-    def _found(quotes: Quotes, client_order_id: str, maker: Maker, market: Market) -> MakerOrder | Silent | None:
+    def _found(quotes: Quotes, client_order_id: str, maker: Maker, market: Market) -> MakerOrder | NoAnswer | None:
         """None: the exchange does not know it."""
         try:
             return maker.find(market, client_order_id)
@@ -243,7 +246,7 @@ class Cycling:
             return None
         except ExchangeUnavailable as silent:
             log.warning("order not found out", extra={"order_id": quotes.order_id, "why": silent.detail})
-            return SILENT
+            return NO_ANSWER
 
     def _booked(self, quotes: Quotes, order: MakerOrder) -> Decimal:
         """What of an order that is in no slot, and is forgotten, is in the ledger."""

@@ -61,7 +61,7 @@ def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> 
     return replace(decided, wish=replace(decided.wish, creates=kept))
 
 
-def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
+def cancel_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
     """Nothing of it is to be open."""
     return Decided(told(rules, known, coins), Wish(frozenset(known.now.keys)))
 

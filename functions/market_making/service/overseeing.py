@@ -98,7 +98,7 @@ class Overseeing:
         says = "it quotes no more; the money stays at the exchange"
         return OperatorOutcome(order_id, order.status, Status.STOPPING, done=not dry_run, says=says)
 
-    def withdraw(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+    def bring_home(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Bring an order's money home to who paid it, for its owner. A repeat changes nothing.
 
         Raises MarketMakingOrderNotFound; NothingToWithdraw; MarketMakingOrderMoved, Busy.
@@ -109,7 +109,7 @@ class Overseeing:
         if order.status not in STOPPABLE | {Status.STOPPING, Status.STOPPED}:
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         if not dry_run:
-            self.quoting.withdraw(order_id, operator, also=(self._entry("mm withdraw", order_id, reason, operator),))
+            self.quoting.bring_home(order_id, operator, also=(self._entry("mm withdraw", order_id, reason, operator),))
         after = Status.STOPPING if order.status in STOPPABLE else order.status
         says = f"its money goes back to {order.opponent_id}, less what withdrawing costs"
         return OperatorOutcome(order_id, order.status, after, done=not dry_run, says=says)

@@ -167,7 +167,7 @@ class Quoting:
                 log.warning("token not sent", extra={"order_id": order_id, "why": silent.detail})
         return order
 
-    def withdraw(self, order_id: str, actor: str = CUSTOMER, *, also: tuple[Write, ...] = ()) -> Order:
+    def bring_home(self, order_id: str, actor: str = CUSTOMER, *, also: tuple[Write, ...] = ()) -> Order:
         """Bring the money home: of an order that quotes, once it is stopped. What is on its way home stays so.
 
         Raises NothingToWithdraw, MarketMakingOrderMoved.

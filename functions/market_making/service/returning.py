@@ -115,7 +115,9 @@ class Returning:
             log.error("open though stopped", extra={"order_id": order.order_id})
             count("QuotesOrphaned", len(left_open))
         if left_open and order.status is Status.STOPPED:
-            self.table.write(*stopped_once_more(self.table, order, left_open, seen_at, self.now(), MACHINE))
+            self.table.write(
+                *stopped_once_more(self.table, order, left_open, seen_at, self.now(), MACHINE, supersedes=False)
+            )
             return
         if left_open:
             names = ", ".join(one.client_order_id for one in left_open)

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from common.domain.halts import Halt
+from common.domain.trade_cursors import TradesCursor
 from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from functions.market_making.model import Member
 from functions.market_making.planning import SLOTS_OF_ALL
@@ -32,14 +33,14 @@ class LastBook(NamedTuple):
 
 
 class AccountMarket(NamedTuple):
-    """The orders of one account in one market; `on_account` is how many it has in all markets. `leaving` are the ids of
-    those that are stopping, `stopped` of those that are, and of which nothing may be open."""
+    """The orders of one account in one market; `on_account` is how many it has in all markets. `stopping` are the
+    ids of those that are about to be stopped, `stopped` of those that are, and of which nothing may be open."""
 
     account_id: str
     market: Market
     members: Sequence[Member]
     on_account: int
-    leaving: Sequence[str] = ()
+    stopping: Sequence[str] = ()
     stopped: Sequence[str] = ()
 
     @property
@@ -50,14 +51,14 @@ class AccountMarket(NamedTuple):
 @dataclass
 class Kept:
     """What a process keeps from one tick to the next: limits of markets, configurations, which never change, when a
-    market's book was read last, and when an account was last looked at there; and which orders stand still: their last
+    market's book was read last, and when an account was last looked at there; and which orders are stuck: their last
     cycle has come to nothing."""
 
     limits: dict[tuple[str, Market], tuple[datetime, MarketLimits]] = field(default_factory=dict)
     configurations: dict[tuple[str, int], str] = field(default_factory=dict)
     books: dict[tuple[str, Market], LastBook] = field(default_factory=dict)
     looks: dict[tuple[str, str], datetime] = field(default_factory=dict)
-    standing: set[str] = field(default_factory=set)
+    stuck: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ class Crew:
 
 
 class Looked(NamedTuple):
-    """An order, and what the exchange has told for it: all of its account's market, but for one that stands still, of
+    """An order, and what the exchange has told for it: all of its account's market, but for one that is stuck, of
     which the trades are read from its own cursor. `quotes` is None where they can not be read."""
 
     member: Member
@@ -81,14 +82,15 @@ class Looked(NamedTuple):
 
 @dataclass
 class Group:
-    """What is known of an account's orders in one market. `halt`: nothing is placed there. `is_back`: nothing was told
-    of it for a while, so that it is settled with first."""
+    """What is known of an account's orders in one market. `cursor` is the account's, as it was read. `halt`: nothing is
+    placed there. `is_back`: nothing was told of it for a while, so that it is settled with first."""
 
     of: AccountMarket
     maker: Maker
     orders: Sequence[Looked]
     seen: Seen
     limits: MarketLimits
+    cursor: TradesCursor
     halt: Halt | None = None
     is_back: bool = False
 

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
-from common.domain import halts
+from common.domain import halts, trade_cursors
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable
@@ -24,10 +24,11 @@ from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
-from functions.market_making.quotes import Quotes
+from functions.market_making.quotes import Quotes, following
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.cancelling import Cancelling, named, names
 from functions.market_making.service.cycling import Seen, look, trades_after
-from functions.market_making.service.one_order import OneOrder
+from functions.market_making.service.order_cycle import OrderCycle
 from functions.market_making.service.order_rate import OrderRate
 from functions.market_making.service.shard import (
     AccountMarket,
@@ -41,7 +42,6 @@ from functions.market_making.service.shard import (
     Ticked,
 )
 from functions.market_making.service.turned_up import TurnedUp
-from functions.market_making.service.withdrawing import Withdrawing, named, names
 from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
 QUOTED = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
@@ -137,23 +137,26 @@ class Ticking:
             return None
 
     def _looked(self, of: AccountMarket, maker: Maker, read: Sequence[Quotes | None]) -> Group:
-        """All trades after the oldest cursor of those whose cycles end well; of one that stands still, which would hold
+        """All trades after the oldest cursor of those whose cycles end well; of one that is stuck, which would hold
         the others up, those after its own. Raises ExchangeUnavailable, MarketUnknown."""
-        start = quotes_store.trades_cursor(self.table, *of.key)
+        start = trade_cursors.find(self.table, *of.key)
+        quotes = [one and following(one, start) for one in read]
         # Of an order with nothing out no earlier trade is its own.
-        quotes = [one and (one if one.is_out else replace(one, cursor=max(one.cursor, start))) for one in read]
+        quotes = [
+            one and (one if one.is_out else replace(one, cursor=max(one.cursor, start.trade_id))) for one in quotes
+        ]
         out = {one.order_id: one.cursor for one in quotes if one is not None and one.is_out}
-        moving = [cursor for order_id, cursor in out.items() if order_id not in self.kept.standing]
+        moving = [cursor for order_id, cursor in out.items() if order_id not in self.kept.stuck]
         seen = look(maker, of.market, min(moving, default=None), self.now)
 
         def seen_by(order_id: str) -> Seen:
-            if order_id in self.kept.standing and order_id in out:
+            if order_id in self.kept.stuck and order_id in out:
                 trades, more = trades_after(maker, of.market, out[order_id], pages=1)
                 return replace(seen, trades=trades, more=more)
             return seen
 
         orders = [Looked(member, one, seen_by(member.order_id)) for member, one in zip(of.members, quotes, strict=True)]
-        return Group(of, maker, orders, seen, self._limits(maker, of.market))
+        return Group(of, maker, orders, seen, self._limits(maker, of.market), start)
 
     def _limits(self, maker: Maker, market: Market) -> MarketLimits:
         key, at = (maker.name, market), self.now()
@@ -207,9 +210,9 @@ class Ticking:
         markets: Mapping[MarketKey, MarketNow],
         group: Group | Silent,
     ) -> list[Ticked]:
-        withdrawing = Withdrawing(self.crew, may_send)
+        cancelling = Cancelling(self.crew, may_send)
         if isinstance(group, Silent):
-            withdrawing.silent(group, self._not_to_be_open(group))
+            cancelling.silent(group, self._not_to_be_open(group))
             self._note_silence(group)
             return [Ticked(failed=1) for _ in group.of.members]
         now = markets[group.maker.name, group.market]
@@ -222,46 +225,44 @@ class Ticking:
             for order in orders:
                 order.failed = True
             ticked = [Ticked(failed=1) for _ in orders]
-        self._note_standing(orders)
+        self._note_stuck(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
         halted, turned_up = self._open_though_halted(group), TurnedUp(self.table, self.now).end(group)
         nobodys = named(group.seen.open_orders, unread)
-        withdrawing.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
+        cancelling.cancel(group.maker, group.market, [*names, *nobodys, *halted, *turned_up])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
 
     def _order(
         self, one: Looked, group: Group, now: MarketNow, time: datetime, may_send: Callable[[], bool]
-    ) -> OneOrder:
+    ) -> OrderCycle:
         assert one.quotes is not None
-        return OneOrder(
+        return OrderCycle(
             self.table,
             self.now,
             self.kept,
             self.crew,
-            replace(group, seen=one.seen),
-            one.member,
-            one.quotes,
-            now.book,
-            now.ours,
-            time,
             may_send,
-            now.is_off or group.halt is not None,
+            time=time,
+            group=replace(group, seen=one.seen),
+            prices=now,
+            member=one.member,
+            read=one.quotes,
         )
 
-    def _cycles(self, group: Group, orders: Sequence[OneOrder]) -> list[Ticked]:
-        wants = zip(orders, self.crew.cycles(OneOrder.plan, orders), strict=True)
+    def _cycles(self, group: Group, orders: Sequence[OrderCycle]) -> list[Ticked]:
+        wants = zip(orders, self.crew.cycles(OrderCycle.plan, orders), strict=True)
         wanted = {order.read.order_id: number for order, number in wants if number and order.group.places}
         rate = OrderRate(self.table, self.now)
         room = rate.reserve(group.account_id, group.limits, wanted, group.of.on_account) if wanted else {}
         for order in orders:
             order.limit(room.get(order.read.order_id, 0))
-        ticked: list[Ticked] = self.crew.cycles(OneOrder.act, orders)
+        ticked: list[Ticked] = self.crew.cycles(OrderCycle.act, orders)
         self._move_cursor(group, orders)
         self._see_to_fees(group, orders)
         return ticked
 
-    def _see_to_fees(self, group: Group, orders: Sequence[OneOrder]) -> None:
+    def _see_to_fees(self, group: Group, orders: Sequence[OrderCycle]) -> None:
         """A coin of fees that nobody has said may be what another order of the account has for its own."""
         paid_in = {fill.trade.fee_asset for order in orders if order.known for fill in order.known.fills}
         elsewhere = paid_in - {group.market.base, group.market.quote}
@@ -311,18 +312,18 @@ class Ticking:
                 except Refusal as no:  # another ticker has looked
                     log.info("silence not noted", extra={"order_id": quotes.order_id, "why": no.detail})
 
-    def _names(self, order: OneOrder) -> list[str]:
+    def _names(self, order: OrderCycle) -> list[str]:
         """All that may be open of an order whose cycle has failed."""
         found = named(order.group.seen.open_orders, [order.member.order_id])
         return found + names(order.read) + ([] if order.planned is None else names(order.planned.quotes))
 
-    def _note_standing(self, orders: Sequence[OneOrder]) -> None:
+    def _note_stuck(self, orders: Sequence[OrderCycle]) -> None:
         for order in orders:
-            stands = (order.failed and not order.overtaken) or order.doubted
-            (self.kept.standing.add if stands else self.kept.standing.discard)(order.member.order_id)
+            is_stuck = (order.failed and not order.overtaken) or order.doubted
+            (self.kept.stuck.add if is_stuck else self.kept.stuck.discard)(order.member.order_id)
 
-    def _move_cursor(self, group: Group, orders: Sequence[OneOrder]) -> None:
-        """Up to where every order that does not stand still has looked at the account's trades. One that is nobody's is
+    def _move_cursor(self, group: Group, orders: Sequence[OrderCycle]) -> None:
+        """Up to where every order that is not stuck has looked at the account's trades. One that is nobody's is
         told to a person."""
         if not group.seen.trades:
             return
@@ -331,22 +332,24 @@ class Ticking:
         reached = min((cursor for cursor in cursors if cursor is not None), default=last)
         may_be_its = any(order.read.unresolved for order in orders if order.failed or order.doubted)
         known = {exchange_order_id for order in orders for exchange_order_id in order.exchange_order_ids}
-        strays = [t for t in group.seen.trades if t.trade_id <= reached and t.exchange_order_id not in known]
+        told = max((order.read.again_until for order in orders), default=0)  # of what is looked at again it was before
+        strays = [t for t in group.seen.trades if told < t.trade_id <= reached and t.exchange_order_id not in known]
         if strays and not may_be_its:
             for trade in self._of_nobody(group, strays):
                 log.error("a trade of nobody's", extra={"account_id": group.account_id, "trade": trade.trade_id})
                 count("StrayTrades")
         try:
-            self.table.write(quotes_store.move_trades_cursor(group.account_id, str(group.market), reached, self.now()))
+            first = group.seen.trades[0].trade_id
+            self.table.write(trade_cursors.move(*group.of.key, group.cursor, first, reached, self.now()))
         except Refusal as no:
             log.info("cursor not moved", extra={"account_id": group.account_id, "why": no.detail})
 
     def _of_nobody(self, group: Group, trades: Sequence[OwnTrade]) -> list[OwnTrade]:
         """Without those of orders that are stopping, which are booked by who stops them: they are read now only."""
-        leaving = [quotes_store.find(self.table, order_id) for order_id in group.of.leaving]
-        if any(quotes is not None and quotes.unresolved for quotes in leaving):
+        stopping = [quotes_store.find(self.table, order_id) for order_id in group.of.stopping]
+        if any(quotes is not None and quotes.unresolved for quotes in stopping):
             return []
-        known = {number for quotes in leaving if quotes is not None for number in quotes.exchange_order_ids}
+        known = {number for quotes in stopping if quotes is not None for number in quotes.exchange_order_ids}
         return [trade for trade in trades if trade.exchange_order_id not in known]
 
 

@@ -9,8 +9,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from pynamodb.expressions.update import Action
-
 from common.domain import work
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
@@ -22,8 +20,8 @@ from functions.market_making import quotes_store, store
 from functions.market_making.model import Order, Status
 from functions.market_making.quotes import FillNotBelieved, adopted
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.cancelling import named
 from functions.market_making.service.shard import Group, owns
-from functions.market_making.service.withdrawing import named
 
 
 @dataclass(frozen=True)
@@ -41,13 +39,13 @@ class TurnedUp:
             count("QuotesOrphaned", len(turned_up))
             try:
                 order = store.existing(self.table, order_id)
-                seen_at, at, next_one = to_the_millisecond(group.seen.at), self.now(), work.supersede()
-                writes = stopped_once_more(self.table, order, turned_up, seen_at, at, CLOCK, *next_one)
+                seen_at, at = to_the_millisecond(group.seen.at), self.now()
+                writes = stopped_once_more(self.table, order, turned_up, seen_at, at, CLOCK, supersedes=True)
                 if writes:
                     self.table.write(*writes)
             except (Refusal, FillNotBelieved) as no:  # what is open is cancelled all the same
                 log.error("not stopped once more", extra={"order_id": order_id, "why": str(no)})
-        return named(group.seen.open_orders, [*group.of.leaving, *group.of.stopped])
+        return named(group.seen.open_orders, [*group.of.stopping, *group.of.stopped])
 
 
 def stopped_once_more(
@@ -57,9 +55,11 @@ def stopped_once_more(
     seen_at: datetime,
     at: datetime,
     actor: str,
-    *further: Action,
+    *,
+    supersedes: bool,
 ) -> list[Write]:
     """A stopped order stops anew, with what has turned up to be ended and booked; nothing of one that is not stopped.
+    `supersedes`: its machine is over, and the next execution moves it.
     Refused with OvertakenCycle, MarketMakingOrderMoved. Raises FillNotBelieved; TableUnavailable, Busy."""
     read = quotes_store.find(table, order.order_id)
     if order.status is not Status.STOPPED or read is None:
@@ -68,6 +68,7 @@ def stopped_once_more(
     for told in turned_up:
         booked = quotes_store.booked(table, order.order_id, told.exchange_order_id)
         after = adopted(after, told, booked, seen_at)
+    further = work.supersede() if supersedes else []
     return [
         *quotes_store.write(read, after, (), at),
         store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),

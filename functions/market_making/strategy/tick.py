@@ -67,7 +67,7 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     if now < state.ticked_at:
         raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
     with localcontext(QUOTING):
-        return _Tick(rules, _bounded(rules, state, now), market, available, now).decision()
+        return _Tick(rules, _bounded(rules, state, now), market, available, now).decide()
 
 
 def _bounded(rules: Rules, state: State, now: int) -> State:
@@ -102,7 +102,7 @@ class _Tick:
         self.two_ticks = Quirk.Q10_TWO_TICKS in self.keeps
         self.waits = rules.should_wait_order_cancel_confirmation
 
-    def decision(self) -> Decision:
+    def decide(self) -> Decision:
         rules, state, now = self.rules, self.state, self.now
         price = reference(rules, state, self.market)
         if price is None and Quirk.Q2_EMPTY_BOOK in self.keeps:

@@ -18,6 +18,7 @@ from functions.operations.wiring import operations
 
 SnapshotId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 TieId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+ShortageId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 OutgoingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 MIXIN_ID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MixinId = Annotated[
@@ -81,6 +82,12 @@ class CallOffRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it was not sent")]
 
 
+class LossRequest(OperatorAct):
+    """That what is missing at the custody is lost."""
+
+    reference: Annotated[Reference, Field(description="what was found out about it")]
+
+
 class TieRequest(OperatorAct):
     """What is decided of many snapshots of one time."""
 
@@ -123,6 +130,12 @@ def refund_snapshot(snapshot_id: SnapshotId, body: RefundRequest) -> OperatorOut
 @app.post("/operations/snapshots/<snapshot_id>/take", tags=["operators"], summary="Propose that it is the desk's")
 def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutcomeView:
     return propose("snapshots take", snapshot_id, {}, body.reference, body)
+
+
+@app.post("/operations/shortages/<shortage_id>/book-loss", tags=["operators"], summary="Propose that it is lost")
+def book_loss(shortage_id: ShortageId, body: LossRequest) -> OperatorOutcomeView:
+    """Of an asset the custody has less than is booked. The loss is the desk's own."""
+    return propose("outgoing book-loss", shortage_id, {}, body.reference, body)
 
 
 @app.post("/operations/ties/<tie_id>/skip", tags=["operators"], summary="Propose that a tie is passed over")

@@ -56,6 +56,13 @@ class RestRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
+class LookBackRequest(OperatorAct):
+    """From where on trades are looked at again."""
+
+    after: Annotated[int, Field(ge=0, lt=10**19, description="the number of the last trade that is not; 0: all are")]
+    reference: Annotated[Reference, Field(description="where the trade can be looked up that is missing")]
+
+
 @app.post("/operations/market-making/<order_id>/home", tags=["operators"], summary="Propose that it comes home")
 def bring_home(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     return propose("mm home", order_id, {}, None, body)
@@ -87,3 +94,10 @@ def withdraw_again(order_id: OrderId, body: WithdrawalRequest) -> OperatorOutcom
 @app.post("/operations/market-making/<order_id>/keep-rest", tags=["operators"], summary="Propose that the rest is kept")
 def keep_rest(order_id: OrderId, body: RestRequest) -> OperatorOutcomeView:
     return propose("mm keep-rest", order_id, {"asset": body.asset, "payer": body.payer}, body.reference, body)
+
+
+@app.post(
+    "/operations/market-making/<order_id>/look-back", tags=["operators"], summary="Propose to look at trades again"
+)
+def look_back(order_id: OrderId, body: LookBackRequest) -> OperatorOutcomeView:
+    return propose("mm look-back", order_id, {"after": str(body.after)}, body.reference, body)

@@ -10,12 +10,13 @@ from decimal import Decimal
 from itertools import islice
 
 from common import keys
-from common.domain import acts, audit, clients, timeline, work
+from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
+from common.domain.custody import shortages
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Outgoing
 from common.domain.custody.model import Kind as OutgoingKind
@@ -26,6 +27,7 @@ from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
 from common.domain.timeline import TimelineEvent
+from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
 from common.errors import Refusal
 from common.keys import PrimaryKey
@@ -39,6 +41,7 @@ from functions.operations.store import KnownItem
 
 RUNNING = "RUNNING"
 STOPPING = "stopping"  # of a market-making order
+QUOTES = ("created", "running", "paused", STOPPING)
 
 
 def price_status(listing: Listing) -> str:
@@ -189,8 +192,18 @@ class Operations:
             legs=store.legs(self.table, item.PK) if item.row is keys.MARKET_MAKING_ORDER else (),
             goes_home=bool(item.goes_home),
             ledger=store.ledger(self.table, item.PK) if item.status == STOPPING else None,
+            cursor=self._cursor(item),
+            shortage=shortages.find(self.table, item.PK) if item.row is keys.CUSTODY_SHORTAGE else None,
             has_sum=item.kopecks is not None,
         )
+
+    def _cursor(self, item: KnownItem) -> TradesCursor | None:
+        """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""
+        if item.row is not keys.MARKET_MAKING_ORDER or item.status not in QUOTES:
+            return None
+        assert item.account_id is not None
+        assert item.symbol is not None
+        return trade_cursors.find(self.table, item.account_id, item.symbol, consistent=True)
 
     def wake(self, outgoing: Outgoing) -> None:
         """The market-making order that waits for a person because of this outgoing transfer goes on. Where that can not

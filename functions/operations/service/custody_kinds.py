@@ -11,10 +11,11 @@ from common import keys
 from common.custody import Address, User
 from common.domain import rulings
 from common.domain.custody import model as custody_model
+from common.domain.custody import shortages, ties
 from common.domain.custody import store as custody
-from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Outgoing
 from common.domain.custody.model import Status as Sent
+from common.domain.custody.shortages import Shortage
 from common.domain.ledger import store as ledger
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.rulings import Matter, Ruling
@@ -124,6 +125,28 @@ class TieDecision:
         return ties.move(subject.id, self.before, self.after, why, confirmed.operators, _at(confirmed))
 
 
+class BookingLoss:
+    """That what is missing at the custody is lost: the desk's own, and nobody else's."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "missing": str(_shortage(subject).missing)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = str(_shortage(subject).missing)
+        if now != terms["missing"]:
+            raise NotProposable(f"it was about {terms['missing']}, and now {now} are missing", id=subject.id)
+        return f"is booked: {now} are taken off the desk's own account, which may be below nothing then"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.reference is not None
+        return shortages.book(_shortage(subject), confirmed.reference, confirmed.operators, _at(confirmed))
+
+
+def _shortage(subject: Subject) -> Shortage:
+    assert subject.case.shortage is not None
+    return subject.case.shortage
+
+
 class Resending:
     """That what a user of the custody can not be given goes to another one."""
 
@@ -224,6 +247,7 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "outgoing decide": OutgoingDecision(),
     "outgoing resend": Resending(),
     "snapshots assign": Assignment(),
+    "outgoing book-loss": BookingLoss(),
     "snapshots skip-tie": TieDecision(
         ties.Status.HELD, ties.Status.UNTAKEN, "is passed over: what was not seen of it stays open work"
     ),

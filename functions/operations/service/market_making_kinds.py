@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from common import keys
-from common.domain import rulings, timeline, work
+from common.domain import rulings, timeline, trade_cursors, work
 from common.domain.acts import Leg, is_at_exchange
 from common.domain.custody.model import Disposition
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import TimelineEvent
+from common.domain.trade_cursors import TradesCursor
 from common.money import plain
 from common.table.transaction import Write
 from functions.operations.model import EvidenceNotBelieved, NotProposable
@@ -122,6 +123,40 @@ class FillsDecision:
         return rulings.ledger_told(*subject.case.ledger)
 
 
+class LookingBack:
+    """That the trades of an order's account in its market are looked at again, by all that quote there. What is in a
+    ledger is not booked once more, each trade being one line; nor is what is told of an order that is forgotten."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "of": f"{subject.item.account_id} in {subject.item.symbol}"}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        cursor, after = self._cursor(subject), int(terms["after"])
+        why_not = cursor.why_not_back_to(after)
+        if why_not is not None:
+            raise EvidenceNotBelieved(why_not, id=subject.id)
+        until = f"after {after} up to {cursor.trade_id}"
+        return f"has the trades of {terms['of']} looked at again, {until}; what is booked stays booked once"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        item, at = subject.item, confirmed.decided_at
+        assert at is not None
+        assert item.account_id is not None
+        assert item.symbol is not None
+        assert item.status is not None
+        after, before = int(confirmed.terms["after"]), self._cursor(subject).trade_id
+        told = f"trades are looked at again, after {after} and no more up to {before}, reference {confirmed.reference}"
+        return [
+            trade_cursors.set_back(item.account_id, item.symbol, after, at),
+            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, confirmed.operators)),
+        ]
+
+    @staticmethod
+    def _cursor(subject: Subject) -> TradesCursor:
+        assert subject.case.cursor is not None
+        return subject.case.cursor
+
+
 class ReturnDecision:
     """As which snapshot an asset has come home, where the exchange tells of another sum, or of no transaction."""
 
@@ -201,5 +236,6 @@ KINDS: Mapping[str, Kind] = {  # by the command
         Matter.HOME, "comes home: what of it is at the exchange is withdrawn, and goes back to who paid"
     ),
     "mm keep-rest": Keeping(),
+    "mm look-back": LookingBack(),
     "mm withdraw-again": Withdrawal(),
 }

@@ -10,6 +10,7 @@ from common.domain import acts, audit, timeline, work
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
+from common.domain.custody.shortages import ShortageMoved
 from common.domain.custody.ties import TieMoved
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved
@@ -20,6 +21,7 @@ from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
 from common.domain.timeline import TimelineEvent
+from common.domain.trade_cursors import CursorElsewhere
 from common.domain.work import Redriven
 from common.keys import PrimaryKey
 from common.operator_outcome import OperatorOutcome
@@ -33,11 +35,13 @@ NAMED = ("order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountMoved,
     AttemptMoved,
+    CursorElsewhere,
     ExchangeOrderMoved,
     IncomingMoved,
     OutgoingMoved,
     PayoutUnsettled,
     Redriven,
+    ShortageMoved,
     TieMoved,
 )
 

@@ -26,7 +26,7 @@ from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known, doubted
 from functions.market_making.service.deciding import Decided
 from functions.market_making.service.quoting import STILL_THERE
-from functions.market_making.service.shard import Crew, Group, Kept, Ticked
+from functions.market_making.service.shard import Crew, Group, Kept, MarketNow, Ticked
 from functions.market_making.strategy import Book as StrategyBook
 from functions.market_making.strategy import Market as StrategyMarket
 from functions.market_making.strategy import Rules
@@ -35,31 +35,32 @@ DATA_AGE_MAX = timedelta(seconds=8)  # nothing is placed by what was asked for e
 
 
 @dataclass
-class OneOrder:
-    """`book` is None where it can not be read. `market_is_off`: its price has jumped, or nobody has known it for long.
-    `ours` are the open quotes of all orders in this market, of all our
-    accounts."""
+class OrderCycle:
+    """What it is done with; then what it is about, as it was before: `time` is the tick's own, `group` what the
+    exchange has told of the account's orders in this market, `prices` that of the market itself, `read` the order's
+    quotes as they were in the table. The rest is what has come of it by now: `known`, `decided` and `planned` in this
+    order, and what is written `also`."""
 
     table: Table
     now: Callable[[], datetime]
     kept: Kept
     crew: Crew
+    may_send: Callable[[], bool]
+
+    time: datetime
     group: Group
+    prices: MarketNow
     member: Member
     read: Quotes
-    book: Book | None
-    ours: Sequence[MakerOrder]
-    time: datetime
-    may_send: Callable[[], bool]
-    market_is_off: bool = False
-    known: Known | None = None
-    rules: Rules | None = None
-    decided: Decided | None = None
-    planned: Plan | None = None
-    also: list[Write] = field(default_factory=list)
-    failed: bool = False
-    overtaken: bool = False
-    doubted: bool = False
+
+    known: Known | None = field(default=None, init=False)
+    rules: Rules | None = field(default=None, init=False)
+    decided: Decided | None = field(default=None, init=False)
+    planned: Plan | None = field(default=None, init=False)
+    also: list[Write] = field(default_factory=list, init=False)
+    failed: bool = field(default=False, init=False)
+    overtaken: bool = field(default=False, init=False)
+    doubted: bool = field(default=False, init=False)
 
     @property
     def cursor(self) -> int | None:
@@ -105,7 +106,7 @@ class OneOrder:
 
     def _known(self) -> Known:
         """Raises FillNotBelieved."""
-        known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+        known = self._cycling.find_out(self.read, self.group.seen, self.group.maker, self.group.market)
         if known.now.degraded_at is None or self.group.seen.more:
             return known
         log.info("the exchange tells again", extra={"silent_since": str(known.now.degraded_at)})
@@ -171,22 +172,22 @@ class OneOrder:
             return Decided(known.read.memory, Wish())
         if self.member.status is Status.PAUSED:  # whatever its market is like
             known = self.known = replace(known, now=_sided(known.now, self.now()))
-            return deciding.withdraw_all(rules, known, coins)
+            return deciding.cancel_all(rules, known, coins)
         if halt is not None and killed:
             self.also = self._paused(f"its trading account is halted: {halt.why}")
-            return deciding.withdraw_all(rules, known, coins)
-        book = None if self.book is None else _without_ours(self.book, self.ours)
+            return deciding.cancel_all(rules, known, coins)
+        book = None if self.prices.book is None else _without_ours(self.prices.book, self.prices.ours)
         middle = None if book is None else book.middle
         if middle is not None:
             known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
         if why := risk.verdict(known.now, middle):
             self.also = self._pause(why)
-            return deciding.withdraw_all(rules, known, coins)
+            return deciding.cancel_all(rules, known, coins)
         if why := self._reached(known.now):
             self.also = self._stop(why)
-            return deciding.withdraw_all(rules, known, coins)
-        if self.market_is_off:
-            return deciding.withdraw_all(rules, known, coins)
+            return deciding.cancel_all(rules, known, coins)
+        if self.prices.is_off or halt is not None:
+            return deciding.cancel_all(rules, known, coins)
         if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
             return Decided(deciding.told(rules, known, coins), Wish())
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
@@ -203,7 +204,7 @@ class OneOrder:
             if self.member.status is Status.CREATED:
                 self.also = self._begin(None)
             return configuration.rules(kept[key], limits)
-        middle = None if self.book is None else self.book.middle
+        middle = None if self.prices.book is None else self.prices.book.middle
         if middle is None:
             return None
         written = configuration.written(configuration.usual(known.now, limits, middle))
@@ -265,7 +266,7 @@ class OneOrder:
             for placed in (slot.live,)
             if placed is not None and placed.key in ending
         }
-        others = [order for order in self.ours if order.client_order_id not in mine]
+        others = [order for order in self.prices.ours if order.client_order_id not in mine]
         met = [one for one in decided.wish.creates if any(_meets(one, order) for order in others)]
         if not met:
             return decided

@@ -15,7 +15,7 @@ from functions.market_making.service.shard import Crew, Silent, owns
 
 
 @dataclass(frozen=True)
-class Withdrawing:
+class Cancelling:
     """`may_send`: is there time in this tick for one more request?"""
 
     crew: Crew
@@ -36,7 +36,7 @@ class Withdrawing:
     def cancel(self, maker: Maker, market: Market, client_order_ids: Iterable[str]) -> None:
         wanted = list(dict.fromkeys(client_order_ids))
         if wanted:
-            count("QuotesWithdrawn", len(wanted))
+            count("QuotesCancelledUndecided", len(wanted))
             self.crew.requests(lambda name: self._cancel(maker, market, name), wanted)
 
     def _cancel(self, maker: Maker, market: Market, client_order_id: str) -> None:
