@@ -305,9 +305,7 @@ class Desk:
     @property
     def comparing_bank(self) -> ComparingDays:
         ban = Ban(self.table, "bank", self.clock)
-        side = BankSide(
-            self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self._pause, self.clock
-        )
+        side = BankSide(self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self._pause, self.clock)
         return ComparingDays(self.table, side, self.clock)
 
     def _pause(self) -> None:

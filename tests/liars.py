@@ -21,7 +21,15 @@ from functools import partial
 from random import Random
 from typing import Any
 
-from common.gateways.bank import Adjustment, Adjustments, AdjustmentUnknown, BankEvent, BankRefused, BankUnavailable, State
+from common.gateways.bank import (
+    Adjustment,
+    Adjustments,
+    AdjustmentUnknown,
+    BankEvent,
+    BankRefused,
+    BankUnavailable,
+    State,
+)
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeRefused,

@@ -105,7 +105,6 @@ def of_day(of: str, day: date) -> str:
     return f"{of}.{day.isoformat()}"
 
 
-
 def compared(of: str, at: datetime, by: str, lines: Sequence[Line], *, things: int | None = None) -> Comparison:
     """With its lines in order: the worst first. things: how many were looked at, where not all of them have a line."""
     order = list(Verdict)

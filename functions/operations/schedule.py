@@ -12,7 +12,12 @@ from common.log import count, log, metrics
 from common.time_left import more_time
 from functions.operations.wiring import comparing_bank, cross_checking, reconciliation, sweeper
 
-EVERY_MINUTES = {"sweep": 1, "reconcile": 15, "cross_check": 5, "compare_bank": 15}  # the functions of this module, and how often they run
+EVERY_MINUTES = {
+    "sweep": 1,
+    "reconcile": 15,
+    "cross_check": 5,
+    "compare_bank": 15,
+}  # the functions of this module, and how often they run
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

@@ -49,7 +49,8 @@ class Told:
 class Side(Protocol):
     """An outside system whose days are compared."""
 
-    of: str
+    @property
+    def of(self) -> str: ...
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """A part of what it has done on a day, behind a place, each held against what is here and marked where it is

@@ -29,7 +29,9 @@ def bill(reads: Reads, bill: Entry) -> Iterator[str]:
     paid = bill.paid_kopecks or ZERO
     if not 0 <= paid <= due:
         yield f"{paid} of {due} kopecks are paid"
-    elif (bill.status == PAID and paid != due) or (bill.status in (PENDING, PARTIAL) and _is_partly(paid) != bill.status):
+    elif (bill.status == PAID and paid != due) or (
+        bill.status in (PENDING, PARTIAL) and _is_partly(paid) != bill.status
+    ):
         yield f"it is {bill.status}, and {paid} of {due} kopecks are paid"
     yield from _notes(reads, bill)
     if reads.get(keys.BILLING_ACCOUNT(dealer_id=str(bill.dealer_id), type=str(bill.type))) is None:

@@ -97,7 +97,6 @@ def attempt(reads: Reads, attempt: Entry) -> Iterator[str]:
         if claimed is None or claimed.ours != ours:
             yield f"{ours} is adjustment {attempt.adjustment_id}, which is {claimed and claimed.ours}'s"
 
-
     if attempt.status == AttemptStatus.COMPLETED and attempt.paid_amount is None and attempt.listed_at is None:
         # It is made within a day of its attempt, or never.
         yield from comparing.missed(reads, BANK, attempt.created_at, f"{attempt.PK}-{attempt.parts['attempt']}")
