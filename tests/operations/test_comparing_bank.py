@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -49,7 +50,7 @@ def test_a_day_that_agrees_is_told_with_its_sum(desk: Desk, ann: Owner) -> None:
     (found,) = desk.comparing_bank.round(lambda: True)
     assert (found.verdict, found.assets) == (Verdict.AGREES, 2)
     (total,) = found.lines
-    assert (str(total.there), str(total.booked_together)) == ("30.50", "30.50")
+    assert total.there == total.booked_together == Decimal("30.5")
     assert desk.comparing_bank.found(TODAY) == desk.comparing_bank.found(None) == found
     assert desk.comparing_bank.round(lambda: True) == []
     assert strays(desk) == []
