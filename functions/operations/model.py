@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from common.domain.comparisons import Line
 from common.domain.ledger.model import AssetTransaction, Books
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 
@@ -151,22 +149,6 @@ class RoundChecked:
     items: int
     faults: int
     mended: int
-
-
-@dataclass
-class DaysCompared:
-    """The days that are compared with what is outside, `since` and `until`, both included; those that operators have
-    `asked` for; and how far the one is that is being compared: `after` is where its list goes on."""
-
-    since: date | None = None
-    until: date | None = None
-    asked: list[date] = field(default_factory=list)
-    day: date | None = None
-    after: str | None = None
-    things: int = 0
-    there: Decimal = Decimal(0)
-    booked: Decimal = Decimal(0)
-    lines: list[Line] = field(default_factory=list)  # that do not agree
 
 
 class TooManyDays(Conflict):

@@ -4,6 +4,7 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
@@ -14,7 +15,7 @@ from common import keys
 from common.clock import instant, text
 from common.domain import acts, pools, work
 from common.domain.acts import Leg
-from common.domain.comparisons import LINES_MAX, line_of, told_of
+from common.domain.comparisons import LINES_MAX, Line, line_of, told_of
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Kind, Outgoing, incoming_id, outgoing_id, summary
 from common.domain.exchange_orders import store as exchange_orders
@@ -31,7 +32,7 @@ from common.roubles import roubles
 from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
-from functions.operations.model import AddedUp, DaysCompared, OutsideCall
+from functions.operations.model import AddedUp, OutsideCall
 
 RECONCILE, SWEEP, CHECK, COMPARE = "reconcile", "sweep", "check", "compare"
 CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
@@ -412,6 +413,22 @@ def checked_so_far(table: Table) -> tuple[datetime | None, Position | None]:
 def check_on(began: datetime | None, behind: Position | None, at: datetime) -> Write:
     position = {"began": None if began is None else text(began), "behind": behind}
     return Write.put(CursorItem(*keys.CURSOR(name=CHECK), position=position, created_at=at, updated_at=at))
+
+
+@dataclass
+class DaysCompared:
+    """The days that are compared with what is outside, `since` and `until`, both included; those that operators have
+    `asked` for; and how far the one is that is being compared: `after` is where its list goes on."""
+
+    since: date | None = None
+    until: date | None = None
+    asked: list[date] = field(default_factory=list)
+    day: date | None = None
+    after: str | None = None
+    things: int = 0
+    there: Decimal = Decimal(0)
+    booked: Decimal = Decimal(0)
+    lines: list[Line] = field(default_factory=list)  # that do not agree
 
 
 def days_compared(table: Table, of: str) -> DaysCompared:

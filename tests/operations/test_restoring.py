@@ -15,7 +15,7 @@ from common.domain.ledger.store import BalanceItem
 from common.money import Money
 from common.owner import Ownership
 from common.table.table import Table
-from tests.desk import TABLE, Desk
+from tests.desk import Desk
 from tests.operations.drifts import Copied, get, put
 from tests.seen import around
 

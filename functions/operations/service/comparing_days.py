@@ -25,7 +25,7 @@ from common.log import count, log
 from common.money import EXACT
 from common.table.table import Table
 from functions.operations import model, store
-from functions.operations.model import DaysCompared
+from functions.operations.store import DaysCompared
 
 SETTLES_WITHIN = timedelta(minutes=30)  # what the other side does on a day is in its list by then
 ASKED_MAX = 31
