@@ -1089,6 +1089,31 @@ def compare_custody(
         raise typer.Exit(code)
 
 
+@compare.command("bank")
+def compare_bank(
+    context: typer.Context,
+    date: Annotated[str | None, typer.Option("--date", metavar="DAY", help="2026-11-21; else the last one.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Have it compared again, within a quarter of an hour.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """What the comparison of a day's payouts with the bank has found. Each day is compared once it is over. Exit code 1
+    when something is off, for certain; 75 when it can not be told now."""
+    path = ("operations", "compare", "bank")
+    with _desk(context, json_) as desk:
+        if again:
+            if date is None:
+                raise typer.BadParameter("--again needs a --date")
+            asked = desk.ask(Request("POST", path, body={"date": date}, changes=False))
+            _show(json_, asked, f"{asked['date']} is compared within a quarter of an hour.")
+            return
+        found = desk.get(*path) if date is None else desk.get(*path, date=date)
+    _show(json_, found, *output.bank_compared(found, now()))
+    if code := COMPARED[found["verdict"]]:
+        raise typer.Exit(code)
+
+
 @compare.command("billing")
 def compare_billing(
     context: typer.Context,

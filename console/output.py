@@ -238,6 +238,25 @@ def custody_compared(told: View, now: datetime) -> Iterator[RenderableType]:
         yield Text.assemble(("✓", "green"), f" The custody has what is booked, of {number}.")
 
 
+def bank_compared(told: View, now: datetime) -> Iterator[RenderableType]:
+    """What the bank has done on a day, and what of it we know otherwise, or not at all."""
+    at, day = instant(told["compared_at"]), told["of"].partition(".")[2]
+    yield Text.assemble(
+        *("The bank on ", text(day), ", compared ", clock(at), f" UTC, {relative(at, now)}, by "),
+        *(text(told["compared_by"]), ":"),
+    )
+    wrong = [item for item in told["payouts"] if item["verdict"] != "AGREES"]
+    for item in wrong:
+        yield Text.assemble(("✗", "red"), " ", text(item["id"]), ": ", text(item["why"]))
+    (together,) = [item for item in told["payouts"] if item["verdict"] == "AGREES"] or [None]
+    if together is not None:
+        yield f"${together['there']} were paid by the bank, ${together['booked']} by the books."
+    if wrong:
+        yield "docs/runbooks/bank-off.md says what to do."
+    else:
+        yield Text.assemble(("✓", "green"), f" The bank and the books agree, of {told['compared']} payouts.")
+
+
 def _assets_compared(assets: Sequence[View]) -> RenderableType:
     names = ("unspent", "held", "waiting", "unsent", "desk", "difference")
     titles = ("at the custody", "held by orders", "waiting", "to be sent", "the desk's", "difference")

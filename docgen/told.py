@@ -108,6 +108,7 @@ from functions.offramp.model import (
 )
 from functions.operations.model import (
     AccountBusy,
+    DayNotOver,
     EvidenceNotBelieved,
     ImpossibleAsset,
     NotDriven,
@@ -116,6 +117,7 @@ from functions.operations.model import (
     NotProposable,
     StillAddingUp,
     StillRunning,
+    TooManyDays,
 )
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
 from functions.purchases.model import (
@@ -742,6 +744,12 @@ TOLD: dict[str, Told] = {
     "payments_of_contract": Told(_FOUND),
     "operated_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
     "operated_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
+    "comparison_with_bank": Told(_FOUND, (NeverCompared,)),
+    "compare_bank": Told(
+        {200: "it is compared within a quarter of an hour"},
+        (DayNotOver, TooManyDays),
+        examples={"a day that is over": {"date": "2026-11-20"}},
+    ),
     "last_comparison_of_billing": Told(_FOUND, (NeverCompared,)),
     "compare_billing": Told({200: "compared, as many accounts as there was time for"}, (BillingUnavailable,)),
     "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),

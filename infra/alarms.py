@@ -94,6 +94,7 @@ class Watch(Construct):
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
         checked, holds_untold = _ours("ItemsChecked"), _ours("HoldsUntold")
+        outside_off, days = _ours("OutsideOff"), _ours("BankCompared")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
@@ -132,6 +133,12 @@ class Watch(Construct):
             "Too much is open to tell what an account must hold: holds are not checked.",
         )
         self._alarm(
+            "BankOff",
+            outside_off,
+            "bank-off",
+            "The bank has done something in our name that we do not know, or otherwise.",
+        )
+        self._alarm(
             "PriceAge",
             price_age,
             "price-age",
@@ -152,7 +159,8 @@ class Watch(Construct):
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
-            ("Holds that can not be told", [holds_untold]),
+            ("Holds that can not be told; differences with the bank: always 0", [holds_untold, outside_off]),
+            ("Days compared with the bank", [days]),
         ]
 
     def _payouts(self) -> list[Graph]:

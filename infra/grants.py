@@ -155,6 +155,10 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, SCAN, PUT}),
         indexes=(OPEN_WORK, USER_TIMELINE),
     ),
+    "operations.compare_bank": Grant(
+        table=frozenset({GET, PUT, UPDATE}),
+        secrets=frozenset({Secret.BANK_KEY}),
+    ),
     "operations.cross_check": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
         indexes=(OPEN_WORK,),

@@ -418,6 +418,8 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
+    Route("GET", "/operations/compare/bank"): Call(),
+    Route("POST", "/operations/compare/bank"): Call(body={"date": "2026-11-20"}),
     Route("GET", "/operations/billing/dealers"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}/bills"): Call(),

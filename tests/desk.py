@@ -53,6 +53,8 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.comparing_bank import BankSide
+from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
@@ -307,6 +309,12 @@ class Desk:
     @property
     def cross_checking(self) -> CrossChecking:
         return CrossChecking(self.table, self._pause, self.clock)
+
+    @property
+    def comparing_bank(self) -> ComparingDays:
+        ban = Ban(self.table, "bank", self.clock)
+        side = BankSide(self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self._pause, self.clock)
+        return ComparingDays(self.table, side, self.clock)
 
     def _pause(self) -> None:
         self.clock.sleep(2)

@@ -82,7 +82,15 @@ class FaultyDesk(Desk):
         asked = ("ticker", "rules", "place", "order", "find", "cancel")
         exchange = Faulty(faults, "exchange", world.fake, asked, lost, lost, reads=("ticker", "rules", "order", "find"))
         silent = lambda: BankUnavailable("no answer")  # noqa: E731
-        bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent, reads=("find",))
+        bank = Faulty(
+            faults,
+            "bank",
+            world.simulated,
+            ("credit", "find", "adjustments"),
+            silent,
+            silent,
+            reads=("find", "adjustments"),
+        )
         world.exchange, world.bank = exchange, bank
         world.process = self.process
         world.deliver_event = self._deliver

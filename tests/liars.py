@@ -15,13 +15,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from random import Random
 from typing import Any
 
-from common.gateways.bank import Adjustment, AdjustmentUnknown, BankEvent, BankRefused, BankUnavailable, State
+from common.gateways.bank import (
+    Adjustment,
+    Adjustments,
+    AdjustmentUnknown,
+    BankEvent,
+    BankRefused,
+    BankUnavailable,
+    State,
+)
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeRefused,
@@ -331,6 +339,10 @@ class LyingBank:
                 self._unknown.add(reference_id)
             raise
         return self._told(found)
+
+    def adjustments(self, day: date, after: str | None = None) -> Adjustments:
+        found: Adjustments = self._of.adjustments(day, after)
+        return found
 
     def tells(self, event: BankEvent) -> Iterator[BankEvent]:
         """What its webhooks make of a true event."""

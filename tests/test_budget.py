@@ -323,6 +323,23 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         desk.buy(ann, "1")
         return lambda: desk.reconciliation.reconcile("ann")
 
+    def checked(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Ten orders, a cash-out and a withdrawal, all over."""
+        for _ in range(10):
+            desk.buy(ann, "1")
+        desk.cash_out(ann, "1")
+        desk.accounts.withdraw(ann, "w", Money(10), "ann-bank")
+        desk.run()
+        return lambda: desk.cross_checking.round(lambda: True)
+
+    def days_compared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Of ten payouts."""
+        for number in range(10):
+            desk.accounts.withdraw(ann, f"w{number}", Money(1), "ann-bank")
+        desk.run()
+        desk.clock.forward(days=1)
+        return lambda: desk.comparing_bank.round(lambda: True)
+
     def compared(desk: Desk, ann: Owner) -> Callable[[], Any]:
         """Of two assets, with one order."""
         desk.market.list_pair()
@@ -391,6 +408,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             lambda desk, thing: desk.steering.fills(thing, limit=20, after=None), traded
         ),
         "an account, held against its journal": reconciled,
+        "the books of ten orders and two payouts, checked": checked,
+        "a day with ten payouts, held against the bank's": days_compared,
         "the custody, held against the books by an operator": compared,
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,

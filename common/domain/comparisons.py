@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import reduce
@@ -26,8 +26,8 @@ from common.table.transaction import Busy, Write
 
 LINES_MAX = 500  # that are kept, the worst first: anybody can send us any number of assets
 NAMED_MAX = 5  # in a line of words
-CUSTODY, BILLING = "custody", "billing"
-_THINGS = {CUSTODY: "assets", BILLING: "invoices and payments"}  # what is compared, one by one
+CUSTODY, BILLING, BANK = "custody", "billing", "bank"
+_THINGS = {CUSTODY: "assets", BILLING: "invoices and payments", BANK: "payouts"}  # what is compared, one by one
 
 
 class NeverCompared(NotFound):
@@ -96,7 +96,13 @@ class Comparison:
             for verdict, lines in worse.items()
             if lines
         ]
-        return "; ".join([f"{self.assets} {_THINGS[self.of]}", *(told or ["all agree"])])
+        things = _THINGS[self.of.partition(".")[0]]
+        return "; ".join([f"{self.assets} {things}", *(told or ["all agree"])])
+
+
+def of_day(of: str, day: date) -> str:
+    """What a comparison of one day is kept as."""
+    return f"{of}.{day.isoformat()}"
 
 
 def compared(of: str, at: datetime, by: str, lines: Sequence[Line], *, things: int | None = None) -> Comparison:

@@ -60,6 +60,8 @@ class Entry(OpenWork, AnyItem):
     decided_at = InstantAttribute(null=True)
     paid_amount = DecimalAttribute(null=True)
     adjustment_id = UnicodeAttribute(null=True)
+    listed_at = InstantAttribute(null=True)
+    position = JSONAttribute(null=True)  # of a cursor
     ours = UnicodeAttribute(null=True)
     # Purchases
     batch_id = UnicodeAttribute(null=True)

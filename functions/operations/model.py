@@ -149,3 +149,11 @@ class RoundChecked:
     items: int
     faults: int
     mended: int
+
+
+class TooManyDays(Conflict):
+    """So many days are to be compared already: ask when some of them are."""
+
+
+class DayNotOver(Rejected):
+    """Only days that are over can be compared."""

@@ -10,9 +10,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.operations.wiring import cross_checking, reconciliation, sweeper
+from functions.operations.wiring import comparing_bank, cross_checking, reconciliation, sweeper
 
-EVERY_MINUTES = {"sweep": 1, "reconcile": 15, "cross_check": 5}  # the functions of this module, and how often they run
+EVERY_MINUTES = {
+    "sweep": 1,
+    "reconcile": 15,
+    "cross_check": 5,
+    "compare_bank": 15,
+}  # the functions of this module, and how often they run
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -37,6 +42,16 @@ def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     log.info("checked", extra=numbers)
     metrics.flush_metrics()
     return numbers
+
+
+def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Every day that is over is held against our payouts once, and those that operators ask for again."""
+    ended = comparing_bank().round(more_time(context))
+    for found in ended:
+        count("BankCompared")
+        log.info("compared", extra={"of": found.of, "things": found.assets, "found": str(found)})
+    metrics.flush_metrics()
+    return {"days": len(ended)}
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

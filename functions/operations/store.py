@@ -4,7 +4,8 @@ them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Self
 
@@ -14,6 +15,7 @@ from common import keys
 from common.clock import instant, text
 from common.domain import acts, pools, work
 from common.domain.acts import Leg
+from common.domain.comparisons import LINES_MAX, Line, line_of, told_of
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Kind, Outgoing, incoming_id, outgoing_id, summary
 from common.domain.exchange_orders import store as exchange_orders
@@ -32,7 +34,7 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.operations.model import AddedUp, OutsideCall
 
-RECONCILE, SWEEP, CHECK = "reconcile", "sweep", "check"
+RECONCILE, SWEEP, CHECK, COMPARE = "reconcile", "sweep", "check", "compare"
 CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
 UNANSWERED = "begun; it has not answered yet"
 
@@ -413,6 +415,57 @@ def checked_so_far(table: Table) -> tuple[datetime | None, Position | None]:
 def check_on(began: datetime | None, behind: Position | None, at: datetime) -> Write:
     position = {"began": None if began is None else text(began), "behind": behind}
     return Write.put(CursorItem(*keys.CURSOR(name=CHECK), position=position, created_at=at, updated_at=at))
+
+
+@dataclass
+class DaysCompared:
+    """The days that are compared with what is outside, `since` and `until`, both included; those that operators have
+    `asked` for; and how far the one is that is being compared: `after` is where its list goes on."""
+
+    since: date | None = None
+    until: date | None = None
+    asked: list[date] = field(default_factory=list)
+    day: date | None = None
+    after: str | None = None
+    things: int = 0
+    there: Decimal = Decimal(0)
+    booked: Decimal = Decimal(0)
+    lines: list[Line] = field(default_factory=list)  # that do not agree
+
+
+def days_compared(table: Table, of: str) -> DaysCompared:
+    item = table.get(CursorItem, keys.CURSOR(name=f"{COMPARE}-{of}"), consistent=True)
+    told = {} if item is None else item.position or {}
+    days = {name: _day(told.get(name)) for name in ("since", "until", "day")}
+    return DaysCompared(
+        **days,
+        asked=[date.fromisoformat(day) for day in told.get("asked", [])],
+        after=told.get("after"),
+        things=told.get("things", 0),
+        there=Decimal(told.get("there", 0)),
+        booked=Decimal(told.get("booked", 0)),
+        lines=[line_of(line) for line in told.get("lines", [])],
+    )
+
+
+def compare_on(of: str, days: DaysCompared, at: datetime) -> Write:
+    position = {
+        "since": None if days.since is None else days.since.isoformat(),
+        "until": None if days.until is None else days.until.isoformat(),
+        "day": None if days.day is None else days.day.isoformat(),
+        "asked": [day.isoformat() for day in days.asked],
+        "after": days.after,
+        "things": days.things,
+        "there": plain(days.there),
+        "booked": plain(days.booked),
+        "lines": [told_of(line) for line in days.lines[:LINES_MAX]],
+    }
+    key = keys.CURSOR(name=f"{COMPARE}-{of}")
+    return Write.put(CursorItem(*key, position=position, created_at=at, updated_at=at))
+
+
+def _day(told: str | None) -> date | None:
+    return None if told is None else date.fromisoformat(told)
 
 
 def places(table: Table) -> dict[str, Position]:

@@ -12,6 +12,8 @@ from common.gateways import configured
 from common.money import Money
 from common.settings import settings
 from functions.operations.service import Operations
+from functions.operations.service.comparing_bank import BankSide
+from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
@@ -49,6 +51,12 @@ def cross_checking() -> CrossChecking:
 @cache
 def sweeper() -> Sweeper:
     return Sweeper(aws.table(), aws.machines(), _events(), clock.now, settings().stuck_after)
+
+
+@cache
+def comparing_bank() -> ComparingDays:
+    side = BankSide(aws.table(), configured.bank, _pause, clock.now)
+    return ComparingDays(aws.table(), side, clock.now)
 
 
 def _pause() -> None:

@@ -22,7 +22,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from threading import RLock
@@ -32,6 +32,7 @@ from common.clock import instant, text
 from common.errors import NotFound, Rejected
 from common.gateways.bank import (
     Adjustment,
+    Adjustments,
     AdjustmentUnknown,
     BankEvent,
     BankRefused,
@@ -43,6 +44,7 @@ from common.money import INTEGER_DIGITS_MAX, ZERO, Money
 RETRY_AFTER_SECONDS = 30
 MAINTENANCE_SECONDS = 120
 FAULTS_MAX = 1000
+PAGE = 100  # of a list of adjustments
 SETTLE_SECONDS_MAX = 86_400.0
 CURRENCY = "USD"
 FAILURE_CODES = ("ACCOUNT_CLOSED", "ACCOUNT_BLOCKED", "LIMIT_EXCEEDED", "COMPLIANCE_HOLD")
@@ -263,6 +265,27 @@ class SimulatedBank:
         return record.adjustment()
 
     # The bank, as the face asks it
+
+    def adjustments(self, day: date, after: str | None = None) -> Adjustments:
+        """See `common.gateways.bank.Bank.adjustments`."""
+        try:
+            records, next_ = self.made_on(day, after)
+        except Faulted as met:
+            raise _in_our_words(met.fault) from met
+        return Adjustments([record.adjustment() for record in records], next_)
+
+    def made_on(self, day: date, after: str | None, limit: int = PAGE) -> tuple[list[Record], str | None]:
+        """Those of a day behind an id, oldest first, and the id of the last one where there are more. Raises
+        Faulted."""
+        with self._lock:
+            fault = self._meet(Operation.FIND, new=False)
+            if fault not in (None, Fault.ANOTHER):
+                raise Faulted(fault)
+            records = [record for record in self.records() if record.created_at.date() == day]
+            ids = [record.adjustment_id for record in records]
+            begin = ids.index(after) + 1 if after in ids else 0
+            part = records[begin : begin + limit]
+            return part, part[-1].adjustment_id if begin + limit < len(records) else None
 
     def book(self, key: str, terms: Terms) -> Booked | Refused | KeyTaken:
         """One request for a credit under an idempotency key. Raises Faulted."""

@@ -6,6 +6,7 @@ The bank's API, each call with `Authorization: Bearer …` (401 otherwise); an e
            201, or 200 and `Idempotent-Replayed: true`; 400 for what is no JSON or has no key; 409 for a key that was
            used with other terms; 422 for terms that are not to be booked, kept and replayed like a booking
     GET    /v1/adjustments?reference_id=…          200 {"data": [adjustment]}, or an empty list
+    GET    /v1/adjustments?created_on=…            those of a day: 200 {"data": […], "next": null | what after is then}
     GET    /v1/adjustments/{id}                    200 adjustment, or 404
 
 For people and tests; an error says what to do:
@@ -28,7 +29,8 @@ It listens on 127.0.0.1 only.
 """
 
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import date
 from functools import partial
 from threading import Lock
 from typing import Any
@@ -39,6 +41,7 @@ from common.gateways.bank import State
 from sandbox.bank.bank import (
     ID,
     MAINTENANCE_SECONDS,
+    PAGE,
     RETRY_AFTER_SECONDS,
     Booked,
     Fault,
@@ -83,8 +86,10 @@ def api(bank: SimulatedBank, request: Request) -> Answer:
                 return _credit(bank, account_id, request.headers.get("Idempotency-Key", ""), parsed(request.body))
             case "GET", ["adjustments"]:
                 given = parse_qs(request.query, keep_blank_values=True)
+                if "created_on" in given:
+                    return _listed(bank, {name: values[-1] for name, values in given.items()})
                 if "reference_id" not in given:
-                    raise BadRequest("reference_id is missing: this bank lists the adjustments of one reference")
+                    raise BadRequest("reference_id or created_on is missing: this bank lists those of one or a day")
                 found = bank.look_up(given["reference_id"][-1])
                 return as_json({"data": [] if found is None else [found.resource()]})
             case "GET", ["adjustments", adjustment_id]:
@@ -94,6 +99,17 @@ def api(bank: SimulatedBank, request: Request) -> Answer:
                 raise NoSuchPath(_elsewhere(request))
     except Faulted as met:
         return _fault(met.fault)
+
+
+def _listed(bank: SimulatedBank, given: Mapping[str, str]) -> Answer:
+    try:
+        day, limit = date.fromisoformat(given["created_on"]), int(given.get("limit", PAGE))
+    except ValueError:
+        raise BadRequest("created_on must be a date such as 2026-11-21, and limit a whole number") from None
+    if not 1 <= limit <= PAGE:
+        raise BadRequest(f"limit must be from 1 to {PAGE}")
+    records, next_ = bank.made_on(day, given.get("after"), limit)
+    return as_json({"data": [record.resource() for record in records], "next": next_})
 
 
 def _credit(bank: SimulatedBank, account_id: str, key: str, body: Any) -> Answer:

@@ -151,6 +151,12 @@ PERIODS = [
 ]
 
 
+def bank_compared(*payouts: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
+    together = row("id order_id there booked verdict why", "all together", None, "30.50", "20.50", "AGREES", "")
+    told = row("of verdict compared_at compared_by compared", "bank.2026-11-20", verdict, WHEN, "the clock", 2)
+    return told | {"payouts": [*payouts, together]}
+
+
 def compared(*assets: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
     """By default of nothing that is told apart."""
     told = row("of verdict compared_at compared_by compared", "custody", verdict, WHEN, "the clock", len(assets))
@@ -232,6 +238,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/audit"): {"items": [], "cursor": None},
     ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
     **{(method, "/operations/compare/custody"): compared() for method in ("GET", "POST")},
+    ("GET", "/operations/compare/bank"): bank_compared(),
+    ("POST", "/operations/compare/bank"): {"of": "bank", "date": "2026-11-20"},
 }
 
 
@@ -257,7 +265,8 @@ class FakeDesk:
     @property
     def changed(self) -> list[Request]:
         """What was asked that is no look, nor a dry run."""
-        looks = (("operations", "reconcile"), ("operations", "compare", "custody"))
+        compare = ("operations", "compare")
+        looks = (("operations", "reconcile"), (*compare, "custody"), (*compare, "bank"))
         return [
             request
             for request in self.asked
@@ -305,6 +314,9 @@ LOOKS = [
     ("reconcile", "ann"),
     ("compare", "custody"),
     ("compare", "custody", "--last"),
+    ("compare", "bank"),
+    ("compare", "bank", "--date", "2026-11-20"),
+    ("compare", "bank", "--date", "2026-11-20", "--again"),
 ]
 BECAUSE = ("--reason", "wire 4711")
 LOOKED_UP = ("--reference", "ticket 4711", *BECAUSE)
@@ -797,3 +809,13 @@ def test_an_order_of_market_making_is_told_with_all_of_its_money(fake: FakeDesk)
         "0.9731",
     ):
         assert word in said.out
+
+
+def test_what_only_the_bank_knows_is_shown(fake: FakeDesk) -> None:
+    names = "id order_id there booked verdict why"
+    stray = row(names, "adj-1", "-", "10", "0", "OFF", "$10.00 to acc-x under by-hand, which no payout of ours is")
+    fake.instead = as_json(bank_compared(stray, verdict="OFF"))
+    said = fake.says("compare", "bank", "--date", "2026-11-20")
+    assert said.code == 1
+    assert "adj-1: $10.00 to acc-x under by-hand" in said.out
+    assert "$30.50 were paid by the bank, $20.50 by the books" in said.out

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from inspect import signature
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from common.gateways.bank import (
     Adjustment,
+    Adjustments,
     AdjustmentUnknown,
     BankRefused,
     BankUnavailable,
@@ -311,3 +313,30 @@ def test_what_the_bank_says_of_a_failure_has_no_number_of_an_account_in_it(accou
     ):
         BaasBank(bank.url, "key").credit("pay-1", account_id, AMOUNT, "sale")
     assert no.value.facts == {"bank_said": "closed: …, …"}
+
+
+def listed(url: str) -> object:
+    return BaasBank(url, "key").adjustments(date(2026, 11, 21), "adj-8")
+
+
+def test_a_day_is_asked_for_as_the_contract_says() -> None:
+    with Wire(http({"data": [GOOD], "next": "adj-9"}, "200 OK")) as bank:
+        assert listed(bank.url) == Adjustments([BOOKED], "adj-9")
+    request = "GET /v1/adjustments?created_on=2026-11-21&limit=50&after=adj-8 HTTP/1.1\r\n"
+    assert bank.heads[0].startswith(request)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"data": None, "next": None},
+        {"data": [GOOD] * 51, "next": None},
+        {"data": [GOOD | {"amount": "-1"}], "next": None},
+        {"data": [GOOD], "next": "adj-8"},  # where it has begun: it would never end
+        {"data": [], "next": "adj-9"},
+        {"data": [GOOD], "next": 7},
+        {"data": [GOOD], "next": "a b"},
+    ],
+)
+def test_a_list_that_can_not_be_is_not_believed(told: dict[str, Any]) -> None:
+    assert unavailable(http(told, "200 OK"), listed).facts["what"] in ("garbage", "not_believed")

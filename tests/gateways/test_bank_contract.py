@@ -3,12 +3,13 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
+from common.gateways.bank import Adjustment, Adjustments, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.gateways.bank.baas import BaasBank
 from common.money import ZERO, Money
 from sandbox.bank.bank import (
@@ -203,6 +204,21 @@ def test_another_adjustment_is_never_taken_for_the_one_that_was_asked_for(world:
     assert [record.terms.reference_id for record in world.simulated.records()] == ["pay-1", "pay-2"]
 
 
+def test_a_day_has_a_list_of_what_was_booked_on_it_in_order(world: World) -> None:
+    """However many there are; each as it is now."""
+    made = [world.pay(f"pay-{number}", amount=Money(number + 1)) for number in range(120)]
+    world.simulated.settle()
+    today, found, after = VirtualClock().now().date(), list[Adjustment](), None
+    while True:
+        part = world.bank.adjustments(today, after)
+        found += part.items
+        after = part.after
+        if after is None:
+            break
+    assert found == [replace(each, state=State.COMPLETED) for each in made]
+    assert world.bank.adjustments(today - timedelta(days=1)) == Adjustments([], None)
+
+
 # Faults
 
 FACTS = {
@@ -241,6 +257,15 @@ def test_a_credit_sent_again_after_a_fault_is_one_credit(world: World, fault: Fa
     world.pay()
     world.simulated.settle()
     assert world.simulated.credited("a-1") == TEN
+
+
+@pytest.mark.parametrize("fault", FACTS)
+def test_a_list_that_meets_a_fault_is_not_an_empty_one(world: World, fault: Fault) -> None:
+    world.simulated.fail_next(fault, Operation.FIND)
+    asked = world.hasty if fault in SLOW else world.bank
+    with pytest.raises(BankUnavailable) as refusal:
+        asked.adjustments(VirtualClock().now().date())
+    assert refusal.value.facts == FACTS[fault]
 
 
 @pytest.mark.parametrize("fault", FACTS)

@@ -402,6 +402,11 @@ LIVES = (
 
 def rounds(recorder: Recorder) -> None:
     desk, ann = trading(recorder)
+
+    def comparing_bank() -> Any:
+        recorder.secret(Secret.BANK_KEY)
+        return desk.comparing_bank
+
     for side, price in (("BUY", "99"), ("SELL", "101"), ("BUY", "80")):
         desk.place(ann, side, "1", order_price=price)
     oracle = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
@@ -426,11 +431,14 @@ def rounds(recorder: Recorder) -> None:
     with (
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
+        patch.object(operations_schedule, "comparing_bank", comparing_bank),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
+        desk.accounts.withdraw(ann, "held", Money(1), "ann-bank")  # no index of users has it
         reconcile({}, Context())
+        recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
             check({}, Context())

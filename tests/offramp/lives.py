@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from functools import cache, partial
 from random import Random
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
 from common.domain.payouts.events import BankEvents
 from common.errors import Refusal, Unavailable
-from common.gateways.bank import Adjustment, BankEvent, BankRefused, BankUnavailable
+from common.gateways.bank import Adjustment, Adjustments, BankEvent, BankRefused, BankUnavailable
 from common.money import Money
 from common.owner import Owner
 from tests.desk import Desk
@@ -68,6 +68,9 @@ class SlowBank:
     def find(self, reference_id: str) -> Adjustment:
         self.book()
         return self._bank.find(reference_id)
+
+    def adjustments(self, day: date, after: str | None = None) -> Adjustments:
+        return self._bank.adjustments(day, after)
 
     def book(self) -> None:
         for reference_id, (due_at, terms) in list(self._in_process.items()):

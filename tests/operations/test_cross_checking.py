@@ -12,7 +12,8 @@ from tests import books as independent
 from tests.billing.dealership import REWARD, Dealership
 from tests.desk import Desk
 from tests.market_making.test_ticking import Quoted
-from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied
+from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied, first, get, put
+from tests.seen import around
 
 
 def listed(desk: Desk) -> dict[str, str]:
@@ -47,6 +48,62 @@ def test_what_goes_wrong_behind_the_ledger_is_found(own_desk: Desk, drift: str) 
     DRIFTS[drift](books)
     assert all_checked(own_desk) > 0
     assert listed(own_desk)
+
+
+def test_what_is_wrong_is_shown_under_its_id_be_it_there_or_not(own_desk: Desk) -> None:
+    books = Books.opened(own_desk)
+    DRIFTS["an attempt that is counted and not there"](books)
+    DRIFTS["no order in the book's entry"](books)
+    all_checked(own_desk)
+    there, gone = (
+        own_desk.operations.story(books.bid),
+        own_desk.operations.work(("books",), overdue_only=False, limit=9),
+    )
+    assert "an order that is not there" in (there.waits_for or "")
+    assert there.needs_person
+    assert {"ann", books.bid, books.withdrawal} == {each.id for each in gone}
+
+
+def test_what_is_mended_is_not_listed_any_more(own_desk: Desk) -> None:
+    books = Books.opened(own_desk)
+    entry = get(own_desk, *first(own_desk, "book_entry", order_id=books.bid))
+    DRIFTS["no entry in the book"](books)
+    all_checked(own_desk)
+    assert list(listed(own_desk)) == [books.bid]
+    put(own_desk, entry)
+    assert own_desk.cross_checking.round(lambda: True).mended == 1
+    assert listed(own_desk) == {}
+
+
+def test_what_is_written_meanwhile_is_no_fault(own_desk: Desk) -> None:
+    """The order ends between the scan and the look at its entry in the book."""
+    books = Books.opened(own_desk)
+    ended = False
+
+    def get_item(ask: Callable[..., Any], **asked: Any) -> Any:
+        nonlocal ended
+        if not ended and asked["Key"]["PK"]["S"].startswith("BOOK#"):
+            ended = True
+            client, own_desk.client = own_desk.client, None
+            for order_id in (books.bid, books.ask):
+                own_desk.orders.cancel(books.ann, order_id)
+            own_desk.client = client
+        return ask(**asked)
+
+    own_desk.client = around(own_desk.dynamo, get_item=get_item)
+    assert own_desk.cross_checking.round(lambda: True).faults == 0, listed(own_desk)
+    assert ended
+
+
+def test_a_pass_goes_on_where_its_last_round_stopped_and_comes_twice_a_day(own_desk: Desk) -> None:
+    Books.opened(own_desk)
+    whole, seen = own_desk.cross_checking.round(lambda: True).items, 0
+    assert own_desk.cross_checking.round(lambda: True).items == 0
+    own_desk.clock.forward(hours=12)
+    for _ in range(whole):
+        times = iter([True] * 3)
+        seen += own_desk.cross_checking.round(lambda: next(times, False)).items  # noqa: B023
+    assert seen == whole
 
 
 @cache

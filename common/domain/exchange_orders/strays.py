@@ -73,6 +73,30 @@ def insert(order: ExchangeOrder, exchange_order_id: str, at: datetime) -> list[W
     return [Write.insert(item, otherwise=known), timeline.record(stray_id, event)]
 
 
+def found_outside(
+    system: str, asset_id: str, their_id: str, whose: str, told: str, at: datetime
+) -> tuple[str, list[Write]]:
+    """What an outside system has done in our name, under its id, and we know nothing of, or otherwise: it waits for a
+    person, under the id that is told. whose: the id of ours that it names, perhaps of nothing. Refused with
+    StrayMoved, where it was found before."""
+    stray_id = derived_id(keys.STRAY_ORDER, system, asset_id, their_id)
+    item = StrayOrderItem(
+        *keys.STRAY_ORDER(stray_id=stray_id),
+        order_id=whose,
+        number=Decimal(0),
+        exchange=system,
+        asset_id=asset_id,
+        exchange_order_id=their_id,
+        status=Status.STRAY,
+        created_at=at,
+        updated_at=at,
+    )
+    work.wait_for_person(item, keys.STRAY_ORDER, waits_for=f"an operator: {told}")
+    event = TimelineEvent(at, None, Status.STRAY, told, system)
+    known = StrayMoved("it is found already", id=stray_id)
+    return stray_id, [Write.insert(item, otherwise=known), timeline.record(stray_id, event)]
+
+
 def deal_with(stray_id: str, reason: str, operator: str, at: datetime) -> list[Write]:
     """A person has dealt with it at the exchange. Refused with StrayMoved."""
     item, after = StrayOrderItem, Status.DEALT_WITH

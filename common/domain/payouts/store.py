@@ -80,6 +80,7 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     repeat_refused_at = InstantAttribute(null=True)
     missed_at = InstantAttribute(null=True)
     paid_amount = DecimalAttribute(null=True)  # where two operators say it
+    listed_at = InstantAttribute(null=True)  # when the bank's list of a day has told of it
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -173,6 +174,17 @@ def by_reference(table: Table, reference_id: str) -> Attempt | None:
 
 
 # Attempts
+
+
+def listed(attempt: Attempt, at: datetime) -> Write:
+    """The bank's list of a day has the attempt's adjustment. Refused with AttemptMoved."""
+    item = AttemptItem
+    return Write.update(
+        item(*_attempt_key(attempt.order_id, attempt.number)),
+        item.listed_at.set(at),
+        when=item.PK.exists(),
+        otherwise=AttemptMoved("the attempt is gone"),
+    )
 
 
 def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:

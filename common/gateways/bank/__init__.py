@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -69,6 +70,15 @@ class Adjustment:
 
 
 @dataclass(frozen=True)
+class Adjustments:
+    """A part of a list, in the order in which they were made; `after` is where the next part begins, None: there is
+    none."""
+
+    items: Sequence[Adjustment]
+    after: str | None
+
+
+@dataclass(frozen=True)
 class BankEvent:
     """What the bank's webhook says: the outcome of one adjustment. A retry has the same `event_id`."""
 
@@ -89,4 +99,9 @@ class Bank(Protocol):
 
     def find(self, reference_id: str) -> Adjustment:
         """Raises AdjustmentUnknown."""
+        ...
+
+    def adjustments(self, day: date, after: str | None = None) -> Adjustments:
+        """Those that were made on a day (UTC) in the desk's name, by whomever, as they are now: a part of them, behind
+        a place that the part before has told."""
         ...

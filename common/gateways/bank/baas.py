@@ -16,6 +16,9 @@
     GET {base_url}/v1/adjustments?reference_id=…
     200 {"data": [adjustment, …]}   one, or none
 
+    GET {base_url}/v1/adjustments?created_on=2026-11-21&limit=50&after=…
+    200 {"data": [adjustment, …], "next": "…" | null}   those of a day, UTC; `next` is the `after` of the next part
+
     Webhook: Standard Webhooks, `v1` (HMAC-SHA256 over "{webhook-id}.{webhook-timestamp}.{raw body}")
         {"type": "adjustment.completed" | "adjustment.failed", "timestamp": "2026-11-21T09:30:00Z", "data": adjustment}
         Other types may come. What may be an outcome is for a person; a ping, or news of a credit that is on its way,
@@ -34,7 +37,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -45,6 +48,7 @@ from common import clock
 from common.errors import Rejected
 from common.gateways.bank import (
     Adjustment,
+    Adjustments,
     AdjustmentUnknown,
     BankEvent,
     BankRefused,
@@ -57,6 +61,7 @@ from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits, told_number
 from common.requisites import without_numbers
 
 BODY_BYTES_MAX = 64 * 1024
+PAGE = 50  # adjustments: these are within BODY_BYTES_MAX
 WORDS_MAX = 200  # characters of what the bank says
 WINDOW = timedelta(seconds=300)  # Standard Webhooks: how far a webhook's time may be from ours, both ways
 _SECRET_BYTES_MIN = 24  # Standard Webhooks: 24 to 64
@@ -194,6 +199,25 @@ class BaasBank:
             if adjustment.reference_id != reference_id:
                 raise _NotBelieved("it is about another reference than was asked for")
             return adjustment
+        except (NoAnswer, _NoDecision, _Garbage) as trouble:
+            raise _in_our_words(trouble) from trouble
+
+    def adjustments(self, day: date, after: str | None = None) -> Adjustments:
+        """See `Bank.adjustments`."""
+        asked = {"created_on": day.isoformat(), "limit": str(PAGE)} | ({} if after is None else {"after": after})
+        try:
+            answer = self._ask("GET", f"/adjustments?{urlencode(asked)}")
+            if answer.status != 200:
+                raise _NoDecision(answer)
+            told = _answered(answer)
+            found, next_ = told.get("data"), told.get("next")
+            if not isinstance(found, list) or len(found) > PAGE:
+                raise _Garbage(f"data is not a list of {PAGE} at most")
+            if next_ is not None and (not isinstance(next_, str) or not _ID.fullmatch(next_) or not found):
+                raise _Garbage("next is neither null nor where a part begins that follows another")
+            if next_ is not None and next_ == after:
+                raise _NotBelieved("the next part of a list is the same again")
+            return Adjustments([_adjustment(each, self._currency) for each in found], next_)
         except (NoAnswer, _NoDecision, _Garbage) as trouble:
             raise _in_our_words(trouble) from trouble
 

@@ -129,8 +129,8 @@ class Operations:
         )
 
     def _waiting(self, item: KnownItem) -> Unfinished:
-        """What says what the item waits for: of a user, what was found of his books."""
-        if item.row is not keys.USER:
+        """What says what the item waits for: of what waits for nothing itself, what was found of its books."""
+        if item.open_work is not None:
             return item
         return work.item(self.table, keys.RECONCILIATION(thing_id=item.PK)) or item
 
@@ -153,6 +153,8 @@ class Operations:
         """Raises NothingKnown."""
         key = keys.item_named(thing_id)
         item = None if key is None else store.known(self.table, key)
+        if item is None and key is not None:  # what the books miss is told all the same
+            item = store.known(self.table, keys.RECONCILIATION(thing_id=thing_id))
         if item is None:
             raise model.NothingKnown(
                 f"nothing is known of {thing_id}; `desk work list` has what is unfinished", id=thing_id

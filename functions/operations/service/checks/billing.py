@@ -29,13 +29,17 @@ def bill(reads: Reads, bill: Entry) -> Iterator[str]:
     paid = bill.paid_kopecks or ZERO
     if not 0 <= paid <= due:
         yield f"{paid} of {due} kopecks are paid"
-    elif (bill.status in (PENDING, PARTIAL) and (bill.status == PARTIAL) != (0 < paid)) or (
-        bill.status == PAID and paid != due
+    elif (bill.status == PAID and paid != due) or (
+        bill.status in (PENDING, PARTIAL) and _is_partly(paid) != bill.status
     ):
         yield f"it is {bill.status}, and {paid} of {due} kopecks are paid"
     yield from _notes(reads, bill)
     if reads.get(keys.BILLING_ACCOUNT(dealer_id=str(bill.dealer_id), type=str(bill.type))) is None:
         yield "its dealer has no such account"
+
+
+def _is_partly(paid: Decimal) -> str:
+    return PARTIAL if paid else PENDING
 
 
 def _listed(bill: Entry, row: Key) -> keys.PrimaryKey:
@@ -49,7 +53,7 @@ def _notes(reads: Reads, bill: Entry) -> Iterator[str]:
         return
     notes = list(reads.beside(bill.PK, keys.CREDIT_NOTE))
     credited = sum((note.kopecks or ZERO for note in notes), ZERO)
-    if (len(notes), credited) != (bill.notes, bill.credited_kopecks):
+    if len(notes) != int(bill.notes or 0) or credited != bill.credited_kopecks:
         yield f"{bill.credited_kopecks} kopecks of it are taken back, by its notes {credited}"
 
 

@@ -7,13 +7,14 @@ from urllib.parse import unquote
 
 from common import keys
 from common.domain import adjustments
+from common.domain.comparisons import BANK
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import fees_of
 from common.domain.ledger.model import USD, TransactionType
 from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, AttemptStatus, Kind, kind_of
 from common.money import EXACT
 from functions.operations.entries import ZERO, Entry, Reads
-from functions.operations.service.checks import desk
+from functions.operations.service.checks import comparing, desk
 from functions.operations.service.checks.trading import COMPLETED, journaled, waiting
 
 NEW, WORKING, NOT_SOLD = "NEW", "BASE_TXN_PENDING", "BASE_TXN_FAILED"
@@ -95,6 +96,10 @@ def attempt(reads: Reads, attempt: Entry) -> Iterator[str]:
         ours = f"{attempt.PK}-{attempt.parts['attempt']}"
         if claimed is None or claimed.ours != ours:
             yield f"{ours} is adjustment {attempt.adjustment_id}, which is {claimed and claimed.ours}'s"
+
+    if attempt.status == AttemptStatus.COMPLETED and attempt.paid_amount is None and attempt.listed_at is None:
+        # It is made within a day of its attempt, or never.
+        yield from comparing.missed(reads, BANK, attempt.created_at, f"{attempt.PK}-{attempt.parts['attempt']}")
 
 
 def adjustment(reads: Reads, claim: Entry) -> Iterator[str]:

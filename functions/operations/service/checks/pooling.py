@@ -63,7 +63,7 @@ def pool(reads: Reads, pool: Entry) -> Iterator[str]:
     total, number = ZERO, 0
     for member in reads.beside(generation, keys.MEMBER):
         total, number = EXACT.add(total, member.held_amount or ZERO), number + 1
-    if (pool.total, pool.members, pool.waits) == (total, number, number > 0):
+    if (pool.total, int(pool.members or 0), pool.waits) == (total, number, number > 0):
         return
     now = reads.get(pool.key)
     if now is not None and now.updated_at == pool.updated_at:

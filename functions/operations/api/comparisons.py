@@ -1,0 +1,94 @@
+"""What outside systems have done in our name, day by day, held against what is booked."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import AfterValidator, Field, StringConstraints
+
+from common.domain.comparisons import Comparison
+from common.http import caller
+from common.money import plain
+from common.wire import InstantText, RequestBody, View
+from functions.operations.api.door import app
+from functions.operations.wiring import comparing_bank
+
+DayText = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
+]
+
+
+class ComparisonRequest(RequestBody):
+    """Which day is to be compared, again perhaps. It must be over."""
+
+    date: DayText = Field(examples=["2026-11-21"])
+
+
+class AskedView(View):
+    """A day that is compared within a quarter of an hour."""
+
+    of: str
+    date: str
+
+
+class PayoutComparedView(View):
+    """`there` and `booked` in dollars; of all of them together where `id` is `all together`."""
+
+    id: str = Field(description="the bank's own, of an adjustment")
+    order_id: str | None = Field(description="that of ours which it names; - where none is ours")
+    there: str = Field(description="paid by the bank")
+    booked: str = Field(description="paid by our books")
+    verdict: str = Field(description="AGREES; OFF, for certain; or UNKNOWN")
+    why: str
+
+
+class BankComparisonView(View):
+    """What the bank has done on a day, held against our payouts. `verdict` is the worst of its lines."""
+
+    of: str
+    verdict: str = Field(description="AGREES, OFF or UNKNOWN")
+    compared_at: InstantText
+    compared_by: str
+    compared: int = Field(description="so many adjustments")
+    payouts: list[PayoutComparedView] = Field(description="those that do not agree, 500 at most, and the sum of all")
+
+
+@app.get("/operations/compare/bank", tags=["operators"], summary="What the comparison of a day with the bank has found")
+def comparison_with_bank(date_: Annotated[DayText | None, Query(alias="date")] = None) -> BankComparisonView:
+    """Without a date, of the last day that was compared: each day is, once it is over."""
+    caller(app).must_be_operator()
+    return _compared(comparing_bank().found(None if date_ is None else date.fromisoformat(date_)))
+
+
+@app.post("/operations/compare/bank", tags=["operators"], summary="Have a day compared with the bank")
+def compare_bank(body: ComparisonRequest) -> AskedView:
+    """It is done by the clock, within a quarter of an hour: nothing that operators ask can pay by the bank's key."""
+    operator = caller(app).must_be_operator()
+    comparing_bank().ask(date.fromisoformat(body.date), operator)
+    return AskedView(of="bank", date=body.date)
+
+
+def _compared(found: Comparison) -> BankComparisonView:
+    payouts = [
+        PayoutComparedView(
+            id=line.asset_id,
+            order_id=line.name,
+            there=plain(line.there),
+            booked=plain(line.booked_together),
+            verdict=line.verdict,
+            why=line.why,
+        )
+        for line in found.lines
+    ]
+    return BankComparisonView(
+        of=found.of,
+        verdict=found.verdict,
+        compared_at=found.at,
+        compared_by=found.by,
+        compared=found.assets,
+        payouts=payouts,
+    )

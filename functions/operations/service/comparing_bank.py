@@ -1,0 +1,78 @@
+"""The bank's adjustments of a day, held against the payouts that we have asked it for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from common.domain.comparisons import BANK
+from common.domain.ledger.model import USD
+from common.domain.payouts import store as payouts_store
+from common.domain.payouts.model import Attempt, AttemptStatus
+from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankUnavailable, State
+from common.log import count
+from common.money import ZERO
+from common.table.table import Table
+from functions.operations.service.comparing_days import Told
+
+NOBODYS = "-"
+
+
+@dataclass(frozen=True)
+class BankSide:
+    table: Table
+    bank: Callable[[], Bank]
+    pause: Callable[[], None]  # between two looks at the same
+    now: Callable[[], datetime]
+    of: str = BANK
+
+    def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
+        """See `Side.part`. Raises BankUnavailable, TableUnavailable, Busy."""
+        try:
+            page = self.bank().adjustments(day, after)
+        except BankUnavailable as unavailable:
+            if unavailable.alarm is not None:
+                count(unavailable.alarm)
+            raise
+        return [self._held_against_ours(adjustment) for adjustment in page.items], page.after
+
+    def _held_against_ours(self, adjustment: Adjustment) -> Told:
+        attempt = payouts_store.by_reference(self.table, adjustment.reference_id)
+        why = _wrong(adjustment, attempt)
+        if why is not None:  # both sides may have moved since they were read
+            self.pause()
+            try:
+                adjustment = self.bank().find(adjustment.reference_id)
+            except AdjustmentUnknown:
+                why = f"{why}; and asked for by its reference, it does not know it"
+            else:
+                attempt = payouts_store.by_reference(self.table, adjustment.reference_id)
+                why = _wrong(adjustment, attempt)
+        if attempt is not None:
+            self.table.write(payouts_store.listed(attempt, self.now()))
+        paid = attempt is not None and attempt.status is AttemptStatus.COMPLETED
+        return Told(
+            their_id=adjustment.adjustment_id,
+            asset_id=USD,
+            whose=NOBODYS if attempt is None else attempt.order_id,
+            there=(adjustment.amount if adjustment.state is State.COMPLETED else ZERO).usd,
+            booked=(attempt.amount if attempt is not None and paid else ZERO).usd,
+            why=why,
+        )
+
+
+def _wrong(adjustment: Adjustment, attempt: Attempt | None) -> str | None:
+    """What the two say that can not be so together. An attempt that is not decided is asked for by its machine."""
+    told = f"${adjustment.amount} to {adjustment.account_id} under {adjustment.reference_id}, {adjustment.state}"
+    if attempt is None:
+        return f"{told}, which no payout of ours is"
+    if attempt.paid is not None:  # two operators have said what there is of it
+        return None
+    if (adjustment.account_id, adjustment.amount) != (attempt.account_id, attempt.amount):
+        return f"{told}, and we have asked for ${attempt.amount} to {attempt.account_id}"
+    if adjustment.state is State.COMPLETED and attempt.status is AttemptStatus.REJECTED:
+        return f"{told}, and we have it as {attempt.status}"
+    if adjustment.state is not State.COMPLETED and attempt.status is AttemptStatus.COMPLETED:
+        return f"{told}, and we have it as {attempt.status}"
+    return None
