@@ -50,18 +50,18 @@ def story(desk: Desk, name: str, folder: Path, tell: Teller) -> dict[str, Any]:
     """The dealer, his bills and his month at the end. Raises StoryFailed."""
     billing = f"{desk.environment.billing_url}/sandbox"
     with desk.system() as cme, desk.http(OPERATOR) as olga, httpx.Client(base_url=billing, timeout=15) as outside:
-        told = Told(cme, olga, outside, name, tell)
-        _registered(told)
-        _may_buy(told)
-        deal = _won(told)
-        _paid(told, deal)
-        _corrected(told, deal)
-        month, document = _month(told, folder)
-        return {"dealer": told.dealer(), "bills": told.bills, "statement": month, "document": str(document)}
+        dealing = Dealing(cme, olga, outside, name, tell)
+        _registered(dealing)
+        _may_buy(dealing)
+        deal = _won(dealing)
+        _paid(dealing, deal)
+        _corrected(dealing, deal)
+        month, document = _month(dealing, folder)
+        return {"dealer": dealing.dealer(), "bills": dealing.bills, "statement": month, "document": str(document)}
 
 
 @dataclass
-class Told:
+class Dealing:
     """A dealer, from outside: `cme` is the dealers' system, `olga` an operator, `outside` the billing system as people
     use it. bills: the latest look at each, by its id."""
 
@@ -134,145 +134,147 @@ class Told:
             raise StoryFailed(f"{what}: {found}, and not {wanted}")
 
 
-def _registered(told: Told) -> None:
-    told.tell("CME has a machine-to-machine token with the scope `billing`")
+def _registered(dealing: Dealing) -> None:
+    dealing.tell("CME has a machine-to-machine token with the scope `billing`")
     asked = {
-        "cme_dealer_id": told.name,
+        "cme_dealer_id": dealing.name,
         "requisites": REQUISITES,
         "offer_version": OFFER,
         "offer_accepted_at": datetime.now(UTC).isoformat(),
     }
-    made = ok(told.cme.post(DEALERS, json=asked)).json()
-    told.tell(f"POST {DEALERS} → {made['dealer_id']}, {made['status']}: he has agreed to the offer {OFFER}")
-    again = told.cme.post(DEALERS, json=asked)
-    told.expect("registered twice", (again.status_code, again.json()["dealer_id"]), (409, made["dealer_id"]))
-    told.tell(f"  the same again: {again.status_code}, {again.json()['type']}, with the dealer as he is")
-    _opened(told, "COMMISSION")
+    made = ok(dealing.cme.post(DEALERS, json=asked)).json()
+    dealing.tell(f"POST {DEALERS} → {made['dealer_id']}, {made['status']}: he has agreed to the offer {OFFER}")
+    again = dealing.cme.post(DEALERS, json=asked)
+    dealing.expect("registered twice", (again.status_code, again.json()["dealer_id"]), (409, made["dealer_id"]))
+    dealing.tell(f"  the same again: {again.status_code}, {again.json()['type']}, with the dealer as he is")
+    _opened(dealing, "COMMISSION")
 
 
-def _opened(told: Told, *types: str) -> None:
+def _opened(dealing: Dealing, *types: str) -> None:
     """Client, payer and contract of each account are at the billing system. Raises StoryFailed."""
     for type_ in types:
-        told.until_ready(type_)
-        told.tell(f"  account {type_:<10} contract {told.account(type_)['contract_number']}")
+        dealing.until_ready(type_)
+        dealing.tell(f"  account {type_:<10} contract {dealing.account(type_)['contract_number']}")
 
 
-def _may_buy(told: Told) -> None:
+def _may_buy(dealing: Dealing) -> None:
     for segment, (deposit, price) in SEGMENTS.items():
         asked = {"deposit_min": deposit, "price_max": price, "reason": "a new stack"}
-        ok(told.olga.put(f"/operations/billing/segments/{segment}", json=asked))
-    ok(told.cme.post(f"{DEALERS}/{told.name}/fast-buyout"))
-    told.tell(f"POST {DEALERS}/…/fast-buyout: two accounts more")
-    _opened(told, "DEPOSIT", "SETTLEMENT")
-    before = ok(told.cme.get(f"{DEALERS}/{told.name}/fast-buyout")).json()
-    told.expect("eligible", before["eligible"], False)
-    told.tell(f"  he may not bid yet: {before['reason']}")
-    accounts = ok(told.olga.get(f"/operations/billing/dealers/{told.name}")).json()["accounts"]
+        ok(dealing.olga.put(f"/operations/billing/segments/{segment}", json=asked))
+    ok(dealing.cme.post(f"{DEALERS}/{dealing.name}/fast-buyout"))
+    dealing.tell(f"POST {DEALERS}/…/fast-buyout: two accounts more")
+    _opened(dealing, "DEPOSIT", "SETTLEMENT")
+    before = ok(dealing.cme.get(f"{DEALERS}/{dealing.name}/fast-buyout")).json()
+    dealing.expect("eligible", before["eligible"], False)
+    dealing.tell(f"  he may not bid yet: {before['reason']}")
+    accounts = ok(dealing.olga.get(f"/operations/billing/dealers/{dealing.name}")).json()["accounts"]
     (contract,) = (account["contract_id"] for account in accounts if account["type"] == "DEPOSIT")
-    told.pays(DEPOSIT, contract_id=contract)
-    told.until(lambda: told.balance("DEPOSIT") == DEPOSIT, f"the deposit is not {DEPOSIT}")
-    after = ok(told.cme.get(f"{DEALERS}/{told.name}/fast-buyout")).json()
-    told.expect("his segment", (after["segment"] or {}).get("segment_id"), "A")
-    told.tell(
+    dealing.pays(DEPOSIT, contract_id=contract)
+    dealing.until(lambda: dealing.balance("DEPOSIT") == DEPOSIT, f"the deposit is not {DEPOSIT}")
+    after = ok(dealing.cme.get(f"{DEALERS}/{dealing.name}/fast-buyout")).json()
+    dealing.expect("his segment", (after["segment"] or {}).get("segment_id"), "A")
+    dealing.tell(
         f"he pays a deposit of {DEPOSIT}, told by Kafka: segment {after['segment']['segment_id']}, cars of up to "
         f"{after['segment']['price_max']}"
     )
 
 
-def _won(told: Told) -> View:
+def _won(dealing: Dealing) -> View:
     """The deal, whose commission and settlement are billed. Raises StoryFailed."""
-    deal_id = f"{told.name}-1"
-    asked = {"deal_id": deal_id, "cme_dealer_id": told.name, "price": CAR}
-    ok(told.cme.post(DEALS, json=asked))
-    deal: View = ok(told.cme.post(DEALS, json=asked)).json()  # a repeat: it is billed once
-    told.tell(f"he wins a car for {CAR}: POST {DEALS}, {deal['commission_percent']} % are {deal['commission']}")
+    deal_id = f"{dealing.name}-1"
+    asked = {"deal_id": deal_id, "cme_dealer_id": dealing.name, "price": CAR}
+    ok(dealing.cme.post(DEALS, json=asked))
+    deal: View = ok(dealing.cme.post(DEALS, json=asked)).json()  # a repeat: it is billed once
+    dealing.tell(f"he wins a car for {CAR}: POST {DEALS}, {deal['commission_percent']} % are {deal['commission']}")
     (commission,) = deal["commission_bills"]
-    told.expect("the commission's bill", told.invoiced(commission)["common_sum"], deal["commission"])
-    asked = {"operation": "GET_SETTLEMENT", "cme_dealer_id": told.name, "deal_id": deal_id, "amount": CAR}
-    settlement = ok(told.cme.post(BILLS, json=asked)).json()
-    told.tell(f"the desk has paid the seller: POST {BILLS} GET_SETTLEMENT of {CAR}")
-    told.invoiced(settlement["bill_id"])
+    dealing.expect("the commission's bill", dealing.invoiced(commission)["common_sum"], deal["commission"])
+    asked = {"operation": "GET_SETTLEMENT", "cme_dealer_id": dealing.name, "deal_id": deal_id, "amount": CAR}
+    settlement = ok(dealing.cme.post(BILLS, json=asked)).json()
+    dealing.tell(f"the desk has paid the seller: POST {BILLS} GET_SETTLEMENT of {CAR}")
+    dealing.invoiced(settlement["bill_id"])
     return {**deal, "settlement_bill": settlement["bill_id"]}
 
 
-def _paid(told: Told, deal: View) -> None:
-    broker = ok(told.outside.get("/state")).json()["broker"]
-    told.tell(f"he pays; each payment goes from the billing system's outbox to Kafka at {broker}, and to the desk")
+def _paid(dealing: Dealing, deal: View) -> None:
+    broker = ok(dealing.outside.get("/state")).json()["broker"]
+    dealing.tell(f"he pays; each payment goes from the billing system's outbox to Kafka at {broker}, and to the desk")
     (commission,) = deal["commission_bills"]
-    invoice = told.invoice(commission)
+    invoice = dealing.invoice(commission)
     second = str(EXACT.add(EXACT.subtract(Decimal(deal["commission"]), Decimal(FIRST_PART)), Decimal(TOO_MUCH)))
     for amount, paid, status in ((FIRST_PART, FIRST_PART, "PARTIAL"), (second, deal["commission"], "PAID")):
-        told.pays(amount, invoice_id=invoice)
-        told.until_paid(commission, paid)
-        told.expect("the bill is", told.bills[commission]["status"], status)
-        told.tell(f"  {amount}: the commission is {status}, {paid} of {deal['commission']}")
-    told.until(lambda: told.balance() == TOO_MUCH, f"his balance is not {TOO_MUCH}")
-    told.tell(f"  {TOO_MUCH} were too much: they are his current balance")
-    told.pays(CAR, invoice_id=told.invoice(deal["settlement_bill"]))
-    told.until_paid(deal["settlement_bill"], CAR)
-    told.tell(f"  {CAR}: the settlement is PAID")
-    asked = {"deal_id": f"{told.name}-2", "cme_dealer_id": told.name, "price": NEXT_CAR}
-    (bill_id,) = ok(told.cme.post(DEALS, json=asked)).json()["commission_bills"]
-    told.tell(f"he wins another one, for {NEXT_CAR}")
-    bill = told.invoiced(bill_id)
-    told.expect("the next bill", (bill["status"], bill["paid_sum"]), ("PARTIAL", TOO_MUCH))
-    told.expect("his balance", told.balance(), "0.00")
-    told.tell(f"  the balance has paid {TOO_MUCH} of it by itself, and is 0.00")
+        dealing.pays(amount, invoice_id=invoice)
+        dealing.until_paid(commission, paid)
+        dealing.expect("the bill is", dealing.bills[commission]["status"], status)
+        dealing.tell(f"  {amount}: the commission is {status}, {paid} of {deal['commission']}")
+    dealing.until(lambda: dealing.balance() == TOO_MUCH, f"his balance is not {TOO_MUCH}")
+    dealing.tell(f"  {TOO_MUCH} were too much: they are his current balance")
+    dealing.pays(CAR, invoice_id=dealing.invoice(deal["settlement_bill"]))
+    dealing.until_paid(deal["settlement_bill"], CAR)
+    dealing.tell(f"  {CAR}: the settlement is PAID")
+    asked = {"deal_id": f"{dealing.name}-2", "cme_dealer_id": dealing.name, "price": NEXT_CAR}
+    (bill_id,) = ok(dealing.cme.post(DEALS, json=asked)).json()["commission_bills"]
+    dealing.tell(f"he wins another one, for {NEXT_CAR}")
+    bill = dealing.invoiced(bill_id)
+    dealing.expect("the next bill", (bill["status"], bill["paid_sum"]), ("PARTIAL", TOO_MUCH))
+    dealing.expect("his balance", dealing.balance(), "0.00")
+    dealing.tell(f"  the balance has paid {TOO_MUCH} of it by itself, and is 0.00")
 
 
-def _corrected(told: Told, deal: View) -> None:
+def _corrected(dealing: Dealing, deal: View) -> None:
     """The price of the first deal was another one: a credit note. Raises StoryFailed."""
     (bill_id,) = deal["commission_bills"]
     changed = ok(
-        told.cme.patch(f"{DEALS}/{deal['deal_id']}", json={"price": CHEAPER}, headers={"Idempotency-Key": "cheaper"})
+        dealing.cme.patch(f"{DEALS}/{deal['deal_id']}", json={"price": CHEAPER}, headers={"Idempotency-Key": "cheaper"})
     ).json()
-    told.tell(f"the first car was {CHEAPER} after all: PATCH {DEALS}/…, the commission is {changed['commission']}")
+    dealing.tell(f"the first car was {CHEAPER} after all: PATCH {DEALS}/…, the commission is {changed['commission']}")
     credited = str(EXACT.subtract(Decimal(deal["commission"]), Decimal(changed["commission"])))
-    invoice = told.invoice(bill_id)
+    invoice = dealing.invoice(bill_id)
     notes: list[View] = []
 
     def there() -> bool:
-        notes[:] = [n for n in ok(told.outside.get("/state")).json()["credit_notes"] if n["invoice_id"] == invoice]
+        notes[:] = [n for n in ok(dealing.outside.get("/state")).json()["credit_notes"] if n["invoice_id"] == invoice]
         return bool(notes)
 
-    told.until(there, "the billing system has no credit note")
-    bill = told.bill(bill_id)
-    told.expect("the bill", (bill["common_sum"], bill["credited_sum"]), (deal["commission"], credited))
-    told.tell(f"  credit note of {credited} to invoice {bill['number']}, which stays as it was: {bill['common_sum']}")
-    told.until(lambda: told.balance() == "0.00", "what came back pays no bill")
-    (open_,) = (b for b in _of_dealer(told) if b["status"] == "PARTIAL")
-    told.tell(f"  the {credited} that came back pay the open bill by themselves: {open_['paid_sum']} of it are paid")
+    dealing.until(there, "the billing system has no credit note")
+    bill = dealing.bill(bill_id)
+    dealing.expect("the bill", (bill["common_sum"], bill["credited_sum"]), (deal["commission"], credited))
+    dealing.tell(
+        f"  credit note of {credited} to invoice {bill['number']}, which stays as it was: {bill['common_sum']}"
+    )
+    dealing.until(lambda: dealing.balance() == "0.00", "what came back pays no bill")
+    (open_,) = (b for b in _of_dealer(dealing) if b["status"] == "PARTIAL")
+    dealing.tell(f"  the {credited} that came back pay the open bill by themselves: {open_['paid_sum']} of it are paid")
 
 
-def _of_dealer(told: Told) -> Iterator[View]:
+def _of_dealer(dealing: Dealing) -> Iterator[View]:
     """His bills, the unpaid first."""
-    for bill in ok(told.cme.get(f"{DEALERS}/{told.name}/bills")).json()["items"]:
-        told.bills[bill["bill_id"]] = bill
+    for bill in ok(dealing.cme.get(f"{DEALERS}/{dealing.name}/bills")).json()["items"]:
+        dealing.bills[bill["bill_id"]] = bill
         yield bill
 
 
-def _month(told: Told, folder: Path) -> tuple[View, Path]:
+def _month(dealing: Dealing, folder: Path) -> tuple[View, Path]:
     """His statement, printed, and where its PDF is. Raises StoryFailed, OSError."""
-    path = f"{DEALERS}/{told.name}/statements/{in_moscow(datetime.now(UTC))[:7]}"
-    month: View = ok(told.cme.get(path)).json()
-    told.tell(f"GET …/statements/{month['month']}{'' if month['final'] else ', a preview: the month is not over'}")
+    path = f"{DEALERS}/{dealing.name}/statements/{in_moscow(datetime.now(UTC))[:7]}"
+    month: View = ok(dealing.cme.get(path)).json()
+    dealing.tell(f"GET …/statements/{month['month']}{'' if month['final'] else ', a preview: the month is not over'}")
     for account in month["accounts"]:
-        told.tell(f"  {account['account_type']:<43} opening {account['opening_balance']:>13}")
+        dealing.tell(f"  {account['account_type']:<43} opening {account['opening_balance']:>13}")
         for line in account["lines"]:
             at = in_moscow(datetime.fromisoformat(line["at"]))[11:]
             what = f"{line['what']:<11} {line['document'][:20]:<20}"
-            told.tell(f"    {at} {what} {line['amount']:>13} {line['balance']:>13}")
-        told.tell(f"  {'':<43} closing {account['closing_balance']:>13}")
-    told.tell(f"  altogether {month['closing_balance']}")
-    owed = sum((_left(bill) for bill in _of_dealer(told)), Decimal(0))
-    there = sum((Decimal(account["current_balance"]) for account in told.dealer()["accounts"]), Decimal(0))
-    told.expect("the month closes with", Decimal(month["closing_balance"]), EXACT.subtract(there, owed))
-    document = ok(told.cme.get(f"{path}/pdf")).content
-    told.expect("its PDF begins with", document[:5], b"%PDF-")
+            dealing.tell(f"    {at} {what} {line['amount']:>13} {line['balance']:>13}")
+        dealing.tell(f"  {'':<43} closing {account['closing_balance']:>13}")
+    dealing.tell(f"  altogether {month['closing_balance']}")
+    owed = sum((_left(bill) for bill in _of_dealer(dealing)), Decimal(0))
+    there = sum((Decimal(account["current_balance"]) for account in dealing.dealer()["accounts"]), Decimal(0))
+    dealing.expect("the month closes with", Decimal(month["closing_balance"]), EXACT.subtract(there, owed))
+    document = ok(dealing.cme.get(f"{path}/pdf")).content
+    dealing.expect("its PDF begins with", document[:5], b"%PDF-")
     written = folder / "statement.pdf"
     folder.mkdir(parents=True, exist_ok=True)
     written.write_bytes(document)
-    told.tell(f"the same as PDF, {len(document)} bytes: {written}")
+    dealing.tell(f"the same as PDF, {len(document)} bytes: {written}")
     return month, written
 
 

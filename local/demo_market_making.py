@@ -40,7 +40,7 @@ SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
 BASE, QUOTE = "0.1", "5000"
 STRAY, LATE = "0.02", "0.05"  # of the base asset
 SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 1.0
-FILLS, FILLS_BRIEFLY = (20, 4), (6, 2)  # by each configuration
+FILLS, FILLS_BRIEFLY = (20, 4), (4, 1)  # by each configuration
 CONFIGURATION = {
     "bid_spread": "0.1",
     "ask_spread": "0.1",
