@@ -288,6 +288,11 @@ def _may_assign_payment(case: Case) -> bool:
     return _is_parked_payment(case) and case.has_sum
 
 
+def _is_overdue(case: Case) -> bool:
+    """Is a dealer to be reminded of a bill?"""
+    return case.needs_person
+
+
 def _may_dispose(case: Case) -> bool:
     return case.incoming is not None and is_nobodys(case.incoming, case.now)
 
@@ -422,6 +427,7 @@ ACTS: tuple[Act, ...] = (
         "look again whose it is",
         _is_parked_payment,
     ),
+    Act(keys.REMINDER, *_REDRIVE[:2], "he was reminded: ask again in a week, if it is not paid", _is_overdue),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     Act(

@@ -87,7 +87,8 @@ class KnownItem(Unfinished):
 
     @property
     def row(self) -> Key:
-        return next(row for row in keys.SCHEMA if row.sk == self.SK)
+        named = next((row for row in keys.SCHEMA if row.sk == self.SK), None)
+        return named or keys.row_of(PrimaryKey(self.PK, self.SK))
 
     @property
     def assets(self) -> set[str | None]:
