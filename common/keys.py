@@ -80,6 +80,7 @@ table of this page, and the table that is deployed.
 | open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
 | paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
 | cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
+| reminder               | {bill_id}                                       | REMINDER                           | {bill_id}:REMINDER | bills         |                    | OpenWork                           |
 | credit_note            | {bill_id}                                       | CREDIT#{n}                         |                    |               |                    |                                    |
 | payment                | {receipt_id}                                    | PAYMENT                            | Y…                 | payments      |                    | OpenWork                           |
 | application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                    |
@@ -112,8 +113,11 @@ ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
 BILLING_ACCOUNT_ID_PATTERN = r"^C[A-Z0-9]{20,31}:[A-Z]{1,20}$"
+REMINDER_ID_PATTERN = r"^I[A-Z0-9]{20,31}:REMINDER$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{BILLING_ACCOUNT_ID_PATTERN}|{USERNAME_PATTERN}"
+THING_ID_PATTERN = "|".join(
+    (ORDER_ID_PATTERN, POOL_ID_PATTERN, BILLING_ACCOUNT_ID_PATTERN, REMINDER_ID_PATTERN, USERNAME_PATTERN)
+)
 
 
 class IllegalKeyPart(ValueError):
@@ -379,6 +383,10 @@ BILL = Key(
 OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
 PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")
 CANCELLED_BILL = Key("cancelled_bill", pk="{dealer_id}", sk="PAST#{type}#{created_at}#{bill_id}")
+# As long as a bill can be paid, and is not: from the day on when it should have been, its dealer is to be reminded.
+REMINDER = Key(
+    "reminder", pk="{bill_id}", sk="REMINDER", indexes=(OPEN_WORK,), id="{bill_id}:REMINDER", backlog="bills"
+)
 # What was taken back of a bill, which the billing system has to be told.
 CREDIT_NOTE = Key("credit_note", pk="{bill_id}", sk="CREDIT#{n}")
 # What came for an account, under an id that is derived from the billing system's.
@@ -473,6 +481,7 @@ SCHEMA = [
     OPEN_BILL,
     PAID_BILL,
     CANCELLED_BILL,
+    REMINDER,
     CREDIT_NOTE,
     PAYMENT,
     APPLICATION,
@@ -492,6 +501,9 @@ DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.mach
 # dealers for which less or more has come than the billing system tells.
 _PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
+# What waits there for the clock, and is late where the clock does not come.
+_CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT)}
+COUNTED = tuple(sorted({*BACKLOGS} - {*FOR_PEOPLE, BANK_EVENT.backlog} | _CLOCKS))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 
@@ -517,6 +529,8 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(BILLING_ACCOUNT_ID_PATTERN, thing_id):
         dealer_id, _, type_ = thing_id.partition(":")
         return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)
+    if re.fullmatch(REMINDER_ID_PATTERN, thing_id):
+        return REMINDER(bill_id=thing_id.partition(":")[0])
     if re.fullmatch(USERNAME_PATTERN, thing_id):
         return USER(username=thing_id)
     row = row_of_id(thing_id)

@@ -408,6 +408,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/assign": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/dismiss": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
+    "/operations/totals/{account_id}/agree": ({"account_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
     "/operations/shortages/{shortage_id}/book-loss": ({"shortage_id": f"L{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/ties/{tie_id}/skip": ({"tie_id": "untaken"}, {}, "NotProposable"),

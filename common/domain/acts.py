@@ -299,6 +299,16 @@ def _may_assign_payment(case: Case) -> bool:
     return _is_parked_payment(case) and case.has_sum
 
 
+def _may_agree_total(case: Case) -> bool:
+    """Is less or more told of a dealer's account than has come, for longer than messages are on their way?"""
+    return case.needs_person
+
+
+def _is_overdue(case: Case) -> bool:
+    """Is a dealer to be reminded of a bill?"""
+    return case.needs_person
+
+
 def _may_dispose(case: Case) -> bool:
     return case.incoming is not None and is_nobodys(case.incoming, case.now)
 
@@ -437,6 +447,7 @@ ACTS: tuple[Act, ...] = (
         "look again whose it is",
         _is_parked_payment,
     ),
+    Act(keys.REMINDER, *_REDRIVE[:2], "he was reminded: ask again in a week, if it is not paid", _is_overdue),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     Act(
@@ -557,6 +568,14 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_payment(
         "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
+    ),
+    Act(
+        keys.BILLING_ACCOUNT,
+        "payments agree-total",
+        "POST /operations/totals/{id}/agree",
+        "with a second operator: what the billing system tells is rightly not what has come",
+        _may_agree_total,
+        asks=("reference",),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

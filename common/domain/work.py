@@ -276,12 +276,12 @@ def reopened(item: Unfinished, row: Key, now: datetime, *, waits_for: str) -> Wr
     )
 
 
-def asked_again(item: Unfinished, row: Key, now: datetime, waits_for: str) -> Write:
-    """A person says that the clock may go on with what waits for one. Refused with Redriven."""
+def asked_again(item: Unfinished, row: Key, now: datetime, waits_for: str, after: timedelta = SOON) -> Write:
+    """A person says that the clock may go on with what waits for one, after a while. Refused with Redriven."""
     assert item.open_work is not None
     return Write.update(
         Unfinished(item.PK, item.SK),
-        *waits(row, item.PK, now=now, due_at=now + SOON, waits_for=waits_for),
+        *waits(row, item.PK, now=now, due_at=now + after, waits_for=waits_for),
         OpenWork.updated_at.set(now),
         when=(OpenWork.open_work == item.open_work) & (Unfinished.status == item.status),
         otherwise=Redriven("somebody else was first, or it is done", id=item.PK),

@@ -1,5 +1,5 @@
-"""What the clock does for dealer billing: what is left of payments is spread, and what the billing system has is held
-against the books."""
+"""What the clock does for dealer billing: what is left of payments is spread, people are told of bills that are
+overdue, and what the billing system has is held against the books."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ EVERY_MINUTES = {"spread_payments": 1, "compare_billing": 15}  # the functions o
 
 
 def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Payments over many bills, and those that came before their invoices, go on; totals are compared. Any round may be
-    cut short; the next one does the rest."""
+    """Payments over many bills, and those that came before their invoices, go on; totals are compared; who has not paid
+    in time is to be reminded. Any round may be cut short; the next one does the rest."""
     found = rounds().round(more_time(context))
-    numbers = {"spread": found.spread, "compared": found.compared, "differ": found.differ}
+    numbers = {"spread": found.spread, "compared": found.compared, "differ": found.differ, "overdue": found.overdue}
     count("PaymentsSpread", found.spread)
     count("PaymentsCompared", found.compared)
     count("PaymentsDiffer", found.differ)
+    count("BillsOverdue", found.overdue)
     log.info("done", extra=numbers)
     flush()
     return numbers

@@ -23,7 +23,7 @@ from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
-from functions.billing import journal, journal_store, requisite_store
+from functions.billing import journal, journal_store, reminder_store, requisite_store
 from functions.billing.model import (
     Account,
     AccountNotOpened,
@@ -70,6 +70,7 @@ class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     contract_number = UnicodeAttribute(null=True)
     told_kopecks = DecimalAttribute(null=True)
     aside_kopecks = DecimalAttribute(null=True)
+    agreed_kopecks = DecimalAttribute(null=True)
     told_at = InstantAttribute(null=True)
 
 
@@ -518,7 +519,7 @@ def invoiced(account: Account, bill: Bill, invoice: Invoice, at: datetime) -> li
         Write.insert(named, otherwise=TakenTwice("this invoice is another bill's", id=bill.bill_id)),
         money_moves(account, -kopecks, 0, at),
         _event(bill.bill_id, at, bill.status, status, f"invoice {invoice.number}", MACHINE),
-        *(closed(bill, at) if status is BillStatus.PAID else []),
+        *(closed(bill, at) if status is BillStatus.PAID else [reminder_store.remind(bill, at)]),
     ]
 
 
@@ -572,7 +573,11 @@ def _listed_otherwise(bill: Bill, after: PointerItem, at: datetime) -> list[Writ
     else:
         before = _pointer(OpenBillItem, keys.OPEN_BILL, bill, at)
     moved = Moved("the bill is in that list no more", id=bill.bill_id)
-    return [Write.delete(before, when=PointerItem.bill_id == bill.bill_id, otherwise=moved), Write.put(after)]
+    return [
+        Write.delete(before, when=PointerItem.bill_id == bill.bill_id, otherwise=moved),
+        Write.put(after),
+        *([reminder_store.needless(bill)] if bill.takes_money else []),
+    ]
 
 
 def _pointer(kind: type[PointerItem], row: keys.Key, bill: Bill, at: datetime) -> PointerItem:
@@ -582,6 +587,11 @@ def _pointer(kind: type[PointerItem], row: keys.Key, bill: Bill, at: datetime) -
 
 def _event(thing_id: str, at: datetime, before: str | None, after: str, why: str, actor: str) -> Write:
     return timeline.record(thing_id, TimelineEvent(at, before, after, why, actor))
+
+
+def account_id(account: Account) -> str:
+    """What operators call it."""
+    return keys.BILLING_ACCOUNT.id_of(_account_key(account))
 
 
 def _account_key(account: Account) -> keys.PrimaryKey:
@@ -642,6 +652,7 @@ def _account(item: AccountItem) -> Account:
         contract_number=item.contract_number,
         told_kopecks=int(item.told_kopecks or 0),
         aside_kopecks=int(item.aside_kopecks or 0),
+        agreed_kopecks=int(item.agreed_kopecks or 0),
         told_at=item.told_at,
         open_work=item.open_work,
     )

@@ -76,6 +76,9 @@ class KnownItem(Unfinished):
     payment_id = UnicodeAttribute(null=True)
     contract_id = UnicodeAttribute(null=True)
     invoice_id = UnicodeAttribute(null=True)
+    told_kopecks = DecimalAttribute(null=True)  # of a dealer's account
+    received_kopecks = DecimalAttribute(null=True)
+    aside_kopecks = DecimalAttribute(null=True)
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
@@ -92,7 +95,8 @@ class KnownItem(Unfinished):
 
     @property
     def row(self) -> Key:
-        return next(row for row in keys.SCHEMA if row.sk == self.SK)
+        named = next((row for row in keys.SCHEMA if row.sk == self.SK), None)
+        return named or keys.row_of(PrimaryKey(self.PK, self.SK))
 
     @property
     def assets(self) -> set[str | None]:

@@ -47,6 +47,7 @@ def _check_bills(of: dict[str, list[Raw]]) -> None:
     applied: dict[str, int] = defaultdict(int)
     for item in of["application"]:
         applied[_s(item, "SK").removeprefix("BILL#")] += _n(item, "kopecks")
+    reminders = {_s(item, "PK") for item in of["reminder"] if "open_work" in item}
     listed = {kind: Counter(_s(item, "bill_id") for item in of[kind]) for kind in LISTS}
     for bill in of["bill"]:
         bill_id, status, paid = _s(bill, "PK"), _s(bill, "status"), _n(bill, "paid_kopecks")
@@ -58,6 +59,7 @@ def _check_bills(of: dict[str, list[Raw]]) -> None:
         assert (status == "CANCELLED") is (_in_force(bill) == 0)
         assert (status == "PAID") is (0 < _in_force(bill) == paid)
         assert ("open_work" in bill) is (status == "NEW" or _n(bill, "notes_sent") < _n(bill, "notes"))
+        assert (bill_id in reminders) is (status in ("PENDING", "PARTIAL")), "who has to pay is reminded"
     assert not applied, "all that was applied was applied to bills"
     assert not any(+each for each in listed.values()), "lists name bills that there are, each once"
 
@@ -104,7 +106,10 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
         told_aside = _n(account, "aside_kopecks") if "aside_kopecks" in account else 0
         assert aside[whose] == told_aside
         if "told_kopecks" in account and "open_work" not in account:
-            assert _n(account, "told_kopecks") == came[whose] + told_aside, "what is told of a contract came for it"
+            agreed = _n(account, "agreed_kopecks") if "agreed_kopecks" in account else 0
+            assert _n(account, "told_kopecks") == came[whose] + told_aside + agreed, (
+                "what is told of a contract came for it"
+            )
         assert ("contract_id" in account) is (_s(account, "status") == "READY")
         held += balance + released
     received = sum(_n(item, "kopecks") for item in of["payment"] if "kopecks" in item)

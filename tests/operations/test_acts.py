@@ -28,6 +28,7 @@ from common.keys import PrimaryKey
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from functions.billing import store
 from functions.billing.model import receipt_id
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
@@ -60,6 +61,7 @@ TERMS: Mapping[str, Terms] = {
     "outgoing decide": {"sent": "no"},
     "outgoing resend": {"to": BOB},
     "payments assign": {"contract": "contract-of-another"},
+    "payments agree-total": {},
     "payments dismiss": {},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
@@ -435,6 +437,18 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     dealership.rounds.round(lambda: True)
     statuses = [desk.operations.story(thing_id).status for thing_id in (assigned, dismissed, again, left)]
     assert statuses == ["SPREAD", "DISMISSED", "EARLY", "PARKED"]
+    check(desk, Counter())
+    dealership.message(70_00)  # it never comes
+    dealership.pay(1_00)
+    desk.clock.forward(minutes=16)
+    dealership.rounds.round(lambda: True)
+    check(desk, Counter())
+    total = store.account_id(dealership.account())
+    told = desk.proposals.propose("payments agree-total", total, {}, "line 12", "it went back", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    desk.clock.forward(minutes=2)
+    dealership.rounds.round(lambda: True)
+    assert dealership.account().open_work is None
     dealership.check()
 
 

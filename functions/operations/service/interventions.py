@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from common import keys
@@ -43,6 +44,7 @@ from functions.operations.service import RUNNING, Operations
 from functions.operations.store import KnownItem
 
 NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
+REMINDED_FOR = timedelta(days=7)  # a dealer who has not paid by then is to be reminded again
 # What a new asset has unless it is given, besides the defaults of `Asset`.
 NEW: Mapping[str, Any] = {
     "execution": Execution.INSTANT,
@@ -69,6 +71,8 @@ class Interventions:
             return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
         if item.row is keys.PAYMENT:
             return self._take_again(item, reason, operator, dry_run=dry_run)
+        if item.row is keys.REMINDER:
+            return self._reminded(item, thing_id, reason, operator, dry_run=dry_run)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         case = self.operations.case(item)
@@ -119,6 +123,23 @@ class Interventions:
             )
         says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
         return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
+
+    def _reminded(
+        self, item: KnownItem, thing_id: str, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        """The dealer was reminded of a bill that is overdue. Raises NotDriven, Redriven."""
+        if not acts.is_possible("work redrive", self.operations.case(item)):
+            raise model.NotDriven("it is not overdue, or he was reminded of late: the clock sees to it", id=thing_id)
+        assert item.status is not None
+        if not dry_run:
+            now, told = self.operations.now(), f"the dealer was reminded: {reason}"
+            self.operations.table.write(
+                work.asked_again(item, keys.REMINDER, now, "its dealer, who was reminded, to pay it", REMINDED_FOR),
+                timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
+                audit.entry(AuditEntry(now, operator, "work redrive", thing_id, reason)),
+            )
+        says = f"it is asked for again in {REMINDED_FOR.days} days, if the bill is not paid by then"
+        return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
     def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person has dealt with a stray order at the exchange. A repeat changes nothing.

@@ -111,12 +111,11 @@ class _Round:
         table, overdue, stuck = self.sweeper.table, self.at - model.OVERDUE_AFTER, self.at - self.sweeper.stuck_after
         for backlog in keys.FOR_PEOPLE:
             self.found["needs_person"] += work.number_for_people(table, backlog, at_most=model.COUNTED_MAX)
-        for backlog in keys.BACKLOGS:
-            if backlog not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
-                late = work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
-                self.found["overdue"] += late
-                if late:  # otherwise nothing is stuck, and a read is saved
-                    self.found["needs_person"] += work.number_due(table, backlog, stuck, at_most=model.COUNTED_MAX)
+        for backlog in keys.COUNTED:
+            late = work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
+            self.found["overdue"] += late
+            if late:  # otherwise nothing is stuck, and a read is saved
+                self.found["needs_person"] += work.number_due(table, backlog, stuck, at_most=model.COUNTED_MAX)
         yield from ()
 
     def _due(self, open_work: str, machines: Sequence[str]) -> Iterator[Act]:
