@@ -38,7 +38,7 @@ from functions.operations.model import (
     StillRunning,
     Swept,
 )
-from functions.orders.model import Status
+from functions.orders.model import ENDED_BY_THE_DESK, Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
 from tests.market_making.written import Written
@@ -132,7 +132,7 @@ def test_an_operator_ends_an_order_that_can_not_be_carried_out(desk: Desk) -> No
     done = desk.orders.fail(order.order_id, "asset delisted", "olga", dry_run=False)
     assert (done.before, done.after, done.done) == ("PENDING", "FAILED", True)
     failed = desk.orders.order(ann, order.order_id)
-    assert (failed.status, failed.reason) == (Status.FAILED, "asset delisted")
+    assert (failed.status, failed.reason) == (Status.FAILED, ENDED_BY_THE_DESK)
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "orders fail", order.order_id)
     assert desk.accounts.balance(ann).current == Money(100)

@@ -337,7 +337,7 @@ class TestPayouts:
     def test_of_a_withdrawal_the_days_limit_goes_back_with_the_rest(self, desk: Desk, ann: Owner) -> None:
         thing_id = withdrawing(desk, ann)
         assert decided(desk, thing_id, paid="38.50").says.endswith("and $1.50 are free on the customer's balance")
-        (counter,) = [item for item in desk.dynamo.items() if item["SK"]["S"].startswith("LIMIT#WITHDRAWAL")]
+        (counter,) = [item for item in desk.dynamo.items() if item["SK"]["S"].startswith("LIMIT#PAYOUT")]
         assert counter["used"]["N"] == "38.5"
         assert status(desk, thing_id) == "COMPLETED"
 
@@ -644,7 +644,8 @@ def gone(desk: Desk) -> Any:
 class TestApprovals:
     @pytest.fixture
     def order_id(self, desk: Desk) -> str:
-        """Of a cash-out of $10,089.90, whose payout is over the limit."""
+        """Of a cash-out of $10,089.90, whose payout is over the limit of one that two need not approve."""
+        desk.rules = replace(desk.rules, withdrawal_limit=Money(20_000))
         rich = desk.customer("rich", usd="11000.00")
         desk.clients(rich)
         desk.buy(rich, "101")

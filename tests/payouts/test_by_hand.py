@@ -17,6 +17,7 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status
 from functions.operations.model import NotDriven
+from functions.payouts.service import GIVEN_BACK, PAID_OTHERWISE
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk
 from tests.seen import (
@@ -114,7 +115,7 @@ def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk,
     assert (moved.before, moved.after, desk.offramp.order(ann, order_id).reason) == (
         Status.SELL_PAYOUT_FAILED,
         Status.FILLED,
-        "ticket 4711",
+        PAID_OTHERWISE,
     )
     assert moved.says == "is FILLED; the held $99.90 count as paid"
     assert dollars(desk, ann) == (Money(1000), Money(0))
@@ -179,6 +180,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: 
     assert (done.says, done.after) == (dry.says, dry.after)
 
 
+READS = {"mark_paid": PAID_OTHERWISE, "give_back": GIVEN_BACK}  # the customer
 ENDS = {"mark_paid": "count as paid by another way", "give_back": "are on the customer's balance"}
 
 
@@ -188,7 +190,7 @@ def test_a_repeat_changes_nothing_and_the_other_end_is_refused(desk: Desk, ann: 
     """Both have made the order FILLED: what really became of the dollars is told."""
     order_id = payout_failed(desk, ann)
     move(desk, act, order_id)
-    once, says = desk.dynamo.items(), f"is FILLED already: $99.90 {ENDS[act]} (ticket 4711)"
+    once, says = desk.dynamo.items(), f"is FILLED already: $99.90 {ENDS[act]} ({READS[act]})"
     for dry_run in (True, False):
         if act == other:
             again = move(desk, other, order_id, operator="oleg", dry_run=dry_run)

@@ -27,6 +27,7 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.operations.model import OVERDUE_AFTER
 from functions.purchases.model import (
+    CALLED_OFF,
     PLACE_LIMIT,
     Batch,
     BatchNotFound,
@@ -784,7 +785,7 @@ def test_a_batch_that_is_not_sent_is_voided_and_its_members_refunded(desk: Desk,
     assert (done.before, done.after, done.done) == (BatchStatus.CLOSED, BatchStatus.DECIDED, True)
     assert audited(desk) == [("batches void", three[0].batch_id)]
     desk.run()
-    refunded(desk, three, "not bought: because")
+    refunded(desk, three, f"not bought: {CALLED_OFF}")
     assert at_the_exchange(desk) == []
 
 
@@ -801,7 +802,7 @@ def test_a_batch_that_is_voided_while_it_is_sent_is_not_sent(desk: Desk, three: 
     before_next_write(desk, lambda: void(desk, three[0]))
     assert desk.batches.place(three[0].batch_id).stage in (Stage.ALLOCATE, Stage.DONE)
     desk.run()
-    refunded(desk, three, "not bought: because")
+    refunded(desk, three, f"not bought: {CALLED_OFF}")
     assert desk.world.fake.calls["place"] == 0
 
 
@@ -892,5 +893,5 @@ def test_a_batch_that_waits_for_a_price_is_voided_and_its_machine_goes_on(desk: 
     desk.run(until=lambda: desk.clock.at > began + timedelta(minutes=5))
     void(desk, three[0])
     desk.run()
-    refunded(desk, three, "not bought: because")
+    refunded(desk, three, f"not bought: {CALLED_OFF}")
     assert len(executions(desk, three[0].batch_id)) == 1

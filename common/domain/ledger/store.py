@@ -13,7 +13,7 @@ another sale has succeeded. A failed condition returns the holding as it is now 
     write  sell 1, cost 10, when sold = 0 ─▶ (3, 40, 1)      as if: sell 1 of 3 for cost 10, then buy 1 for 20
 
 How many orders a user has open is counted on the balance that each holds something on, in the write that holds and in
-the one that gives back or spends: it costs no write of its own (docs/decisions/0040).
+the one that gives back or spends: it costs no write of its own (docs/decisions: "Open orders are counted").
 """
 
 from __future__ import annotations
