@@ -111,6 +111,7 @@ from functions.operations.model import (
     DayNotOver,
     EvidenceNotBelieved,
     ImpossibleAsset,
+    NeverChecked,
     NotDriven,
     NothingKnown,
     NothingWaits,
@@ -732,6 +733,7 @@ TOLD: dict[str, Told] = {
     "operated_dealer": Told(_FOUND, (DealerNotFound,)),
     "operated_bills": Told(_FOUND, (DealerNotFound,)),
     "operated_bill": Told(_FOUND, (BillNotFound,)),
+    "desk_books": Told(_FOUND, (NeverChecked,)),
     "comparison_with_bank": Told(_FOUND, (NeverCompared,)),
     "compare_bank": Told(
         {200: "it is compared within a quarter of an hour"},

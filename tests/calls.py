@@ -414,6 +414,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
     Route("GET", "/operations/compare/bank"): Call(),
+    Route("GET", "/operations/desk"): Call(),
     Route("POST", "/operations/compare/bank"): Call(body={"date": "2026-11-20"}),
     Route("GET", "/operations/billing/dealers"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
