@@ -153,6 +153,8 @@ class World:
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
+        desk.comparing_bank.round(lambda: True)
+        desk.cross_checking.round(lambda: True)
         return made
 
 
