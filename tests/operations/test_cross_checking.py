@@ -65,6 +65,11 @@ def test_what_is_wrong_is_shown_under_its_id_be_it_there_or_not(own_desk: Desk) 
     assert "an order that is not there" in (there.waits_for or "")
     assert there.needs_person
     assert {"ann", books.bid, books.withdrawal} == {each.id for each in gone}
+    DRIFTS["a pool with five dollars more"](books)
+    own_desk.clock.forward(hours=12)
+    all_checked(own_desk)
+    assert "its total is $8 of 1" in listed(own_desk)["SOL:0"]
+    assert own_desk.operations.story("SOL:0").waits_for  # it waits for something itself
 
 
 def test_what_is_mended_is_not_listed_any_more(own_desk: Desk) -> None:
