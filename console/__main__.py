@@ -1082,6 +1082,17 @@ def reconcile(
         raise typer.Exit(1)
 
 
+@app.command("books")
+def books_(context: typer.Context, json_: Json = False) -> None:
+    """What the desk's own account has, of what, and the trial balance: of each asset all accounts of the books together
+    must be 0. It is made twice a day. Exit code 1 when it is not."""
+    with _desk(context, json_) as desk:
+        found = desk.get("operations", "desk")
+    _show(json_, found, *output.books(found, now()))
+    if not found["balanced"]:
+        raise typer.Exit(1)
+
+
 @compare.command("custody")
 def compare_custody(
     context: typer.Context,

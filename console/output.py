@@ -238,6 +238,28 @@ def custody_compared(told: View, now: datetime) -> Iterator[RenderableType]:
         yield Text.assemble(("✓", "green"), f" The custody has what is booked, of {number}.")
 
 
+def books(told: View, now: datetime) -> Iterator[RenderableType]:
+    """The trial balance, an asset after the other."""
+    until = instant(told["until"])
+    yield Text.assemble("The books of all that was over by ", clock(until), f" UTC, {relative(until, now)}:")
+    yield ""
+    table = rows("asset", "account", "has", "of which")
+    table.columns[2].justify = "right"
+    for asset in told["assets"]:
+        for item in asset["accounts"]:
+            why = ", ".join(f"{each['amount']} of {each['account']}" for each in asset["why"])
+            of_which = why if item["account"] == "desk" else ""
+            table.add_row(text(asset["asset_id"]), text(item["account"]), text(item["amount"]), text(of_which))
+        style = "green" if asset["sum"] == "0" else "red"
+        table.add_row(text(asset["asset_id"]), text("together", style), text(asset["sum"], style), "")
+    yield table
+    yield ""
+    if told["balanced"]:
+        yield Text.assemble(("✓", "green"), " Of each asset the accounts add up to 0.")
+    else:
+        yield Text.assemble(("✗", "red"), " One side of something is missing: docs/runbooks/drift.md says what to do.")
+
+
 def bank_compared(told: View, now: datetime) -> Iterator[RenderableType]:
     """What the bank has done on a day, and what of it we know otherwise, or not at all."""
     at, day = instant(told["compared_at"]), told["of"].partition(".")[2]

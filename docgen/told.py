@@ -111,6 +111,7 @@ from functions.operations.model import (
     DayNotOver,
     EvidenceNotBelieved,
     ImpossibleAsset,
+    NeverChecked,
     NotDriven,
     NothingKnown,
     NothingWaits,
@@ -749,6 +750,7 @@ TOLD: dict[str, Told] = {
     "payments_of_contract": Told(_FOUND),
     "operated_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
     "operated_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
+    "desk_books": Told(_FOUND, (NeverChecked,)),
     "comparison_with_bank": Told(_FOUND, (NeverCompared,)),
     "compare_bank": Told(
         {200: "it is compared within a quarter of an hour"},

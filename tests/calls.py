@@ -158,6 +158,8 @@ class World:
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
+        desk.comparing_bank.round(lambda: True)
+        desk.cross_checking.round(lambda: True)
         return made
 
 
@@ -436,6 +438,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
     Route("GET", "/operations/compare/bank"): Call(),
+    Route("GET", "/operations/desk"): Call(),
     Route("POST", "/operations/compare/bank"): Call(body={"date": "2026-11-20"}),
     Route("GET", "/operations/billing/dealers"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}"): Call(),

@@ -157,3 +157,7 @@ class TooManyDays(Conflict):
 
 class DayNotOver(Rejected):
     """Only days that are over can be compared."""
+
+
+class NeverChecked(NotFound):
+    """No pass over the books has come to its end yet."""

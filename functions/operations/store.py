@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Self
+from typing import Any, Self
 
 from pynamodb.attributes import BooleanAttribute, JSONAttribute, UnicodeAttribute
 
@@ -408,16 +408,39 @@ def _reconciliation(thing_id: str, before: ReconciliationItem | None, at: dateti
     return ReconciliationItem(*key, **{name: value for name, value in values.items() if name not in known})
 
 
-def checked_so_far(table: Table) -> tuple[datetime | None, Position | None]:
-    """When the pass over the books began that is under way, or was the last; and where it goes on, None: it is over."""
+@dataclass
+class Checked:
+    """How far a pass over the books is: when the present one or the last `began`, `behind` which item it goes on (None:
+    it is over), the `trial` balance up to there, and that of the pass before, `last`, which began at `last_began`."""
+
+    began: datetime | None = None
+    behind: Position | None = None
+    trial: dict[str, Any] | None = None
+    last: dict[str, Any] | None = None
+    last_began: datetime | None = None
+
+
+def checked_so_far(table: Table) -> Checked:
     item = table.get(CursorItem, keys.CURSOR(name=CHECK), consistent=True)
-    position = {} if item is None else item.position or {}
-    began = position.get("began")
-    return None if began is None else instant(began), position.get("behind")
+    told = {} if item is None else item.position or {}
+    began, last_began = told.get("began"), told.get("last_began")
+    return Checked(
+        began=None if began is None else instant(began),
+        behind=told.get("behind"),
+        trial=told.get("trial"),
+        last=told.get("last"),
+        last_began=None if last_began is None else instant(last_began),
+    )
 
 
-def check_on(began: datetime | None, behind: Position | None, at: datetime) -> Write:
-    position = {"began": None if began is None else text(began), "behind": behind}
+def check_on(checked: Checked, at: datetime) -> Write:
+    position = {
+        "began": None if checked.began is None else text(checked.began),
+        "behind": checked.behind,
+        "trial": checked.trial,
+        "last": checked.last,
+        "last_began": None if checked.last_began is None else text(checked.last_began),
+    }
     return Write.put(CursorItem(*keys.CURSOR(name=CHECK), position=position, created_at=at, updated_at=at))
 
 

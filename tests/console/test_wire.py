@@ -152,6 +152,13 @@ PERIODS = [
 ]
 
 
+def trial(together: str) -> dict[str, Any]:
+    accounts = [row("account amount", *told) for told in (("customers", "12.5"), ("desk", "0.5"), ("bank", "-13"))]
+    why = [row("account amount", "sell_order", "0.5")]
+    asset = row("asset_id desk why accounts sum", "USD", "0.5", why, accounts, together)
+    return row("until balanced assets", WHEN, together == "0", [asset])
+
+
 def bank_compared(*payouts: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
     together = row("id order_id there booked verdict why", "all together", None, "30.50", "20.50", "AGREES", "")
     told = row("of verdict compared_at compared_by compared", "bank.2026-11-20", verdict, WHEN, "the clock", 2)
@@ -241,6 +248,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
     **{(method, "/operations/compare/custody"): compared() for method in ("GET", "POST")},
     ("GET", "/operations/compare/bank"): bank_compared(),
+    ("GET", "/operations/desk"): trial("0"),
     ("POST", "/operations/compare/bank"): {"of": "bank", "date": "2026-11-20"},
 }
 
@@ -317,6 +325,7 @@ LOOKS = [
     ("compare", "custody"),
     ("compare", "custody", "--last"),
     ("compare", "bank"),
+    ("books",),
     ("compare", "bank", "--date", "2026-11-20"),
     ("compare", "bank", "--date", "2026-11-20", "--again"),
 ]
@@ -384,7 +393,7 @@ ACTS = [
 
 @pytest.mark.parametrize("words", [*LOOKS, *ACTS], ids=" ".join)
 def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
-    verbs = words[: 1 if words[0] in ("audit", "reconcile") else 2]
+    verbs = words[: 1 if words[0] in ("audit", "reconcile", "books") else 2]
     said = desk(*verbs, "--help")
     assert said.code == 0
     assert "--json" in said.out
@@ -822,3 +831,12 @@ def test_what_only_the_bank_knows_is_shown(fake: FakeDesk) -> None:
     assert said.code == 1
     assert "adj-1: $10.00 to acc-x under by-hand" in said.out
     assert "$30.50 were paid by the bank, $20.50 by the books" in said.out
+
+
+def test_books_that_are_not_zero_are_told(fake: FakeDesk) -> None:
+    assert "the accounts add up to 0" in fake.says("books").out
+    fake.instead = as_json(trial("-7"))
+    said = fake.says("books")
+    assert said.code == 1
+    assert "0.5 of sell_order" in said.out
+    assert "One side of something is missing" in said.out

@@ -436,13 +436,14 @@ def rounds(recorder: Recorder) -> None:
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
+        swept(recorder, desk, ann, sweep)
         desk.accounts.withdraw(ann, "held", Money(1), "ann-bank")  # no index of users has it
         reconcile({}, Context())
+        desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
             check({}, Context())
-        swept(recorder, desk, ann, sweep)
 
 
 def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -> None:

@@ -76,7 +76,7 @@ class Books:
         desk.buy(ann, "10")
         desk.list_exchange_asset(pool_shards=1)
         books = cls(desk, ann)
-        books.sold = desk.cash_out(ann, "1").order_id
+        books.sold = desk.cash_out(ann, "1.00012").order_id
         bought = desk.purchase(ann, "25.55")
         desk.run()
         books.bought, books.batch = bought.order_id, bought.batch_id

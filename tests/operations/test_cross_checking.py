@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
 import pytest
 
+from common.owner import Owner
+from functions.operations.model import NeverChecked
 from tests import books as independent
 from tests.billing.dealership import REWARD, Dealership
 from tests.desk import Desk
 from tests.market_making.test_ticking import Quoted
-from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied, first, get, put
+from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied, first, forget, get, put
 from tests.seen import around
 
 
@@ -62,6 +65,11 @@ def test_what_is_wrong_is_shown_under_its_id_be_it_there_or_not(own_desk: Desk) 
     assert "an order that is not there" in (there.waits_for or "")
     assert there.needs_person
     assert {"ann", books.bid, books.withdrawal} == {each.id for each in gone}
+    DRIFTS["a pool with five dollars more"](books)
+    own_desk.clock.forward(hours=12)
+    all_checked(own_desk)
+    assert "its total is $8 of 1" in listed(own_desk)["SOL:0"]
+    assert own_desk.operations.story("SOL:0").waits_for  # it waits for something itself
 
 
 def test_what_is_mended_is_not_listed_any_more(own_desk: Desk) -> None:
@@ -153,3 +161,41 @@ def test_what_goes_wrong_in_billing_is_found(drift: str) -> None:
     faults, things = checked(copied)
     assert faults > 0
     assert things
+
+
+def sums(desk: Desk) -> dict[str, Decimal]:
+    """What the accounts of the books add up to, of each asset."""
+    return {asset_id: sum(of.values(), Decimal(0)) for asset_id, of in desk.cross_checking.balance().sums.items()}
+
+
+def test_the_trial_balance_is_zero_while_everything_is_open(own_desk: Desk) -> None:
+    Books.opened(own_desk)
+    with pytest.raises(NeverChecked):
+        own_desk.cross_checking.balance()
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    trial = own_desk.cross_checking.balance()
+    assert set(sums(own_desk).values()) == {Decimal(0)}
+    balance = own_desk.accounts.balance(Owner("ann", "sub-ann"))
+    assert trial.sums["USD"]["customers"] == balance.total.usd
+    assert {"customers", "desk", "own book", "exchange", "bank"} <= trial.sums["USD"].keys()
+    assert sum(trial.why["USD"].values()) == trial.sums["USD"]["desk"]
+
+
+@pytest.mark.parametrize(
+    ("entity", "having", "asset_id"),
+    [
+        ("deposit", {}, "USD"),
+        ("desk_transaction", {}, "USD"),
+        ("exchange_order", {"asset_id": "BTC", "status": "FINAL"}, "BTC"),
+        ("asset_transaction", {"asset_id": "SOL"}, "SOL"),
+    ],
+)
+def test_a_side_that_is_missing_keeps_the_trial_balance_from_zero(
+    own_desk: Desk, entity: str, having: dict[str, str], asset_id: str
+) -> None:
+    Books.opened(own_desk)
+    forget(own_desk, *first(own_desk, entity, **having))
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    assert sums(own_desk)[asset_id] != 0

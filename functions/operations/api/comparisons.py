@@ -1,8 +1,10 @@
-"""What outside systems have done in our name, day by day, held against what is booked."""
+"""What outside systems have done in our name, day by day, held against what is booked; and the books as a whole."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
+from decimal import Decimal
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
@@ -13,7 +15,7 @@ from common.http import caller
 from common.money import plain
 from common.wire import InstantText, RequestBody, View
 from functions.operations.api.door import app
-from functions.operations.wiring import comparing_bank
+from functions.operations.wiring import comparing_bank, cross_checking
 
 DayText = Annotated[
     str,
@@ -70,6 +72,55 @@ def compare_bank(body: ComparisonRequest) -> AskedView:
     operator = caller(app).must_be_operator()
     comparing_bank().ask(date.fromisoformat(body.date), operator)
     return AskedView(of="bank", date=body.date)
+
+
+class AccountSumView(View):
+    """`amount` in units of the asset, below zero where it has given more than it got."""
+
+    account: str
+    amount: str
+
+
+class AssetBooksView(View):
+    """Of one asset: what the desk's own account has of it, what that is left over of, and every account of the books.
+    `sum` is theirs together, and must be 0: otherwise one side of something is missing."""
+
+    asset_id: str
+    desk: str
+    why: list[AccountSumView] = Field(description="the desk's, by what it is of: sell_order, batch, snapshot …")
+    accounts: list[AccountSumView]
+    sum: str
+
+
+class DeskBooksView(View):
+    """The trial balance of the last pass over the books: of everything that was over by `until`."""
+
+    until: InstantText
+    balanced: bool = Field(description="every sum is 0")
+    assets: list[AssetBooksView]
+
+
+@app.get("/operations/desk", tags=["operators"], summary="The desk's own account, and the trial balance of the books")
+def desk_books() -> DeskBooksView:
+    """It is made twice a day, of things that are over: these add up to nothing while everything moves on."""
+    caller(app).must_be_operator()
+    trial = cross_checking().balance()
+    assets = [
+        AssetBooksView(
+            asset_id=asset_id,
+            desk=plain(of.get("desk", Decimal(0))),
+            why=_sums(trial.why.get(asset_id, {})),
+            accounts=_sums(of),
+            sum=plain(trial.sum_of(asset_id)),
+        )
+        for asset_id, of in sorted(trial.sums.items())
+    ]
+    balanced = all(trial.sum_of(asset_id) == 0 for asset_id in trial.sums)
+    return DeskBooksView(until=trial.until, balanced=balanced, assets=assets)
+
+
+def _sums(of: Mapping[str, Decimal]) -> list[AccountSumView]:
+    return [AccountSumView(account=name, amount=plain(amount)) for name, amount in sorted(of.items())]
 
 
 def _compared(found: Comparison) -> BankComparisonView:

@@ -132,7 +132,8 @@ class Operations:
         """What says what the item waits for: of what waits for nothing itself, what was found of its books."""
         if item.open_work is not None:
             return item
-        return work.item(self.table, keys.RECONCILIATION(thing_id=item.PK)) or item
+        thing_id = item.row.id_of(PrimaryKey(item.PK, item.SK))
+        return work.item(self.table, keys.RECONCILIATION(thing_id=thing_id)) or item
 
     def _calls(self, item: KnownItem) -> list[OutsideCall]:
         if item.row is keys.SNAPSHOT:

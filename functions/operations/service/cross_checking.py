@@ -9,7 +9,7 @@ waits for a person until a later round finds it mended.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
@@ -19,11 +19,12 @@ from common.domain import work
 from common.errors import Unavailable
 from common.keys import PrimaryKey
 from common.log import log
-from common.table.table import Position, Table
+from common.table.table import Table
 from functions.operations import entries, store
 from functions.operations.entries import Entry, Reads
-from functions.operations.model import RoundChecked
-from functions.operations.service import checks
+from functions.operations.model import SETTLED_AFTER, NeverChecked, RoundChecked
+from functions.operations.service import checks, trial
+from functions.operations.service.trial import Trial
 from functions.operations.service.turns import Act, take_turns
 
 PASS_EVERY = timedelta(hours=12)  # so that what goes wrong behind one is found by the next within a day
@@ -40,12 +41,19 @@ class CrossChecking:
 
     def round(self, more_time: Callable[[], bool]) -> RoundChecked:
         """What was found before is looked at again, and the scan goes on, while there is time."""
-        this = _Round(self, *store.checked_so_far(self.table))
+        this = _Round(self, store.checked_so_far(self.table))
         failures = take_turns([this.again(), this.scan()], more_time, self.table.seconds)
         this.save()
         if failures:
             raise failures[0]
         return RoundChecked(this.items, this.faults, this.mended)
+
+    def balance(self) -> Trial:
+        """The trial balance of the last pass. Raises NeverChecked."""
+        at = store.checked_so_far(self.table)
+        if at.last is None or at.last_began is None:
+            raise NeverChecked("the books were never checked to their end: it is done twice a day")
+        return trial.read(at.last_began - SETTLED_AFTER, at.last)
 
     def look_at(self, key: PrimaryKey) -> list[str]:
         """What is wrong with an item for certain. Raises Unavailable."""
@@ -64,15 +72,17 @@ class CrossChecking:
 @dataclass
 class _Round:
     checking: CrossChecking
-    began: datetime | None  # the pass that is under way, or was the last
-    behind: Position | None  # where it goes on; None: it is over
+    at: store.Checked
     items: int = 0
     faults: int = 0
     mended: int = 0
-    saved: tuple[datetime | None, Position | None] = field(init=False)
+    trial: Trial | None = None  # of the pass that is under way
+    saved: store.Checked = field(init=False)
 
     def __post_init__(self) -> None:
-        self.saved = self.began, self.behind
+        self.saved = replace(self.at)
+        if self.at.began is not None and self.at.trial is not None:
+            self.trial = trial.read(self.at.began - SETTLED_AFTER, self.at.trial)
 
     def again(self) -> Iterator[Act]:
         """Things that were found wrong, longest ago first."""
@@ -86,24 +96,33 @@ class _Round:
 
     def scan(self) -> Iterator[Act]:
         now, table = self.checking.now(), self.checking.table
-        if self.behind is None:
-            if self.began is not None and now - self.began < PASS_EVERY:
+        if self.at.behind is None:
+            if self.at.began is not None and now - self.at.began < PASS_EVERY:
                 return
-            self.began = now
+            self.at.began, self.trial = now, Trial(now - SETTLED_AFTER)
         while True:
-            page = entries.page(table, checks.ROWS, self.behind)
+            page = entries.page(table, checks.ROWS, self.at.behind)
             for entry in page.items:
                 yield partial(self._look, entry)
-                self.behind = {"PK": {"S": entry.PK}, "SK": {"S": entry.SK}}
-            self.behind = page.after
-            self.save()
+                self.at.behind = {"PK": {"S": entry.PK}, "SK": {"S": entry.SK}}
+            self.at.behind = page.after
             if page.after is None:
+                self._end()
                 return
+            self.save()
+
+    def _end(self) -> None:
+        assert self.trial is not None
+        self.at.last, self.at.last_began, self.trial = self.trial.told(), self.at.began, None
+        self.save()
 
     def _look(self, entry: Entry) -> None:
         self.items += 1
+        reads = Reads(self.checking.table, consistent=False)
         try:
-            if checks.faults(Reads(self.checking.table, consistent=False), entry):
+            if self.trial is not None:
+                self.trial.add(reads, entry)
+            if checks.faults(reads, entry):
                 self._found(entry)
         except Unavailable as unavailable:  # the next pass comes to it again
             log.info("not checked now", extra={"PK": entry.PK, "SK": entry.SK, "why": unavailable.detail})
@@ -130,7 +149,8 @@ class _Round:
             table.write(store.balanced(thing_id, before, now))
 
     def save(self) -> None:
-        now = self.began, self.behind
-        if now != self.saved:
-            self.checking.table.write(store.check_on(self.began, self.behind, self.checking.now()))
-            self.saved = now
+        """Place and sums together: what is counted is behind the place."""
+        self.at.trial = None if self.trial is None else self.trial.told()
+        if self.at != self.saved:
+            self.checking.table.write(store.check_on(self.at, self.checking.now()))
+            self.saved = replace(self.at)
