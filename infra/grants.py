@@ -101,6 +101,7 @@ GRANTS: dict[str, Grant] = {
     "billing.api": Grant(
         # a taxpayer's mark goes with his number; operators list and compare by scans
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, DELETE, CHECK}),
+        indexes=(OPEN_WORK,),  # what came for a dealer and was taken for no account yet
         secrets=frozenset({Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.BILLING_KEY}),
         machines={ONBOARDING: frozenset({START, DESCRIBE}), BILL: frozenset({START, DESCRIBE})},
         data_keys=frozenset({NEW_KEY, UNWRAP}),
