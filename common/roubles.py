@@ -8,6 +8,7 @@ from common.money import fraction_digits, told_number
 
 _DIGITS_MAX = 10
 KOPECKS_MAX = 10 ** (_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
+TOTAL_KOPECKS_MAX = 10**15 - 1  # of many sums together: 9,999,999,999,999.99 roubles
 PATTERN = rf"^(0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})\.[0-9]{{2}}$"
 
 
@@ -24,10 +25,10 @@ def kopecks(written: str) -> int:
     return int(written.replace(".", ""))
 
 
-def told_kopecks(told: object) -> int:
+def told_kopecks(told: object, most: int = KOPECKS_MAX) -> int:
     """What others write, however they write it (`common.money.told_number`): `told_kopecks("1.0500") == 105`. From 0 to
-    KOPECKS_MAX. Raises ValueError."""
+    `most`. Raises ValueError."""
     number = told_number(told)
-    if number is None or fraction_digits(number) > 2 or number.scaleb(2) > KOPECKS_MAX:
+    if number is None or fraction_digits(number) > 2 or number.scaleb(2) > most:
         raise ValueError(f"{str(told)[:40]!r} is no sum of roubles")
     return int(number.scaleb(2))

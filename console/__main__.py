@@ -803,6 +803,15 @@ def payments_dismiss(
     _propose(context, json_, thing_id, "dismiss", told, yes, things="payments")
 
 
+@payments.command("agree-total")
+def payments_agree_total(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that what is told of an account is rightly not what has come; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "agree", told, yes, things="totals")
+
+
 @outgoing.command("resend")
 def outgoing_resend(
     context: typer.Context,

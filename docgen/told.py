@@ -597,6 +597,11 @@ TOLD: dict[str, Told] = {
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
+    "agree_total": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"it went back": {**_LOOKED_UP, "reason": "the billing system counts a refund"}},
+    ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
     ),

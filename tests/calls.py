@@ -11,7 +11,9 @@ import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
-from functions.billing.model import receipt_id
+from functions.billing import payment_store, store
+from functions.billing.model import AccountType, receipt_id
+from functions.billing.store import account_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.billing.dealership import CME_ID, DEAR
@@ -64,6 +66,7 @@ class World:
     written: Written
     bill: str
     payment: str
+    total: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -150,6 +153,7 @@ class World:
             written=Written(desk.market, ann),
             bill=_billed(desk),
             payment=_parked(desk),
+            total=_differing(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -174,6 +178,18 @@ def _parked(desk: Desk) -> str:
     payment = replace(message.payment, invoice_id="invoice-of-nobody")
     desk.dealership.payments.take(replace(message, payment=payment))
     return receipt_id(payment.payment_id)
+
+
+def _differing(desk: Desk) -> str:
+    """An account of the other dealer, of which more is told than has come."""
+    dealership, type_ = desk.dealership, AccountType.COMMISSION
+    dealer_id = dealership.dealers.dealer(OTHER_CME_ID).dealer_id
+    contract_id = store.account(desk.table, dealer_id, type_).contract_id
+    dealership.message(7_00, contract_id=contract_id)
+    dealership.payments.take(dealership.message(1_00, contract_id=contract_id))
+    account, why = store.account(desk.table, dealer_id, type_), "8.00 are told, and 1.00 have come"
+    desk.table.write(payment_store.differs(account, why, desk.clock()))
+    return account_id(account)
 
 
 def _proposed(desk: Desk, order_id: str) -> str:
@@ -388,6 +404,7 @@ CALLS: Mapping[Route, Call] = {
         body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
     ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
+    Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
@@ -457,7 +474,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id", "payment_id", "total_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -288,6 +288,11 @@ def _may_assign_payment(case: Case) -> bool:
     return _is_parked_payment(case) and case.has_sum
 
 
+def _may_agree_total(case: Case) -> bool:
+    """Is less or more told of a dealer's account than has come, for longer than messages are on their way?"""
+    return case.needs_person
+
+
 def _is_overdue(case: Case) -> bool:
     """Is a dealer to be reminded of a bill?"""
     return case.needs_person
@@ -534,6 +539,14 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_payment(
         "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
+    ),
+    Act(
+        keys.BILLING_ACCOUNT,
+        "payments agree-total",
+        "POST /operations/totals/{id}/agree",
+        "with a second operator: what the billing system tells is rightly not what has come",
+        _may_agree_total,
+        asks=("reference",),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

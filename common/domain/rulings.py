@@ -37,6 +37,7 @@ class Matter(StrEnum):
     FILLS = "FILLS"  # what the order has at the exchange, where its trades are not told, or not as they can be
     ACCOUNT = "ACCOUNT"  # a payment of a dealer came for the contract that is named
     NOTHING = "NOTHING"  # nothing is to be done about a payment
+    TOTAL = "TOTAL"  # what is told of the contract of a dealer's account rightly is not what has come: by its type
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
 
 

@@ -203,7 +203,8 @@ class Account:
     requisites_version: those that its payer has, or is to be made with.
     balance_kopecks: what came for it and pays no bill. received_kopecks: all that ever came.
     told_kopecks: all that ever came, as the billing system tells it. aside_kopecks: what came for its contract and was
-    not taken for it. told_at: when a payment came last. open_work: it waits for these to be compared.
+    not taken for it. agreed_kopecks: so much more is told than has come, as two operators say. told_at: when a payment
+    came last. open_work: it waits for these to be compared.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
@@ -222,6 +223,7 @@ class Account:
     contract_number: str | None = None
     told_kopecks: int = 0
     aside_kopecks: int = 0
+    agreed_kopecks: int = 0
     told_at: datetime | None = None
     open_work: str | None = None
 

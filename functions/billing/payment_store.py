@@ -254,9 +254,15 @@ def waits_to_be_compared(account: Account) -> bool:
     return account.open_work == work.partition(keys.BILLING_ACCOUNT, account.dealer_id)
 
 
-def is_equal(account: Account, at: datetime) -> Write:
-    """What came is what was told. Refused with Moved."""
-    return store.account_moves(account, at, *work.done())
+def is_equal(account: Account, agreed_kopecks: int, at: datetime) -> Write:
+    """What came is what was told, but for what two operators have agreed on. Refused with Moved."""
+    return store.account_moves(account, at, AccountItem.agreed_kopecks.set(Decimal(agreed_kopecks)), *work.done())
+
+
+def agree(account: Account, difference: int, why: str, by: str, at: datetime) -> list[Write]:
+    """So much more is rightly told of it than has come; below 0: less. Refused with Moved."""
+    told = TimelineEvent(at, account.status, account.status, why, by)
+    return [is_equal(account, difference, at), timeline.record(store.account_id(account), told)]
 
 
 def compare_later(account: Account, at: datetime) -> Write:

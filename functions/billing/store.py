@@ -70,6 +70,7 @@ class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     contract_number = UnicodeAttribute(null=True)
     told_kopecks = DecimalAttribute(null=True)
     aside_kopecks = DecimalAttribute(null=True)
+    agreed_kopecks = DecimalAttribute(null=True)
     told_at = InstantAttribute(null=True)
 
 
@@ -588,6 +589,11 @@ def _event(thing_id: str, at: datetime, before: str | None, after: str, why: str
     return timeline.record(thing_id, TimelineEvent(at, before, after, why, actor))
 
 
+def account_id(account: Account) -> str:
+    """What operators call it."""
+    return keys.BILLING_ACCOUNT.id_of(_account_key(account))
+
+
 def _account_key(account: Account) -> keys.PrimaryKey:
     return keys.BILLING_ACCOUNT(dealer_id=account.dealer_id, type=account.type)
 
@@ -646,6 +652,7 @@ def _account(item: AccountItem) -> Account:
         contract_number=item.contract_number,
         told_kopecks=int(item.told_kopecks or 0),
         aside_kopecks=int(item.aside_kopecks or 0),
+        agreed_kopecks=int(item.agreed_kopecks or 0),
         told_at=item.told_at,
         open_work=item.open_work,
     )

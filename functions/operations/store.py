@@ -73,6 +73,9 @@ class KnownItem(Unfinished):
     payment_id = UnicodeAttribute(null=True)
     contract_id = UnicodeAttribute(null=True)
     invoice_id = UnicodeAttribute(null=True)
+    told_kopecks = DecimalAttribute(null=True)  # of a dealer's account
+    received_kopecks = DecimalAttribute(null=True)
+    aside_kopecks = DecimalAttribute(null=True)
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)

@@ -106,7 +106,10 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
         told_aside = _n(account, "aside_kopecks") if "aside_kopecks" in account else 0
         assert aside[whose] == told_aside
         if "told_kopecks" in account and "open_work" not in account:
-            assert _n(account, "told_kopecks") == came[whose] + told_aside, "what is told of a contract came for it"
+            agreed = _n(account, "agreed_kopecks") if "agreed_kopecks" in account else 0
+            assert _n(account, "told_kopecks") == came[whose] + told_aside + agreed, (
+                "what is told of a contract came for it"
+            )
         assert ("contract_id" in account) is (_s(account, "status") == "READY")
         held += balance + released
     received = sum(_n(item, "kopecks") for item in of["payment"] if "kopecks" in item)

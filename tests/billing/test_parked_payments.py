@@ -9,6 +9,7 @@ import pytest
 
 from common.domain import timeline
 from common.gateways.billing import PaymentMessage
+from common.roubles import KOPECKS_MAX
 from functions.billing import payment_store, store
 from functions.billing.model import AccountType, Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
 from functions.operations.model import NotDriven, NotProposable
@@ -231,6 +232,85 @@ class TestTotals:
         desk.clock.forward(minutes=16)
         rounds(desk)
         assert desk.operations.work(["totals"], overdue_only=False, limit=9) == []
+
+    def test_two_operators_may_say_that_a_total_is_right_as_it_is(self, desk: Desk) -> None:
+        dealership, total = desk.dealership, self._differs(desk, lost=200_00)
+        assert [act.command for act in desk.operations.story(total).acts] == ["payments agree-total"]
+        decided(desk, "payments agree-total", total)
+        assert dealership.account().open_work is not None  # the clock sees to it within a minute
+        self._later(desk, minutes=2)
+        account = dealership.account()
+        assert (account.open_work, account.agreed_kopecks, account.balance_kopecks) == (None, 200_00, 400_00)
+        last = list(timeline.of(desk.table, total))[-1]
+        assert (last.reason, last.actor) == ("600.00 are told, and 400.00 have come: that is right", "olga and otto")
+        dealership.pay(50_00)
+        self._later(desk, minutes=16)
+        assert dealership.account().open_work is None  # by so much, and no more
+        dealership.message(7_00)
+        dealership.pay(1_00)
+        self._later(desk, minutes=16)
+        (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
+        assert waiting.waits_for == "a person: the billing system tells of 658.00, and 451.00 have come"
+
+    def test_one_operator_agrees_to_nothing_and_two_only_to_what_they_saw(self, desk: Desk) -> None:
+        dealership, total = desk.dealership, self._differs(desk, lost=200_00)
+        proposed = desk.proposals.propose("payments agree-total", total, {}, REFERENCE, BECAUSE, "olga", dry_run=False)
+        with pytest.raises(Exception, match="another operator"):
+            desk.proposals.confirm(proposed.id, BECAUSE, "olga", dry_run=False)
+        dealership.pay(1_00)
+        with pytest.raises(NotProposable):
+            desk.proposals.confirm(proposed.id, BECAUSE, "otto", dry_run=False)
+        self._later(desk, minutes=16)
+        with pytest.raises(NotProposable, match=r"told was 600\.00, and now it is 601\.00"):
+            desk.proposals.confirm(proposed.id, BECAUSE, "otto", dry_run=False)
+
+    def test_more_that_comes_while_the_clock_would_agree_is_looked_at_again(self, desk: Desk) -> None:
+        dealership, total = desk.dealership, self._differs(desk, lost=200_00)
+        decided(desk, "payments agree-total", total)
+        dealership.message(5_00)
+        dealership.pay(1_00)
+        self._later(desk, minutes=16)
+        account = dealership.account()
+        assert (account.agreed_kopecks, account.open_work is None) == (0, False)
+
+    def test_what_comes_late_after_all_ends_what_was_agreed_on(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        late = dealership.message(200_00)
+        dealership.pay(400_00)
+        self._later(desk, minutes=16)
+        decided(desk, "payments agree-total", f"{dealership.account().dealer_id}:COMMISSION")
+        self._later(desk, minutes=2)
+        dealership.payments.take(late)
+        self._later(desk, minutes=16)
+        account = dealership.account()
+        assert (account.agreed_kopecks, account.open_work, account.balance_kopecks) == (0, None, 600_00)
+
+    def test_over_a_contract_more_may_come_than_any_single_sum(self, desk: Desk) -> None:
+        """9,999,999,999.99 are the most that one payment can be of; together they may be more."""
+        dealership = desk.dealership
+        dealership.active()
+        for _ in range(3):
+            assert dealership.pay(KOPECKS_MAX) is PaymentStatus.SPREAD
+        self._later(desk, minutes=16)
+        account = dealership.account()
+        assert (account.open_work, account.told_kopecks) == (None, 3 * KOPECKS_MAX)
+        assert account.balance_kopecks == account.received_kopecks == 3 * KOPECKS_MAX
+        assert dealership.statements.of("cme-7", "2026-11").closing_kopecks == 3 * KOPECKS_MAX
+
+    @staticmethod
+    def _later(desk: Desk, minutes: int) -> None:
+        desk.clock.forward(minutes=minutes)
+        rounds(desk)
+
+    def _differs(self, desk: Desk, lost: int) -> str:
+        """The id of an account of which so much more is told than the 400.00 that have come."""
+        desk.dealership.active()
+        desk.dealership.message(lost)
+        desk.dealership.pay(400_00)
+        self._later(desk, minutes=16)
+        assert desk.dealership.account().open_work is not None
+        return f"{desk.dealership.account().dealer_id}:COMMISSION"
 
     def test_while_payments_come_nothing_is_compared(self, desk: Desk) -> None:
         dealership = desk.dealership

@@ -53,7 +53,10 @@ def test_a_bill_waits_for_its_dealer_until_the_day_after_it_was_due(desk: Desk) 
     assert waiting.waits_for == f"its dealer to pay it by {bill.due_on}"
     desk.clock.at = datetime.combine(bill.due_on, time(23, 59), UTC)
     assert rounds(desk) == 0
-    tell = lambda: desk.table.write(reminder_store.tell(bill, "remind him", desk.clock()))  # noqa: E731
+
+    def tell() -> None:
+        desk.table.write(reminder_store.tell(bill, "remind him", desk.clock()))
+
     with pytest.raises(Moved):
         tell()
     desk.clock.forward(minutes=2)

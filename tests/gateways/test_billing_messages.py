@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from common.gateways.billing import MessageNotUnderstood, Payment, PaymentMessage
 from common.gateways.billing.messages import MESSAGE_BYTES_MAX, read
+from common.roubles import KOPECKS_MAX
 from sandbox.billing.system import BillingSystem
 from tests.sandbox.billing import contract_of
 
@@ -47,6 +48,13 @@ def test_the_same_sum_is_believed_however_it_is_written(written: object) -> None
     assert read(json.dumps(GOOD | {"amount": written}).encode()) == read(json.dumps(GOOD).encode())
 
 
+@pytest.mark.parametrize("total", ["9999999999.99", "10000000000.00", "9999999999999.99"])
+def test_a_total_may_be_more_than_any_single_sum(total: str) -> None:
+    """A contract over which ten billions have come goes on being paid."""
+    found = read(json.dumps(GOOD | {"amount": "9999999999.99", "paid_total": total}).encode())
+    assert (found.payment.amount_kopecks, found.paid_total_kopecks) == (KOPECKS_MAX, int(total.replace(".", "")))
+
+
 WRONG: list[tuple[str, object]] = [
     *(("event_id", value) for value in (None, "", 7, "a b")),
     *(("event_type", value) for value in (None, "invoice.created", 7)),
@@ -55,7 +63,7 @@ WRONG: list[tuple[str, object]] = [
     *(("invoice_id", value) for value in ("", 7, "a b")),
     *(("amount", value) for value in (None, True, 100.001, "100.001", "-1.00", "0.00", "+100", "NaN", 0, -100)),
     *(("amount", value) for value in ("10000000000.00", "300.01")),
-    *(("paid_total", value) for value in (None, "", "99.99", 99)),
+    *(("paid_total", value) for value in (None, "", "99.99", 99, "10000000000000.00")),
     *(("currency", value) for value in (None, "USD", "rub")),
     *(("occurred_at", value) for value in (None, "", "today", "0001-01-01T00:00:00Z", "2026-02-30T00:00:00Z")),
 ]

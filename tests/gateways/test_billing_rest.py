@@ -160,7 +160,9 @@ def test_more_may_have_come_for_an_invoice_than_it_is_of() -> None:
 
 NOT_TEXT: tuple[object, ...] = (None, 7, [], {}, True)
 NO_ID = (*NOT_TEXT, "", "a b", "x" * 65, "a/b", "é")
+TOO_MUCH = "10000000000000.00"  # together
 NO_SUM = (34.561, True, None, "-1.00", "1.001", "+1", "1,00", "NaN", "10000000000.00", "٠.٠٠")
+NO_TOTAL = (*(each for each in NO_SUM if each != "10000000000.00"), TOO_MUCH)
 WRONG: dict[str, dict[str, tuple[object, ...]]] = {
     "invoice": {
         "invoice_id": NO_ID,
@@ -168,7 +170,7 @@ WRONG: dict[str, dict[str, tuple[object, ...]]] = {
         "contract_id": (*NO_ID, "con-2"),
         "number": (*NOT_TEXT, "", "x" * 65, "А\n7", "<b>"),
         "amount": (*NO_SUM, "0.00", "1234.57"),
-        "paid_total": NO_SUM,
+        "paid_total": NO_TOTAL,
         "credited_total": (*NO_SUM, "1234.57"),
         "currency": (None, "USD", "rub"),
         "pdf_url": (
@@ -184,7 +186,7 @@ WRONG: dict[str, dict[str, tuple[object, ...]]] = {
         "state": (*NOT_TEXT, "done", "PAID"),
     },
     "find": {"invoice_id": ("inv-2", *NO_ID), "amount": ("0.00",)},
-    "standing": {"contract_id": ("con-2",), "paid_total": (*NO_SUM, "99.99"), "currency": ("EUR",)},
+    "standing": {"contract_id": ("con-2",), "paid_total": (*NO_TOTAL, "99.99"), "currency": ("EUR",)},
     "client": {"client_id": NO_ID, "external_id": ("y",)},
     "payer": {"person_id": NO_ID, "client_id": ("cli-2",), "external_id": ("y",)},
     "contract": {"contract_id": NO_ID, "client_id": ("cli-2",), "external_number": (*NOT_TEXT, "")},

@@ -18,7 +18,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 from common.gateways.billing import MessageNotUnderstood, PaymentMessage
-from common.gateways.billing.reading import Garbage, NotBelieved, amount, json_object, payment, text
+from common.gateways.billing.reading import Garbage, NotBelieved, json_object, payment, text, total
 
 TYPE = "invoice.payment"
 MESSAGE_BYTES_MAX = 16 * 1024
@@ -35,7 +35,7 @@ def read(message: bytes) -> PaymentMessage:
             facts["payment_id"] = text(said, "payment_id")
         if said.get("event_type") != TYPE:
             raise Garbage(f"event_type is not {TYPE}")
-        found = PaymentMessage(text(said, "event_id"), payment(said), amount(said, "paid_total"))
+        found = PaymentMessage(text(said, "event_id"), payment(said), total(said, "paid_total"))
         if found.paid_total_kopecks < found.payment.amount_kopecks:
             raise NotBelieved("less has come for the contract than this payment")
         return found

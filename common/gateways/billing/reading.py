@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from common.clock import instant
 from common.gateways.billing import CreditNote, Invoice, Payment, Refund, RefundState
-from common.roubles import told_kopecks
+from common.roubles import KOPECKS_MAX, TOTAL_KOPECKS_MAX, told_kopecks
 
 CURRENCY = "RUB"
 WORDS_MAX = 200  # characters of what it says
@@ -57,7 +57,12 @@ def about(said: dict[str, Any], **asked: str) -> None:
             raise NotBelieved(f"{name} is another than was asked for")
 
 
-def amount(said: dict[str, Any], name: str = "amount", *, least: int = 1) -> int:
+def total(said: dict[str, Any], name: str) -> int:
+    """Of many sums, each of which is an amount. In kopecks. Raises Garbage, NotBelieved."""
+    return amount(said, name, least=0, most=TOTAL_KOPECKS_MAX)
+
+
+def amount(said: dict[str, Any], name: str = "amount", *, least: int = 1, most: int = KOPECKS_MAX) -> int:
     """In kopecks; roubles must be said too, in `currency`. Raises Garbage, NotBelieved."""
     if said.get("currency") != CURRENCY:
         raise NotBelieved(f"currency is not {CURRENCY}")
@@ -65,7 +70,7 @@ def amount(said: dict[str, Any], name: str = "amount", *, least: int = 1) -> int
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise Garbage(f"{name} is neither text nor a number")
     try:
-        found = told_kopecks(value)
+        found = told_kopecks(value, most)
     except ValueError as no_sum:
         raise NotBelieved(f"{name}: {words(str(no_sum))}") from None
     if found < least:
@@ -105,7 +110,7 @@ def invoice(said: dict[str, Any]) -> Invoice:
         contract_id=text(said, "contract_id"),
         number=number(said, "number"),
         amount_kopecks=amount(said),
-        paid_kopecks=amount(said, "paid_total", least=0),
+        paid_kopecks=total(said, "paid_total"),
         credited_kopecks=amount(said, "credited_total", least=0),
         pdf_url=_link(said, "pdf_url"),
     )

@@ -196,7 +196,7 @@ class RestBilling:
         """See `Billing.standing`."""
         said = self._look_up(f"/contracts/{_known(contract_id)}", contract_id=contract_id)
         with _told():
-            paid, refunded = (read.amount(said, f"{name}_total", least=0) for name in ("paid", "refunded"))
+            paid, refunded = (read.total(said, f"{name}_total") for name in ("paid", "refunded"))
             if refunded > paid:
                 raise NotBelieved("more is refunded than has come")
             return Standing(paid, refunded)

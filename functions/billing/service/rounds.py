@@ -3,7 +3,7 @@ overdue.
 
 The billing system tells with each payment all that has come for its contract. Messages come in any order, so that is
 compared with what was taken once none has come for a while. A difference waits for a person, and until the next
-message: that may be the missing one.
+message: that may be the missing one. Two operators may say that it is right as it is, of the difference as it is then.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import count as count_from
 
-from common.domain import timeline
+from common.domain import rulings, timeline
+from common.domain.rulings import Matter, Ruling
 from common.domain.timeline import CLOCK, TimelineEvent
 from common.errors import Refusal
 from common.log import count, log
@@ -95,9 +96,21 @@ class Rounds:
             return
         taken = account.received_kopecks + account.aside_kopecks
         found["compared"] += 1
-        if taken == account.told_kopecks:
-            table.write(payment_store.is_equal(account, now))
+        for agreed in (0, account.agreed_kopecks):
+            if taken + agreed == account.told_kopecks:
+                table.write(payment_store.is_equal(account, agreed, now))
+                return
+        ruling = rulings.of(table, dealer_id).get((Matter.TOTAL, type_))
+        if ruling is not None and _is_about(ruling, account.told_kopecks, taken):
+            why = f"{roubles(account.told_kopecks)} are told, and {roubles(taken)} have come: that is right"
+            difference = account.told_kopecks - taken
+            table.write(*payment_store.agree(account, difference, why, ruling.operators, now))
             return
         found["differ"] += 1
         why = f"the billing system tells of {roubles(account.told_kopecks)}, and {roubles(taken)} have come"
         table.write(payment_store.differs(account, why, now))
+
+
+def _is_about(ruling: Ruling, told_kopecks: int, taken_kopecks: int) -> bool:
+    """Is it what two operators have looked at?"""
+    return (ruling.terms["told"], ruling.terms["came"]) == (roubles(told_kopecks), roubles(taken_kopecks))

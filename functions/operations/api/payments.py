@@ -1,4 +1,5 @@
-"""Payments of dealers that are parked: whose they are, two operators say."""
+"""Payments of dealers that are parked, and accounts of which other sums are told than have come: what is so, two
+operators say."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
-from common.keys import ORDER_ID_PATTERN
+from common.keys import BILLING_ACCOUNT_ID_PATTERN, ORDER_ID_PATTERN
 from common.wire import OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, propose
 
 PaymentId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+TotalId = Annotated[str, Path(pattern=BILLING_ACCOUNT_ID_PATTERN)]
 CONTRACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 
 
@@ -28,6 +30,12 @@ class PaymentAssignment(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it is that dealer's")]
 
 
+class TotalAgreement(OperatorAct):
+    """What is told of an account is rightly not what has come."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that nothing is missing")]
+
+
 @app.post("/operations/payments/<payment_id>/dismiss", tags=["operators"], summary="Propose that it is nobody's")
 def dismiss_payment(payment_id: PaymentId, body: PaymentDismissal) -> OperatorOutcomeView:
     return propose("payments dismiss", payment_id, {}, body.reference, body)
@@ -36,3 +44,8 @@ def dismiss_payment(payment_id: PaymentId, body: PaymentDismissal) -> OperatorOu
 @app.post("/operations/payments/<payment_id>/assign", tags=["operators"], summary="Propose whose payment it is")
 def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOutcomeView:
     return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)
+
+
+@app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")
+def agree_total(total_id: TotalId, body: TotalAgreement) -> OperatorOutcomeView:
+    return propose("payments agree-total", total_id, {}, body.reference, body)
