@@ -410,7 +410,7 @@ CALLS: Mapping[Route, Call] = {
         body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
     ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
-    Route("POST", "/operations/totals/{account_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
+    Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
@@ -489,7 +489,9 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id"), named),
+        **dict.fromkeys(
+            ("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id", "total_id"), named
+        ),
     }
     return route.path.format(**(given | parts))
 

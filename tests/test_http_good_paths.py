@@ -335,13 +335,22 @@ class TestOperators:
         waiting = olga.get("/operations/work", limit=100).json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        nothing = {keys.RECONCILIATION, keys.DEALER, keys.BILL}  # books balance, and no dealer waits
+        nothing = {keys.RECONCILIATION, keys.DEALER}  # books balance, and no dealer waits
         assert {item["context"] for item in waiting} == {*keys.BACKLOGS} - {row.backlog for row in nothing}
         for_people = olga.get("/operations/work", overdue="true", limit=100).json["items"]
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
-            *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
+            *(
+                world.refused,
+                world.doubted,
+                world.late,
+                world.tie,
+                world.untaken,
+                world.halt,
+                world.payment,
+                world.total,
+            ),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
@@ -409,7 +418,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/assign": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/dismiss": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
-    "/operations/totals/{account_id}/agree": ({"account_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
+    "/operations/totals/{total_id}/agree": ({"total_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
     "/operations/shortages/{shortage_id}/book-loss": ({"shortage_id": f"L{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/ties/{tie_id}/skip": ({"tie_id": "untaken"}, {}, "NotProposable"),

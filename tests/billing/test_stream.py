@@ -221,7 +221,7 @@ class TestTime:
         dealership.client = None
         with patch.object(schedule, "rounds", lambda: dealership.rounds):
             context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 55_000)
-            assert schedule.spread_payments({}, context) == {"spread": 1, "compared": 0, "differ": 0}
+            assert schedule.spread_payments({}, context) == {"spread": 1, "compared": 0, "differ": 0, "overdue": 0}
         assert {dealership.bills.bill(bill.bill_id).status for bill in bills} == {BillStatus.PAID}
         assert dealership.account().balance_kopecks == 7_00
         dealership.check()

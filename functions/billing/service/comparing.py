@@ -1,4 +1,5 @@
-"""What the billing system has of each account, held against what is booked: its invoices and payments, one by one.
+"""What the billing system has of each account, held against what is booked: its invoices and payments, one by one; and
+what stands on the account against its journal.
 
 Both sides move while they are read. Ours is read first where theirs can only grow, and last where it follows theirs:
 
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
@@ -26,13 +27,16 @@ from common.domain.timeline import CLOCK
 from common.gateways.billing import Billing, BillingUnavailable, BillingUnknown, Invoice, Page, Payment
 from common.log import count, log
 from common.table.table import Position, Table
-from functions.billing import comparison_store, payment_store, store
+from functions.billing import comparison_store, journal_store, payment_store, store
 from functions.billing.comparison_store import Pass
+from functions.billing.journal import EntryKind
 from functions.billing.model import Account, Aside, Bill, BillStatus, PaymentStatus, receipt_id
 
 SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
 ACTION = "compare billing"
+FAR = datetime.max.replace(tzinfo=UTC)
+_CAME, _GONE = (EntryKind.PAYMENT,), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
 MOVES = "it moves while it is looked at"
 _ROUBLE = Decimal(100)
 
@@ -114,7 +118,11 @@ class Comparing:
         if account.contract_id is None:
             return {}
         try:
-            lines = [*self._invoices(account, account.contract_id), *self._payments(account, account.contract_id)]
+            lines = [
+                *self._books(account),
+                *self._invoices(account, account.contract_id),
+                *self._payments(account, account.contract_id),
+            ]
         except BillingUnknown as unknown:
             lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.OFF, unknown.detail)]
         except BillingUnavailable as no:
@@ -122,6 +130,28 @@ class Comparing:
                 raise
             lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.UNKNOWN, no.detail)]
         return {line.asset_id: line for line in lines}
+
+    def _books(self, account: Account) -> Iterator[Line]:
+        """Of an account, where it is not what its journal adds up to. What of a payment is not spread yet is in the
+        journal, and neither on the account nor on a bill."""
+        before = store.account(self.table, account.dealer_id, account.type)
+        entries = journal_store.entries(self.table, account.dealer_id, FAR)
+        told = [entry for entry in entries if entry.type is account.type]
+        came, gone = (sum(entry.kopecks for entry in told if entry.kind in kinds) for kinds in (_CAME, _GONE))
+        name = f"books of {account.external_id}"
+        for what, stands, booked in (
+            ("has come for it", before.received_kopecks, came),
+            ("was paid back of it", before.released_kopecks, -gone),
+        ):
+            if stands != booked:
+                yield _line(f"{name}: what {what}", account, stands, booked, Verdict.OFF, "its journal says otherwise")
+        open_bills = store.open_bills(self.table, account.dealer_id, account.type)
+        stands = before.balance_kopecks - sum(bill.left_kopecks for bill in open_bills)
+        booked = sum(entry.kopecks for entry in told)
+        if stands < booked:
+            yield _line(name, account, stands, booked, Verdict.UNKNOWN, "a payment may not be spread yet")
+        if stands > booked:
+            yield _line(name, account, stands, booked, Verdict.OFF, "more is on it, or paid, than its journal says")
 
     def _invoices(self, account: Account, contract_id: str) -> Iterator[Line]:
         ours = {bill.invoice_id: bill for bill in store.invoiced_bills(self.table, account.dealer_id, account.type)}

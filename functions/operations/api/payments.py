@@ -13,7 +13,7 @@ from common.wire import OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, propose
 
 PaymentId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-AccountId = Annotated[str, Path(pattern=BILLING_ACCOUNT_ID_PATTERN)]
+TotalId = Annotated[str, Path(pattern=BILLING_ACCOUNT_ID_PATTERN)]
 CONTRACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 
 
@@ -46,6 +46,6 @@ def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOu
     return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)
 
 
-@app.post("/operations/totals/<account_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")
-def agree_total(account_id: AccountId, body: TotalAgreement) -> OperatorOutcomeView:
-    return propose("payments agree-total", account_id, {}, body.reference, body)
+@app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")
+def agree_total(total_id: TotalId, body: TotalAgreement) -> OperatorOutcomeView:
+    return propose("payments agree-total", total_id, {}, body.reference, body)
