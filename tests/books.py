@@ -199,7 +199,7 @@ class _Books:
         yield from (
             f"the desk has {amount} {asset_id} of {order}, which is not of a sale"
             for (order, asset_id), amount in desk.items()
-            if amount and order[0] not in "BMN"  # market making's are added up in books of its own
+            if amount and order[0] not in "BLMN"  # market making's are added up in books of its own
         )
 
     def misfilled(self) -> Iterable[str]:

@@ -324,6 +324,10 @@ USE_CASES: dict[str, UseCase] = {
     "confirm that it was never sent": use_case(confirm, proposed_of("doubted", "outgoing decide", {"sent": "no"})),
     "confirm that a leg is called off": use_case(confirm, proposed_of("late", "outgoing call-off", {})),
     "confirm that a tie is passed over": use_case(confirm, proposed_of("tie", "snapshots skip-tie", {})),
+    "confirm a loss at the custody": use_case(confirm, proposed_of("short", "outgoing book-loss", {})),
+    "confirm that trades are looked at again": use_case(
+        confirm, proposed_of("running", "mm look-back", {"after": "4711"})
+    ),
     "confirm that a tie is settled": use_case(confirm, proposed_of("untaken", "snapshots settle-tie", {})),
     "redrive a transfer": use_case(redrive_a_transfer, written("refused")),
     "stop quoting": use_case(stop_quoting, written("quoting")),

@@ -63,7 +63,14 @@ class Books:
             *self._stays(),
             *self._sent(),
         ]
-        self._found += [*self._on_accounts(), *self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
+        self._found += [
+            *self._lost(),
+            *self._on_accounts(),
+            *self._waiting(),
+            *self._counted(),
+            *self._quoted(),
+            *self._in_shards(),
+        ]
 
     def violations(self) -> list[str]:
         """In words; empty when all is well."""
@@ -88,6 +95,19 @@ class Books:
     def refused(self, outgoing: Fields) -> bool:
         """Has it taken nothing, and never will? A refund that is refused is still owed."""
         return bool(outgoing["status"] == "REFUSED" and outgoing["kind"] in ("FUNDING", "MERGE"))
+
+    def _lost(self) -> Iterator[str]:
+        """What is lost at the custody is taken off the desk's own account, and never twice: of what is booked last at
+        least that much."""
+        short = {item["PK"]: item for item in self.by_kind["custody_shortage"]}
+        lines = {key: amount for key, amount in self.lines.items() if key[0][0] == "L"}
+        for (shortage_id, asset_id), amount in lines.items():
+            if shortage_id not in short or short[shortage_id]["asset_id"] != asset_id or amount >= 0:
+                yield f"{amount} of {asset_id} are the desk's loss, by {short.get(shortage_id)}"
+        for shortage_id, item in short.items():
+            booked = lines.get((shortage_id, item["asset_id"]), NOTHING)
+            if item["status"] == "BOOKED" and booked > -item["missing"]:
+                yield f"{item} is booked, and the desk has lost {booked}"
 
     # What was paid
 

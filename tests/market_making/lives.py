@@ -22,7 +22,7 @@ from uuid import UUID
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
 from common import keys
-from common.domain import work
+from common.domain import trade_cursors, work
 from common.errors import Refusal, Unavailable
 from common.idempotency import uuid_of
 from common.money import plain
@@ -113,6 +113,17 @@ class Life:
             self.market.process()
             self.traded.go_on(self.chance.randint(2, 6))
             self._tell(f"{len(self.market.exchange.venue.trades(ACCOUNT, 'BTCUSDT'))} trades by now")
+            if self.chance.random() < 0.3:
+                self._look_back()
+                self.traded.go_on(2)
+
+    def _look_back(self) -> None:
+        """Two operators have all trades looked at again: none is booked twice."""
+        for uuid, _ in self.orders:
+            if self.market.status(order_id(uuid)) in (Status.RUNNING, Status.PAUSED):
+                first = trade_cursors.find(self.market.quiet, ACCOUNT, "BTC-USDT").first
+                self._propose("mm look-back", order_id(uuid), {"after": str(first - 1)}, "ticket 4711")
+                return
 
     def _watch(self) -> None:
         if self.market.dynamo.writes != self.seen:
@@ -305,11 +316,15 @@ class Life:
         if command == "mm decide-fills":
             base, quote = self.traded.truth(waiting)
             terms = {"base": plain(base), "quote": plain(quote)}
-        reference = None if command == "mm home" else "ticket 4711"
-        self._tell(f"two operators: {command} {waiting} {terms}")
+        self._propose(command, waiting, terms, None if command == "mm home" else "ticket 4711")
+
+    def _propose(self, command: str, about: str, terms: dict[str, str], reference: str | None) -> None:
+        desk = Desk(self.market.dynamo, self.market.clock)
+        self._tell(f"two operators: {command} {about} {terms}")
         with suppress(Refusal):
-            proposed = desk.proposals.propose(command, waiting, terms, reference, "seen", "olga", dry_run=False)
+            proposed = desk.proposals.propose(command, about, terms, reference, "seen", "olga", dry_run=False)
             desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
+            self._tell("  done")
 
     # In the end
 

@@ -27,6 +27,7 @@ from functions.market_making.service.comparing import LOOKS
 from functions.operations.model import NotProposable
 from sandbox.mixin import income
 from tests.desk import Desk
+from tests.market_making.books import Books
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, USDT, Market
 
 
@@ -384,6 +385,7 @@ def test_what_is_missing_is_a_loss_of_the_desks_once_two_say_so(market: Market) 
     btc = line(market.comparing.compare(), BTC)
     assert (btc.verdict, btc.booked[WAITING], btc.booked[DESK]) == (Verdict.AGREES, Decimal("0.5"), Decimal("-0.5"))
     assert (missing(market).status, list(work.for_people(market.table, keys.OUTGOING.backlog))) == (Short.BOOKED, [])
+    assert not Books(market.dynamo.items()).violations()
     told = [(event.after, event.actor) for event in timeline.of(market.table, thing_id)]
     assert (told[0], told[-1]) == (("SHORT", CLOCK), ("BOOKED", "olga and oleg"))
     with pytest.raises(ShortageMoved):

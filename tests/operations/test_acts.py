@@ -15,6 +15,7 @@ from common import keys
 from common.domain import acts
 from common.domain.acts import ACTS, Case
 from common.domain.clients import ClientStatus
+from common.domain.custody import shortages
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.model import POLL_LIMIT
@@ -25,7 +26,7 @@ from common.errors import Refusal, Unavailable
 from common.gateways.bank import State
 from common.gateways.exchange import ExchangeOrderUnknown
 from common.keys import Key, PrimaryKey
-from common.money import Money
+from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.billing import store
@@ -39,7 +40,7 @@ from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.market_making.market import BOB
+from tests.market_making.market import BOB, USDT
 from tests.market_making.written import CAME, PAYABLE, Written
 from tests.seen import OnItsWay, a_stray, an_event, around
 
@@ -407,11 +408,16 @@ def approved(desk: Desk, ann: Owner) -> None:
 
 
 def market_making(desk: Desk, ann: Owner) -> None:
-    """One of its snapshots is the desk's by now."""
-    there = Written(desk.market, ann)
+    """One of its snapshots is the desk's by now; of what is missing at the custody one asset is booked as lost."""
+    there, lost = Written(desk.market, ann), Quantity(7, USDT)
+    desk.market.table.write(*shortages.found(None, lost, "7 are missing", desk.clock.at))
     check(desk, Counter())
-    told = desk.proposals.propose("snapshots take", there.parked, {}, "line 11", "a gift", "otto", dry_run=False)
-    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    for command, thing in (
+        ("snapshots take", there.parked),
+        ("outgoing book-loss", shortages.shortage_id_of(USDT)),
+    ):
+        told = desk.proposals.propose(command, thing, {}, "line 11", "a gift", "otto", dry_run=False)
+        desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
 
 
 def a_parked_payment(desk: Desk, invoice_id: str = "invoice-of-nobody") -> str:

@@ -59,7 +59,9 @@ class RestRequest(OperatorAct):
 class LookBackRequest(OperatorAct):
     """From where on trades are looked at again."""
 
-    after: Annotated[int, Field(ge=0, lt=10**19, description="the number of the last trade that is not; 0: all are")]
+    after: Annotated[
+        int, Field(ge=0, le=2**53, strict=True, description="the number of the last trade that is not; 0: all are")
+    ]
     reference: Annotated[Reference, Field(description="where the trade can be looked up that is missing")]
 
 
