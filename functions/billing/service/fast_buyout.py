@@ -191,8 +191,8 @@ class Releasing:
         more or less; otherwise it stays asked for. Raises Moved, RefundPending."""
         refunded = self.billing().standing(contract_id).refunded_kopecks
         if refunded != deposit.released_kopecks - release.kopecks:
-            log.error("refused, and refunded", extra={"dealer_id": release.dealer_id, "why": why})
-            count("RefundsContradicted")
+            log.error("a refund is refused and made", extra={"dealer_id": release.dealer_id, "why": why})
+            count("BillingNotBelieved")
             raise RefundPending("the billing system refuses to pay back what it is paying back", id=release.dealer_id)
         self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
 
