@@ -219,7 +219,7 @@ TOLD: dict[str, Told] = {
     "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
     "close_deal": Told(
         {201: "closed, and its commission billed", 200: "it was already"},
-        (DealerNotFound, NothingToBill, DealDiffers),
+        (DealerNotFound, NothingToBill, DealCancelled, DealDiffers),
         examples={"a million": {"deal_id": "deal-4711", "cme_dealer_id": "cme-7", "price": "1000000.00"}},
     ),
     "create_bill": Told(

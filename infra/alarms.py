@@ -355,7 +355,7 @@ class Watch(Construct):
             "BillingNotBelieved",
             not_believed,
             "billing-not-believed",
-            "The billing system tells a payment with other terms than before. What it told first stays.",
+            "The billing system contradicts itself: a payment is told anew, or a refund refused that was made.",
         )
         self._alarm(
             "PaymentsFailed",

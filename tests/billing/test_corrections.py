@@ -64,6 +64,23 @@ def test_a_changed_price_takes_back_the_bill_and_makes_a_new_one(dealership: Dea
     assert dealership.bills.create(Operation.GET_REWARD, CME_ID, "deal-1", None).made.bill_id == new.bill_id
 
 
+def test_a_price_told_with_the_same_winner_is_credited_for_its_price(dealership: Dealership) -> None:
+    dealership.active()
+    bill = dealership.billed()
+    dealership.corrections.change(bill.deal_id, "key", Change(price_kopecks=800_000_00, cme_dealer_id=CME_ID))
+    dealership.run()
+    (note,) = dealership.system.all(records.CreditNote)
+    assert note.reason.startswith("Изменение цены")
+
+
+def test_a_cancelled_deal_is_not_closed_again(dealership: Dealership) -> None:
+    dealership.active()
+    bill = dealership.billed()
+    dealership.corrections.change(bill.deal_id, "key", Change(cancelled=True))
+    with pytest.raises(DealCancelled):
+        dealership.bills.close_deal(bill.deal_id, CME_ID, PRICE)
+
+
 def test_what_was_paid_on_a_cancelled_bill_pays_the_new_one(dealership: Dealership) -> None:
     dealership.active()
     first = dealership.billed()

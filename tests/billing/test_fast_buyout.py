@@ -31,6 +31,7 @@ from functions.billing.model import (
     SegmentWrong,
 )
 from functions.billing.service.corrections import Change
+from functions.billing.service.fast_buyout import RefundPending
 from sandbox.billing import records
 from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CHEAP, CME_ID, Dealership
@@ -274,6 +275,33 @@ def test_a_definite_no_to_a_refund_is_a_refused_one(buyer: Dealership) -> None:
     released(buyer, settle=None)
     assert buyer.dealers.dealer(CME_ID).status is DealerStatus.ACTIVE
     assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 150_000_00
+
+
+def test_a_no_to_a_refund_that_is_on_its_way_puts_nothing_back(buyer: Dealership) -> None:
+    """Its first answer was lost; the repeat is refused, for the dealer is on a stop list by now."""
+    buyer.fast_buyouts.release(CME_ID)
+    buyer.trouble.drop_answer_next(Asked.REFUND)
+    with pytest.raises(BillingUnavailable):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    buyer.refuses.add("refund")
+    with pytest.raises(RefundPending):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
+    assert buyer.fast_buyouts.of(CME_ID).reason is not None
+    buyer.refuses.clear()
+    buyer.system.settle_refund(refunds(buyer)[0].refund_id, "DONE")
+    buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert buyer.dealers.dealer(CME_ID).status is DealerStatus.LEFT
+
+
+def test_a_no_to_a_refund_that_was_sent_puts_nothing_back(buyer: Dealership) -> None:
+    buyer.fast_buyouts.release(CME_ID)
+    with pytest.raises(RefundPending):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    buyer.refuses.add("refund")
+    with pytest.raises(RefundPending):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
 
 
 def test_an_unknown_refund_is_not_a_failed_one(buyer: Dealership) -> None:

@@ -264,6 +264,12 @@ def test_the_definite_no_has_their_words_shortened(name: str, status: str) -> No
     assert (len(words), words[:5]) == (WORDS_MAX, "нет [")
 
 
+@pytest.mark.parametrize("told", [{"message": "Bad Request"}, {"error": {"code": 400}}, {}])
+@pytest.mark.parametrize("name", [*MAKING, "update"])
+def test_a_no_of_somebody_between_us_decides_nothing(name: str, told: dict[str, Any]) -> None:
+    assert unavailable(name, told, "400 Bad Request")["what"] == "denied"
+
+
 @pytest.mark.parametrize("name", LOOKING)
 def test_a_look_up_can_not_be_refused(name: str) -> None:
     assert unavailable(name, {"error": "no"}, "422 Unprocessable Content") == {"what": "denied"}

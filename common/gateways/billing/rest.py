@@ -230,9 +230,9 @@ class RestBilling:
         with _told():
             answer = self._ask(method, path, body, {"Content-Type": "application/json", **headers})
             said = _answered(answer)
-            if answer.status in (400, 422):
-                raise said_no(read.words(said.get("error")))
-            if answer.status == 404:
+            if answer.status in (400, 422) and isinstance(said.get("error"), str):
+                raise said_no(read.words(said["error"]))
+            if answer.status in (400, 404, 422):  # of somebody between us, or of another route
                 raise _NoDecision(answer)
             return said
 

@@ -245,9 +245,10 @@ def deal(deal_id: DealInPath) -> DealView:
 
 @app.patch("/billing/deals/<deal_id>", tags=["billing"], summary="The price or the winner has changed, or it is off")
 def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
-    caller(app).must_have(BILLING)
+    system = caller(app)
+    system.must_have(BILLING)
     change = Change(body.price, body.cme_dealer_id, cancelled=body.cancelled is True)
-    changed = corrections().change(deal_id, idempotency_key, change)
+    changed = corrections().change(deal_id, f"{system.sub} {idempotency_key}", change)
     return answer(_deal(changed.made), HTTPStatus.OK, replayed=changed.replayed)
 
 

@@ -63,7 +63,7 @@ class Bills:
     def close_deal(self, deal_id: str, cme_dealer_id: str, price_kopecks: int) -> Replayable[Deal]:
         """A dealer bought a car: the desk's reward is billed.
 
-        Raises DealerNotFound, NothingToBill, DealDiffers, Busy.
+        Raises DealerNotFound, NothingToBill, DealCancelled, DealDiffers, Busy.
         """
         dealer, at = store.dealer(self.table, model.dealer_id(cme_dealer_id)), self.now()
         deal = Deal(deal_id, dealer.dealer_id, price_kopecks, dealer.commission_percent, at)
@@ -72,6 +72,8 @@ class Bills:
         try:
             self.table.write(store.close_deal(deal), *store.issue(bill))
         except store.DealKnown as known:
+            if known.deal.status is DealStatus.CANCELLED:
+                raise DealCancelled("this deal was cancelled, for good", deal_id=deal_id) from None
             if (known.deal.dealer_id, known.deal.price_kopecks) != (deal.dealer_id, price_kopecks):
                 raise DealDiffers("this deal is known with another price or dealer", deal_id=deal_id) from None
             return Replayable(known.deal, replayed=True)

@@ -53,12 +53,6 @@ class Change:
         price = None if self.price_kopecks is None else roubles(self.price_kopecks)
         return terms(price=price, dealer=self.cme_dealer_id, cancelled="yes" if self.cancelled else None)
 
-    @property
-    def because(self) -> Because:
-        if self.cancelled:
-            return Because.DEAL_CANCELLED
-        return Because.PRICE_CHANGED if self.cme_dealer_id is None else Because.WINNER_CHANGED
-
 
 @dataclass(frozen=True)
 class Corrections:
@@ -90,6 +84,8 @@ class Corrections:
         """Raises as `change`, and Moved, BillKnown, ChangeKnown."""
         after, at = self._after(before, asked), self.now()
         stays = after.dealer_id == before.dealer_id and not asked.cancelled
+        moved = Because.DEAL_CANCELLED if asked.cancelled else Because.WINNER_CHANGED
+        because = Because.PRICE_CHANGED if stays else moved
         accounts = {  # before their bills: they move with them
             account.type: account for account in store.accounts(self.table, before.dealer_id)
         }
@@ -110,7 +106,7 @@ class Corrections:
             correction_store.change(after, key, asked.terms, at),
             store.deal_moves(before, after, at),
             *(store.money_moves(accounts[type_], kopecks, 0, at) for type_, kopecks in returned.items() if kopecks),
-            *(write for credit in found.credits for write in correction_store.take_back(credit, asked.because, at)),
+            *(write for credit in found.credits for write in correction_store.take_back(credit, because, at)),
             *(_issued(new)),
         )
         for credit in found.credits:

@@ -15,6 +15,7 @@ from common.domain.audit import AuditEntry
 from common.errors import Unavailable
 from common.gateways.billing import Billing, BillingRefused, RefundState
 from common.idempotency import Replayable
+from common.log import count, log
 from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
 from common.roubles import roubles
@@ -169,20 +170,31 @@ class Releasing:
         try:
             refund = self.billing().refund(release.external_id, contract_id, release.kopecks, "Возврат депозита")
         except BillingRefused as refused:
-            self.table.write(*deposit_store.refused(dealer, deposit, release, refused.detail, self.now()))
+            self._put_back(dealer, deposit, contract_id, release, refused.detail)
             return
         match refund.state:
             case RefundState.DONE:
                 self.table.write(*deposit_store.paid_back(dealer, release, self.now()))
             case RefundState.REFUSED:
                 why = "the billing system could not pay the deposit back: it is there again"
-                self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
+                self._put_back(dealer, deposit, contract_id, release, why)
             case RefundState.PENDING:
                 if release.status is ReleaseStatus.ASKED:
                     self.table.write(*deposit_store.sent(dealer, release, self.now()))
                 raise RefundPending("the billing system pays the deposit back", id=release.dealer_id)
             case never:
                 assert_never(never)
+
+    def _put_back(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release, why: str) -> None:
+        """A no may be to the question alone: asked before, with the answer lost, the same may be on its way already. It
+        is put back only where the billing system has refunded of this contract what it had before, and not a kopeck
+        more or less; otherwise it stays asked for. Raises Moved, RefundPending."""
+        refunded = self.billing().standing(contract_id).refunded_kopecks
+        if refunded != deposit.released_kopecks - release.kopecks:
+            log.error("a refund is refused and made", extra={"dealer_id": release.dealer_id, "why": why})
+            count("BillingNotBelieved")
+            raise RefundPending("the billing system refuses to pay back what it is paying back", id=release.dealer_id)
+        self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
 
 
 def _why_not(
