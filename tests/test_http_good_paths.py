@@ -338,6 +338,7 @@ class TestOperators:
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
+            world.short,
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
         }
         world.desk.clock.forward(days=2)
