@@ -351,6 +351,8 @@ class TestOperators:
                 world.payment,
                 world.total,
             ),
+            world.short,
+            *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
