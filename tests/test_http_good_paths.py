@@ -341,18 +341,8 @@ class TestOperators:
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
-            *(
-                world.refused,
-                world.doubted,
-                world.late,
-                world.tie,
-                world.untaken,
-                world.halt,
-                world.payment,
-                world.total,
-            ),
-            world.short,
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
+            *(world.short, world.total),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]

@@ -14,7 +14,7 @@ from common.errors import Unavailable
 from common.table.transaction import Patience
 from functions.billing.model import BillStatus, PaymentStatus
 from tests.billing.dealership import Dealership
-from tests.depth import FULL, SIMULATED, points
+from tests.depth import FULL, points
 from tests.desk import TABLE
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -173,6 +173,5 @@ def test_whatever_fails_once_no_payment_is_lost_or_doubled(name: str) -> None:
 
 @pytest.mark.parametrize("name", list(LIVES) if FULL else ["one bill"])
 def test_a_payment_survives_two_things_that_go_wrong(name: str) -> None:
-    faults = FAULTS if SIMULATED and name == "one bill" else PAIRED
-    report = crash_matrix(LIVES[name](), faults, pairs=True, same=same, points=points(name, everyday=8))
+    report = crash_matrix(LIVES[name](), PAIRED, pairs=True, same=same, points=points(name, everyday=8))
     assert not report.violations, report
