@@ -125,7 +125,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
-        *("price", "quantity", "quote_amount"),
+        *("min_pooled", "price", "quantity", "quote_amount"),
         *("base_min", "base_quantity", "quote_min", "quote_quantity"),
         *MAY_BE_NOTHING,
     }
@@ -144,7 +144,17 @@ def test_what_is_no_amount_is_refused_wherever_there_is_one(bad: Bad, amount: An
 
 @pytest.mark.parametrize("amount", ["1.001", "0.009", "0.011", "9999999999.999", "0.000000000000000001"])
 def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
-    names = ("amount", "quote_amount", "estimated_amount", "min_notional", "max_notional", "gross", "fee", "paid")
+    names = (
+        "amount",
+        "quote_amount",
+        "estimated_amount",
+        "min_notional",
+        "max_notional",
+        "min_pooled",
+        "gross",
+        "fee",
+        "paid",
+    )
     dollars = [field for field in AMOUNTS if field.name in names]
     for field in dollars:
         answer = bad.body(field.route, in_place(field, amount))
