@@ -186,14 +186,14 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
     called = [handlers[name] for name, grant in GRANTS.items() if embedded.for_grant(grant) is asset]
     (tmp_path / "calls.json").write_text(json.dumps(called))
 
-    fitting = {b"webhook": NEXT_SECRET, b"custody": json.dumps(_looks(DESK))}
+    fitting = {b"banks-key": "key", b"webhook": NEXT_SECRET, b"custody": json.dumps(_looks(DESK))}
 
     def empty(asked: Request) -> Answer:
         told = next((secret for name, secret in fitting.items() if name in asked.body), EMPTY_AWS["SecretString"])
         return as_json({**EMPTY_AWS, "SecretString": told})
 
     with serve(empty, name="aws") as aws:
-        secrets = {"BANK_WEBHOOK_SECRET": "webhook", "CUSTODY_READ_SECRET": "custody"}
+        secrets = {"BANK_WEBHOOK_SECRET": "webhook", "BANK_KEY_SECRET": "banks-key", "CUSTODY_READ_SECRET": "custody"}
         named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "AWS_ENDPOINT_URL": aws.url}
         environment = {**settled.ENVIRONMENT, **named, **secrets}
         printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)

@@ -133,6 +133,13 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "open work that nobody sees": lambda b: lose(b.desk, b.sale, "SELL_ORDER", "open_work"),
     "a forged line of the desk": _forged_desk_line,
     "an order doubled in journal and holding": _doubled,
+    "a batch that cost a dollar more": lambda b: plus(b.desk, b.batch, "BATCH", gross_amount="1"),
+    "an adjustment whose attempt does not know it": lambda b: lose(b.desk, b.sold, "PAYOUT#01", "adjustment_id"),
+    "an order at the exchange that nobody has claimed": lambda b: forget(b.desk, *first(b.desk, "exchange_order_id")),
+    "an order at the exchange that another has claimed": lambda b: plus(
+        b.desk, *first(b.desk, "exchange_order_id"), number="5"
+    ),
+    "a fill beyond its limit": lambda b: plus(b.desk, b.sold, "VENUE#1", gross_amount="50"),
 }
 
 
@@ -210,6 +217,9 @@ OF_MARKET_MAKING: Mapping[str, Callable[[Copied], None]] = {
     "an order that nobody looks after": other("market_making_order", open_work=None),
     "an order that counts more transfers": more("market_making_order", transfers="1"),
     "an order that seeks campaigns and is gone": other("campaign_seeker", SK=f"SEEKER#{NOBODYS}"),
+    "an account with money of an order that is gone": lambda copied: copied.put(
+        copied.first("campaign_seeker"), PK="ACCOUNT#alpha", SK=f"HOME#{NOBODYS}", entity_type="going_home"
+    ),
     "an order in a campaign that nobody joined": lambda copied: copied.put(
         copied.first("campaign_seeker"),
         PK="CAMPAIGN#alpha#one",
@@ -218,10 +228,17 @@ OF_MARKET_MAKING: Mapping[str, Callable[[Copied], None]] = {
     ),
 }
 
+
+def _listed_otherwise(copied: Copied) -> None:
+    pointer = copied.first("open_bill")
+    copied.put(pointer, SK=pointer["SK"]["S"].replace("OPEN#", "PAST#"), entity_type="cancelled_bill")
+
+
 OF_BILLING: Mapping[str, Callable[[Copied], None]] = {
     "a bill paid with more": more("bill", {"status": "PARTIAL"}, paid_kopecks="1"),
     "a bill that is paid and not so named": other("bill", {"status": "PAID"}, status="PARTIAL"),
     "a bill in no list": without("paid_bill"),
+    "a list with a bill of another one": _listed_otherwise,
     "a list with a bill that is gone": without("bill", status="PENDING"),
     "an invoice of no bill": other("bill", {"status": "PENDING"}, invoice_id=None),
     "a bill whose invoice is nobody's": without("invoice"),

@@ -10,8 +10,7 @@ from common.domain.comparisons import BANK
 from common.domain.ledger.model import USD
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Attempt, AttemptStatus
-from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankUnavailable, State
-from common.log import count
+from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, State
 from common.money import ZERO
 from common.table.table import Table
 from functions.operations.service.comparing_days import Told
@@ -29,12 +28,7 @@ class BankSide:
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """See `Side.part`. Raises BankUnavailable, TableUnavailable, Busy."""
-        try:
-            page = self.bank().adjustments(day, after)
-        except BankUnavailable as unavailable:
-            if unavailable.alarm is not None:
-                count(unavailable.alarm)
-            raise
+        page = self.bank().adjustments(day, after)
         return [self._held_against_ours(adjustment) for adjustment in page.items], page.after
 
     def _held_against_ours(self, adjustment: Adjustment) -> Told:
