@@ -86,6 +86,7 @@ def test_a_coin_is_sold_under_the_name_that_the_exchange_has_for_it(desk: Desk, 
     desk.run()
     assert status(desk, sale.order_id) == "FILLED"
     assert coins(desk, ann, "SOL") == (Decimal("0.0995"), 0)
+    assert desk.cross_checking.round(lambda: True).faults == 0
 
 
 def test_a_coin_is_bought_under_it_and_its_fee_is_taken_from_what_was_bought(desk: Desk, ann: Owner) -> None:

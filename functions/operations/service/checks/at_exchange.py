@@ -26,7 +26,8 @@ def order(reads: Reads, placed: Entry) -> Iterator[str]:
 
 
 def _claimed(reads: Reads, placed: Entry, theirs: str) -> Iterator[str]:
-    key = keys.EXCHANGE_ORDER_ID(exchange=str(placed.exchange), asset_id=str(placed.asset_id), exchange_order_id=theirs)
+    traded_as = str(placed.symbol or placed.asset_id)
+    key = keys.EXCHANGE_ORDER_ID(exchange=str(placed.exchange), asset_id=traded_as, exchange_order_id=theirs)
     claim = reads.get(key)
     if claim is None or (claim.order_id, str(claim.number)) != (placed.PK, placed.parts["n"]):
         whose = "nobody" if claim is None else claim.order_id
