@@ -37,7 +37,9 @@ ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
 SERVICES = (
     "book",
     "catalogue",
+    "comparing_bank",
     "comparing_billing",
+    "cross_checking",
     "purchases",
     "reconciliation",
     "sweeper",

@@ -381,6 +381,7 @@ class Watch(Construct):
             ("The billing system: against itself, against the books: always 0", [not_believed, off]),
             ("Payments: taken, parked, spread by the clock", _all("PaymentsTaken", "PaymentsParked", "PaymentsSpread")),
             ("The billing system: invoices and payments compared", [_ours("BillingCompared")]),
+            ("Bills: overdue", [_ours("BillsOverdue")]),
             ("Payments: totals compared, and those that differ", _all("PaymentsCompared", "PaymentsDiffer")),
             ("Payments: failed, of the queue", [failed]),
             ("Payments: age of the oldest that waits, seconds", [age]),

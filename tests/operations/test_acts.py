@@ -397,6 +397,7 @@ def proposed(desk: Desk, thing_id: str, paid: str) -> str:
 
 def approved(desk: Desk, ann: Owner) -> None:
     """A payout that is over the limit."""
+    desk.rules = replace(desk.rules, withdrawal_limit=Money(1_000_000))
     rich = desk.customer("rich", usd="11000.00")
     desk.clients(rich)
     desk.buy(rich, "101")
@@ -644,6 +645,7 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return "evt_early"
     if command == "work approve-payout":
         desk.accounts.deposit(ann, "more", Money(11_000))
+        desk.rules = replace(desk.rules, withdrawal_limit=Money(1_000_000))
         desk.buy(ann, "101")
         thing_id = desk.cash_out(ann, "101").order_id
         desk.world.machines.run()

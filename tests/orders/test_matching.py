@@ -174,9 +174,10 @@ def test_buyers_and_sellers_take_turns(desk: Desk) -> None:
 def test_one_asset_can_not_use_up_the_time_of_the_others(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many of its orders are to be filled, whichever asset is first."""
     desk.list_asset("AI", "100")
-    ann = desk.customer("ann", usd="100000.00")
-    for _ in range(300):
+    ann, bob = desk.customer("ann", usd="100000.00"), desk.customer("bob", usd="100000.00")
+    for _ in range(150):
         desk.buy(ann, "0.1", "AI", order_price="99")
+        desk.buy(bob, "0.1", "AI", order_price="99")
     mine = resting(desk, ann, "BUY", "99")
     monkeypatch.setattr(schedule, "catalogue", lambda: desk.catalogue)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)

@@ -23,7 +23,9 @@ UNIT = Decimal("0.000000001")
 def full(members: int, cents: int) -> Desk:
     """A pool has just been filled by so many purchases for so many cents each."""
     desk = Desk()
-    desk.list_exchange_asset(price_age_max_seconds=1_000_000, min_notional=str(Decimal(members * cents) / 100))
+    desk.list_exchange_asset(
+        price_age_max_seconds=1_000_000, min_notional=str(Decimal(members * cents) / 100), min_pooled="0.01"
+    )
     owners = [desk.customer(f"user-{n}", usd="1000.00") for n in range(OWNERS)]
     desk.catalogue_is_cached()
     for n in range(members):
