@@ -403,7 +403,8 @@ class Taken:
 class Aside:
     """What came, and was taken for no account. status: EARLY, PARKED or DISMISSED.
 
-    told: None where the message is not understood. body: of such a message, shortened.
+    told: None where the message is not understood. body: of such a message, shortened. told_at: since when it is told
+    so; what was decided before that is about other terms.
     """
 
     receipt_id: str
@@ -411,6 +412,7 @@ class Aside:
     told: Told | None
     body: str | None
     created_at: datetime
+    told_at: datetime
     waits_for_person: bool = False
 
     @property

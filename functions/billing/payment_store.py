@@ -63,6 +63,7 @@ class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
     paid_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     body = UnicodeAttribute(null=True)
+    told_anew_at = InstantAttribute(null=True)
 
 
 class ApplicationItem(Item, discriminator=keys.APPLICATION.entity):
@@ -202,6 +203,49 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
     return writes
 
 
+def tell_anew(
+    aside: Aside, told: Told, why: Nobodys, before: Account | None, after: Account | None, at: datetime
+) -> list[Write]:
+    """What was put aside is told with other terms now, and waits for a person with these. before, after: the accounts
+    of their contracts. Refused with Moved."""
+    assert aside.told is not None
+    item, receipt_id, whose = PaymentItem, aside.receipt_id, why.account
+    sets = [
+        item.contract_id.set(told.contract_id),
+        item.invoice_id.remove() if told.invoice_id is None else item.invoice_id.set(told.invoice_id),
+        item.kopecks.set(Decimal(told.kopecks)),
+        item.total_kopecks.set(Decimal(told.total_kopecks)),
+        item.paid_at.set(told.paid_at),
+        item.dealer_id.remove() if whose is None else item.dealer_id.set(whose.dealer_id),
+        item.type.remove() if whose is None else item.type.set(whose.type),
+        item.bill_id.remove(),
+    ]
+    writes = [
+        Write.update(
+            item(*keys.PAYMENT(receipt_id=receipt_id)),
+            *sets,
+            item.status.set(PaymentStatus.PARKED),
+            item.reason.set(why.why),
+            item.told_anew_at.set(at),
+            item.updated_at.set(at),
+            *_waits(receipt_id, PaymentStatus.PARKED, at, why.why),
+            when=(item.status == aside.status)
+            & (item.kopecks == Decimal(aside.told.kopecks))
+            & (item.contract_id == aside.told.contract_id),
+            otherwise=Moved("the payment has moved", id=receipt_id),
+        ),
+        _told(aside, PaymentStatus.PARKED, why.why, BILLING_SYSTEM, at),
+    ]
+    if before is not None and after is not None and store.account_id(before) == store.account_id(after):
+        writes.append(_comes(after, told, 0, at, aside=told.kopecks - aside.told.kopecks))
+        return writes
+    if before is not None:
+        writes.append(_comes(before, None, 0, at, aside=-aside.told.kopecks))
+    if after is not None:
+        writes.append(_comes(after, told, 0, at, aside=told.kopecks))
+    return writes
+
+
 def still_aside(aside: Aside, status: PaymentStatus, why: str, by: str, at: datetime) -> list[Write]:
     """It is to wait for something else, or for nothing any more. Refused with Moved."""
     item, receipt_id = PaymentItem, aside.receipt_id
@@ -325,7 +369,8 @@ def _receipt(item: PaymentItem) -> Receipt:
         assert item.left_kopecks is not None
         return Taken(item.PK, told, whose, status, int(item.left_kopecks), item.created_at)
     why = Nobodys(status, item.reason or "", whose)
-    return Aside(item.PK, why, told, item.body, item.created_at, item.needs_person)
+    told_at = item.told_anew_at or item.created_at
+    return Aside(item.PK, why, told, item.body, item.created_at, told_at, item.needs_person)
 
 
 def _told_of(item: PaymentItem) -> Told | None:

@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from common.domain import timeline
+from common.domain.comparisons import Verdict
 from common.gateways.billing import PaymentMessage
 from common.roubles import KOPECKS_MAX
-from functions.billing import payment_store, store
+from functions.billing import model, payment_store, store
 from functions.billing.model import AccountType, Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
 from functions.operations.model import NotDriven, NotProposable
-from tests.billing.dealership import Dealership
+from tests.billing.dealership import CHEAP, CME_ID, DEAR, Dealership
 from tests.desk import Desk
 
 REFERENCE, BECAUSE = "statement of 2026-11-21, line 4", "it came twice"
@@ -45,6 +46,67 @@ def decided(desk: Desk, command: str, thing_id: str, **terms: str) -> None:
     proposed = desk.proposals.propose(command, thing_id, terms, REFERENCE, BECAUSE, "olga", dry_run=False)
     desk.proposals.confirm(proposed.id, BECAUSE, "otto", dry_run=False)
     rounds(desk)
+
+
+class TestToldAnew:
+    def test_what_was_put_aside_is_taken_when_it_is_told_rightly(self, desk: Desk) -> None:
+        desk.dealership.active()
+        right = desk.dealership.message(100_00)
+        parked(desk, replace(right, payment=replace(right.payment, contract_id="contract-of-nobody")))
+        assert desk.dealership.payments.take(right) is PaymentStatus.SPREAD
+        assert desk.dealership.account().received_kopecks == 100_00
+        rounds(desk)
+
+    def test_what_was_dismissed_is_taken_when_it_is_told_rightly(self, desk: Desk) -> None:
+        """Two have looked at a rouble of nobody's, and not at this."""
+        dealership = desk.dealership
+        dealership.active()
+        right = dealership.message(100_000_00)
+        wrong = replace(right.payment, contract_id="contract-of-nobody", amount_kopecks=1_00)
+        thing_id = parked(desk, replace(right, payment=wrong, paid_total_kopecks=1_00))
+        decided(desk, "payments dismiss", thing_id)
+        assert dealership.payments.take(right) is PaymentStatus.SPREAD
+        assert dealership.account().received_kopecks == 100_000_00
+        rounds(desk)
+
+    def test_told_for_another_contract_of_ours_it_is_aside_of_no_account_but_that(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        dealership.active("cme-8")
+        first = strange(dealership, invoice_id="invoice-of-nobody")
+        thing_id = parked(desk, first)
+        assert dealership.account().aside_kopecks == 100_00
+        moved = replace(first.payment, contract_id=dealership.account("cme-8").contract_id or "", amount_kopecks=70_00)
+        parked(desk, replace(first, payment=moved, paid_total_kopecks=70_00))
+        assert (dealership.account().aside_kopecks, dealership.account("cme-8").aside_kopecks) == (0, 70_00)
+        decided(desk, "payments dismiss", thing_id)
+        parked(desk, first)  # and back: what was decided is not about this
+        assert (dealership.account().aside_kopecks, dealership.account("cme-8").aside_kopecks) == (100_00, 0)
+        desk.interventions.redrive(thing_id, "look again", "olga", dry_run=False)
+        rounds(desk)
+        assert payment_store.receipt(desk.table, thing_id).status is PaymentStatus.PARKED
+
+    def test_the_comparison_sees_what_was_dismissed_with_other_terms(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        right = dealership.message(100_00)
+        wrong = replace(right.payment, contract_id="contract-of-nobody", amount_kopecks=1_00)
+        decided(desk, "payments dismiss", parked(desk, replace(right, payment=wrong, paid_total_kopecks=1_00)))
+        desk.clock.forward(minutes=30)
+        found, _ = dealership.comparing.part("olga", None, lambda: True)
+        assert found.verdict is Verdict.OFF
+
+    def test_a_deposit_takes_only_what_came_for_its_own_contract(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        for segment in (CHEAP, DEAR):
+            dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+        dealership.buying()
+        deposit = store.account(dealership.table, model.dealer_id(CME_ID), AccountType.DEPOSIT)
+        thing_id = parked(desk, strange(dealership, contract_id="contract-of-nobody"))
+        decided(desk, "payments assign", thing_id, contract=deposit.contract_id or "")
+        found = payment_store.receipt(desk.table, thing_id)
+        assert (found.status, dealership.account().balance_kopecks) == (PaymentStatus.PARKED, 0)
 
 
 class TestFound:

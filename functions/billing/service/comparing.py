@@ -199,6 +199,10 @@ class Comparing:
             return _line(name, account, there, 0, Verdict.UNKNOWN if young else Verdict.OFF, why), 0
         if isinstance(known, Aside):
             if known.status is PaymentStatus.DISMISSED:
+                told = known.told
+                as_dismissed = told is None or (told.contract_id, told.kopecks) == (payment.contract_id, there)
+                if not as_dismissed:
+                    return _line(name, account, there, 0, Verdict.OFF, "it was dismissed with other terms"), 0
                 return _line(name, account, there, there, Verdict.AGREES, "a person has dismissed it"), 0
             why = f"it is {known.status}, and not taken yet"
             return _line(name, account, there, there, Verdict.UNKNOWN, why), 0

@@ -19,6 +19,7 @@ from common.domain.timeline import CLOCK
 from common.gateways.billing import MessageNotUnderstood, PaymentMessage
 from common.gateways.billing.messages import read
 from common.log import count, log
+from common.roubles import roubles
 from common.table.table import Table
 from common.table.transaction import Busy
 from functions.billing import model, payment_store, store
@@ -66,8 +67,8 @@ class Payments:
                 known = payment_store.find(self.table, receipt_id)
                 if known is None:
                     known = self._begin(receipt_id, told)
-                else:
-                    _compare(known, told)
+                elif _contradicts(known, told) and isinstance(known, Aside):
+                    known = self._told_anew(known, told)
                 return self._on(known, CLOCK, more_time).status
             except (store.Moved, payment_store.PaymentKnown):
                 continue
@@ -77,7 +78,8 @@ class Payments:
         """A message that is not understood, and never will be. Raises Busy."""
         receipt_id = model.receipt_id_of(body)
         shown = body[: 4 * BODY_MAX].decode(errors="replace")[:BODY_MAX]
-        aside = Aside(receipt_id, Nobodys(PaymentStatus.PARKED, why), None, shown, self.now())
+        at = self.now()
+        aside = Aside(receipt_id, Nobodys(PaymentStatus.PARKED, why), None, shown, at, at)
         try:
             self.table.write(*payment_store.put_aside(aside, None))
         except payment_store.PaymentKnown:
@@ -118,12 +120,26 @@ class Payments:
         whose, at = self.whose(told), self.now()
         if isinstance(whose, Whose):
             return self._step(Taken(receipt_id, told, whose, PaymentStatus.TAKEN, told.kopecks, at), new=True)
-        aside = Aside(receipt_id, whose, told, None, at, whose.status is PaymentStatus.PARKED)
+        aside = Aside(receipt_id, whose, told, None, at, at, whose.status is PaymentStatus.PARKED)
         account = None if whose.account is None else self._account(whose.account)
         self.table.write(*payment_store.put_aside(aside, account))
         if whose.status is PaymentStatus.PARKED:
             count("PaymentsParked")
         return aside
+
+    def _told_anew(self, aside: Aside, told: Told) -> Receipt:
+        """The billing system corrects what nobody has booked yet. What was decided of it was about other terms: it is
+        taken where it is known now whose it is, and waits for a person otherwise. Raises Moved."""
+        whose = self.whose(told)
+        of = whose if isinstance(whose, Whose) else whose.account
+        why = f"it is told with other terms than before: {roubles(told.kopecks)} for contract {told.contract_id}"
+        before, after = (None if one is None else self._account(one) for one in (aside.why.account, of))
+        again = Nobodys(PaymentStatus.PARKED, why, of)
+        self.table.write(*payment_store.tell_anew(aside, told, again, before, after, self.now()))
+        known = payment_store.receipt(self.table, aside.receipt_id)
+        if isinstance(known, Aside) and isinstance(whose, Whose):
+            return self._placed(known, whose, "it is known by now whose it is", CLOCK, as_told=True)
+        return known
 
     def _on(self, known: Receipt, by: str, more_time: Callable[[], bool]) -> Receipt:
         """As far as it can be brought now. Raises Moved."""
@@ -140,7 +156,10 @@ class Payments:
             return aside
         if aside.status is PaymentStatus.PARKED:
             ruled = rulings.of(self.table, aside.receipt_id)
-            nothing, account = (ruled.get((matter, WHOLE)) for matter in (Matter.NOTHING, Matter.ACCOUNT))
+            nothing, account = (
+                ruling if (ruling := ruled.get((matter, WHOLE))) is not None and ruling.at >= aside.told_at else None
+                for matter in (Matter.NOTHING, Matter.ACCOUNT)
+            )
             if nothing is not None and (account is None or account.at < nothing.at):
                 return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, nothing.operators)
             if account is not None and aside.told is not None:
@@ -160,6 +179,9 @@ class Payments:
             return self._stays(aside, PaymentStatus.PARKED, "no account has the contract that was said", CLOCK)
         assert aside.told is not None
         own, why = store.account_of_contract(self.table, aside.told.contract_id), f"of {ruling.terms['contract']}"
+        if found != own and found[1] is AccountType.DEPOSIT:  # the billing system pays back what came for its contract
+            why = "a deposit takes what came for its own contract: have the billing system move it, or say another"
+            return self._stays(aside, PaymentStatus.PARKED, why, CLOCK)
         return self._placed(aside, Whose(*found), why, ruling.operators, as_told=found == own)
 
     def _placed(self, aside: Aside, whose: Whose, why: str, by: str, *, as_told: bool) -> Receipt:
@@ -238,12 +260,14 @@ def _told(message: PaymentMessage) -> Told:
     )
 
 
-def _compare(known: Receipt, told: Told) -> None:
-    """The billing system says something else of a payment than it did: what it said first stays."""
+def _contradicts(known: Receipt, told: Told) -> bool:
+    """The billing system says something else of a payment than it did. What is booked stays."""
     assert known.told is not None
-    if (known.told.contract_id, known.told.kopecks) != (told.contract_id, told.kopecks):
-        log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
-        count("BillingNotBelieved")
+    if (known.told.contract_id, known.told.kopecks) == (told.contract_id, told.kopecks):
+        return False
+    log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
+    count("BillingNotBelieved")
+    return True
 
 
 def _busy() -> Busy:
