@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from common.domain.comparisons import Comparison, NeverCompared, Verdict
-from common.gateways.billing import BillingUnavailable
+from common.gateways.billing import BillingUnavailable, PaymentMessage
 from functions.billing.model import Bill
 from functions.billing.service.comparing import SETTLING, Comparing
+from functions.billing.service.corrections import Change
 from sandbox.billing import records
 from tests.billing.dealership import CME_ID, Dealership
 
@@ -66,6 +67,18 @@ def of(dealership: Dealership, kind: type[Any]) -> Any:
     return dealership.system.all(kind)[0]
 
 
+def ahead(dealership: Dealership, message: PaymentMessage) -> None:
+    payment = dealership.system.find(records.Payment, message.payment.payment_id)
+    dealership.system._made[payment.payment_id] = replace(payment, at="2099-01-01T00:00:00Z")
+
+
+def credited(dealership: Dealership, bill: Bill) -> str:
+    dealership.corrections.change(bill.deal_id, "key", Change(cancelled=True))
+    dealership.run()
+    return str(of(dealership, records.CreditNote).credit_note_id)
+
+
+BY_HAND = {"reason": "by hand", "currency": "RUB"}
 PLANTED: dict[str, tuple[Callable[[Dealership, Bill], object], set[str], str]] = {
     "an invoice that is gone": (lambda d, due: without(d, due.invoice_id), {"invoice"}, "no more"),
     "an invoice of another sum": (
@@ -104,6 +117,22 @@ PLANTED: dict[str, tuple[Callable[[Dealership, Bill], object], set[str], str]] =
         lambda d, _: without(d, of(d, records.Payment).payment_id),
         {"payments"},
         "not all that was taken",
+    ),
+    "a payment of the year 2099, told to nobody": (
+        lambda d, _: ahead(d, d.message(7_00)),
+        {"payment"},
+        "never told",
+    ),
+    "an invoice that somebody has taken back there": (
+        lambda d, due: d.system.create_credit_note("by-hand", str(due.invoice_id), 50_00, BY_HAND),
+        {"credit"},
+        "taken back",
+    ),
+    "a credit note that they have no more": (lambda d, due: without(d, credited(d, due)), {"credit"}, "taken back"),
+    "money that somebody has paid back there": (
+        lambda d, _: d.system.create_refund("by-hand", str(d.account().contract_id), 10_00, BY_HAND),
+        {"refunds"},
+        "paid back",
     ),
     "a contract that they have no more": (
         lambda d, _: without(d, d.account().contract_id),

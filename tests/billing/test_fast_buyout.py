@@ -134,6 +134,15 @@ def test_a_dealer_is_told_why_he_may_not_bid(dealership: Dealership) -> None:
     assert told() is None
 
 
+def test_who_has_not_paid_a_car_in_time_may_not_bid(buyer: Dealership) -> None:
+    bill = settled(buyer)
+    assert buyer.fast_buyouts.of(CME_ID).reason is None
+    buyer.clock.forward(minutes=60 * 24 * 60)
+    assert bill.bill_id in (buyer.fast_buyouts.of(CME_ID).reason or "")
+    buyer.pay(SPENT, bill)
+    assert buyer.fast_buyouts.of(CME_ID).reason is None
+
+
 def test_a_segment_that_is_asked_for_may_be_too_dear_or_unknown(buyer: Dealership) -> None:
     assert buyer.fast_buyouts.of(CME_ID, "A").reason is None
     assert buyer.fast_buyouts.of(CME_ID, "B").reason == "segment B asks for a deposit of 300000.00"

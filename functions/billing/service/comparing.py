@@ -30,7 +30,7 @@ from common.table.table import Position, Table
 from functions.billing import comparison_store, journal_store, payment_store, store
 from functions.billing.comparison_store import Pass
 from functions.billing.journal import EntryKind
-from functions.billing.model import Account, Aside, Bill, BillStatus, PaymentStatus, receipt_id
+from functions.billing.model import Account, Aside, Bill, BillStatus, DealerStatus, PaymentStatus, receipt_id
 
 SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
@@ -122,6 +122,7 @@ class Comparing:
                 *self._books(account),
                 *self._invoices(account, account.contract_id),
                 *self._payments(account, account.contract_id),
+                *self._refunds(account, account.contract_id),
             ]
         except BillingUnknown as unknown:
             lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.OFF, unknown.detail)]
@@ -170,9 +171,26 @@ class Comparing:
             return _line(name, account, there, bill.common_kopecks, Verdict.UNKNOWN, "its number is not here yet", bill)
         if bill.invoice_id != invoice.invoice_id:
             return _line(name, account, there, 0, Verdict.OFF, f"its bill has the invoice {bill.invoice_id}", bill)
-        agrees = there == bill.common_kopecks
-        why = "" if agrees else "the sums differ"
-        return _line(name, account, there, bill.common_kopecks, Verdict.AGREES if agrees else Verdict.OFF, why, bill)
+        if there != bill.common_kopecks:
+            return _line(name, account, there, bill.common_kopecks, Verdict.OFF, "the sums differ", bill)
+        credited, booked = invoice.credited_kopecks, bill.credited_kopecks
+        if credited == booked:
+            return _line(name, account, there, bill.common_kopecks, Verdict.AGREES, "", bill)
+        verdict, why = Verdict.OFF, "what was taken back of it differs"
+        if bill.owes_note:
+            verdict, why = Verdict.UNKNOWN, "a credit note is on its way"
+        return _line(f"credit notes of {name}", account, credited, booked, verdict, why, bill)
+
+    def _refunds(self, account: Account, contract_id: str) -> Iterator[Line]:
+        """Where the billing system has paid back of a contract what is not booked, or has not what is."""
+        there = self.billing().standing(contract_id).refunded_kopecks
+        booked = store.account(self.table, account.dealer_id, account.type).released_kopecks
+        if there == booked:
+            return
+        verdict, why = Verdict.OFF, "what was paid back differs"
+        if store.dealer(self.table, account.dealer_id).status is DealerStatus.LEAVING:
+            verdict, why = Verdict.UNKNOWN, "his deposit is on its way back"
+        yield _line(f"refunds of contract {contract_id}", account, there, booked, verdict, why)
 
     def _payments(self, account: Account, contract_id: str) -> Iterator[Line]:
         before, together = store.account(self.table, account.dealer_id, account.type).received_kopecks, 0
@@ -194,7 +212,7 @@ class Comparing:
         name, there = f"payment {payment.payment_id}", payment.amount_kopecks
         known = payment_store.find(self.table, receipt_id(payment.payment_id))
         if known is None:
-            young = payment.at > self.now() - SETTLING
+            young = abs(self.now() - payment.at) < SETTLING
             why = "it may be on its way to us" if young else "it was never told to us"
             return _line(name, account, there, 0, Verdict.UNKNOWN if young else Verdict.OFF, why), 0
         if isinstance(known, Aside):

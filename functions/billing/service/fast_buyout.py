@@ -87,7 +87,14 @@ class FastBuyouts:
         accounts = {account.type: account for account in store.accounts(self.table, dealer.dealer_id)}
         deposit = accounts[AccountType.DEPOSIT].balance_kopecks if AccountType.DEPOSIT in accounts else 0
         segment = model.segment_of(deposit, deposit_store.segments(self.table))
-        return FastBuyout(dealer, deposit, segment, _why_not(dealer, list(accounts.values()), segment, asked, deposit))
+        why_not = self._owes(dealer) or _why_not(dealer, list(accounts.values()), segment, asked, deposit)
+        return FastBuyout(dealer, deposit, segment, why_not)
+
+    def _owes(self, dealer: Dealer) -> str | None:
+        today = self.now().date()
+        bills = store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT)
+        overdue = next((bill.bill_id for bill in bills if bill.is_overdue(today)), None)
+        return None if overdue is None else f"a car that was bought for him is not paid in time: bill {overdue}"
 
     def segments(self) -> Sequence[Segment]:
         """Those of cheap cars first."""
