@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
+from common.identity import BILLING
 from tests import openapi
 from tests.billing.dealership import CME_ID
 from tests.common.test_requisites import COMPANY
@@ -78,6 +79,17 @@ def test_wrong_requisites_are_told_by_field_and_never_repeated(desk: Desk, cme: 
 def test_a_sum_is_text_of_roubles_with_two_decimals(cme: Client, sum_: object) -> None:
     answer = cme.post("/billing/deals", {**DEAL, "price": sum_})
     assert (answer.status, answer.problem) == (422, "InvalidRequest")
+
+
+def test_the_key_of_one_caller_is_not_anothers(desk: Desk) -> None:
+    desk.dealership.active()
+    desk.dealership.billed()
+    with opened(desk, openapi.check) as doors:
+        cme, lotus = doors.dealer_system(), doors.as_(Token(sub="lotus", changed={"scope": BILLING}))
+        cme.send("PATCH", "/billing/deals/deal-1", {"price": "800000.00"}, key="price-2")
+        cme.send("PATCH", "/billing/deals/deal-1", {"price": "900000.00"}, key="price-3")
+        changed = lotus.send("PATCH", "/billing/deals/deal-1", {"price": "800000.00"}, key="price-2")
+    assert (changed.json["price"], changed.replayed) == ("800000.00", False)
 
 
 def test_a_deal_changes_by_a_key_of_the_callers_own(desk: Desk, cme: Client) -> None:
