@@ -267,14 +267,15 @@ def bank_compared(told: View, now: datetime) -> Iterator[RenderableType]:
         *("The bank on ", text(day), ", compared ", clock(at), f" UTC, {relative(at, now)}, by "),
         *(text(told["compared_by"]), ":"),
     )
-    wrong = [item for item in told["payouts"] if item["verdict"] != "AGREES"]
+    (together,) = [item for item in told["payouts"] if item["id"] == "all together"]
+    wrong = [item for item in told["payouts"] if item is not together and item["verdict"] != "AGREES"]
     for item in wrong:
         yield Text.assemble(("✗", "red"), " ", text(item["id"]), ": ", text(item["why"]))
-    (together,) = [item for item in told["payouts"] if item["verdict"] == "AGREES"] or [None]
-    if together is not None:
-        yield f"${together['there']} were paid by the bank, ${together['booked']} by the books."
+    yield f"${together['there']} were paid by the bank, ${together['booked']} by the books."
     if wrong:
         yield "docs/runbooks/bank-off.md says what to do."
+    elif together["verdict"] != "AGREES":
+        yield "One may not be booked yet: look again, with --again."
     else:
         yield Text.assemble(("✓", "green"), f" The bank and the books agree, of {told['compared']} payouts.")
 

@@ -493,7 +493,7 @@ def _view(order: Order) -> MarketMakingOrderView:
         order_id=order.order_id,
         order_type="MARKET_MAKING",
         asset_id=order.coin,
-        quantity=plain(order.base_min),
+        quantity=plain(order.base_asked),
         pair=order.symbol,
         exchange=order.exchange,
         status=order.status,

@@ -296,8 +296,9 @@ class Fees:
 @dataclass(frozen=True)
 class Order:
     """`opponent_id` is who pays, from the first transfer on; `owner` is known where the order was opened by API, or its
-    payer's Mixin id is linked. `asked` is what its owner means to put in, by asset. `fees` are kept until
-    `created_at + UNPAID_LIMIT`. `transfers` counts those that are the order's."""
+    payer's Mixin id is linked. `base_asked` and `quote_asked` are what has to be paid: what its owner means to put in,
+    or the pair's smallest sums where a transfer has opened it. `fees` are kept until `created_at + UNPAID_LIMIT`.
+    `transfers` counts those that are the order's."""
 
     order_id: str
     pair_id: UUID
@@ -306,8 +307,10 @@ class Order:
     account_id: str
     base_asset_id: str
     quote_asset_id: str
-    base_min: Decimal
+    base_min: Decimal  # the pair's, when it was opened
     quote_min: Decimal
+    base_asked: Decimal
+    quote_asked: Decimal
     fee_bps: Decimal
     fees: Fees
     status: Status
@@ -368,7 +371,7 @@ class Order:
     @property
     def required(self) -> dict[str, Decimal]:
         """What has to come in at least, by asset: fees and smallest sums, together where they are one asset."""
-        least: dict[str, Decimal] = {self.base_asset_id: self.base_min, self.quote_asset_id: self.quote_min}
+        least: dict[str, Decimal] = {self.base_asset_id: self.base_asked, self.quote_asset_id: self.quote_asked}
         for fee in (self.fees.base, self.fees.quote):
             least[fee.asset_id] = EXACT.add(least.get(fee.asset_id, Decimal(0)), fee.amount)
         return least

@@ -77,6 +77,8 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     quote_asset_id = UnicodeAttribute()
     base_min = DecimalAttribute()
     quote_min = DecimalAttribute()
+    base_asked = DecimalAttribute()
+    quote_asked = DecimalAttribute()
     fee_bps = DecimalAttribute()
     base_fee_asset_id = UnicodeAttribute()
     base_fee_amount = DecimalAttribute()
@@ -426,7 +428,7 @@ def insert(order: Order, first_check: datetime) -> Write:
         timeline_at=None if owner is None else keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
         asset_id=order.coin,
         order_type="MARKET_MAKING",
-        quantity=order.base_min,
+        quantity=order.base_asked,
         terms=order.terms,
         opponent_id=order.opponent_id,
         pair_id=str(order.pair_id),
@@ -437,6 +439,8 @@ def insert(order: Order, first_check: datetime) -> Write:
         quote_asset_id=order.quote_asset_id,
         base_min=order.base_min,
         quote_min=order.quote_min,
+        base_asked=order.base_asked,
+        quote_asked=order.quote_asked,
         fee_bps=order.fee_bps,
         base_fee_asset_id=order.fees.base.asset_id,
         base_fee_amount=order.fees.base.amount,
@@ -847,6 +851,8 @@ def order_of(item: OrderItem) -> Order:
         quote_asset_id=item.quote_asset_id,
         base_min=item.base_min,
         quote_min=item.quote_min,
+        base_asked=item.base_asked,
+        quote_asked=item.quote_asked,
         fee_bps=item.fee_bps,
         fees=Fees(
             base=Quantity(item.base_fee_amount, item.base_fee_asset_id),

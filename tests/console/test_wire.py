@@ -160,7 +160,15 @@ def trial(together: str) -> dict[str, Any]:
 
 
 def bank_compared(*payouts: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
-    together = row("id order_id there booked verdict why", "all together", None, "30.50", "20.50", "AGREES", "")
+    together = row(
+        "id order_id there booked verdict why",
+        "all together",
+        None,
+        "30.50",
+        "20.50" if payouts else "30.50",
+        "OFF" if payouts else "AGREES",
+        "",
+    )
     told = row("of verdict compared_at compared_by compared", "bank.2026-11-20", verdict, WHEN, "the clock", 2)
     return told | {"payouts": [*payouts, together]}
 

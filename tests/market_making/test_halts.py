@@ -47,7 +47,7 @@ def test_the_orders_of_an_account_that_is_halted_are_paused(two: Two) -> None:
     two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
     two.tick()
     assert statuses(two) == [Status.PAUSED] * 2
-    assert two.market.order().reason == "its trading account is halted: a drill"
+    assert two.market.order().reason == "the desk has halted it; resume it once that is lifted"
     assert two.open == []
     two.market.clock.at += timedelta(seconds=10)
     two.tick()
@@ -70,7 +70,7 @@ def test_what_is_halted_is_not_resumed_before_it_is_lifted(two: Two) -> None:
 def test_an_order_that_is_halted_is_paused_and_no_other(two: Two) -> None:
     halt(two)
     assert statuses(two) == [Status.PAUSED, Status.RUNNING]
-    assert two.market.order().reason == "halted by an operator: a drill"
+    assert two.market.order().reason == "the desk has halted it; resume it once that is lifted"
     two.tick()
     assert (two.open_of(ORDER), two.open_of(OTHER)) == (0, 2)
     assert [event.actor for event in timeline.of(two.market.table, id_of(two))][-1] == "olga"

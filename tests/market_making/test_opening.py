@@ -12,6 +12,7 @@ from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.funds import NoTradingKey
 from common.idempotency import IdempotencyKeyReused
+from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import store
 from functions.market_making.api import MarketMakingRequest
@@ -55,6 +56,13 @@ def test_an_order_says_what_is_to_be_paid(market: Market) -> None:
         "base_fee": (BTC, Decimal("0.00002")),
         "quote_fee": (ETH, Decimal("0.001")),
     }
+
+
+def test_dust_is_of_what_the_pair_asks_and_not_of_what_its_owner_puts_in(market: Market) -> None:
+    order = store.existing(market.table, opened(market).order_id)
+    assert order.is_dust(Quantity("0.0001", BTC))  # a hundredth of the 0.01 that an order needs
+    assert not order.is_dust(Quantity("0.00010001", BTC))
+    assert not order.is_dust(Quantity("1.01", USDT))
 
 
 def test_the_same_post_twice_opens_one_order(market: Market) -> None:

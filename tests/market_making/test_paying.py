@@ -158,6 +158,8 @@ def order_to_divide() -> Order:
         quote_asset_id=USDT,
         base_min=Decimal("0.01"),
         quote_min=Decimal(100),
+        base_asked=Decimal("0.01"),
+        quote_asked=Decimal(100),
         fee_bps=Decimal(10),
         fees=Fees(Quantity("0.00002", BTC), Quantity("0.001", ETH)),
         status=Status.PAYMENT_COMPLETE,

@@ -167,6 +167,8 @@ class Written:
             quote_asset_id=USDT,
             base_min=Decimal("0.1"),
             quote_min=Decimal(5000),
+            base_asked=Decimal("0.1"),
+            quote_asked=Decimal(5000),
             fee_bps=Decimal(10),
             fees=Fees(Quantity(nothing, BTC), Quantity(nothing, USDT)),
             status=status,

@@ -19,7 +19,7 @@ from functions.market_making import store
 from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, NotPausable
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.balancing import Balancing
-from functions.market_making.service.quoting import STILL_THERE
+from functions.market_making.service.quoting import HALTED, STILL_THERE
 
 ORDER_PREFIX = keys.MARKET_MAKING_ORDER.id_prefix or ""  # no account's id begins so
 
@@ -74,16 +74,16 @@ class Halting:
         if order.status not in (OrderStatus.RUNNING, OrderStatus.PAUSED):
             raise NotPausable(f"the order is {order.status}: it is not running", id=order_id)
         if not dry_run:
-            why, waits_for = f"halted by an operator: {reason}", "its owner, and another operator who lifts its halt"
+            waits_for = "its owner, and another operator who lifts its halt"
             due_at = at + STILL_THERE
             moved = [store.wait(order, at, due_at, waits_for)]
             if order.status is OrderStatus.RUNNING:
-                move = store.move(order, OrderStatus.PAUSED, at, store.why(why), waits_for=waits_for, due_at=due_at)
+                move = store.move(order, OrderStatus.PAUSED, at, store.why(HALTED), waits_for=waits_for, due_at=due_at)
                 moved = [move, *store.tell_shard(order, OrderStatus.PAUSED, at)]
             self.table.write(
                 *halts.halt(order_id, reason, operator, at, before),
                 *moved,
-                store.event(order, OrderStatus.PAUSED, why, operator, at),
+                store.event(order, OrderStatus.PAUSED, f"halted: {reason}", operator, at),
                 entry,
             )
         says = (

@@ -88,8 +88,8 @@ class Opening:
             draft,
             owner=owner,
             terms=asked.fingerprint,
-            base_min=asked.base,
-            quote_min=asked.quote,
+            base_asked=asked.base,
+            quote_asked=asked.quote,
             campaign_id=asked.campaign_id,
             choice=asked.choice,
         )
@@ -148,8 +148,8 @@ def memo_of(order: Order) -> str:
 def to_pay(order: Order) -> list[ToPay]:
     """The transfers that pay for an order; what costs nothing is not there."""
     parts = [
-        ToPay("base", Quantity(order.base_min, order.base_asset_id)),
-        ToPay("quote", Quantity(order.quote_min, order.quote_asset_id)),
+        ToPay("base", Quantity(order.base_asked, order.base_asset_id)),
+        ToPay("quote", Quantity(order.quote_asked, order.quote_asset_id)),
         ToPay("base_fee", order.fees.base),
         ToPay("quote_fee", order.fees.quote),
     ]

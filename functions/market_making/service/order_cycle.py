@@ -25,7 +25,7 @@ from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known, doubted
 from functions.market_making.service.deciding import Decided
-from functions.market_making.service.quoting import STILL_THERE
+from functions.market_making.service.quoting import HALTED, STILL_THERE
 from functions.market_making.service.shard import Crew, Group, Kept, MarketNow, Ticked
 from functions.market_making.strategy import Book as StrategyBook
 from functions.market_making.strategy import Market as StrategyMarket
@@ -174,7 +174,7 @@ class OrderCycle:
             known = self.known = replace(known, now=_sided(known.now, self.now()))
             return deciding.cancel_all(rules, known, coins)
         if halt is not None and killed:
-            self.also = self._paused(f"its trading account is halted: {halt.why}")
+            self.also = self._paused(HALTED)
             return deciding.cancel_all(rules, known, coins)
         book = None if self.prices.book is None else _without_ours(self.prices.book, self.prices.ours)
         middle = None if book is None else book.middle

@@ -133,6 +133,8 @@ class Paying:
             quote_asset_id=pair.quote_asset_id,
             base_min=pair.base_min,
             quote_min=pair.quote_min,
+            base_asked=pair.base_min,
+            quote_asked=pair.quote_min,
             fee_bps=pair.fee_bps,
             fees=self.routes.fees(account.account_id, pair),
             status=Status.PAYMENT_PENDING,

@@ -37,6 +37,7 @@ OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETU
 STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 
 STILL_THERE = timedelta(seconds=QUOTING_SECONDS, hours=1)  # by then a machine that lives has begun to wait anew
+HALTED = "the desk has halted it; resume it once that is lifted"  # its owner reads it
 
 
 @dataclass(frozen=True)

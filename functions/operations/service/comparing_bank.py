@@ -45,13 +45,12 @@ class BankSide:
                 why = _wrong(adjustment, attempt)
         if attempt is not None:
             self.table.write(payouts_store.listed(attempt, self.now()))
-        paid = attempt is not None and attempt.status is AttemptStatus.COMPLETED
         return Told(
             their_id=adjustment.adjustment_id,
             asset_id=USD,
             whose=NOBODYS if attempt is None else attempt.order_id,
             there=(adjustment.amount if adjustment.state is State.COMPLETED else ZERO).usd,
-            booked=(attempt.amount if attempt is not None and paid else ZERO).usd,
+            booked=(ZERO if attempt is None else attempt.booked).usd,
             why=why,
         )
 

@@ -145,7 +145,10 @@ class ComparingDays:
     def _end(self, days: DaysCompared) -> Comparison:
         assert days.day is not None
         day, of = days.day, self.side.of
-        total = Line(TOTAL, days.there, {"payouts": days.booked}, Verdict.AGREES)
+        verdict, why = Verdict.AGREES, ""
+        if days.there != days.booked:  # without a line of its own: one that was being booked when it was looked at
+            verdict, why = (Verdict.OFF, "") if days.lines else (Verdict.UNKNOWN, "one may not be booked yet")
+        total = Line(TOTAL, days.there, {"payouts": days.booked}, verdict, None, why)
         found = compared(of_day(of, day), self.now(), CLOCK, [*days.lines, total], things=days.things)
         self.table.write(keep(found))
         days.day, days.lines = None, []
