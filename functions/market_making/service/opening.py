@@ -55,7 +55,7 @@ class Opening:
         """Open an order, whose payment is waited for during 15 minutes; so long what its withdrawals cost is kept, and
         its place at a trading account.
 
-        Raises, in this order: PairNotFound; PairUnreachable; FundingTooSmall; IdempotencyKeyReused; NoCapacity;
+        Raises, in this order: IdempotencyKeyReused; PairNotFound; PairUnreachable; FundingTooSmall; NoCapacity;
         ExchangeUnavailable, NoTradingKey, CustodyUnavailable; Busy.
         """
         uuid = derived_uuid(owner.username, owner.sub, "POST /market-making/orders", idempotency_key)
