@@ -76,6 +76,8 @@ def bill(told: View) -> Iterator[RenderableType]:
         if of[name]:
             shown[name.removesuffix("_id")] = text(of[name])
     shown["paid"] = text(f"{of['paid_sum']} of {of['common_sum']} roubles")
+    if of["credited_sum"] != "0.00":
+        shown["taken back"] = text(f"{of['credited_sum']} of it")
     shown["due"] = text(f"{of['due_on']}{', overdue' if of['overdue'] else ''}", "red" if of["overdue"] else "")
     shown["waits for"] = text(told["waits_for"] or "nothing", "red" if of["needs_person"] else "")
     yield facts(shown)

@@ -73,6 +73,7 @@ class OperatedBillView(View):
     status: str
     common_sum: str
     paid_sum: str
+    credited_sum: str = Field(description="taken back by credit notes")
     due_on: str
     overdue: bool
     number: str | None
@@ -204,6 +205,7 @@ def _bill(found: Bill) -> OperatedBillView:
         deal_id=found.deal_id,
         status=found.status,
         common_sum=roubles(found.common_kopecks),
+        credited_sum=roubles(found.credited_kopecks),
         paid_sum=roubles(found.paid_kopecks),
         due_on=found.due_on.isoformat(),
         overdue=auditing().is_overdue(found),
