@@ -204,9 +204,9 @@ class Account:
     requisites_version: those that its payer has, or is to be made with.
     balance_kopecks: what was taken for it and pays no bill. received_kopecks: all that was ever taken for it, whatever
     contract it came for. aside_kopecks: what came for its contract and was not taken for it, less what was taken for it
-    of other contracts; it may be below 0. told_kopecks: all that ever came for its contract, as the billing system tells
-    it: that is what received and aside together have to be, but for agreed_kopecks, so much more is told than has come,
-    as two operators say. told_at: when a payment came last. open_work: it waits for these to be compared.
+    of other contracts; it may be below 0. told_kopecks: all that ever came for its contract, as the billing system
+    tells it: so much have received and aside together to be. agreed_kopecks: so much more is told than has come, as two
+    operators say. told_at: when a payment came last. open_work: it waits for these to be compared.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
