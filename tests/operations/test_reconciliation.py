@@ -23,6 +23,7 @@ from tests.seen import around
 
 PAGE = 3_400  # lines of a journal, about, that one request reads
 LONG = 1_000_000 if SIMULATED else deep(6 * PAGE, 200_000)
+AT_ONCE = 100 if SIMULATED else deep(6, 20)  # parts of it
 
 
 def change(desk: Desk, pk: str, sk: str, **added: object) -> None:
@@ -148,7 +149,7 @@ def test_a_long_journal_is_added_up_in_pieces_while_the_account_trades_on(own_de
     ann, found = trader(desk, "ann", LONG), list[RoundReconciled]()
     desk.list_asset("ETH", "100")
     while len(found) < 20 and not any(each.accounts for each in found):
-        found.append(desk.reconciliation.round(parts(deep(6, 100))))
+        found.append(desk.reconciliation.round(parts(AT_ONCE)))
         desk.clock.forward(minutes=15)
         for asset_id in ("BTC", "ETH"):
             desk.mark(asset_id, "100")
