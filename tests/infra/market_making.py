@@ -5,10 +5,10 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
@@ -25,7 +25,7 @@ from infra.contexts import Route
 from infra.grants import MARKET_MAKING, Secret
 from sandbox.exchange.flow import Flow
 from tests.desk import Desk
-from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
+from tests.doors import CURSOR_KEY, Answer, Token, event, handled, modules_of, opened
 from tests.infra.recorder import Recorder
 from tests.market_making.campaigns import CampaignMarket
 from tests.market_making.market import ACCOUNT, ANN, BTC, ORDER, USDT, Market
@@ -107,13 +107,14 @@ class Watched(Market):
             self.recorder.secret(Secret.CURSOR_KEY)
             return CURSOR_KEY
 
-        with (
-            patch.object(clock, "now", self.clock),
-            patch.object(api, "opening", lambda: self.opening),
-            patch.object(api, "quoting", lambda: self.quoting),
-            patch.object(api, "steering", lambda: self.steering),
-            patch.object(api, "cursors", cache(lambda: Cursors(key, self.clock))),
-        ):
+        cursors = cache(lambda: Cursors(key, self.clock))
+        with ExitStack() as patches:
+            patches.enter_context(patch.object(clock, "now", self.clock))
+            for module in modules_of(api):
+                for name in {"opening", "quoting", "steering"} & vars(module).keys():
+                    patches.enter_context(patch.object(module, name, partial(getattr, self, name)))
+                if hasattr(module, "cursors"):
+                    patches.enter_context(patch.object(module, "cursors", cursors))
             yield
 
     def opened(self) -> str:
@@ -258,7 +259,7 @@ def compared(recorder: Recorder) -> None:
     market.poll()
     recorder.as_("market_making.compare_custody", market.comparing.compare)()
     desk.client, desk.world.client = market.client, market.states
-    with opened(desk) as doors, patch.object(api, "comparing", lambda: market.comparing):
+    with opened(desk) as doors, patch.object(api.comparing, "comparing", lambda: market.comparing):
         olga = doors.operator()
         for ask in (olga.post, olga.get):
             answer = recorder.as_(API, ask)("/operations/compare/custody")

@@ -21,7 +21,7 @@ from common.gateways.campaigns import Campaign, Campaigns, Joined, Kind, Partici
 from common.idempotency import IdempotencyKeyReused
 from common.table.table import Query, partition
 from functions.market_making import campaign_store, day_store, model
-from functions.market_making.api import MarketMakingRequest
+from functions.market_making.api.orders import MarketMakingRequest
 from functions.market_making.campaign_store import CampaignItem
 from functions.market_making.campaigns import LOOKED_AFTER, NOTHING, CampaignNotJoined, Choice
 from functions.market_making.model import Status as OrderStatus

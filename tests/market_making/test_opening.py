@@ -15,7 +15,7 @@ from common.idempotency import IdempotencyKeyReused
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import store
-from functions.market_making.api import MarketMakingRequest
+from functions.market_making.api.orders import MarketMakingRequest
 from functions.market_making.model import (
     FundingTooSmall,
     MarketMakingOrderNotFound,
