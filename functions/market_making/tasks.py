@@ -30,7 +30,7 @@ from functions.market_making.model import (
     Stage,
     Tick,
 )
-from functions.market_making.store import TickTaken
+from functions.market_making.shard_store import TickTaken
 from functions.market_making.wiring import moving, paying, quoting, receiving, refunding, returning, ticking
 
 MISSING = (MarketMakingOrderNotFound,)

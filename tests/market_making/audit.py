@@ -11,7 +11,7 @@ from uuid import UUID
 from common import keys
 from common.domain import work
 from common.domain.comparisons import Verdict
-from functions.market_making import store
+from functions.market_making import account_store, store
 from functions.market_making.model import Order, Status, order_id
 from sandbox.mixin.assets import amount_of
 from tests.market_making.market import ACCOUNT, ANN, BOB, ORDER, US, Market
@@ -57,7 +57,7 @@ def has_all_back(market: Market, *payers: str) -> bool:
 
 
 def room_taken(market: Market) -> int:
-    return store.account(market.table, ACCOUNT).orders
+    return account_store.account(market.table, ACCOUNT).orders
 
 
 def sweep(market: Market) -> None:

@@ -29,7 +29,7 @@ from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import day_store, memo, store, tasks
+from functions.market_making import account_store, day_store, memo, pair_store, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service import sending
@@ -274,13 +274,13 @@ class Market:
             "enabled": True,
         }
         pair = Pair(**{**told, **changed})
-        pairs = {other.pair_id: other for other in store.pairs(self.table)}
-        accounts = {other.account_id: other for other in store.accounts(self.table)}
+        pairs = {other.pair_id: other for other in pair_store.pairs(self.table)}
+        accounts = {other.account_id: other for other in account_store.accounts(self.table)}
         account = accounts.get(ACCOUNT) or TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
         account = replace(account, capacity=capacity)
         self.table.write(
-            store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
-            store.save_account(account, accounts.get(account.account_id), self.clock()),
+            pair_store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
+            account_store.save_account(account, accounts.get(account.account_id), self.clock()),
         )
         return pair
 
@@ -297,7 +297,7 @@ class Market:
         """All four transfers: principals, and what both withdrawals cost."""
         self.fund(sender, BTC, "0.1", order)
         self.fund(sender, USDT, "5000", order)
-        fees = self.routes.fees(ACCOUNT, store.pair(self.table, PAIR))
+        fees = self.routes.fees(ACCOUNT, pair_store.pair(self.table, PAIR))
         for fee in (fees.base, fees.quote):
             self.fund(sender, fee.asset_id, str(fee.amount), order)
 

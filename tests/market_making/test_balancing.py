@@ -20,7 +20,7 @@ from common.gateways.exchange.maker import Balance, Market, OwnTrade
 from common.money import Quantity
 from common.owner import Owner
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import account_store, leg_store, pair_store
 from functions.market_making.model import (
     AccountStillShort,
     FeeCoinOwn,
@@ -148,7 +148,7 @@ def test_what_goes_home_and_is_not_withdrawn_yet_is_owed(two: Two) -> None:
     market.funds.withdraw = refused  # type: ignore[assignment,method-assign]
     live(market, 2)
     assert market.order().status is Status.RETURNING
-    legs = {leg.symbol: leg for leg in store.homeward(market.table, order_id)}
+    legs = {leg.symbol: leg for leg in leg_store.homeward(market.table, order_id)}
     assert {leg.status for leg in legs.values()} == {LegStatus.INTENDED}
     assert owed(two) == Decimal("0.2")
     unasked = next(leg for leg in legs.values() if leg.asked_at is None)
@@ -271,9 +271,9 @@ class Rounds:
         self.market.list_pair()
         for name in ("mm2", "mm3"):
             account = TradingAccount(name, "binance", 3, 0, enabled=True)
-            self.market.table.write(store.save_account(account, None, self.market.clock()))
+            self.market.table.write(account_store.save_account(account, None, self.market.clock()))
         for name in (ACCOUNT, "mm2", "mm3"):
-            item = store.LeftBehindItem
+            item = account_store.LeftBehindItem
             key, at = keys.LEFT_BEHIND(account_id=name, symbol="BTC"), self.market.clock()
             self.market.table.write(Write.put(item(*key, amount=Decimal(1), created_at=at, updated_at=at)))
 
@@ -398,8 +398,8 @@ def with_bnb(two: Two) -> None:
 
 
 def told_fee_coin(two: Two) -> None:
-    (account,) = store.accounts(two.market.table)
-    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=account.account_id)
+    (account,) = account_store.accounts(two.market.table)
+    item, key = account_store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=account.account_id)
     two.market.table.write(Write.update(item(*key), item.fee_coin.set("BNB")))
 
 
@@ -428,7 +428,7 @@ def test_an_order_of_the_coin_of_fees_is_not_opened_on_the_account(two: Two) -> 
     told_fee_coin(two)
     pair = two.market.list_pair(pair_id=UUID(int=7), symbol="BNB-USDT", capacity=9)
     assert two.market.paying.rooms(pair) == []
-    assert len(two.market.paying.rooms(store.pair(two.market.table, PAIR))) == 1
+    assert len(two.market.paying.rooms(pair_store.pair(two.market.table, PAIR))) == 1
 
 
 def save(two: Two, coin: str) -> bool:
@@ -465,7 +465,7 @@ def test_the_coin_of_fees_is_not_said_of_an_account_that_is_let_go_meanwhile(two
     meanwhile(two.market, lambda: halting.lift(HALT, "over", "oleg", dry_run=False))
     with pytest.raises(HaltMoved):
         save(two, "BNB")
-    assert store.account(two.market.table, ACCOUNT).fee_coin is None
+    assert account_store.account(two.market.table, ACCOUNT).fee_coin is None
 
 
 def test_no_order_is_opened_in_a_coin_that_is_said_meanwhile() -> None:
@@ -476,7 +476,7 @@ def test_no_order_is_opened_in_a_coin_that_is_said_meanwhile() -> None:
     meanwhile(market, say)
     with pytest.raises(NoCapacity):
         market.opening.open(Owner("ann", "sub"), "key", Terms(PAIR, Decimal("0.1"), Decimal(5000)))
-    assert store.account(market.table, ACCOUNT).orders == 0
+    assert account_store.account(market.table, ACCOUNT).orders == 0
 
 
 def test_what_was_paid_in_a_coin_that_is_said_meanwhile_goes_back() -> None:
@@ -559,12 +559,12 @@ def test_fees_of_several_owners_are_paid_of_the_coin_that_was_said(two: Two) -> 
 
 def test_an_order_of_the_coin_of_fees_goes_to_another_account(two: Two) -> None:
     """What an owner pays for goes there, or back to him where there is none."""
-    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=ACCOUNT)
+    item, key = account_store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=ACCOUNT)
     two.market.table.write(Write.update(item(*key), item.fee_coin.set("ETH")))
     pair = two.market.list_pair(pair_id=ETHS, symbol="ETH-USDT", base_asset_id=ETH, base_min=Decimal("0.1"))
     assert two.market.paying.rooms(pair) == []
     other = TradingAccount("mm2", "binance", 3, 0, enabled=True)
-    two.market.table.write(store.save_account(other, None, two.market.clock()))
+    two.market.table.write(account_store.save_account(other, None, two.market.clock()))
     assert [account.account_id for account in two.market.paying.rooms(pair)] == ["mm2"]
 
 

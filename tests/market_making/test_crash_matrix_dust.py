@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from common.errors import Refusal
 from common.gateways.exchange.maker import MakerOrder, Market
-from functions.market_making import store
+from functions.market_making import account_store, store
 from functions.market_making.model import Status, order_id
 from functions.market_making.service.balancing import Balancing
 from sandbox.exchange.fake_maker import FakeMaker
@@ -85,7 +85,7 @@ class Dusty:
         market.let_go_on(M)
         market.go_on(hours=4)
         self.check()
-        assert not store.on_their_way(market.quiet, ACCOUNT)
+        assert not account_store.on_their_way(market.quiet, ACCOUNT)
 
 
 def dusty(faults: Faults) -> Scene:

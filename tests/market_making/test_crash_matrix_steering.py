@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from common.domain.halts import HaltMoved
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store, shard_store, store
 from functions.market_making.model import FIRST_SHARD, TICK_EVERY, MarketMakingOrderMoved, Status, order_id
 from sandbox.exchange.flow import Flow
 from tests.depth import points
@@ -67,7 +67,7 @@ class Steered:
         self.insist(lambda: steering.resume(thing))
         self.tick(UNTIL_KNOWN)
         order = store.existing(self.market.quiet, thing)
-        member = store.member(self.market.quiet, order)
+        member = shard_store.member(self.market.quiet, order)
         assert member is not None
         return order.status, member.config, self.open
 
@@ -75,7 +75,7 @@ class Steered:
         self.market.check()
         thing = order_id(ORDER)
         order = store.existing(self.market.quiet, thing)
-        member = store.member(self.market.quiet, order)
+        member = shard_store.member(self.market.quiet, order)
         assert member is not None
         assert member.status is order.status
         for version in range(1, member.config + 1):

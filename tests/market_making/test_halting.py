@@ -11,7 +11,7 @@ from common.domain import halts
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Status as Sent
 from common.owner import Owner
-from functions.market_making import store
+from functions.market_making import account_store, leg_store, pair_store, store
 from functions.market_making.model import LegStatus, NoCapacity, Order, Status, Terms, TradingAccount
 from tests.market_making.audit import at_exchange, has_all_back, live, live_until, meanwhile, room_taken
 from tests.market_making.market import ACCOUNT, ORDER, PAIR, Market
@@ -94,7 +94,7 @@ def test_what_was_asked_for_before_goes_on_to_who_paid(two: Two) -> None:
     two.market.quoting.bring_home(first(two).order_id)
     asked = lambda: withdrawn(two) == 2  # noqa: E731
     live(two.market, 6, asked)
-    legs = store.homeward(two.market.table, first(two).order_id)
+    legs = leg_store.homeward(two.market.table, first(two).order_id)
     assert {leg.status for leg in legs} == {LegStatus.CONFIRMED}
     two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
     live_until(two.market, Status.RETURNED, minutes=30)
@@ -139,8 +139,8 @@ def test_no_order_is_opened_on_an_account_that_is_halted_meanwhile(market: Marke
 
 def test_an_order_goes_to_the_account_that_is_not_halted(market: Market) -> None:
     other = TradingAccount("mm2", "binance", 3, 2, enabled=True)
-    market.table.write(store.save_account(other, None, market.clock()))
-    pair = store.pair(market.table, PAIR)
+    market.table.write(account_store.save_account(other, None, market.clock()))
+    pair = pair_store.pair(market.table, PAIR)
     assert [account.account_id for account in market.paying.rooms(pair)] == [ACCOUNT, "mm2"]
     drill(market)
     assert [account.account_id for account in market.paying.rooms(pair)] == ["mm2"]

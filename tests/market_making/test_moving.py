@@ -16,7 +16,7 @@ from common.gateways.custody import Transaction
 from common.gateways.exchange.funds import ExchangeDeposit
 from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import Quantity
-from functions.market_making import quotes_store, store
+from functions.market_making import leg_store, quotes_store, store
 from functions.market_making.model import TOLD_WITHIN, Status, Way
 from sandbox.exchange.fake_funds import FakeFunds
 from sandbox.mixin.fake import FakeCustody
@@ -363,7 +363,7 @@ def test_what_two_have_found_of_a_leg_is_no_other_legs(market: Market) -> None:
     in_one_transaction(market, {})
     live(market, 50)
     (waits,) = [uuid for uuid in (ORDER, OTHER) if market.order(uuid).needs_person]
-    (leg,) = [one for one in store.legs(market.table, market.order(waits).order_id, Way.OUT) if one.arrived is None]
+    (leg,) = [one for one in leg_store.legs(market.table, market.order(waits).order_id, Way.OUT) if one.arrived is None]
     terms = {"asset": leg.symbol, "credited": "0.05"}
     by = Ruling(leg.order_id, Matter.CREDITED, leg.quantity.asset_id, terms, "4711", "olga, oleg", market.clock())
     market.table.write(rulings.record(by))
@@ -384,7 +384,7 @@ def test_what_two_have_found_takes_the_deposit_that_is_told(market: Market) -> N
     market.funds = Told(market.exchange.venue, market.exchange.wallet, ACCOUNT)
     paid(market)
     live(market, 40, lambda: market.order().needs_person)
-    for leg in store.legs(market.table, market.order().order_id, Way.OUT):
+    for leg in leg_store.legs(market.table, market.order().order_id, Way.OUT):
         terms, asset_id = {"asset": leg.symbol, "credited": "0.04"}, leg.quantity.asset_id
         by = Ruling(leg.order_id, Matter.CREDITED, asset_id, terms, "4711", "olga, oleg", market.clock())
         market.table.write(rulings.record(by))

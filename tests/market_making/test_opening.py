@@ -14,7 +14,7 @@ from common.gateways.exchange.funds import NoTradingKey
 from common.idempotency import IdempotencyKeyReused
 from common.money import Quantity
 from common.owner import Owner
-from functions.market_making import store
+from functions.market_making import account_store, store
 from functions.market_making.api.orders import MarketMakingRequest
 from functions.market_making.model import (
     FundingTooSmall,
@@ -149,7 +149,7 @@ def test_the_last_place_is_given_once(market: Market) -> None:
 def test_who_loses_the_last_place_gets_one_elsewhere(market: Market) -> None:
     market.list_pair(capacity=1)
     second = TradingAccount("mm2", "binance", 1, 0, enabled=True)
-    market.table.write(store.save_account(second, None, market.clock()))
+    market.table.write(account_store.save_account(second, None, market.clock()))
     meanwhile(market, lambda: opened(market, "key-2", owner=BOB))
     assert opened(market).account_id == "mm2"
     with pytest.raises(NoCapacity):

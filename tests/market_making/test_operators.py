@@ -23,7 +23,7 @@ from common.gateways.exchange.funds import ExchangeDeposit
 from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
 from common.table.transaction import Write
-from functions.market_making import quotes_store, store
+from functions.market_making import account_store, leg_store, quotes_store
 from functions.market_making.model import (
     CLOSING_LIMIT,
     FIRST_SHARD,
@@ -427,7 +427,7 @@ class TestTheWayHome:
         assert (ledger.base, ledger.quote) == (Decimal("0.1"), Decimal(4995))
         two(desk, "mm decide-fills", M, base=str(ledger.base - sold), quote=str(ledger.quote + worth))
         until(market, Status.RETURNED)
-        assert [leg.quantity.amount for leg in store.homeward(market.table, M)] == [
+        assert [leg.quantity.amount for leg in leg_store.homeward(market.table, M)] == [
             ledger.quote + worth,
             ledger.base - sold,
         ]
@@ -444,7 +444,7 @@ class TestTheWayHome:
         tell()
         two(desk, "mm decide-fills", M, base="0.1", quote="4995")
         until(market, Status.RETURNED)
-        booked = {leg.symbol: leg.quantity.amount for leg in store.homeward(market.table, M)}
+        booked = {leg.symbol: leg.quantity.amount for leg in leg_store.homeward(market.table, M)}
         assert booked["BTC"] == Decimal("0.099")
 
     def test_what_is_executed_and_told_by_no_trade_is_decided_by_two(self, desk: Desk) -> None:
@@ -853,13 +853,13 @@ class TestAccountsAndPairs:
 
     def test_an_account_carries_no_more_than_its_exchange_lets_it(self, desk: Desk) -> None:
         """Whatever was written there."""
-        item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id="mm1")
+        item, key = account_store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id="mm1")
         for orders, has_room in ((ORDERS_PER_ACCOUNT_MAX - 1, True), (ORDERS_PER_ACCOUNT_MAX, False)):
             full = (item.capacity.set(Decimal(100)), item.orders.set(Decimal(orders)))
             desk.table.write(Write.update(item(*key), *full))
-            assert store.account(desk.table, "mm1").has_room is has_room
+            assert account_store.account(desk.table, "mm1").has_room is has_room
         with pytest.raises(NoCapacity):
-            desk.table.write(store.take_room("mm1", desk.clock()))
+            desk.table.write(account_store.take_room("mm1", desk.clock()))
 
     def test_a_shard_carries_a_hundred_orders(self, desk: Desk) -> None:
         save = desk.overseeing.save_account

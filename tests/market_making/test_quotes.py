@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side, State
 from common.gateways.exchange.maker import MakerOrder, MarketLimits, OwnTrade
 from common.table.transaction import Write
-from functions.market_making import memory, quotes_store, store
+from functions.market_making import memory, quotes_store, shard_store
 from functions.market_making.model import FIRST_SHARD, QuotesOpen, Status
 from functions.market_making.planning import Wanted, Wish, plan
 from functions.market_making.quotes import (
@@ -560,10 +560,10 @@ def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
             assert not market.clock.at > gone + timedelta(seconds=20)
     assert looks > 2
     assert market.clock.at >= gone
-    assert [member.status for member in store.members(market.table, FIRST_SHARD)] == [Status.STOPPED]
+    assert [member.status for member in shard_store.members(market.table, FIRST_SHARD)] == [Status.STOPPED]
     market.quoting.bring_home(order_id)
     market.returning.withdraw(order_id)
-    assert store.members(market.table, FIRST_SHARD) == []  # its money leaves
+    assert shard_store.members(market.table, FIRST_SHARD) == []  # its money leaves
 
 
 def test_an_order_that_never_quoted_is_stopped_at_once() -> None:
@@ -581,5 +581,5 @@ def test_an_order_that_never_quoted_is_stopped_at_once() -> None:
 def test_a_time_is_ticked_for_once() -> None:
     quoted = Quoted()
     quoted.tick()
-    with pytest.raises(store.TickTaken):
+    with pytest.raises(shard_store.TickTaken):
         quoted.market.ticking.tick(FIRST_SHARD, quoted.market.clock.at - timedelta(seconds=1), lambda: True)

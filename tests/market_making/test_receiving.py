@@ -16,7 +16,7 @@ from common.domain.custody.model import Disposition, incoming_id
 from common.domain.custody.ties import Status as Tie
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
-from functions.market_making import store as mm_store
+from functions.market_making import cursor_store
 from functions.market_making.service import receiving
 from sandbox.mixin import fake
 from sandbox.mixin.fake import FakeCustody
@@ -292,4 +292,4 @@ def test_the_cursor_only_moves_forward(market: Market) -> None:
 
 
 def cursor(market: Market) -> str:
-    return mm_store.cursor(market.table) or ""
+    return cursor_store.cursor(market.table) or ""

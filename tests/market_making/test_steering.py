@@ -10,7 +10,7 @@ import pytest
 
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
-from functions.market_making import configuration, hummingbot, quotes_store, store
+from functions.market_making import configuration, hummingbot, quotes_store, shard_store
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     ConfigurationMoved,
@@ -157,7 +157,7 @@ def test_an_order_configured_before_it_begins_runs_by_that() -> None:
     quoted.ticks(2, flow=False)
     assert market.order().status is Status.RUNNING
     assert prices(quoted) == [Decimal("59940.00"), Decimal("60060.00")]
-    member = store.member(market.table, market.order())
+    member = shard_store.member(market.table, market.order())
     assert member is not None
     assert member.config == 1
 
@@ -206,7 +206,7 @@ def test_an_order_that_was_configured_when_opened_starts_so() -> None:
     market.table.write(quotes_store.configure(order_id(ORDER), 1, written, market.clock.at))
     market.fund_all()
     live_until(market, Status.CREATED)
-    member = store.member(market.table, market.order())
+    member = shard_store.member(market.table, market.order())
     assert member is not None
     assert member.config == 1
 

@@ -25,7 +25,16 @@ from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import campaign_store as campaigns
-from functions.market_making import configuration, hummingbot, quotes_store, risk, store
+from functions.market_making import (
+    configuration,
+    hummingbot,
+    leg_store,
+    pair_store,
+    quotes_store,
+    risk,
+    shard_store,
+    store,
+)
 from functions.market_making.campaigns import NOTHING, Seeker, Taking, Told
 from functions.market_making.model import (
     FIRST_SHARD,
@@ -82,7 +91,7 @@ class Written:
         self._market, self._owner, self._next = market, owner, 0
         pair = market.list_pair()
         other = replace(pair, pair_id=_uuid(100), symbol="ETH-USDT", base_asset_id=ETH)
-        market.table.write(store.save_pair(other, None, market.clock()))
+        market.table.write(pair_store.save_pair(other, None, market.clock()))
         self.quoting = self._order(Status.CREATED)
         self.failed = self._order(Status.FAILED, person="a part of it is at the exchange")
         self.crediting = self._order(Status.DEPOSIT_CONFIRMING, person="the exchange has not credited BTC")
@@ -191,7 +200,7 @@ class Written:
         order = store.existing(table, self._order(Status.CREATED))
         told = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": 10}
         written = configuration.written(hummingbot.read(told, order.exchange, order.symbol))
-        member = store.join_shard(order, FIRST_SHARD, at, config=version)
+        member = shard_store.join_shard(order, FIRST_SHARD, at, config=version)
         began = store.in_shard(FIRST_SHARD)
         due = at + timedelta(days=31)
         table.write(
@@ -201,7 +210,7 @@ class Written:
             member,
         )
         running = store.existing(table, order.order_id)
-        table.write(*store.tell_shard(running, Status.RUNNING, at))
+        table.write(*shard_store.tell_shard(running, Status.RUNNING, at))
         return order.order_id
 
     def _begun(self, thing: str) -> None:
@@ -225,8 +234,8 @@ class Written:
             created_at=at,
             updated_at=at,
         )
-        self._market.table.write(store.insert_leg(leg))
-        self._market.table.write(store.move_leg(leg, LegStatus.CONFIRMED, at, transaction_hash=hash_))
+        self._market.table.write(leg_store.insert_leg(leg))
+        self._market.table.write(leg_store.move_leg(leg, LegStatus.CONFIRMED, at, transaction_hash=hash_))
 
     def _snapshot(self, disposition: Disposition) -> str:
         at, uuid = self._market.clock(), str(self._uuid())

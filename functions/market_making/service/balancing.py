@@ -25,9 +25,9 @@ from common.log import count, log
 from common.money import EXACT, plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import quotes_store, store
+from functions.market_making import account_store, leg_store, quotes_store, shard_store
+from functions.market_making.account_store import Watched
 from functions.market_making.model import SHARDS, Leg, LegStatus, Way
-from functions.market_making.store import Watched
 
 LOOKS = 3
 NEW = timedelta(minutes=1)  # a quote that was decided since may be open, and not be shown
@@ -85,12 +85,12 @@ class Balancing:
         """How many accounts were compared. Who was looked at longest ago comes first, so that nobody who is slow, or
         short, hides another; and all are waited for at once. What an exchange does not tell is asked for at the next
         round."""
-        watched = sorted(store.watched(self.table), key=lambda one: (one.looked_at, one.account_id))
+        watched = sorted(account_store.watched(self.table), key=lambda one: (one.looked_at, one.account_id))
         found: dict[str, Shorts] = {}
         for one in watched:
             if not more_time():
                 break
-            self._looked(one.account_id, found, store.look_at(one, self.now()))
+            self._looked(one.account_id, found, account_store.look_at(one, self.now()))
         for _ in range(LOOKS - 1):
             if any(found.values()):
                 self.pause()
@@ -122,7 +122,7 @@ class Balancing:
         try:
             if shorts:
                 self._halt(one.account_id, "; ".join(map(str, shorts)))
-            self.table.write(store.compare(one, self.now()))
+            self.table.write(account_store.compare(one, self.now()))
         except Refusal as no:
             log.warning("account not compared", extra={"account_id": one.account_id, "why": no.detail})
             count("AccountsNotCompared")
@@ -168,11 +168,11 @@ class Balancing:
     def _owed_by_order(self, account_id: str) -> Iterator[tuple[str, Owed]]:
         """Dust first, then who goes home, then who quotes: an order that goes on meanwhile is missing at this look
         rather than counted twice."""
-        for coin, amount in store.dust(self.table, account_id).items():
+        for coin, amount in account_store.dust(self.table, account_id).items():
             yield coin, Owed(amount)
-        leaving = store.on_their_way(self.table, account_id)
+        leaving = account_store.on_their_way(self.table, account_id)
         for order_id in leaving:
-            legs = store.all_legs(self.table, order_id)
+            legs = leg_store.all_legs(self.table, order_id)
             goes_home = any(leg.way is not Way.OUT for leg in legs)
             for leg in legs:
                 if (leg.way is not Way.OUT) is goes_home:
@@ -180,7 +180,7 @@ class Balancing:
         here = [
             (member, quotes)
             for shard in self.shards
-            for member in store.members(self.table, shard)
+            for member in shard_store.members(self.table, shard)
             if member.account_id == account_id and member.order_id not in leaving
             for quotes in [quotes_store.find(self.table, member.order_id)]
             if quotes is not None

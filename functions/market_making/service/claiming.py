@@ -24,7 +24,7 @@ from common.gateways.exchange.funds import (
 from common.idempotency import derived_uuid
 from common.money import EXACT, plain
 from common.table.table import Table
-from functions.market_making import store
+from functions.market_making import leg_store
 from functions.market_making.model import (
     CREDITED_MIN,
     FEE_RISE_MAX,
@@ -91,7 +91,7 @@ class Claiming:
             )
         self.table.write(
             custody_store.dispose(found, Disposition.HELD, at, "it came home", order_id=order.order_id),
-            store.move_leg(
+            leg_store.move_leg(
                 leg,
                 LegStatus.ARRIVED,
                 at,
@@ -111,14 +111,16 @@ class Claiming:
         why = f"it came home, reference {came.reference}"
         self.table.write(
             custody_store.dispose(found, Disposition.HELD, at, why, order_id=order.order_id),
-            store.move_leg(leg, LegStatus.ARRIVED, at, arrived=found.snapshot.quantity, incoming_id=found.incoming_id),
+            leg_store.move_leg(
+                leg, LegStatus.ARRIVED, at, arrived=found.snapshot.quantity, incoming_id=found.incoming_id
+            ),
         )
         return True
 
     def _again(self, leg: Leg) -> None:
         at = self.now()
         next_id = derived_uuid(Way.HOME, leg.order_id, leg.quantity.asset_id, text(at)).hex
-        self.table.write(store.withdraw_again(leg, next_id, at))
+        self.table.write(leg_store.withdraw_again(leg, next_id, at))
 
     def _received(self, leg: Leg, told: ExchangeWithdrawal) -> Incoming | None:
         """What the custody has received with the chain's transaction of a withdrawal, once the poller has taken it. One

@@ -25,7 +25,7 @@ from common.log import count, log
 from common.money import EXACT, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import cursor_store, pair_store
 from functions.market_making.service.booked import Booked, Booking, nothing
 
 LOOKS = 3
@@ -130,7 +130,7 @@ class Comparing:
 
     def _untaken(self, booked: Booked) -> Untaken:
         """Of the snapshots that the poller reads at its next poll, too."""
-        untaken, reached = Untaken(), store.cursor(self.table)
+        untaken, reached = Untaken(), cursor_store.cursor(self.table)
         if reached is None:
             untaken.any = "nothing was ever taken"
             return untaken
@@ -156,7 +156,7 @@ class Comparing:
         """The exchange's, of those assets that are quoted here."""
         return {
             asset_id: name
-            for pair in store.pairs(self.table)
+            for pair in pair_store.pairs(self.table)
             for asset_id, name in zip((pair.base_asset_id, pair.quote_asset_id), pair.coins, strict=True)
         }
 

@@ -21,7 +21,8 @@ from common.gateways.exchange.funds import ExchangeDeposit, ExchangeFunds
 from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import EXACT, Quantity, plain
 from common.table.table import Table
-from functions.market_making import store
+from functions.market_making import account_store, leg_store
+from functions.market_making.leg_store import DepositTaken
 from functions.market_making.model import (
     CREDITED_MIN,
     TOLD_WITHIN,
@@ -33,7 +34,6 @@ from functions.market_making.model import (
     Way,
 )
 from functions.market_making.service.routes import CLOCKS_DIFFER
-from functions.market_making.store import DepositTaken
 
 RULED = "RULED"
 
@@ -56,7 +56,7 @@ class Crediting:
         Raises Doubted; MarketMakingOrderMoved, OutgoingMoved; ExchangeUnavailable, NoTradingKey.
         """
         ruled, waiting = rulings.of(self.table, order.order_id), []
-        for leg in store.legs(self.table, order.order_id, Way.OUT):
+        for leg in leg_store.legs(self.table, order.order_id, Way.OUT):
             if leg.status is LegStatus.ARRIVED:
                 continue
             sent = self._sent(leg)
@@ -73,8 +73,10 @@ class Crediting:
             return None
         if leg.status is LegStatus.INTENDED and outgoing.withdrawal_hash is not None:
             hash_ = outgoing.withdrawal_hash
-            self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now(), transaction_hash=hash_))
-            (leg,) = [other for other in store.legs(self.table, leg.order_id, Way.OUT) if other.sent_by == leg.sent_by]
+            self.table.write(leg_store.move_leg(leg, LegStatus.CONFIRMED, self.now(), transaction_hash=hash_))
+            (leg,) = [
+                other for other in leg_store.legs(self.table, leg.order_id, Way.OUT) if other.sent_by == leg.sent_by
+            ]
         return leg
 
     def _credited(self, order: Order, leg: Leg, ruling: Ruling | None) -> bool:
@@ -119,7 +121,7 @@ class Crediting:
         return None
 
     def _is_claimed(self, order: Order, deposit: ExchangeDeposit) -> bool:
-        return store.is_claimed(self.table, order.account_id, deposit.deposit_id)
+        return leg_store.is_claimed(self.table, order.account_id, deposit.deposit_id)
 
     def _ruled(self, order: Order, leg: Leg, ruling: Ruling, told: Sequence[ExchangeDeposit]) -> None:
         """Two operators have said how much was credited. Of what the exchange tells, the deposit that is nearest to it
@@ -137,12 +139,12 @@ class Crediting:
         sent = custody_store.outgoing(self.table, leg.sent_by)
         arrived = Quantity(amount, leg.quantity.asset_id)
         # Nothing that was credited is no deposit: whose transaction that is may be just what was wrong.
-        claims = [store.claim_deposit(leg, order.account_id, deposit_id, amount, at)] if amount else []
+        claims = [leg_store.claim_deposit(leg, order.account_id, deposit_id, amount, at)] if amount else []
         try:
             self.table.write(
                 *claims,
-                store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
-                store.underway_there(order, at),
+                leg_store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
+                account_store.underway_there(order, at),
                 custody_store.arrive(sent, at),
                 custody_store.event(sent, Sent.ARRIVED, why, actor, at),
             )
@@ -153,7 +155,7 @@ class Crediting:
 
 def credited(table: Table, order: Order) -> AtExchange:
     """What the exchange has credited of an order's legs. Raises MarketMakingOrderMoved, if not both have arrived."""
-    there = {leg.quantity.asset_id: leg.arrived for leg in store.legs(table, order.order_id, Way.OUT)}
+    there = {leg.quantity.asset_id: leg.arrived for leg in leg_store.legs(table, order.order_id, Way.OUT)}
     base, quote = there.get(order.base_asset_id), there.get(order.quote_asset_id)
     if base is None or quote is None:
         raise MarketMakingOrderMoved("not both legs have arrived", id=order.order_id)

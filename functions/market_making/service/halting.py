@@ -15,7 +15,7 @@ from common.domain.halts import Status
 from common.domain.work import Redriven
 from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
-from functions.market_making import store
+from functions.market_making import account_store, shard_store, store
 from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, NotPausable
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.balancing import Balancing
@@ -36,7 +36,7 @@ class Halting:
 
         Raises TradingAccountNotFound; HaltMoved, Busy.
         """
-        store.account(self.table, account_id)
+        account_store.account(self.table, account_id)
         halt_id, at = halts.halt_id_of(account_id), self.now()
         before = halts.find(self.table, halt_id)
         holds = before is not None and before.holds
@@ -79,7 +79,7 @@ class Halting:
             moved = [store.wait(order, at, due_at, waits_for)]
             if order.status is OrderStatus.RUNNING:
                 move = store.move(order, OrderStatus.PAUSED, at, store.why(HALTED), waits_for=waits_for, due_at=due_at)
-                moved = [move, *store.tell_shard(order, OrderStatus.PAUSED, at)]
+                moved = [move, *shard_store.tell_shard(order, OrderStatus.PAUSED, at)]
             self.table.write(
                 *halts.halt(order_id, reason, operator, at, before),
                 *moved,

@@ -20,7 +20,7 @@ from common.idempotency import derived_uuid
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import quotes_store, store
+from functions.market_making import account_store, leg_store, quotes_store, shard_store, store
 from functions.market_making.model import (
     RETURN_LIMIT,
     AtExchange,
@@ -78,9 +78,9 @@ class Homecoming:
                 by_operators=True,
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
-            *(store.insert_leg(leg) for leg in legs),
-            store.underway_there(order, at),
-            *store.tell_shard(order, Status.RETURNING, at),
+            *(leg_store.insert_leg(leg) for leg in legs),
+            account_store.underway_there(order, at),
+            *shard_store.tell_shard(order, Status.RETURNING, at),
             halts.not_halted(order.account_id),
         )
         return store.existing(self.table, order.order_id)
@@ -110,13 +110,15 @@ class Homecoming:
     def _let_go(self, order: Order, rest: Leg) -> None:
         """Raises Stays."""
         at = self.now()
-        if any(leg.way is Way.HOME and _same_asset(leg, rest) for leg in store.homeward(self.table, order.order_id)):
+        if any(
+            leg.way is Way.HOME and _same_asset(leg, rest) for leg in leg_store.homeward(self.table, order.order_id)
+        ):
             raise TooLittle(f"{told([rest])} are finer than what the exchange withdraws")
         home = self._leg(order, rest.quantity, rest.symbol, at)
         again = derived_uuid(Way.HOME, order.order_id, rest.quantity.asset_id, "rest").hex
         why = f"{plain(home.quantity.amount)} {rest.symbol}, left at the exchange, come home"
         self.table.write(
-            *store.let_go(rest, replace(home, sent_by=again), at),
+            *leg_store.let_go(rest, replace(home, sent_by=again), at),
             store.event(order, Status.RETURNING, why, MACHINE, at),
         )
 
@@ -130,7 +132,7 @@ class Homecoming:
             raise ReturnUnderway("a leg has just moved") from None
         if waiting:
             raise Doubted(f"the exchange has not credited {' and '.join(waiting)}")
-        arrived = {leg.quantity.asset_id: leg.arrived for leg in store.legs(self.table, order.order_id, Way.OUT)}
+        arrived = {leg.quantity.asset_id: leg.arrived for leg in leg_store.legs(self.table, order.order_id, Way.OUT)}
         base, quote = order.base_asset_id, order.quote_asset_id
         return AtExchange(arrived[base] or Quantity(0, base), arrived[quote] or Quantity(0, quote))
 
@@ -204,7 +206,7 @@ def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> 
     kept = _kept(leg, ruled)
     if kept is None:
         return False
-    table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
+    table.write(leg_store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
     return True
 
 
@@ -229,11 +231,11 @@ def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> Non
     """Of an order that is over: what two operators have decided about since is the desk's. Raises
     MarketMakingOrderMoved."""
     writes, left = list[Write](), list[Leg]()
-    for leg in store.legs(table, order.order_id, Way.REST):
+    for leg in leg_store.legs(table, order.order_id, Way.REST):
         kept = _kept(leg, ruled)
         if kept is not None and leg.status is LegStatus.LEFT:
-            writes += [store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at)]
-            writes.append(store.add_dust(order, leg, at, times=-1))
+            writes += [leg_store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at)]
+            writes.append(account_store.add_dust(order, leg, at, times=-1))
         elif leg.status is LegStatus.LEFT:
             left.append(leg)
     table.write(store.settle_dust(order, left, at), *writes)

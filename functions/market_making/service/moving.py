@@ -22,7 +22,7 @@ from common.machines import Standing
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import account_store, leg_store, store
 from functions.market_making.model import (
     CONFIRM_LIMIT,
     PAYMENT_LIMIT,
@@ -93,7 +93,7 @@ class Moving:
             return self._fail(order, rose.detail, at)
         try:
             decided = self._decided(order, transfers, division, (base, quote), at)
-            self.table.write(*decided, halts.not_halted(order.account_id), store.pays_no_fees_of(order))
+            self.table.write(*decided, halts.not_halted(order.account_id), account_store.pays_no_fees_of(order))
         except AccountHalted:
             return self._fail(order, "its trading account is halted", at)
         except FeeCoinOwn as own:
@@ -137,7 +137,7 @@ class Moving:
                 created_at=at,
                 updated_at=at,
             )
-            writes += [custody_store.intend(sent), store.insert_leg(leg)]
+            writes += [custody_store.intend(sent), leg_store.insert_leg(leg)]
         assert order.opponent_id is not None
         for asset_id, amount in division.surplus.items():
             surplus = Quantity(amount, asset_id)
@@ -190,7 +190,7 @@ class Moving:
     def _sent(self, order: Order) -> Order:
         """Until the chain has both legs. One that was refused ends the order; the other, if nobody has ever begun to
         send it, does not leave."""
-        legs = store.legs(self.table, order.order_id, Way.OUT)
+        legs = leg_store.legs(self.table, order.order_id, Way.OUT)
         outgoing = {leg.sent_by: custody_store.outgoing(self.table, leg.sent_by) for leg in legs}
         if refused := [o for o in outgoing.values() if o.status is Sent.REFUSED]:
             return self._refused(order, refused[0], list(outgoing.values()))
@@ -199,7 +199,7 @@ class Moving:
             sent = outgoing[leg.sent_by]
             if leg.status is LegStatus.INTENDED and sent.withdrawal_hash is not None:
                 hash_ = sent.withdrawal_hash
-                self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, at, transaction_hash=hash_))
+                self.table.write(leg_store.move_leg(leg, LegStatus.CONFIRMED, at, transaction_hash=hash_))
         if all(sent.withdrawal_hash is not None for sent in outgoing.values()):
             hashes = ", ".join(str(sent.withdrawal_hash) for sent in outgoing.values())
             return self._moved(order, Status.WITHDRAWAL_CONFIRMED, f"the chain has {hashes}", "the exchange")
@@ -225,7 +225,7 @@ class Moving:
             return self._wait(order, f"the exchange has not credited {' and '.join(waiting)}")
         if any(
             leg.arrived is not None and not leg.arrived.amount
-            for leg in store.legs(self.table, order.order_id, Way.OUT)
+            for leg in leg_store.legs(self.table, order.order_id, Way.OUT)
         ):
             return self._lost(order)
         return self._moved(order, Status.DEPOSIT_CONFIRMED, "the exchange has credited both legs", "its campaign")

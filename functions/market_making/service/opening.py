@@ -14,7 +14,7 @@ from common.idempotency import Replayable, derived_uuid, uuid_of
 from common.money import EXACT, Quantity, plain
 from common.owner import Owner
 from common.table.table import Page, Position, Table
-from functions.market_making import memo, model, quotes_store, store
+from functions.market_making import memo, model, pair_store, quotes_store, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
     UNPAID_LIMIT,
@@ -111,21 +111,21 @@ class Opening:
 
     def pair(self, pair_id: UUID) -> Pair:
         """Raises PairNotFound, PairUnreachable."""
-        pair = store.pair(self.table, pair_id)
+        pair = pair_store.pair(self.table, pair_id)
         if not pair.enabled:
             raise PairUnreachable(f"{pair.symbol} is not traded now")
         return pair
 
     def named(self, exchange: str, symbol: str) -> UUID:
         """Raises PairNotFound."""
-        for pair in store.pairs(self.table):
+        for pair in pair_store.pairs(self.table):
             if (pair.exchange, pair.symbol) == (exchange, symbol):
                 return pair.pair_id
         raise PairNotFound(f"{symbol} is not traded at {exchange} here")
 
     def pairs(self) -> list[Pair]:
         """Those that may be traded now."""
-        return [pair for pair in store.pairs(self.table) if pair.enabled]
+        return [pair for pair in pair_store.pairs(self.table) if pair.enabled]
 
     def order(self, owner: Owner, order_id: str) -> Order:
         """Raises MarketMakingOrderNotFound."""

@@ -16,7 +16,7 @@ from common.log import count, log
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import configuration, quotes_store, risk, store
+from functions.market_making import configuration, quotes_store, risk, shard_store, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
@@ -217,7 +217,7 @@ class OrderCycle:
         return [
             store.move(order, Status.RUNNING, at, waits_for="its owner", due_at=at + STILL_THERE),
             store.event(order, Status.RUNNING, "it quotes", MACHINE, at),
-            *store.tell_shard(order, Status.RUNNING, at, config=None if written is None else 1),
+            *shard_store.tell_shard(order, Status.RUNNING, at, config=None if written is None else 1),
             *([] if written is None else [quotes_store.configure(order.order_id, 1, written, at)]),
         ]
 
@@ -234,7 +234,7 @@ class OrderCycle:
                 order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
             ),
             store.event(order, Status.PAUSED, why, MACHINE, at),
-            *store.tell_shard(order, Status.PAUSED, at),
+            *shard_store.tell_shard(order, Status.PAUSED, at),
         ]
 
     def _reached(self, quotes: Quotes) -> str | None:
@@ -254,7 +254,7 @@ class OrderCycle:
         return [
             store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
             store.event(order, Status.STOPPING, why, MACHINE, at),
-            *store.tell_shard(order, Status.STOPPING, at),
+            *shard_store.tell_shard(order, Status.STOPPING, at),
         ]
 
     def _unmet(self, decided: Decided, known: Known) -> Decided:

@@ -15,7 +15,7 @@ from common.domain.timeline import TimelineEvent
 from common.operator_outcome import OperatorOutcome, changes
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from functions.market_making import quotes_store, store
+from functions.market_making import account_store, leg_store, pair_store, quotes_store, shard_store, store
 from functions.market_making.model import (
     ORDERS_PER_SHARD_MAX,
     FeeCoinOwn,
@@ -67,7 +67,7 @@ class Overseeing:
         order = store.existing(self.table, order_id)
         transfers = store.transfers(self.table, order_id)
         snapshots = [custody_store.incoming(self.table, transfer.incoming_id) for transfer in transfers]
-        legs = store.all_legs(self.table, order_id)
+        legs = leg_store.all_legs(self.table, order_id)
         outgoing = list(self._outgoing(order, snapshots, legs))
         quotes = quotes_store.find(self.table, order_id, consistent=False)
         return Life(order, snapshots, legs, outgoing, list(timeline.of(self.table, order_id)), quotes)
@@ -117,7 +117,7 @@ class Overseeing:
     # Trading accounts and pairs
 
     def accounts(self) -> list[TradingAccount]:
-        return store.accounts(self.table)
+        return account_store.accounts(self.table)
 
     def save_account(
         self,
@@ -154,7 +154,7 @@ class Overseeing:
             return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
-            self.table.write(store.save_account(saved, before, self.now()), entry, *also)
+            self.table.write(account_store.save_account(saved, before, self.now()), entry, *also)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
 
     def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> list[Write]:
@@ -176,17 +176,21 @@ class Overseeing:
         """No order has the coin for its own whose money is there. One that is on its way is held against it when it
         gets there. Raises FeeCoinOwn."""
         leaving = {order_id: store.existing(self.table, order_id).coins for order_id in self._leaving(saved)}
-        here = {m.order_id: m.coins for m in store.members(self.table, saved.shard) if m.account_id == saved.account_id}
+        here = {
+            m.order_id: m.coins
+            for m in shard_store.members(self.table, saved.shard)
+            if m.account_id == saved.account_id
+        }
         for order_id, coins in {**here, **leaving}.items():
             if saved.fee_coin in coins:
                 raise FeeCoinOwn(f"{order_id} has {saved.fee_coin} for its own", id=saved.account_id)
 
     def _leaving(self, account: TradingAccount) -> list[str]:
-        return store.on_their_way(self.table, account.account_id)
+        return account_store.on_their_way(self.table, account.account_id)
 
     def pairs(self) -> list[Pair]:
         """Also those that are not traded now."""
-        return store.pairs(self.table)
+        return pair_store.pairs(self.table)
 
     def save_pair(
         self, pair: Pair, reason: str, operator: str, *, dry_run: bool, keep_enabled: bool = False
@@ -204,16 +208,16 @@ class Overseeing:
             return OperatorOutcome.repeat(pair_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-pair", pair_id, f"{says}: {reason}", operator)
-            self.table.write(store.save_pair(pair, before, self.now()), entry)
+            self.table.write(pair_store.save_pair(pair, before, self.now()), entry)
         return OperatorOutcome(pair_id, status, _enabled(pair.enabled), done=not dry_run, says=says)
 
     def _pair(self, saved: Pair) -> Pair | None:
         """The pair as it is. Raises PairFixed, PairTaken."""
-        for other in store.pairs(self.table):
+        for other in pair_store.pairs(self.table):
             if other.pair_id != saved.pair_id and (other.exchange, other.symbol) == (saved.exchange, saved.symbol):
                 raise PairTaken(f"{other.pair_id} is {saved.symbol} at {saved.exchange}", id=str(other.pair_id))
         try:
-            before = store.pair(self.table, saved.pair_id)
+            before = pair_store.pair(self.table, saved.pair_id)
         except PairNotFound:
             return None
         if _fixed(before) != _fixed(saved):
@@ -222,7 +226,7 @@ class Overseeing:
 
     def _account(self, account_id: str) -> TradingAccount | None:
         try:
-            return store.account(self.table, account_id)
+            return account_store.account(self.table, account_id)
         except TradingAccountNotFound:
             return None
 

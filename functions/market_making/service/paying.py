@@ -22,7 +22,7 @@ from common.log import log
 from common.machines import Machines, Standing
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import model, store
+from functions.market_making import account_store, model, pair_store, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
     CHECK_AFTER_SECONDS,
@@ -83,7 +83,7 @@ class Paying:
 
     def _pair(self, said: Memo) -> Pair:
         try:
-            pair = store.pair(self.table, said.pair_id)
+            pair = pair_store.pair(self.table, said.pair_id)
         except PairNotFound as no:
             raise NotTaken(no.detail) from no
         if not pair.enabled:
@@ -115,7 +115,9 @@ class Paying:
 
     def rooms(self, pair: Pair) -> list[TradingAccount]:
         """The accounts that can take one more order, and are not halted; what carries the fewest comes first."""
-        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room and not self._is_halted(a)]
+        free = [
+            a for a in account_store.accounts(self.table) if a.takes(pair) and a.has_room and not self._is_halted(a)
+        ]
         return sorted(free, key=lambda account: (account.orders, account.account_id))
 
     def _is_halted(self, account: TradingAccount) -> bool:
@@ -222,4 +224,4 @@ class Paying:
 def room(order: Order, at: datetime) -> list[Write]:
     """An order that is opened takes its place on an account, where nobody has halted it. Refused with NoCapacity."""
     halted = NoCapacity(f"{order.account_id} is halted; ask again later", retry_after_seconds=600)
-    return [store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]
+    return [account_store.take_room(order.account_id, at, coins=order.coins), halts.none_of(order.account_id, halted)]

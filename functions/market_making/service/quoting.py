@@ -17,7 +17,7 @@ from common.log import count, log
 from common.machines import ElsewhereNow, Machines, MachinesUnavailable, Standing
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import campaign_store, model, quotes_store, store
+from functions.market_making import account_store, campaign_store, model, quotes_store, shard_store, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
     FeeCoinOwn,
@@ -67,12 +67,12 @@ class Quoting:
         order = store.existing(self.table, order_id)
         if order.status is Status.CAMPAIGN_JOINED:
             at = self.now()
-            shard = store.account(self.table, order.account_id).shard
+            shard = account_store.account(self.table, order.account_id).shard
             version = 1 if quotes_store.is_configured(self.table, order_id) else 0
-            joined = store.join_shard(order, shard, at, config=version)
+            joined = shard_store.join_shard(order, shard, at, config=version)
             opened = quotes_store.open_ledger(order, credited(self.table, order), at), joined
             try:
-                also = *opened, store.settled_there(order), store.pays_no_fees_of(order)
+                also = *opened, account_store.settled_there(order), account_store.pays_no_fees_of(order)
                 order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
             except FeeCoinOwn as own:
                 order = self._wait_for_person(order, own.detail)
@@ -99,7 +99,7 @@ class Quoting:
         order = store.existing(self.table, order_id)
         if order.status is Status.STOPPING and not order.needs_person:
             try:
-                also = [*self.closing.close(order), *store.tell_shard(order, Status.STOPPED, self.now())]
+                also = [*self.closing.close(order), *shard_store.tell_shard(order, Status.STOPPED, self.now())]
                 order = self._moved(order, Status.STOPPED, "nothing of it is open", *also, waits=order.goes_home)
             except OvertakenCycle as other:
                 raise QuotesOpen(other.detail, id=order_id) from other
@@ -152,7 +152,7 @@ class Quoting:
         self.table.write(
             store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
-            *store.tell_shard(order, Status.STOPPING, at),
+            *shard_store.tell_shard(order, Status.STOPPING, at),
             *also,
         )
         return self._told(order_id)

@@ -24,12 +24,13 @@ from common.log import count, log
 from common.money import Quantity
 from common.table.table import Table, TableUnavailable
 from common.table.transaction import Busy, Write
-from functions.market_making import memo, model, store
+from functions.market_making import cursor_store, memo, model
+from functions.market_making.cursor_store import CursorMoved
 from functions.market_making.memo import BadMemo
 from functions.market_making.model import MarketMakingOrderMoved, NoCapacity
 from functions.market_making.service.paying import NotTaken, Paying
 from functions.market_making.service.routes import CLOCKS_DIFFER
-from functions.market_making.store import AlreadyOpened, CursorMoved
+from functions.market_making.store import AlreadyOpened
 
 HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
 DIGITS_MAX = 28  # before the point: anybody can make an asset of which he has more
@@ -95,7 +96,7 @@ class Receiving:
 
     def _cursor(self) -> str:
         """What had come before the first poll is not the desk's."""
-        reached = store.cursor(self.table)
+        reached = cursor_store.cursor(self.table)
         if reached is None:
             reached = times.told(self.now())
             self._move_cursor(reached)
@@ -220,7 +221,7 @@ class Receiving:
 
     def _move_cursor(self, told_at: str) -> None:
         try:
-            self.table.write(store.move_cursor(told_at, self.now()))
+            self.table.write(cursor_store.move_cursor(told_at, self.now()))
         except CursorMoved:
             return
 

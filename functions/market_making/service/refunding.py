@@ -24,7 +24,7 @@ from common.machines import Standing
 from common.money import EXACT, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import account_store, leg_store, store
 from functions.market_making.model import (
     CONFIRM_LIMIT,
     MarketMakingOrderMoved,
@@ -60,7 +60,8 @@ class Refunding:
     def _refund(self, order: Order) -> Standing:
         transfers = store.transfers(self.table, order.order_id)
         legs = [
-            custody_store.outgoing(self.table, leg.sent_by) for leg in store.legs(self.table, order.order_id, Way.OUT)
+            custody_store.outgoing(self.table, leg.sent_by)
+            for leg in leg_store.legs(self.table, order.order_id, Way.OUT)
         ]
         sent = [leg for leg in legs if leg.status is not Sent.REFUSED]
         surplus = surplus_of(self.table, order)
@@ -83,7 +84,7 @@ class Refunding:
         at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
         self.table.write(
             store.move(order, Status.REFUNDED, at, waits_for=None),
-            store.give_room(order.account_id, at),
+            account_store.give_room(order.account_id, at),
             store.event(order, Status.REFUNDED, why, MACHINE, at),
         )
         return standing(store.existing(self.table, order.order_id))

@@ -36,7 +36,7 @@ from common.machines import Standing
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import account_store, leg_store, store
 from functions.market_making.model import (
     ASKED_AGAIN,
     RETURN_LIMIT,
@@ -165,7 +165,7 @@ class Returning:
         for again. No two ask at once: an exchange is not known to see that both mean the same."""
         if leg.asked_at is not None:
             if self._is_known(order, leg):
-                self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+                self.table.write(leg_store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
                 return
             if self.now() < leg.asked_at + ASKED_AGAIN:
                 raise ReturnUnderway(f"the exchange was just asked for {leg.symbol}")
@@ -173,14 +173,14 @@ class Returning:
             return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
-        self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
+        self.table.write(leg_store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
             what = f"{leg.quantity.amount} {leg.symbol}"
             self._wait_for_person(order, f"the exchange does not withdraw {what}: {no.detail}")
             raise MarketMakingOrderMoved(no.detail, id=order.order_id) from no
-        self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+        self.table.write(leg_store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
 
     def _is_known(self, order: Order, leg: Leg) -> bool:
         """Has the exchange been asked for a leg, and has it not refused it?"""
@@ -258,16 +258,16 @@ class Returning:
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
             store.move(order, after, at, *([store.leave_behind(left)] if left else []), waits_for=None),
-            *(store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
-            *(store.add_dust(order, leg, at) for leg in left),
-            store.settled_there(order),
-            store.give_room(order.account_id, at),
+            *(leg_store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
+            *(account_store.add_dust(order, leg, at) for leg in left),
+            account_store.settled_there(order),
+            account_store.give_room(order.account_id, at),
             store.event(order, after, why, MACHINE, at),
         )
         return standing(store.existing(self.table, order.order_id))
 
     def _legs(self, order: Order) -> list[Leg]:
-        return store.homeward(self.table, order.order_id)
+        return leg_store.homeward(self.table, order.order_id)
 
     def _pay_back(self, order: Order, leg: Leg) -> Outgoing:
         """The transfer of what has come home to who paid, decided if it is not yet."""

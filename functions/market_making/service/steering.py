@@ -18,7 +18,7 @@ from common.gateways.exchange import MarketUnknown
 from common.gateways.exchange.maker import Books, Market
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from functions.market_making import configuration, hummingbot, quotes_store, risk, store
+from functions.market_making import configuration, hummingbot, quotes_store, risk, shard_store, store
 from functions.market_making.model import (
     ConfigurationMoved,
     MarketMakingOrderMoved,
@@ -76,7 +76,7 @@ class Steering:
                 due_at=at + STILL_THERE,
             ),
             store.event(order, Status.PAUSED, PAUSED_BY_OWNER, CUSTOMER, at),
-            *store.tell_shard(order, Status.PAUSED, at),
+            *shard_store.tell_shard(order, Status.PAUSED, at),
         )
         return store.existing(self.table, order_id)
 
@@ -99,7 +99,7 @@ class Steering:
                     order, Status.RUNNING, at, store.no_reason(), waits_for="its owner", due_at=at + STILL_THERE
                 ),
                 store.event(order, Status.RUNNING, "resumed by its owner", CUSTOMER, at),
-                *store.tell_shard(order, Status.RUNNING, at),
+                *shard_store.tell_shard(order, Status.RUNNING, at),
                 *forgotten,
                 halts.none_of(order_id, NotResumable("it stays paused: an operator has halted it", id=order_id)),
                 halts.none_of(order.account_id, NotResumable("it stays paused: its account is halted", id=order_id)),
@@ -189,7 +189,7 @@ class Steering:
         told = f"configured anew, version {version + 1}"
         try:
             self.table.write(
-                store.configure_member(shard, member, version + 1, at),
+                shard_store.configure_member(shard, member, version + 1, at),
                 quotes_store.configure(order_id, version + 1, written, at),
                 store.event(order, order.status, told, CUSTOMER, at),
             )
@@ -198,7 +198,7 @@ class Steering:
         return self._told(order_id, version + 1)
 
     def _member(self, order: Order) -> Member:
-        member = store.member(self.table, order) if order.status in STOPPABLE else None
+        member = shard_store.member(self.table, order) if order.status in STOPPABLE else None
         if member is None:
             raise NotConfigurable(f"the order is {order.status}: it does not quote", id=order.order_id)
         return member

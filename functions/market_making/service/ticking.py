@@ -22,7 +22,7 @@ from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
-from functions.market_making import quotes_store, risk, store
+from functions.market_making import account_store, quotes_store, risk, shard_store
 from functions.market_making.model import Member, Status
 from functions.market_making.quotes import Quotes, following
 from functions.market_making.quotes_packing import to_the_millisecond
@@ -65,7 +65,7 @@ class Ticking:
     def tick(self, shard: str, time: datetime, may_send: Callable[[], bool]) -> Ticked:
         """Of this absolute time, once. Raises TickTaken; TableUnavailable, Busy."""
         at = self.now()
-        self.table.write(store.take_tick(shard, time, at))
+        self.table.write(shard_store.take_tick(shard, time, at))
         if at - time > LATE:
             count("TicksLate")
             log.warning("late", extra={"shard": shard, "seconds": (at - time).total_seconds()})
@@ -83,7 +83,7 @@ class Ticking:
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
         others: dict[Status, dict[tuple[str, str], list[str]]] = defaultdict(lambda: defaultdict(list))
-        for member in store.members(self.table, shard):
+        for member in shard_store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
             else:
@@ -269,7 +269,7 @@ class Ticking:
         if not elsewhere or group.halt is not None:
             return
         try:
-            unsaid = elsewhere - {store.account(self.table, group.account_id).fee_coin}
+            unsaid = elsewhere - {account_store.account(self.table, group.account_id).fee_coin}
             if unsaid:
                 why = f"the exchange takes fees in {', '.join(sorted(unsaid))} there, which nobody has said"
                 log.error("account halted", extra={"account_id": group.account_id, "why": why})

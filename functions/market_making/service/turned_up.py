@@ -16,7 +16,7 @@ from common.gateways.exchange.maker import MakerOrder
 from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store, shard_store, store
 from functions.market_making.model import Order, Status
 from functions.market_making.quotes import FillNotBelieved, adopted
 from functions.market_making.quotes_packing import to_the_millisecond
@@ -73,5 +73,5 @@ def stopped_once_more(
         *quotes_store.write(read, after, (), at),
         store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
         store.event(order, Status.STOPPING, "a quote of it is open that was taken for over", actor, at),
-        *store.tell_shard(order, Status.STOPPING, at),
+        *shard_store.tell_shard(order, Status.STOPPING, at),
     ]
