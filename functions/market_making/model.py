@@ -434,7 +434,7 @@ class LegStatus(StrEnum):
     INTENDED = "INTENDED"
     CONFIRMED = "CONFIRMED"  # its chain has it; of one home, the exchange was asked for it
     ARRIVED = "ARRIVED"
-    REFUSED = "REFUSED"  # it stays at the exchange: operators have settled it otherwise
+    KEPT = "KEPT"  # it stays at the exchange: operators have settled it otherwise
     LEFT = "LEFT"  # of a rest: nobody has settled it yet. Of an order that is over it is dust, and its payer's
 
 

@@ -218,7 +218,7 @@ class Books:
                 asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
                 if leg["amount"] > there[asset_id]:
                     yield f"{order_id} takes {leg['amount']} of {asset_id} home, and has {there[asset_id]} there"
-                if leg["status"] == "REFUSED":
+                if leg["status"] == "KEPT":
                     if back is not None or self.kept[order_id, leg["symbol"]] < leg["amount"]:
                         yield f"{leg} stays at the exchange, and back is {back}"
                     continue
@@ -263,7 +263,7 @@ class Books:
             if order["status"] in OVER:
                 yield from self._dust(order, left)
             for symbol in {leg["symbol"] for leg in legs}:
-                of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "REFUSED"))
+                of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "KEPT"))
                 kept, stays = self.kept[order["PK"], symbol], sum(of, NOTHING)
                 if kept != stays:
                     yield f"{order['PK']} leaves {stays} {symbol} at the exchange, and the desk has {kept} of it"

@@ -521,7 +521,7 @@ class TestTheWayHome:
         two(desk, "mm keep-rest", M, asset="USDT", payer="unpaid")
         market.run(5)
         legs = {leg.symbol: leg.status for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
-        assert legs == {"USDT": "REFUSED", "BTC": "CONFIRMED"}
+        assert legs == {"USDT": "KEPT", "BTC": "CONFIRMED"}
         (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
         market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
         until(market, Status.RETURNED)

@@ -180,7 +180,7 @@ def test_what_is_below_the_exchanges_minimum_is_somebodys(market: Market) -> Non
     kept_by_two(market, "BTC", BTC)
     go_on(market)
     live_until(market, Status.RETURNED)
-    assert rests(market) == [("BTC", "REFUSED", Decimal("0.1"))]
+    assert rests(market) == [("BTC", "KEPT", Decimal("0.1"))]
     assert desk_fees(market) == {**FEE, "mm1:BTC": Decimal("0.1")}
     (*_, last) = timeline.of(market.table, market.order().order_id)
     assert last.reason == "all of it is back with who paid; operators have let the exchange keep 0.1 BTC"

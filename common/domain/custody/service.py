@@ -57,19 +57,19 @@ class OutputsWanted(Exception):
 
 @dataclass(frozen=True)
 class OutgoingTransfers:
-    """`custody` and `sender` are made when they are first needed. `unless` are conditions without which an outgoing is
+    """`custody` and `sender` are made when they are first needed. `provided` are conditions without which an outgoing is
     not sent, each with its refusal."""
 
     table: Table
     custody: Callable[[], Custody]
     sender: Callable[[], Sender]
     now: Callable[[], datetime]
-    unless: Callable[[Outgoing], Sequence[Write]] = lambda _: ()
+    provided: Callable[[Outgoing], Sequence[Write]] = lambda _: ()
 
     def send(self, outgoing_id: str) -> Outgoing:
         """Move one as far as it goes now, and return it as it is then. May be asked at any time, and again.
 
-        Raises OutgoingNotFound, CustodyUnavailable, Busy; and the refusals of `unless`: then nothing was sent.
+        Raises OutgoingNotFound, CustodyUnavailable, Busy; and the refusals of `provided`: then nothing was sent.
         """
         outgoing = store.outgoing(self.table, outgoing_id)
         try:
@@ -118,7 +118,7 @@ class OutgoingTransfers:
             why = f"attempt {outgoing.attempt} to send {outgoing.quantity}, request {outgoing.request_id}"
             begun = store.event(outgoing, Status.SENT, why, MACHINE, at)
             try:
-                self.table.write(*store.send(outgoing, drafts, spent, at), begun, *self.unless(outgoing))
+                self.table.write(*store.send(outgoing, drafts, spent, at), begun, *self.provided(outgoing))
             except OutputReserved as taken:
                 if taken.output_id in outgoing.contested:
                     return self._wait(outgoing, str(taken))

@@ -206,7 +206,7 @@ def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> 
     kept = _kept(leg, ruled)
     if kept is None:
         return False
-    table.write(leg_store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
+    table.write(leg_store.move_leg(leg, LegStatus.KEPT, at), _kept_line(order, leg, kept, at))
     return True
 
 
@@ -234,7 +234,7 @@ def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> Non
     for leg in leg_store.legs(table, order.order_id, Way.REST):
         kept = _kept(leg, ruled)
         if kept is not None and leg.status is LegStatus.LEFT:
-            writes += [leg_store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at)]
+            writes += [leg_store.move_leg(leg, LegStatus.KEPT, at), _kept_line(order, leg, kept, at)]
             writes.append(account_store.add_dust(order, leg, at, times=-1))
         elif leg.status is LegStatus.LEFT:
             left.append(leg)

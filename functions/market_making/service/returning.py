@@ -250,7 +250,7 @@ class Returning:
 
     def _over(self, order: Order, back: Sequence[Outgoing]) -> Standing:
         at, legs = self.now(), self._legs(order)
-        kept = [leg for leg in legs if leg.status is LegStatus.REFUSED]
+        kept = [leg for leg in legs if leg.status is LegStatus.KEPT]
         left = [leg for leg in legs if leg.status is LegStatus.LEFT]
         why = "all of it is back with who paid" if back else "nothing of it came home"
         why += f"; operators have let the exchange keep {told(kept)}" if kept else ""
