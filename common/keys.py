@@ -61,7 +61,7 @@ table of this page, and the table that is deployed.
 | pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
 | halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
-| going_home             | ACCOUNT#{account_id}                            | HOME#{order_id}                    |                    |               |                    |                                    |
+| unledgered             | ACCOUNT#{account_id}                            | UNLEDGERED#{order_id}              |                    |               |                    |                                    |
 | left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                    |
 | order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
@@ -330,10 +330,10 @@ PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
 # On an account nothing is placed, until a person has looked.
 HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
-# What an account has placed of late: an exchange counts that.
 # Of a trading account: the orders whose money is there in no ledger, and the dust of those that are over.
-GOING_HOME = Key("going_home", pk="ACCOUNT#{account_id}", sk="HOME#{order_id}")
+UNLEDGERED = Key("unledgered", pk="ACCOUNT#{account_id}", sk="UNLEDGERED#{order_id}")
 LEFT_BEHIND = Key("left_behind", pk="ACCOUNT#{account_id}", sk="BEHIND#{symbol}")
+# What an account has placed of late: an exchange counts that.
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
 # Up to which trade of an account in a market all are somebody's.
 TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
@@ -462,7 +462,7 @@ SCHEMA = [
     PAIR,
     TRADING_ACCOUNT,
     HALT,
-    GOING_HOME,
+    UNLEDGERED,
     LEFT_BEHIND,
     ORDER_RATE,
     TRADES_CURSOR,

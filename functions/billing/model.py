@@ -135,12 +135,6 @@ class Operation(StrEnum):
     GET_SETTLEMENT = "GET_SETTLEMENT"
 
 
-ACCOUNT_OF = {
-    Operation.GET_REWARD: AccountType.COMMISSION,
-    Operation.GET_SETTLEMENT: AccountType.SETTLEMENT,
-}
-
-
 class PaymentStatus(StrEnum):
     EARLY = "EARLY"  # the invoice that it names is being made
     TAKEN = "TAKEN"  # a part of it is not spread yet

@@ -316,7 +316,7 @@ def compare_later(account: Account, at: datetime) -> Write:
 
 def differs(account: Account, why: str, at: datetime) -> Write:
     """A person has to look. Refused with Moved."""
-    waits = work.needs_person(keys.BILLING_ACCOUNT, account.dealer_id, now=at, waits_for=f"a person: {why}")
+    waits = work.needs_person(keys.BILLING_ACCOUNT, account.dealer_id, now=at, waits_for=f"an operator: {why}")
     return store.account_moves(account, at, *waits)
 
 
@@ -331,14 +331,14 @@ def _told(aside: Aside, after: PaymentStatus, why: str, by: str, at: datetime) -
 
 def _wait(item: PaymentItem, status: PaymentStatus, at: datetime, why: str = "") -> None:
     if status is PaymentStatus.PARKED:
-        work.wait_for_person(item, keys.PAYMENT, waits_for=f"a person: {why}")
+        work.wait_for_person(item, keys.PAYMENT, waits_for=f"an operator: {why}")
     else:
         work.wait(item, keys.PAYMENT, due_at=at + _DUE[status], waits_for=_ON_ITS_WAY[status])
 
 
 def _waits(receipt_id: str, status: PaymentStatus, at: datetime, why: str = "") -> list[Action]:
     if status is PaymentStatus.PARKED:
-        return work.needs_person(keys.PAYMENT, receipt_id, now=at, waits_for=f"a person: {why}")
+        return work.needs_person(keys.PAYMENT, receipt_id, now=at, waits_for=f"an operator: {why}")
     due_at, what = at + _DUE[status], _ON_ITS_WAY[status]
     return work.waits(keys.PAYMENT, receipt_id, now=at, due_at=due_at, waits_for=what)
 

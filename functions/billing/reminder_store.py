@@ -47,7 +47,7 @@ def due(table: Table, now: datetime) -> Iterator[WaitingItem]:
 def tell(bill: Bill, what: str, at: datetime) -> Write:
     """A person is to remind the dealer. Refused with Moved: the bill is paid by now, or a person knows already."""
     item = ReminderItem
-    waits = work.needs_person(keys.REMINDER, bill.bill_id, now=at, waits_for=f"a person: {what}")
+    waits = work.needs_person(keys.REMINDER, bill.bill_id, now=at, waits_for=f"an operator: {what}")
     return Write.update(
         item(*keys.REMINDER(bill_id=bill.bill_id)),
         item.updated_at.set(at),

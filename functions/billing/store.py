@@ -345,7 +345,9 @@ def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *
 def dealer_stops(dealer: Dealer, at: datetime, why: str) -> Write:
     """He waits for a person. Refused with Moved."""
     item = DealerItem
-    waits = work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for="a person: the billing system refuses")
+    waits = work.needs_person(
+        keys.DEALER, dealer.dealer_id, now=at, waits_for="an operator: the billing system refuses"
+    )
     return Write.update(
         item(*keys.DEALER(dealer_id=dealer.dealer_id)),
         item.reason.set(why),
@@ -530,7 +532,7 @@ def bill_stops(bill: Bill, at: datetime, why: str) -> Write:
         item(*keys.BILL(bill_id=bill.bill_id)),
         item.reason.set(why),
         item.updated_at.set(at),
-        *work.needs_person(keys.BILL, bill.bill_id, now=at, waits_for="a person: the billing system refuses"),
+        *work.needs_person(keys.BILL, bill.bill_id, now=at, waits_for="an operator: the billing system refuses"),
         when=item.status == bill.status,
         otherwise=Moved("the bill has moved", id=bill.bill_id),
     )

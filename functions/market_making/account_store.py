@@ -38,7 +38,7 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     compared_at = InstantAttribute(null=True)  # when they were last held against what is owed
 
 
-class GoingHomeItem(Item, discriminator=keys.GOING_HOME.entity):
+class UnledgeredItem(Item, discriminator=keys.UNLEDGERED.entity):
     pass
 
 
@@ -154,26 +154,26 @@ def give_room(account_id: str, at: datetime) -> Write:
     return Write.update(key, item.orders.add(Decimal(-1)), item.updated_at.set(at))
 
 
-def underway_there(order: Order, at: datetime) -> Write:
+def mark_unledgered(order: Order, at: datetime) -> Write:
     """Its money is at the account, and in no ledger, from now on: it was credited, or it leaves. It goes with the write
     of that."""
-    return Write.put(GoingHomeItem(*_going_home(order), created_at=at, updated_at=at))
+    return Write.put(UnledgeredItem(*_unledgered_key(order), created_at=at, updated_at=at))
 
 
-def settled_there(order: Order) -> Write:
+def mark_ledgered(order: Order) -> Write:
     """It is in its ledger, or has left the account. It goes with the write of that, as which the order moves."""
-    return Write.delete(GoingHomeItem(*_going_home(order)))
+    return Write.delete(UnledgeredItem(*_unledgered_key(order)))
 
 
-def _going_home(order: Order) -> keys.PrimaryKey:
-    return keys.GOING_HOME(account_id=order.account_id, order_id=order.order_id)
+def _unledgered_key(order: Order) -> keys.PrimaryKey:
+    return keys.UNLEDGERED(account_id=order.account_id, order_id=order.order_id)
 
 
-def on_their_way(table: Table, account_id: str) -> list[str]:
+def unledgered(table: Table, account_id: str) -> list[str]:
     """The ids of an account's orders whose money is there, and in no ledger."""
-    key = keys.GOING_HOME.partition(account_id=account_id)
-    query = Query(partition(key) & Item.SK.startswith(keys.GOING_HOME.prefix), consistent=True)
-    return [item.SK.removeprefix(keys.GOING_HOME.prefix) for item in table.all(GoingHomeItem, query)]
+    key = keys.UNLEDGERED.partition(account_id=account_id)
+    query = Query(partition(key) & Item.SK.startswith(keys.UNLEDGERED.prefix), consistent=True)
+    return [item.SK.removeprefix(keys.UNLEDGERED.prefix) for item in table.all(UnledgeredItem, query)]
 
 
 def add_dust(order: Order, left: Leg, at: datetime, *, times: int = 1) -> Write:

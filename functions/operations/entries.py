@@ -188,6 +188,12 @@ class Reads:
         return self.table.all(Entry, query)
 
 
+def said_by(entry: Entry | None, name: str, absent: str) -> str:
+    """What an item that should be there has under a name, for a finding; `absent` where there is no such thing."""
+    value = getattr(entry, name, None)
+    return absent if value is None else str(value)
+
+
 def page(table: Table, rows: Sequence[Key], after: Position | None) -> Page[Entry]:
     """A page of a scan of these rows, a moment old."""
     return table.scan(Entry, *rows, after=after)

@@ -17,7 +17,6 @@ from common.money import EXACT, plain
 
 DECIMALS = 8  # at most, whatever the chain has
 UNITS_MAX = 10**24
-TAG_BYTES_MAX = 256
 _BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
 _BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 

@@ -116,7 +116,7 @@ class TestFound:
         desk.dealership.payments.park(b'{"poison": 1}', "a message of a payment is not understood: event_type")
         listed = {each.id: each for each in desk.operations.work(["payments"], overdue_only=False, limit=10)}
         assert listed[of_nobody].needs_person
-        assert listed[of_nobody].waits_for == "a person: no account has this contract"
+        assert listed[of_nobody].waits_for == "an operator: no account has this contract"
         story = desk.operations.story(of_nobody)
         assert (story.kind, story.status, story.needs_person) == ("payment", "PARKED", True)
         assert [act.command for act in story.acts] == ["work redrive", "payments assign", "payments dismiss"]
@@ -287,7 +287,7 @@ class TestTotals:
         desk.clock.forward(minutes=6)
         rounds(desk)
         (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
-        assert waiting.waits_for == "a person: the billing system tells of 600.00, and 400.00 have come"
+        assert waiting.waits_for == "an operator: the billing system tells of 600.00, and 400.00 have come"
         assert waiting.needs_person
         assert waiting.id == f"{dealership.account().dealer_id}:COMMISSION"
         dealership.payments.take(lost)
@@ -312,7 +312,7 @@ class TestTotals:
         dealership.pay(1_00)
         self._later(desk, minutes=16)
         (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
-        assert waiting.waits_for == "a person: the billing system tells of 658.00, and 451.00 have come"
+        assert waiting.waits_for == "an operator: the billing system tells of 658.00, and 451.00 have come"
 
     def test_one_operator_agrees_to_nothing_and_two_only_to_what_they_saw(self, desk: Desk) -> None:
         dealership, total = desk.dealership, self._differs(desk, lost=200_00)

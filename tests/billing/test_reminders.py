@@ -74,7 +74,7 @@ def test_an_overdue_bill_is_a_persons_work_and_tells_whom_to_remind(desk: Desk) 
     (waiting,) = listed(desk)
     assert waiting.needs_person
     what = f"70.00 of bill {bill.number} were to be paid by {bill.due_on}"
-    assert waiting.waits_for == f"a person: remind dealer {CME_ID}: {what}"
+    assert waiting.waits_for == f"an operator: remind dealer {CME_ID}: {what}"
     assert desk.sweeper.sweep(lambda: True).needs_person == 1
     assert [event.reason for event in timeline.of(desk.table, bill.bill_id)][-1] == f"overdue: {what}"
     story = desk.operations.story(waiting.id)

@@ -296,7 +296,7 @@ class Books:
             if dust.get(key, NOTHING) != self.dust.get(key, NOTHING):
                 yield f"{key} has dust of {dust.get(key)}, and its orders have left {self.dust.get(key)}"
         leaving = {
-            (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("HOME#")) for i in self.by_kind["going_home"]
+            (i["PK"].removeprefix("ACCOUNT#"), i["SK"].removeprefix("UNLEDGERED#")) for i in self.by_kind["unledgered"]
         }
         going = {(o["account_id"], o["PK"]) for o in self.orders.values() if self._is_there_unledgered(o)}
         if leaving != going:

@@ -85,7 +85,7 @@ class Dusty:
         market.let_go_on(M)
         market.go_on(hours=4)
         self.check()
-        assert not account_store.on_their_way(market.quiet, ACCOUNT)
+        assert not account_store.unledgered(market.quiet, ACCOUNT)
 
 
 def dusty(faults: Faults) -> Scene:

@@ -14,8 +14,8 @@ from common.domain.custody.model import (
     INPUTS_MAX,
     Kind,
     Outgoing,
-    Shortage,
     Status,
+    TooFewOutputs,
     TooManyOutputs,
     choose,
     outgoing_id,
@@ -300,7 +300,7 @@ def test_what_attempts_before_would_have_spent_is_spent(needed: str, contested: 
 
 
 def test_what_can_not_be_covered_says_how_much_there_is() -> None:
-    with pytest.raises(Shortage, match="5"):
+    with pytest.raises(TooFewOutputs, match="5"):
         choose([output(1, "5")], Quantity("6", BTC))
 
 

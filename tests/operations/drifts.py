@@ -218,7 +218,7 @@ OF_MARKET_MAKING: Mapping[str, Callable[[Copied], None]] = {
     "an order that counts more transfers": more("market_making_order", transfers="1"),
     "an order that seeks campaigns and is gone": other("campaign_seeker", SK=f"SEEKER#{NOBODYS}"),
     "an account with money of an order that is gone": lambda copied: copied.put(
-        copied.first("campaign_seeker"), PK="ACCOUNT#alpha", SK=f"HOME#{NOBODYS}", entity_type="going_home"
+        copied.first("campaign_seeker"), PK="ACCOUNT#alpha", SK=f"UNLEDGERED#{NOBODYS}", entity_type="unledgered"
     ),
     "an order in a campaign that nobody joined": lambda copied: copied.put(
         copied.first("campaign_seeker"),

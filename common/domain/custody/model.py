@@ -277,7 +277,7 @@ def total(asset_id: str, outputs: Iterable[Output]) -> Quantity:
     return found
 
 
-class Shortage(Exception):
+class TooFewOutputs(Exception):
     """The outputs do not cover what is to be sent. `held` is what all of them are together."""
 
     def __init__(self, held: Quantity, needed: Quantity) -> None:
@@ -299,7 +299,7 @@ def choose(outputs: Iterable[Output], needed: Quantity, contested: Set[str] = fr
     """The outputs to spend: those of `contested` that are there, and for the rest the smallest single one that covers
     it, else the largest ones, as few as do.
 
-    Raises Shortage, TooManyOutputs.
+    Raises TooFewOutputs, TooManyOutputs.
     """
     ordered = sorted(outputs, key=lambda output: (output.quantity.amount, output.sequence))
     chosen = [output for output in ordered if output.output_id in contested]
@@ -315,7 +315,7 @@ def choose(outputs: Iterable[Output], needed: Quantity, contested: Set[str] = fr
         chosen.append(ordered.pop())
         reached = EXACT.add(reached, chosen[-1].quantity.amount)
     if reached < needed.amount:
-        raise Shortage(Quantity(reached, needed.asset_id), needed)
+        raise TooFewOutputs(Quantity(reached, needed.asset_id), needed)
     if len(chosen) > INPUTS_MAX:
         raise TooManyOutputs(tuple(chosen[:INPUTS_MAX]))
     return tuple(chosen)

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from itertools import count as count_from
 
 from common.domain.custody import model, store
-from common.domain.custody.model import Kind, Outgoing, OutgoingMoved, Shortage, Status, TooManyOutputs, choose
+from common.domain.custody.model import Kind, Outgoing, OutgoingMoved, Status, TooFewOutputs, TooManyOutputs, choose
 from common.domain.custody.store import OutputReserved
 from common.domain.timeline import CUSTODY, MACHINE
 from common.gateways.custody import (
@@ -57,8 +57,8 @@ class OutputsWanted(Exception):
 
 @dataclass(frozen=True)
 class OutgoingTransfers:
-    """`custody` and `sender` are made when they are first needed. `provided` are conditions without which an outgoing is
-    not sent, each with its refusal."""
+    """`custody` and `sender` are made when they are first needed. An outgoing is sent `provided` that these conditions
+    hold, each with its refusal."""
 
     table: Table
     custody: Callable[[], Custody]
@@ -88,7 +88,7 @@ class OutgoingTransfers:
             return self._refused(outgoing, CustodyRefused("it would go to the desk itself", ours=False))
         try:
             self._attempt(outgoing)
-        except Shortage as short:
+        except TooFewOutputs as short:
             if outgoing.kind is Kind.MERGE:  # others have spent them: who needs it merges what is there now
                 self.table.write(*store.refuse(outgoing, str(short), self.now()))
             else:
@@ -105,7 +105,7 @@ class OutgoingTransfers:
     def _attempt(self, outgoing: Outgoing) -> None:
         """Draft the attempt, write down what it spends, and send it.
 
-        Raises Shortage, TooManyOutputs, OutputsWanted, OutputsSpent: nothing was sent.
+        Raises TooFewOutputs, TooManyOutputs, OutputsWanted, OutputsSpent: nothing was sent.
         """
         reserved: set[str] = set()
         while True:
@@ -131,7 +131,7 @@ class OutgoingTransfers:
     def _chosen(self, outgoing: Outgoing, reserved: Set[str]) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
         """What pays for the quantity, and what for the fee where that is in another asset.
 
-        Raises Shortage, TooManyOutputs, OutputsSpent, OutputsWanted, CustodyUnavailable.
+        Raises TooFewOutputs, TooManyOutputs, OutputsSpent, OutputsWanted, CustodyUnavailable.
         """
         needed, fee = outgoing.quantity, outgoing.fee
         if fee is not None and fee.asset_id == needed.asset_id:

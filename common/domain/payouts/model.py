@@ -225,10 +225,6 @@ class Attempt:
         sent_by_nobody_at = self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
         return max(sent_by_nobody_at, self.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS))
 
-    def is_booked_by_nobody(self, now: datetime) -> bool:
-        since = self.booked_by_nobody_at
-        return since is not None and now >= since
-
 
 @dataclass(frozen=True)
 class Evidence:

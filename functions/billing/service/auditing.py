@@ -31,7 +31,6 @@ class DealerLife:
 @dataclass(frozen=True)
 class BillLife:
     bill: Bill
-    overdue: bool
     waits_for: str | None
     events: Sequence[TimelineEvent]
 
@@ -65,7 +64,7 @@ class Auditing:
         """Raises BillNotFound."""
         found = store.bill(self.table, bill_id)
         events = list(timeline.of(self.table, bill_id))
-        return BillLife(found, self.is_overdue(found), self._waits_for(keys.BILL(bill_id=bill_id)), events)
+        return BillLife(found, self._waits_for(keys.BILL(bill_id=bill_id)), events)
 
     def payments(self, named: str, *, limit: int, after: Position | None) -> Page[Taken]:
         """A page of what came for a dealer and was taken, of each account the newest first; it may be short, even

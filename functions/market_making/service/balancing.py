@@ -170,7 +170,7 @@ class Balancing:
         rather than counted twice."""
         for coin, amount in account_store.dust(self.table, account_id).items():
             yield coin, Owed(amount)
-        leaving = account_store.on_their_way(self.table, account_id)
+        leaving = account_store.unledgered(self.table, account_id)
         for order_id in leaving:
             legs = leg_store.all_legs(self.table, order_id)
             goes_home = any(leg.way is not Way.OUT for leg in legs)

@@ -144,7 +144,7 @@ class Crediting:
             self.table.write(
                 *claims,
                 leg_store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
-                account_store.underway_there(order, at),
+                account_store.mark_unledgered(order, at),
                 custody_store.arrive(sent, at),
                 custody_store.event(sent, Sent.ARRIVED, why, actor, at),
             )

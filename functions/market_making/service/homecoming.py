@@ -79,7 +79,7 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(leg_store.insert_leg(leg) for leg in legs),
-            account_store.underway_there(order, at),
+            account_store.mark_unledgered(order, at),
             *shard_store.tell_shard(order, Status.RETURNING, at),
             halts.not_halted(order.account_id),
         )

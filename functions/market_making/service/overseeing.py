@@ -186,7 +186,7 @@ class Overseeing:
                 raise FeeCoinOwn(f"{order_id} has {saved.fee_coin} for its own", id=saved.account_id)
 
     def _leaving(self, account: TradingAccount) -> list[str]:
-        return account_store.on_their_way(self.table, account.account_id)
+        return account_store.unledgered(self.table, account.account_id)
 
     def pairs(self) -> list[Pair]:
         """Also those that are not traded now."""

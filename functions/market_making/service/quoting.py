@@ -72,7 +72,7 @@ class Quoting:
             joined = shard_store.join_shard(order, shard, at, config=version)
             opened = quotes_store.open_ledger(order, credited(self.table, order), at), joined
             try:
-                also = *opened, account_store.settled_there(order), account_store.pays_no_fees_of(order)
+                also = *opened, account_store.mark_ledgered(order), account_store.pays_no_fees_of(order)
                 order = self._moved(order, Status.CREATED, "its ledger is open", *also, shard=shard)
             except FeeCoinOwn as own:
                 order = self._wait_for_person(order, own.detail)

@@ -260,7 +260,7 @@ class Returning:
             store.move(order, after, at, *([store.leave_behind(left)] if left else []), waits_for=None),
             *(leg_store.move_leg(leg, LegStatus.LEFT, at) for leg in left),
             *(account_store.add_dust(order, leg, at) for leg in left),
-            account_store.settled_there(order),
+            account_store.mark_ledgered(order),
             account_store.give_room(order.account_id, at),
             store.event(order, after, why, MACHINE, at),
         )

@@ -52,7 +52,7 @@ _CHECKS: Mapping[Key, Check] = {
     keys.MARKET_MAKING_QUOTES: market_making.quotes,
     keys.EXCHANGE_DEPOSIT: market_making.deposit,
     keys.SHARD_MEMBER: market_making.shard_member,
-    keys.GOING_HOME: market_making.going_home,
+    keys.UNLEDGERED: market_making.unledgered,
     keys.CAMPAIGN_MEMBER: market_making.campaign_member,
     keys.CAMPAIGN_SEEKER: market_making.seeker,
     keys.BILL: billing.bill,
@@ -88,7 +88,7 @@ def thing(entry: Entry) -> str:
     whose = entry.order_id or entry.outgoing_id or entry.bill_id
     if whose is not None:
         return str(whose)
-    if entry.row in (keys.MEMBER, keys.SHARD_MEMBER, keys.GOING_HOME, keys.CAMPAIGN_MEMBER, keys.CAMPAIGN_SEEKER):
+    if entry.row in (keys.MEMBER, keys.SHARD_MEMBER, keys.UNLEDGERED, keys.CAMPAIGN_MEMBER, keys.CAMPAIGN_SEEKER):
         return entry.parts["order_id"]
     if entry.row is keys.CONTRACT and entry.dealer_id is not None:
         return str(entry.dealer_id)

@@ -9,7 +9,7 @@ from common import keys
 from common.clock import text
 from common.idempotency import derived_id
 from common.keys import Key
-from functions.operations.entries import ZERO, Entry, Reads
+from functions.operations.entries import ZERO, Entry, Reads, said_by
 
 NEW, PENDING, PARTIAL, PAID, CANCELLED = "NEW", "PENDING", "PARTIAL", "PAID", "CANCELLED"
 TAKEN, SPREAD = "TAKEN", "SPREAD"
@@ -24,7 +24,7 @@ def bill(reads: Reads, bill: Entry) -> Iterator[str]:
     if bill.invoice_id is not None:
         invoice = reads.get(keys.INVOICE(invoice_id=bill.invoice_id))
         if invoice is None or invoice.bill_id != bill.PK:
-            yield f"invoice {bill.invoice_id} is {invoice and invoice.bill_id}'s"
+            yield f"invoice {bill.invoice_id} is {said_by(invoice, 'bill_id', 'nobody')}'s"
     due = (bill.common_kopecks or ZERO) - (bill.credited_kopecks or ZERO)
     paid = bill.paid_kopecks or ZERO
     if not 0 <= paid <= due:
@@ -60,7 +60,7 @@ def _notes(reads: Reads, bill: Entry) -> Iterator[str]:
 def pointer(reads: Reads, pointer: Entry) -> Iterator[str]:
     bill = reads.get(keys.BILL(bill_id=str(pointer.bill_id)))
     if bill is None or LISTS.get(str(bill.status), keys.OPEN_BILL) is not pointer.row:
-        yield f"a list of its dealer's has it among {pointer.entity}s, and it is {bill and bill.status}"
+        yield f"a list of its dealer's has it among {pointer.entity}s, and it is {said_by(bill, 'status', 'not there')}"
 
 
 def invoice(reads: Reads, invoice: Entry) -> Iterator[str]:

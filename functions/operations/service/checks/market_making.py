@@ -12,7 +12,7 @@ from common.clock import text
 from common.domain.custody.model import Disposition, Kind, incoming_id, outgoing_id
 from common.domain.custody.model import Status as Sent
 from common.money import EXACT, plain
-from functions.operations.entries import ZERO, Entry, Reads
+from functions.operations.entries import ZERO, Entry, Reads, said_by
 from functions.operations.service.checks.trading import waiting
 
 OVER = ("refunded", "returned")
@@ -35,7 +35,7 @@ def order(reads: Reads, order: Entry) -> Iterator[str]:
             yield f"it is {order.status}, and has no ledger at the exchange"
         member = reads.get(keys.SHARD_MEMBER(shard=order.quoted_by, order_id=order.PK))
         if member is None or member.status != order.status:
-            yield f"it is {order.status}, and shard {order.quoted_by} has it as {member and member.status}"
+            yield f"it is {order.status}, and shard {order.quoted_by} has it as {said_by(member, 'status', 'nothing')}"
 
     if order.status in FUNDED and not order.after_failure:
         yield from _divided(reads, order)
@@ -99,7 +99,7 @@ def snapshot(reads: Reads, incoming: Entry) -> Iterator[str]:
     yield from waiting(incoming, unfinished=incoming.status == Disposition.PARKED or comes_home)
     order = _order(reads, incoming.order_id)
     if incoming.status == Disposition.HELD and (order is None or order.status in OVER):
-        yield f"it is held for {incoming.order_id}, which is {order and order.status}"
+        yield f"it is held for {incoming.order_id}, which is {said_by(order, 'status', 'not there')}"
     if order is not None and not _is_of(reads, incoming, order):
         yield f"it came for {order.PK}, and is neither a transfer nor a leg of it"
     if incoming.status == Disposition.REFUNDED:
@@ -123,7 +123,7 @@ def _refunded(reads: Reads, incoming: Entry) -> Iterator[str]:
     outgoing = None if incoming.outgoing_id is None else _outgoing(reads, incoming.outgoing_id)
     due = (Kind.REFUND, incoming.PK, incoming.asset_id, incoming.amount, incoming.opponent_id)
     if outgoing is None or _told(outgoing) != due:
-        yield f"it is refunded, and what sends it back is {outgoing and outgoing.PK}"
+        yield f"it is refunded, and what sends it back is {said_by(outgoing, 'PK', 'not there')}"
 
 
 def _told(outgoing: Entry) -> tuple[str | None, str | None, str | None, Decimal | None, str | None]:
@@ -143,13 +143,13 @@ def leg(reads: Reads, leg: Entry) -> Iterator[str]:
         sends = _outgoing(reads, str(leg.sent_by))
         due = (Kind.FUNDING, leg.PK, asset_id, leg.amount)
         if sends is None or _told(sends)[:4] != due:
-            yield f"its leg out of {asset_id} is sent by {sends and sends.PK}"
+            yield f"its leg out of {asset_id} is sent by {said_by(sends, 'PK', 'nothing')}"
         elif (leg.status == ARRIVED) != (sends.status == Sent.ARRIVED):
             yield f"its leg out of {asset_id} is {leg.status}, what sends it {sends.status}"
     elif way == HOME and leg.status == ARRIVED:
         came = reads.get(keys.SNAPSHOT(snapshot_id=str(leg.incoming_id)))
         if came is None or (came.asset_id, came.amount, came.order_id) != (asset_id, leg.arrived_amount, leg.PK):
-            yield f"its leg home of {asset_id} has come as {came and came.PK}"
+            yield f"its leg home of {asset_id} has come as {said_by(came, 'PK', 'nothing')}"
 
 
 def outgoing(reads: Reads, outgoing: Entry) -> Iterator[str]:
@@ -168,7 +168,7 @@ def outgoing(reads: Reads, outgoing: Entry) -> Iterator[str]:
         for output_id in json.loads(outgoing.inputs or "[]"):
             reserved = reads.get(keys.OUTPUT(output_id=output_id))
             if reserved is None or reserved.outgoing_id != outgoing.PK:
-                yield f"output {output_id} that it spends is reserved for {reserved and reserved.outgoing_id}"
+                yield f"output {output_id} that it spends is reserved for {said_by(reserved, 'outgoing_id', 'nothing')}"
 
 
 def output(reads: Reads, output: Entry) -> Iterator[str]:
@@ -185,9 +185,9 @@ def deposit(reads: Reads, deposit: Entry) -> Iterator[str]:
         yield f"deposit {deposit.parts['deposit_id']} of {plain(deposit.amount or ZERO)} is no leg's of it"
 
 
-def going_home(reads: Reads, home: Entry) -> Iterator[str]:
-    if _order(reads, home.parts["order_id"]) is None:
-        yield f"account {home.parts['account_id']} has money of it, and it is not there"
+def unledgered(reads: Reads, there: Entry) -> Iterator[str]:
+    if _order(reads, there.parts["order_id"]) is None:
+        yield f"account {there.parts['account_id']} has money of it, and it is not there"
 
 
 # At the exchange

@@ -13,7 +13,7 @@ from common.domain.exchange_orders.model import fees_of
 from common.domain.ledger.model import USD, TransactionType
 from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, AttemptStatus, Kind, kind_of
 from common.money import EXACT
-from functions.operations.entries import ZERO, Entry, Reads
+from functions.operations.entries import ZERO, Entry, Reads, said_by
 from functions.operations.service.checks import comparing, desk
 from functions.operations.service.checks.trading import COMPLETED, journaled, waiting
 
@@ -95,7 +95,7 @@ def attempt(reads: Reads, attempt: Entry) -> Iterator[str]:
         claimed = reads.get(adjustments.key_of(attempt.adjustment_id))
         ours = f"{attempt.PK}-{attempt.parts['attempt']}"
         if claimed is None or claimed.ours != ours:
-            yield f"{ours} is adjustment {attempt.adjustment_id}, which is {claimed and claimed.ours}'s"
+            yield f"{ours} is adjustment {attempt.adjustment_id}, which is {said_by(claimed, 'ours', 'nobody')}'s"
 
     if attempt.status == AttemptStatus.COMPLETED and attempt.paid_amount is None and attempt.listed_at is None:
         # It is made within a day of its attempt, or never.
