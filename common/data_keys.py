@@ -23,7 +23,10 @@ _NEVER = {"InvalidCiphertextException", "IncorrectKeyException"}  # codes of an 
 
 
 class DataKeysUnavailable(Unavailable):
-    """KMS did not give the key. Nothing was read or written with it."""
+    """What is kept sealed can be neither read nor written now. Send the same request again.
+
+    KMS did not give the key.
+    """
 
 
 class Tampered(Exception):
@@ -89,10 +92,14 @@ class DataKeys:
             code = error.response["Error"]["Code"]
             if code in _NEVER:
                 raise Tampered(f"KMS does not unwrap this key: {code}") from error
-            raise DataKeysUnavailable(f"KMS did not give the key: {code}", retry_after_seconds=5) from error
+            raise DataKeysUnavailable(
+                f"what is kept sealed can not be opened now: {code}", retry_after_seconds=5
+            ) from error
         except BotoCoreError as error:
             what = type(error).__name__
-            raise DataKeysUnavailable(f"KMS did not give the key: {what}", retry_after_seconds=5) from error
+            raise DataKeysUnavailable(
+                f"what is kept sealed can not be opened now: {what}", retry_after_seconds=5
+            ) from error
 
 
 def _context(owner: str) -> dict[str, str]:

@@ -32,7 +32,10 @@ class ElsewhereNow(Conflict):
 
 
 class MachinesUnavailable(Unavailable):
-    """Step Functions did not answer. What should have been started is started by the sweeper."""
+    """What moves orders does not answer now. Whatever could not be started begins by itself, within minutes.
+
+    Step Functions did not answer. What should have been started is started by the sweeper.
+    """
 
 
 @dataclass(frozen=True)

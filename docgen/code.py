@@ -24,3 +24,8 @@ def modules(name: str) -> dict[str, ModuleType]:
 def says(told: object) -> str:
     """A docstring in one line."""
     return " ".join((inspect.getdoc(told) or "").split())
+
+
+def says_first(told: object) -> str:
+    """A docstring's first paragraph, in one line: what comes after it is for our own code."""
+    return " ".join((inspect.getdoc(told) or "").partition("\n\n")[0].split())

@@ -8,7 +8,7 @@ from typing import Any
 
 from common import http
 from common.errors import Refusal
-from docgen.code import says
+from docgen.code import says_first
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def _problems(status: int, kinds: Sequence[type[Refusal]]) -> Json:
     names = [kind.__name__ for kind in kinds]
     later = {"headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}} if status == 503 else {}
     return {
-        "description": "\n".join(f"- `{kind.__name__}`: {says(kind)}" for kind in kinds),
+        "description": "\n".join(f"- `{kind.__name__}`: {says_first(kind)}" for kind in kinds),
         **later,
         "content": {
             "application/problem+json": {
@@ -54,9 +54,9 @@ def _status(kind: type[Refusal]) -> int:
 
 
 def problem(kind: type[Refusal]) -> Json:
-    """As it is answered, with its docstring for the detail."""
+    """As it is answered, with the beginning of its docstring for the detail."""
     status = _status(kind)
-    return {"type": kind.__name__, "title": TITLES[status], "status": status, "detail": says(kind)}
+    return {"type": kind.__name__, "title": TITLES[status], "status": status, "detail": says_first(kind)}
 
 
 HEADERS = {

@@ -80,7 +80,7 @@ class Unfinished(OpenWork, AnyItem):
 
 
 class Redriven(Conflict):
-    """Somebody else has started the next generation in between, or the work is done."""
+    """Somebody else has started it again meanwhile, or it is done."""
 
 
 def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:

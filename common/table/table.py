@@ -24,7 +24,10 @@ Position = dict[str, dict[str, str]]  # DynamoDB's LastEvaluatedKey
 
 
 class TableUnavailable(Unavailable):
-    """The table did not answer a read. Nothing was written; send the request again."""
+    """The desk can not look into its books now. Nothing was written; send the request again.
+
+    The table did not answer a read.
+    """
 
 
 @dataclass(frozen=True)
@@ -156,14 +159,14 @@ class Table:
             answer: Mapping[str, Any] = getattr(self.client, operation)(TableName=self.name, **asked)
             return answer
         except BotoCoreError as unreachable:
-            raise TableUnavailable("the table did not answer; send the request again", retry_after_seconds=1) from (
-                unreachable
-            )
+            raise TableUnavailable(
+                "the desk can not look into its books now; send the request again", retry_after_seconds=1
+            ) from (unreachable)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code in BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise TableUnavailable(
-                    "the table is throttled; send the request again", retry_after_seconds=1
+                    "the desk has too much to do now; send the request again", retry_after_seconds=1
                 ) from error
             raise
 

@@ -43,7 +43,10 @@ Otherwise = Refusal | Callable[[RawItem | None], Refusal]
 
 
 class Busy(Unavailable):
-    """Others are writing the same items, or the table is throttled, for longer than we may wait. Send it again."""
+    """Others are changing the same at this moment, or the desk has too much to do. Send the same request again.
+
+    Transactions collide, or the table is throttled, for longer than we may wait.
+    """
 
 
 class _NotWritten(Exception):

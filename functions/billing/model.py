@@ -58,7 +58,7 @@ class DealerForgotten(Conflict):
 
 
 class Moved(Conflict):
-    """It is not as it was read: read again."""
+    """Somebody else has changed it meanwhile. Send the same request again."""
 
 
 class RequisitesWrong(Rejected):

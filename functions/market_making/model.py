@@ -124,7 +124,7 @@ class NoCapacity(Conflict):
 
 
 class MarketMakingOrderMoved(Conflict):
-    """The order is not where this could be done to it."""
+    """The order has moved meanwhile, and is not where this could be done to it: look at it again."""
 
 
 class FundingTooSmall(Rejected):

@@ -34,7 +34,10 @@ class ExchangeOrderUnresolved(Unavailable):
 
 
 class ExchangeOrderNotFilled(Unavailable):
-    """The exchange has not finished the order. The machine asks again on this name."""
+    """The exchange has not finished the order.
+
+    The machine asks again on this name.
+    """
 
 
 class ExchangeOrderOverdue(Unavailable):

@@ -27,8 +27,10 @@ T = TypeVar("T")
 
 
 class BillingUnavailable(Unavailable):
-    """The billing system did not answer, or not with a decision. What it did is unknown: ask the same again under the
-    same external id."""
+    """The billing system gives no answer now that could be used. Send the same request again.
+
+    What it did is unknown: ask the same again under the same external id.
+    """
 
     @property
     def alarm(self) -> str | None:

@@ -26,8 +26,11 @@ PAGE_MAX = 500  # snapshots and outputs that the custody tells at once
 
 
 class CustodyUnavailable(Unavailable):
-    """The custody did not answer, or not understandably. After `send` the outcome is unknown: ask for the transaction,
-    or send the same drafts again. Everything else is safe to ask again."""
+    """The custody gives no answer now that could be used. Send the same request again.
+
+    After `send` the outcome is unknown: ask for the transaction, or send the same drafts again. Everything else is safe
+    to ask again.
+    """
 
     @property
     def alarm(self) -> str | None:

@@ -27,8 +27,10 @@ NOT_ASKED = "not_asked"
 
 
 class ExchangeUnavailable(Unavailable):
-    """The exchange did not answer, or not understandably. After `place` the outcome is unknown: `find` it, never
-    place again. Everything else is safe to ask again."""
+    """The exchange gives no answer now that could be used. Send the same request again.
+
+    After `place` the outcome is unknown: `find` it, never place again. Everything else is safe to ask again.
+    """
 
     @property
     def alarm(self) -> str | None:

@@ -24,8 +24,11 @@ class NetworkUnknown(NotFound):
 
 
 class NoTradingKey(Unavailable):
-    """There is no key of a trading account where its functions look for it: a person has to put it there. Nothing was
-    asked, and nothing is decided by it."""
+    """The desk can not use its account at the exchange now: an operator sees to that. Nothing was asked there, and
+    nothing is decided.
+
+    There is no key of a trading account where its functions look for it: a person has to put it there.
+    """
 
 
 class ExchangeWithdrawalUnknown(NotFound):

@@ -41,7 +41,7 @@ _NEXT = {
 
 
 class DealerExists(Conflict):
-    """The dealer is registered. Carries him as he is."""
+    """The dealer is registered already. The facts are the dealer as he is."""
 
     def __init__(self, dealer: Dealer) -> None:
         super().__init__(
