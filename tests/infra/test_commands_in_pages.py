@@ -44,6 +44,26 @@ def test_commands_that_a_refusal_names_are_there() -> None:
         understood(command)
 
 
+def test_every_command_of_desk_is_told_in_its_page() -> None:
+    """In the section of its group, with its name in code."""
+    sections = re.split(r"^### ", (ROOT / "docs" / "desk.md").read_text(), flags=re.MULTILINE)[1:]
+    told_of = {group: text for text in sections for group in re.split(r", |\n", text.partition("\n")[0])}
+    untold = {
+        " ".join(command) for command in _commands(made(app)) if not set(command[1:]) <= _in_code(told_of[command[0]])
+    }
+    assert untold == set()
+
+
+def _commands(group: Any) -> Iterator[tuple[str, ...]]:
+    for name, command in group.commands.items():
+        yield from ((name, *rest) for rest in _commands(command)) if hasattr(command, "commands") else [(name,)]
+
+
+def _in_code(text: str) -> set[str]:
+    spans = re.findall(r"`[^`]+`|^    .*$", text, re.MULTILINE)
+    return {word for span in spans for word in re.findall(r"[a-z]+(?:-[a-z]+)*", span)}
+
+
 @EVERY_PAGE
 def test_verbs_of_make_that_are_named_are_there(page: Path) -> None:
     assert set(re.findall(r"`make ([a-z]+)", page.read_text())) <= VERBS
