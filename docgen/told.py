@@ -155,6 +155,7 @@ _BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is op
 
 _HE_ASKS = {"his wish": {"reason": "the owner asks for it, ticket 4713"}}
 _PROPOSED = {200: "proposed, or it was already: another operator confirms it"}
+_AGAIN = (NothingKnown, NothingWaits, NotDriven, Redriven)
 _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
@@ -615,6 +616,21 @@ TOLD: dict[str, Told] = {
     ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
+    ),
+    "retry_outgoing": Told(
+        {200: "it is sent, or asked for, again, by the sender's next round"},
+        _AGAIN,
+        examples={"mended": {"reason": "the key may do that again", "dry_run": True}},
+    ),
+    "replay_payment": Told(
+        {200: "within a minute it is looked for again whose it is"},
+        _AGAIN,
+        examples={"known by now": {"reason": "its contract is made", "dry_run": True}},
+    ),
+    "snooze_reminder": Told(
+        {200: "it is asked for again in a week, if the bill is not paid by then"},
+        _AGAIN,
+        examples={"called": {"reason": "called him: he pays on Friday", "dry_run": True}},
     ),
     "resend_outgoing": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "decide_outgoing": Told(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
-from functions.billing import payment_store, store
+from functions.billing import payment_store, reminder_store, store
 from functions.billing.model import AccountType, receipt_id
 from functions.billing.store import account_id
 from infra.contexts import Route
@@ -67,6 +68,7 @@ class World:
     bill: str
     payment: str
     total: str
+    reminder: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -132,6 +134,7 @@ class World:
         desk.buy(bob, "1", order_price="90")
         desk.jump("ETH", "75.25")
         desk.cross_checking.round(lambda: True)  # before market making, whose items are only written down here
+        bill = _billed(desk)
         made = cls(
             desk=desk,
             bought=bought.order_id,
@@ -153,9 +156,10 @@ class World:
             proposal=_proposed(desk, claimed),
             stray=a_stray(desk, overdue),
             written=Written(desk.market, ann),
-            bill=_billed(desk),
+            bill=bill,
             payment=_parked(desk),
             total=_differing(desk),
+            reminder=_overdue(desk, bill),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -181,6 +185,14 @@ def _parked(desk: Desk) -> str:
     payment = replace(message.payment, invoice_id="invoice-of-nobody")
     desk.dealership.payments.take(replace(message, payment=payment))
     return receipt_id(payment.payment_id)
+
+
+def _overdue(desk: Desk, bill_id: str) -> str:
+    """Somebody is to remind the dealer, as from the day after his bill was due."""
+    bill = store.bill(desk.table, bill_id)
+    later = desk.clock() + timedelta(days=400)
+    desk.table.write(reminder_store.tell(bill, f"remind dealer {CME_ID}", later))
+    return f"{bill_id}:REMINDER"
 
 
 def _differing(desk: Desk) -> str:
@@ -411,6 +423,9 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
+    Route("POST", "/operations/payments/{payment_id}/replay"): Call(body=_BECAUSE, thing="payment"),
+    Route("POST", "/operations/reminders/{reminder_id}/snooze"): Call(body=_BECAUSE, thing="reminder"),
+    Route("POST", "/operations/outgoing/{outgoing_id}/retry"): Call(body=_BECAUSE, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
@@ -490,7 +505,8 @@ def path(route: Route, world: World, **parts: str) -> str:
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
-            ("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id", "total_id"), named
+            ("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id", "total_id", "reminder_id"),
+            named,
         ),
     }
     return route.path.format(**(given | parts))

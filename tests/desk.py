@@ -53,6 +53,7 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.cross_checking import CrossChecking
@@ -297,6 +298,10 @@ class Desk:
     @property
     def interventions(self) -> Interventions:
         return Interventions(self.operations, self.events)
+
+    @property
+    def asking_again(self) -> AskingAgain:
+        return AskingAgain(self.operations)
 
     @property
     def proposals(self) -> Proposals:

@@ -65,6 +65,7 @@ ROUTES: Mapping[Route, str] = {
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
+    "asking_again",
     *("corrections", "fast_buyouts", "statements"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
     *("comparing_bank", "cross_checking"),

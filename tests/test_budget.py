@@ -265,9 +265,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
-    def redriven_transfer(desk: Desk, ann: Owner) -> Callable[[], Any]:
+    def retried_transfer(desk: Desk, ann: Owner) -> Callable[[], Any]:
         thing = Written(desk.market, ann).refused
-        return lambda: desk.interventions.redrive(thing, "it is open again", "olga", dry_run=False)
+        return lambda: desk.asking_again.retry_outgoing(thing, "it is open again", "olga", dry_run=False)
 
     def overseen(desk: Desk, ann: Owner) -> Callable[[], Any]:
         thing = Written(desk.market, ann).failed
@@ -393,7 +393,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "an account, moved to another login": move,
         "a market-making order, ruled to come home": ruled("failed", "mm home", {}),
         "a snapshot, refunded by two": ruled("parked", "snapshots refund", {"to": BOB}),
-        "a transfer, redriven": redriven_transfer,
+        "a transfer, retried": retried_transfer,
         "a market-making order, looked at by an operator": overseen,
         "a tick at rest": quoted(lambda desk, _: tick(desk, 2)),
         "a tick that replaces both quotes": quoted(lambda desk, _: tick(desk), moved),

@@ -183,9 +183,9 @@ def confirm(desk: Desk, ann: Owner, proposal_id: str) -> str | None:
     return desk.proposals.confirm(proposal_id, *REASON, dry_run=False).after
 
 
-def redrive_a_transfer(desk: Desk, ann: Owner, thing_id: str) -> str | None:
+def retry_a_transfer(desk: Desk, ann: Owner, thing_id: str) -> str | None:
     try:
-        return desk.interventions.redrive(thing_id, *REASON, dry_run=False).after
+        return desk.asking_again.retry_outgoing(thing_id, *REASON, dry_run=False).after
     except NotDriven:  # the answer was lost, and it was done
         return desk.operations.story(thing_id).status
 
@@ -329,7 +329,7 @@ USE_CASES: dict[str, UseCase] = {
         confirm, proposed_of("running", "mm look-back", {"after": "4711"})
     ),
     "confirm that a tie is settled": use_case(confirm, proposed_of("untaken", "snapshots settle-tie", {})),
-    "redrive a transfer": use_case(redrive_a_transfer, written("refused")),
+    "retry a transfer": use_case(retry_a_transfer, written("refused")),
     "stop quoting": use_case(stop_quoting, written("quoting")),
     "bring an order home": use_case(bring_home, written("quoting")),
     "save a trading account": use_case(save_a_trading_account),

@@ -12,6 +12,8 @@ from console.commands.options import Id, Json, Reason, Receiver, Reference, Yes
 
 group = group_of("Money that is to leave the custody, and can not. A dry run unless --yes.")
 
+acts.with_reason(group, "outgoing", "retry", "Let it be sent, or asked for, again.")
+
 
 @group.command("resend")
 def outgoing_resend(

@@ -12,6 +12,8 @@ from console.commands.options import Id, Json, Reason, Reference, Yes
 
 group = group_of("Payments of dealers whose account can not be told. A dry run unless --yes.")
 
+acts.with_reason(group, "payments", "replay", "Look again whose it is: its contract or invoice may be known by now.")
+
 
 @group.command("assign")
 def payments_assign(

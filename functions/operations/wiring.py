@@ -12,6 +12,7 @@ from common.gateways import configured
 from common.money import Money
 from common.settings import settings
 from functions.operations.service import Operations
+from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.cross_checking import CrossChecking
@@ -31,6 +32,11 @@ def operations() -> Operations:
 @cache
 def interventions() -> Interventions:
     return Interventions(operations(), _events())
+
+
+@cache
+def asking_again() -> AskingAgain:
+    return AskingAgain(operations())
 
 
 @cache

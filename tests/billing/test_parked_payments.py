@@ -82,7 +82,7 @@ class TestToldAnew:
         decided(desk, "payments dismiss", thing_id)
         parked(desk, first)  # and back: what was decided is not about this
         assert (dealership.account().aside_kopecks, dealership.account("cme-8").aside_kopecks) == (100_00, 0)
-        desk.interventions.redrive(thing_id, "look again", "olga", dry_run=False)
+        desk.asking_again.replay_payment(thing_id, "look again", "olga", dry_run=False)
         rounds(desk)
         assert payment_store.receipt(desk.table, thing_id).status is PaymentStatus.PARKED
 
@@ -119,7 +119,7 @@ class TestFound:
         assert listed[of_nobody].waits_for == "an operator: no account has this contract"
         story = desk.operations.story(of_nobody)
         assert (story.kind, story.status, story.needs_person) == ("payment", "PARKED", True)
-        assert [act.command for act in story.acts] == ["work redrive", "payments assign", "payments dismiss"]
+        assert [act.command for act in story.acts] == ["payments replay", "payments assign", "payments dismiss"]
         (call,) = story.calls
         assert call.says == "100.00 roubles for contract contract-of-nobody"
         (call,) = desk.operations.story(receipt_id_of(b'{"poison": 1}')).calls
@@ -147,16 +147,16 @@ class TestLookedAtAgain:
         with pytest.MonkeyPatch.context() as patched:
             patched.setattr(store, "account_of_contract", lambda *_: None)
             thing = parked(desk, message)
-            tried = desk.interventions.redrive(thing, "known by now?", "olga", dry_run=False)
+            tried = desk.asking_again.replay_payment(thing, "known by now?", "olga", dry_run=False)
             assert tried.done
             rounds(desk)
             assert status_of(dealership, message) is PaymentStatus.PARKED
             assert desk.operations.known(thing).needs_person
         assert known(dealership.table, contract_id) is not None
-        assert not desk.interventions.redrive(thing, "known by now", "olga", dry_run=True).done
+        assert not desk.asking_again.replay_payment(thing, "known by now", "olga", dry_run=True).done
         rounds(desk)
         assert status_of(dealership, message) is PaymentStatus.PARKED
-        desk.interventions.redrive(thing, "known by now", "olga", dry_run=False)
+        desk.asking_again.replay_payment(thing, "known by now", "olga", dry_run=False)
         rounds(desk)
         assert status_of(dealership, message) is PaymentStatus.SPREAD
         assert dealership.account().balance_kopecks == 100_00
@@ -169,14 +169,14 @@ class TestLookedAtAgain:
         message = desk.dealership.message(100_00)
         desk.dealership.payments.take(message)
         with pytest.raises(Exception, match="waits for nothing"):
-            desk.interventions.redrive(receipt_id(message.payment.payment_id), "again", "olga", dry_run=False)
+            desk.asking_again.replay_payment(receipt_id(message.payment.payment_id), "again", "olga", dry_run=False)
 
     def test_what_is_not_understood_is_parked_again(self, desk: Desk) -> None:
         desk.dealership.payments.park(b"no JSON", "not JSON")
         thing = receipt_id_of(b"no JSON")
-        desk.interventions.redrive(thing, "again", "olga", dry_run=False)
+        desk.asking_again.replay_payment(thing, "again", "olga", dry_run=False)
         with pytest.raises(NotDriven):
-            desk.interventions.redrive(thing, "again", "otto", dry_run=False)
+            desk.asking_again.replay_payment(thing, "again", "otto", dry_run=False)
         rounds(desk)
         assert desk.operations.known(thing).needs_person
 
@@ -246,7 +246,7 @@ class TestDecidedByTwo:
     def test_what_tells_of_no_sum_is_nobodys_payment(self, desk: Desk) -> None:
         desk.dealership.payments.park(b"no JSON", "not JSON")
         offered = [act.command for act in desk.operations.story(receipt_id_of(b"no JSON")).acts]
-        assert offered == ["work redrive", "payments dismiss"]
+        assert offered == ["payments replay", "payments dismiss"]
         with pytest.raises(NotProposable, match="that is not for `payments assign`"):
             desk.proposals.propose(
                 "payments assign",

@@ -79,7 +79,7 @@ def test_an_overdue_bill_is_a_persons_work_and_tells_whom_to_remind(desk: Desk) 
     assert [event.reason for event in timeline.of(desk.table, bill.bill_id)][-1] == f"overdue: {what}"
     story = desk.operations.story(waiting.id)
     assert (story.kind, story.status, story.needs_person) == ("reminder", "OWED", True)
-    assert [act.command for act in story.acts] == ["work redrive"]
+    assert [act.command for act in story.acts] == ["reminders snooze"]
 
 
 @pytest.mark.parametrize("told", [False, True])
@@ -112,11 +112,11 @@ def test_who_has_reminded_a_dealer_is_asked_again_in_a_week(desk: Desk) -> None:
     bill = overdue_bill(desk)
     reminder = f"{bill.bill_id}:REMINDER"
     with pytest.raises(NotDriven):
-        desk.interventions.redrive(reminder, "called", "olga", dry_run=False)
+        desk.asking_again.snooze_reminder(reminder, "called", "olga", dry_run=False)
     rounds(desk)
-    assert not desk.interventions.redrive(reminder, "called", "olga", dry_run=True).done
+    assert not desk.asking_again.snooze_reminder(reminder, "called", "olga", dry_run=True).done
     assert desk.operations.known(reminder).needs_person
-    assert desk.interventions.redrive(reminder, "called", "olga", dry_run=False).done
+    assert desk.asking_again.snooze_reminder(reminder, "called", "olga", dry_run=False).done
     (waiting,) = listed(desk)
     assert (waiting.needs_person, waiting.waits_for) == (False, "its dealer, who was reminded, to pay it")
     last = list(timeline.of(desk.table, bill.bill_id))[-1]

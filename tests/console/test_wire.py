@@ -79,6 +79,7 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
 M, SNAPSHOT, OUTGOING = "M" + "A" * 26, "N" + "B" * 26, "X" + "A" * 25
 PAYMENT = "Y" + "A" * 25
 TOTAL = "C" + "A" * 25 + ":COMMISSION"
+REMINDER = "I" + "A" * 25 + ":REMINDER"
 PAIR, SOMEBODY = "0776b00f-95c0-46f9-85e4-7b8e7ca51e94", "773e5e77-4107-45c2-b648-8fc722ed77f5"
 MARKET_MAKING = {
     **row("order_id status pair exchange account_id", M, "failed", "BTC-USDT", "binance", "mm1"),
@@ -240,11 +241,15 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
     ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
     **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
-    **{("POST", f"/operations/payments/{PAYMENT}/{v}"): outcome(PAYMENT) for v in ("assign", "dismiss")},
+    **{("POST", f"/operations/payments/{PAYMENT}/{v}"): outcome(PAYMENT) for v in ("replay", "assign", "dismiss")},
     ("POST", f"/operations/shortages/{SNAPSHOT}/book-loss"): outcome(SNAPSHOT),
     ("POST", f"/operations/totals/{TOTAL}/agree"): outcome(TOTAL),
     **{("POST", f"/operations/ties/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("skip", "settle")},
-    **{("POST", f"/operations/outgoing/{OUTGOING}/{v}"): outcome(OUTGOING) for v in ("resend", "decide", "call-off")},
+    **{
+        ("POST", f"/operations/outgoing/{OUTGOING}/{v}"): outcome(OUTGOING)
+        for v in ("retry", "resend", "decide", "call-off")
+    },
+    ("POST", f"/operations/reminders/{REMINDER}/snooze"): outcome(REMINDER),
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("GET", "/operations/prices"): {"items": [STOPPED]},
     ("POST", "/operations/prices/BTC/confirm"): outcome("BTC"),
@@ -386,6 +391,9 @@ ACTS = [
     ("outgoing", "book-loss", SNAPSHOT, *LOOKED_UP),
     ("snapshots", "skip-tie", SNAPSHOT, *LOOKED_UP),
     ("snapshots", "settle-tie", SNAPSHOT, *LOOKED_UP),
+    ("payments", "replay", PAYMENT, *BECAUSE),
+    ("reminders", "snooze", REMINDER, *BECAUSE),
+    ("outgoing", "retry", OUTGOING, *BECAUSE),
     ("payments", "assign", PAYMENT, "--contract", "contract-1", *LOOKED_UP),
     ("payments", "dismiss", PAYMENT, *LOOKED_UP),
     ("payments", "agree-total", TOTAL, *LOOKED_UP),

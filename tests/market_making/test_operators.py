@@ -74,6 +74,10 @@ def redrive(desk: Desk, thing_id: str) -> None:
     assert desk.interventions.redrive(thing_id, "looked at", "olga", dry_run=False).done
 
 
+def retry(desk: Desk, outgoing_id: str) -> None:
+    assert desk.asking_again.retry_outgoing(outgoing_id, "looked at", "olga", dry_run=False).done
+
+
 def offered(desk: Desk, thing_id: str) -> list[str]:
     return [act.command for act in desk.operations.story(thing_id).acts]
 
@@ -630,7 +634,7 @@ class TestSnapshots:
         two(desk, "snapshots refund", n, to=US)
         market.run(3)
         (x,) = [outgoing.outgoing_id for outgoing in refused(desk)]
-        assert offered(desk, x) == ["work redrive", "outgoing resend"]
+        assert offered(desk, x) == ["outgoing retry", "outgoing resend"]
         two(desk, "outgoing resend", x, to=CAROL)
         market.run(3)
         assert market.has(CAROL) == {USDT: Decimal(5000)}
@@ -731,13 +735,13 @@ class TestOutgoing:
     def test_what_was_refused_is_asked_for_again_by_one(self, desk: Desk) -> None:
         market = desk.market
         x = refused_refund(market)
-        assert offered(desk, x) == ["work redrive", "outgoing resend"]
-        redrive(desk, x)
+        assert offered(desk, x) == ["outgoing retry", "outgoing resend"]
+        retry(desk, x)
         market.run(3)
         assert custody.outgoing(market.table, x).status is Sent.ARRIVED
         assert market.has(ANN) == {BTC: Decimal("0.5")}
         with pytest.raises(NothingWaits):
-            redrive(desk, x)
+            retry(desk, x)
 
     def test_what_was_refused_goes_to_another_by_two(self, desk: Desk) -> None:
         market = desk.market
@@ -757,19 +761,19 @@ class TestOutgoing:
         until(market, Status.REFUNDED)
         assert market.has(CAROL) == {BTC: Decimal("0.1")}
 
-    def test_what_is_sent_by_the_clock_is_nobodys_to_redrive(self, desk: Desk) -> None:
+    def test_what_is_sent_by_the_clock_is_nobodys_to_retry(self, desk: Desk) -> None:
         market = desk.market
         market.pay(ANN, BTC, "0.5", b"hello")
         market.poll()
         (x,) = market.ids_of_due()
         with pytest.raises(NotDriven):
-            redrive(desk, x)
+            retry(desk, x)
 
     @pytest.mark.parametrize(("sent", "has"), [("yes", "0"), ("no", "0.5")])
     def test_what_the_custody_tells_wrongly_is_decided_by_two(self, desk: Desk, sent: str, has: str) -> None:
         market = desk.market
         x = doubted(market)
-        assert offered(desk, x) == ["work redrive", "outgoing decide"]
+        assert offered(desk, x) == ["outgoing retry", "outgoing decide"]
         two(desk, "outgoing decide", x, sent=sent)
         market.run(5)
         assert custody.outgoing(market.table, x).status is Sent.ARRIVED

@@ -35,6 +35,7 @@ from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
+from tests.billing.test_reminders import overdue_bill
 from tests.depth import deep
 from tests.desk import Desk
 from tests.doors import ROUTES
@@ -98,6 +99,9 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         "strays close": desk.interventions.close_stray,
         "orders fail": desk.orders.fail,
         "work redrive": desk.interventions.redrive,
+        "outgoing retry": desk.asking_again.retry_outgoing,
+        "payments replay": desk.asking_again.replay_payment,
+        "reminders snooze": desk.asking_again.snooze_reminder,
         "proposals confirm": desk.proposals.confirm,
         "proposals dismiss": desk.proposals.dismiss,
         "parked replay": desk.interventions.replay,
@@ -456,7 +460,7 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     ):
         told = desk.proposals.propose(command, thing_id, terms, "line 11", "its payer called", "otto", dry_run=False)
         desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
-    desk.interventions.redrive(again, "is it known by now?", "olga", dry_run=False)
+    desk.asking_again.replay_payment(again, "is it known by now?", "olga", dry_run=False)
     check(desk, Counter())
     dealership.rounds.round(lambda: True)
     statuses = [desk.operations.story(thing_id).status for thing_id in (assigned, dismissed, again, left)]
@@ -614,6 +618,7 @@ MARKET_MAKING = {
     "snapshots settle-tie": "untaken",
     "outgoing decide": "doubted",
     "outgoing resend": "refused",
+    "outgoing retry": "refused",
 }
 
 
@@ -635,6 +640,10 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if of == "payments":
         desk.dealership.active()
         return a_total_that_differs(desk) if command.endswith("total") else a_parked_payment(desk)
+    if of == "reminders":
+        bill = overdue_bill(desk)
+        desk.dealership.rounds.round(lambda: True)
+        return f"{bill.bill_id}:REMINDER"
     if of == "strays":
         return a_stray(desk, cash_out(desk, ann))
     if of == "parked":
@@ -674,5 +683,5 @@ def test_an_act_is_audited_in_the_words_of_its_command(desk: Desk, command: str)
     desk.buy(ann, "10")
     thing_id = stuck(desk, ann, command)
     assert ask(desk, command, thing_id, dry_run=False).done
-    entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    entry, *_ = desk.operations.audit(f"{desk.clock.at:%Y-%m-%d}", limit=10, after=None).items
     assert (entry.action, entry.subject, entry.operator) == (command, thing_id, "olga")

@@ -13,8 +13,8 @@ from common.keys import ORDER_ID_PATTERN
 from common.money import plain
 from common.pages import LIMIT_DEFAULT
 from common.wire import InstantText, OperatorAct, OperatorOutcomeView, Reference, View
-from functions.operations.api.door import ActView, Limit, act_views, app, propose
-from functions.operations.wiring import operations
+from functions.operations.api.door import ActView, Limit, act_views, app, done, propose
+from functions.operations.wiring import asking_again, operations
 
 SnapshotId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 TieId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
@@ -147,6 +147,11 @@ def skip_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
 @app.post("/operations/ties/<tie_id>/settle", tags=["operators"], summary="Propose that a tie is settled")
 def settle_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
     return propose("snapshots settle-tie", tie_id, {}, body.reference, body)
+
+
+@app.post("/operations/outgoing/<outgoing_id>/retry", tags=["operators"], summary="Let it be sent, or asked for, again")
+def retry_outgoing(outgoing_id: OutgoingId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(asking_again().retry_outgoing, outgoing_id, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/resend", tags=["operators"], summary="Propose another receiver")

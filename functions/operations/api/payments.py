@@ -1,5 +1,5 @@
 """Payments of dealers that are parked, and accounts of which other sums are told than have come: what is so, two
-operators say."""
+operators say. One lets a payment be looked at again, and says who was reminded."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
-from common.keys import BILLING_ACCOUNT_ID_PATTERN, ORDER_ID_PATTERN
+from common.keys import BILLING_ACCOUNT_ID_PATTERN, ORDER_ID_PATTERN, REMINDER_ID_PATTERN
 from common.wire import OperatorAct, OperatorOutcomeView, Reference
-from functions.operations.api.door import app, propose
+from functions.operations.api.door import app, done, propose
+from functions.operations.wiring import asking_again
 
 PaymentId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+ReminderId = Annotated[str, Path(pattern=REMINDER_ID_PATTERN)]
 TotalId = Annotated[str, Path(pattern=BILLING_ACCOUNT_ID_PATTERN)]
 CONTRACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 
@@ -34,6 +36,17 @@ class TotalAgreement(OperatorAct):
     """What is told of an account is rightly not what has come."""
 
     reference: Annotated[Reference, Field(description="how it was found out that nothing is missing")]
+
+
+@app.post("/operations/payments/<payment_id>/replay", tags=["operators"], summary="Look again whose it is")
+def replay_payment(payment_id: PaymentId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(asking_again().replay_payment, payment_id, body)
+
+
+@app.post("/operations/reminders/<reminder_id>/snooze", tags=["operators"], summary="The dealer was reminded")
+def snooze_reminder(reminder_id: ReminderId, body: OperatorAct) -> OperatorOutcomeView:
+    """Of a bill that is overdue. It is asked for again in a week, if it is not paid by then."""
+    return done(asking_again().snooze_reminder, reminder_id, body)
 
 
 @app.post("/operations/payments/<payment_id>/dismiss", tags=["operators"], summary="Propose that it is nobody's")

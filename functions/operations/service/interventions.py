@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 from common import keys
-from common.domain import acts, audit, clients, timeline, work
+from common.domain import acts, audit, clients, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
@@ -23,9 +22,6 @@ from common.domain.catalogue.model import (
 )
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
-from common.domain.custody import store as custody
-from common.domain.custody.model import Outgoing, OutgoingMoved, is_to_be_asked_again
-from common.domain.custody.model import Status as Sent
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
@@ -34,17 +30,14 @@ from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
-from common.domain.timeline import TimelineEvent
 from common.keys import PrimaryKey
 from common.money import Price
 from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
-from functions.operations.store import KnownItem
 
 NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
-REMINDED_FOR = timedelta(days=7)  # a dealer who has not paid by then is to be reminded again
 # What a new asset has unless it is given, besides the defaults of `Asset`.
 NEW: Mapping[str, Any] = {
     "execution": Execution.INSTANT,
@@ -67,12 +60,6 @@ class Interventions:
         item = self.operations.known(thing_id)
         if item.open_work is None:
             raise model.NothingWaits("it waits for nothing", id=thing_id)
-        if item.row is keys.OUTGOING:
-            return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
-        if item.row is keys.PAYMENT:
-            return self._take_again(item, reason, operator, dry_run=dry_run)
-        if item.row is keys.REMINDER:
-            return self._reminded(item, thing_id, reason, operator, dry_run=dry_run)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         case = self.operations.case(item)
@@ -89,56 +76,6 @@ class Interventions:
             if restarted is not None:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
-        return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
-
-    def _ask_again(self, outgoing: Outgoing, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Let an outgoing transfer be sent, or asked for, once more; what waits for it goes on. Raises NotDriven."""
-        thing_id, before = outgoing.outgoing_id, outgoing.status
-        if not is_to_be_asked_again(outgoing):
-            raise model.NotDriven("it waits for nobody: the clock sees to it", id=thing_id)
-        after = Sent.INTENDED if before is Sent.REFUSED else before
-        if not dry_run:
-            now, table = self.operations.now(), self.operations.table
-            told = custody.event(outgoing, after, f"to be sent, or asked for, again: {reason}", operator, now)
-            entry = audit.entry(AuditEntry(now, operator, "work redrive", thing_id, reason))
-            try:
-                table.write(custody.ask_again(outgoing, now), told, entry)
-            except OutgoingMoved as moved:
-                raise work.Redriven(moved.detail, id=thing_id) from None
-            self.operations.wake(outgoing)
-        says = f"the sender's next round goes on from {before}" if before == after else "the sender's next attempt"
-        return OperatorOutcome(thing_id, before, after, done=not dry_run, says=says)
-
-    def _take_again(self, item: KnownItem, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Let it be looked for once more whose a payment is. Raises NotDriven, Redriven."""
-        if not acts.is_possible("work redrive", self.operations.case(item)):
-            raise model.NotDriven("it waits for nobody: the clock sees to it", id=item.PK)
-        if not dry_run:
-            now, told = self.operations.now(), f"to be looked for again: {reason}"
-            assert item.status is not None
-            self.operations.table.write(
-                work.asked_again(item, keys.PAYMENT, now, "its account to be looked for again"),
-                timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
-                audit.entry(AuditEntry(now, operator, "work redrive", item.PK, reason)),
-            )
-        says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
-        return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
-
-    def _reminded(
-        self, item: KnownItem, thing_id: str, reason: str, operator: str, *, dry_run: bool
-    ) -> OperatorOutcome:
-        """The dealer was reminded of a bill that is overdue. Raises NotDriven, Redriven."""
-        if not acts.is_possible("work redrive", self.operations.case(item)):
-            raise model.NotDriven("it is not overdue, or he was reminded of late: the clock sees to it", id=thing_id)
-        assert item.status is not None
-        if not dry_run:
-            now, told = self.operations.now(), f"the dealer was reminded: {reason}"
-            self.operations.table.write(
-                work.asked_again(item, keys.REMINDER, now, "its dealer, who was reminded, to pay it", REMINDED_FOR),
-                timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
-                audit.entry(AuditEntry(now, operator, "work redrive", thing_id, reason)),
-            )
-        says = f"it is asked for again in {REMINDED_FOR.days} days, if the bill is not paid by then"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
     def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
