@@ -1,6 +1,5 @@
 """The documents are what the code would draw now, and the API's is a good one."""
 
-import inspect
 import itertools
 import json
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from common.errors import Refusal
 from common.http import problem
 from docgen import documents, openapi, states, told
 from docgen.__main__ import main
+from docgen.code import says_first
 from functions.accounts import model as accounts
 from functions.offramp import model as offramp
 from functions.orders import model as orders
@@ -87,7 +87,7 @@ def test_a_problem_is_told_as_it_is_answered() -> None:
         assert kinds, name
         for kind in kinds:  # two contexts may refuse the same: then they say the same
             refusal = kind.__new__(kind)
-            Refusal.__init__(refusal, " ".join((inspect.getdoc(kind) or "").split()))
+            Refusal.__init__(refusal, says_first(kind))
             answered = problem(refusal)
             assert answered.body is not None
             assert json.loads(answered.body).items() >= example["value"].items(), kind

@@ -477,9 +477,23 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     dealership.check()
 
 
+def a_bill_that_is_overdue(desk: Desk, ann: Owner) -> None:
+    """Its dealer is reminded, and reminded again."""
+    bill = overdue_bill(desk)
+    check(desk, Counter())
+    desk.dealership.rounds.round(lambda: True)
+    check(desk, Counter())
+    desk.asking_again.snooze_reminder(f"{bill.bill_id}:REMINDER", "called", "olga", dry_run=False)
+    check(desk, Counter())
+    desk.clock.forward(days=7)
+    desk.dealership.rounds.round(lambda: True)
+    check(desk, Counter())
+
+
 SCENES: dict[str, Scene] = {
     "market making": market_making,
     "payments of dealers": payments_of_dealers,
+    "a bill that is overdue": a_bill_that_is_overdue,
     "orders in the book": orders_in_the_book,
     "a price that jumps": price_that_jumps,
     "an event of the bank": events_of_the_bank,
