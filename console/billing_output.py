@@ -106,7 +106,8 @@ def statement(told: View) -> Iterator[RenderableType]:
     """A month: of each account what stood there before, what happened, and what stands there after."""
     yield Text.assemble(
         (told["cme_dealer_id"], "bold"),
-        f", {told['month']}{'' if told['final'] else ', a preview: the month is not over'}; times are UTC",
+        f", {told['month']} by Moscow's clock{'' if told['final'] else ', a preview: the month is not over'}",
+        "; times are UTC",
     )
     for account in told["accounts"]:
         table = rows("at (UTC)", "what", "document", "sum", "balance", "deal")

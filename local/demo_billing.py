@@ -7,7 +7,6 @@ bridge, which is what AWS has between Kafka and a function, gives it to the desk
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ import httpx
 from common.money import EXACT
 from functions.billing.statement import in_moscow
 from local.seed import OPERATOR, Desk
-from local.telling import StoryFailed, Teller, ok
+from local.telling import StoryFailed, Teller, eventually, ok
 
 DEALERS, DEALS, BILLS = "/billing/dealers", "/billing/deals", "/billing/bills"
 REQUISITES = {
@@ -41,7 +40,7 @@ SEGMENTS = {"A": ("100000.00", "1000000.00"), "B": ("300000.00", "3000000.00")} 
 DEPOSIT = "150000.00"
 CAR, CHEAPER, NEXT_CAR = "1000000.00", "900000.00", "400000.00"
 FIRST_PART, TOO_MUCH = "10000.00", "1000.00"
-PATIENCE_SECONDS, LOOK_EVERY_SECONDS = 120.0, 0.3
+PATIENCE_SECONDS = 120.0
 
 View = dict[str, Any]
 
@@ -93,11 +92,7 @@ class Dealing:
 
     def until(self, holds: Callable[[], bool], otherwise: str) -> None:
         """Raises StoryFailed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            if time.monotonic() > deadline:
-                raise StoryFailed(f"{otherwise} after {PATIENCE_SECONDS:.0f} s")
-            time.sleep(LOOK_EVERY_SECONDS)
+        eventually(holds, lambda: otherwise, patience_seconds=PATIENCE_SECONDS)
 
     def until_ready(self, type_: str) -> None:
         self.until(lambda: self.account(type_)["status"] == "READY", f"the account {type_} is not opened")

@@ -5,8 +5,6 @@ The pauses between payout attempts, minutes on AWS, are of seconds on a local st
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from pathlib import Path
@@ -16,7 +14,7 @@ import httpx
 
 from local.environment import LocalEnvironment
 from local.seed import Desk
-from local.telling import StoryFailed, Tell, Teller, ok, reconcile
+from local.telling import StoryFailed, Tell, Teller, eventually, ok, reconcile
 
 ASSET, BOUGHT, SOLD = "BTC", "0.02", "0.01"
 REJECTIONS = 2
@@ -72,12 +70,17 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
         tell(f"cashes out {quantity} {ASSET}, estimated at ${estimate}: order {order['order_id'][:8]}…")
         made = CashOut(order)
         seen: tuple[str, int] = ("", 0)
-        for now in _watched(http, order["order_id"]):
-            made.order = now
+
+        def is_over() -> bool:
+            nonlocal seen
+            now = made.order = ok(http.get(f"/crypto/order/sell/{order['order_id']}")).json()
             if seen != (now["status"], now["payout_attempts"]):
                 seen = now["status"], now["payout_attempts"]
                 made.statuses.append(now["status"])
                 tell(f"  {now['status']}{_more(now)}")
+            return now["status"] in OVER
+
+        eventually(is_over, lambda: f"{order['order_id']} is {made.order['status']}", patience_seconds=PATIENCE_SECONDS)
     made.states = states(desk.environment, order["order_id"])
     if made.order["payout_attempts"]:
         made.states += states(desk.environment, order["order_id"], "payout")
@@ -91,23 +94,13 @@ def states(environment: LocalEnvironment, order_id: str, machine: str = "sell-or
     machines = client.list_state_machines()["stateMachines"]
     arn = next(m["stateMachineArn"] for m in machines if m["name"] == f"cryptodesk-{machine}")
     execution = f"{arn.replace(':stateMachine:', ':execution:')}:{order_id}"
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while client.describe_execution(executionArn=execution)["status"] == "RUNNING" and time.monotonic() < deadline:
-        time.sleep(0.2)
+    eventually(
+        lambda: client.describe_execution(executionArn=execution)["status"] != "RUNNING",
+        lambda: f"the execution {order_id} runs",
+        patience_seconds=PATIENCE_SECONDS,
+    )
     events = client.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     return [e["stateEnteredEventDetails"]["name"] for e in events if "stateEnteredEventDetails" in e]
-
-
-def _watched(http: httpx.Client, order_id: str) -> Iterator[dict[str, Any]]:
-    """The order, again and again, until it is over. Raises StoryFailed when it never is."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        order: dict[str, Any] = ok(http.get(f"/crypto/order/sell/{order_id}")).json()
-        yield order
-        if order["status"] in OVER:
-            return
-        time.sleep(0.3)
-    raise StoryFailed(f"{order_id} is {order['status']} after {PATIENCE_SECONDS:.0f} s")
 
 
 def _more(order: dict[str, Any]) -> str:

@@ -30,7 +30,7 @@ from common.money import EXACT, plain
 from local.environment import LocalEnvironment
 from local.seed import OPERATOR, Desk
 from local.seed_market_making import PAIR
-from local.telling import DRAWING, StoryFailed, Teller, ok
+from local.telling import DRAWING, StoryFailed, Teller, eventually, ok
 from local.watching import Watch, there_after, trade_of
 from sandbox.backtest.drawing import draw
 from sandbox.mixin.assets import ASSETS
@@ -201,16 +201,18 @@ class MarketMaking:
 
     def eventually(self, holds: Callable[[], bool], otherwise: str) -> None:
         """Raises StoryFailed."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not holds():
-            if time.monotonic() > deadline:
-                raise StoryFailed(f"{otherwise} after {PATIENCE_SECONDS:.0f} s")
+
+        def looked() -> bool:
+            if holds():
+                return True
             if time.monotonic() > self.sent_at + SEND_EVERY_SECONDS:
                 self.desk.invoke(SEND_TRANSFERS)
                 self.sent_at = time.monotonic()
             if self.watch is not None:
                 self.watch.look()
-            time.sleep(LOOK_EVERY_SECONDS)
+            return False
+
+        eventually(looked, lambda: otherwise, patience_seconds=PATIENCE_SECONDS, every_seconds=LOOK_EVERY_SECONDS)
 
     def is_back(self, member: str, *amounts: Amounts) -> None:
         """Raises StoryFailed, where the member does not get just that."""

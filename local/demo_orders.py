@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from local.seed import Desk
-from local.telling import DRAWING, StoryFailed, Teller, ok, reconcile
+from local.telling import DRAWING, StoryFailed, Teller, ok, reconcile, wait_until
 
 EXPIRE_ORDERS = "cryptodesk-orders-expire-orders"
 ETHER, ETH, BTC = "ethereum", "ETH", "BTC"
@@ -89,7 +89,7 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
                 raise StoryFailed(f"the resting order is {filled['status']} with ETH at {price}, limit {limit}")
             tell(f"the resting buy has filled at ${filled['price_per_unit']}, better than its limit of ${limit}")
 
-            _wait_until(until)
+            wait_until(until)
             desk.invoke(EXPIRE_ORDERS)
             expired = customer.get(f"/orders/{doomed['order_id']}")
             if expired["status"] != "CANCELLED":
@@ -196,12 +196,6 @@ def _put_back(desk: Desk, listing_id: str) -> Iterator[None]:
     finally:
         set_again = {"usd": before["usd"], "walk": before["walk"]}
         httpx.put(f"{desk.environment.prices_url}/sandbox/prices/{listing_id}", json=set_again, timeout=5)
-
-
-def _wait_until(then: datetime) -> None:
-    left = (then - datetime.now(UTC)).total_seconds()
-    if left > 0:
-        time.sleep(left + 0.1)
 
 
 def draw(username: str, moments: Sequence[Moment], picture: Path) -> None:

@@ -6,16 +6,15 @@ the seed's `buy_from_exchange` sleeps.
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
 from local.seed import Desk
-from local.telling import StoryFailed, Tell, Teller, ok, reconcile
+from local.telling import StoryFailed, Tell, Teller, eventually, ok, reconcile, wait_until
 
 TOGETHER, ALONE = "SOL", "DOGE"  # the seed's catalogue gives the pool of ALONE a minute
 AMOUNTS = ("4.00", "3.00", "5.00")
@@ -92,7 +91,7 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Tell) -> Boug
         f"{username} buys {TOGETHER} for $10.00: {direct['strategy']}, {made.direct['status']} with "
         f"{made.direct['executed_quantity']} for ${made.direct['total_amount']}"
     )
-    _wait_until(datetime.fromisoformat(waiting["expires_at"]))
+    wait_until(datetime.fromisoformat(waiting["expires_at"]))
     desk.invoke(CLOSE_POOLS)
     made.refunded = over(desk, username, waiting)
     tell(
@@ -113,17 +112,13 @@ def bought(http: httpx.Client, asset_id: str, amount: str, key: str) -> dict[str
 
 def over(desk: Desk, username: str, purchase: dict[str, Any]) -> dict[str, Any]:
     """The purchase when it is over. Raises StoryFailed when it never is."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
+    now = purchase
     with desk.http(username) as http:
-        while time.monotonic() < deadline:
-            now: dict[str, Any] = ok(http.get(f"/purchases/{purchase['order_id']}")).json()
-            if now["status"] != "PENDING":
-                return now
-            time.sleep(0.3)
-    raise StoryFailed(f"{purchase['order_id']} is {now['status']} after {PATIENCE_SECONDS:.0f} s")
 
+        def is_over() -> bool:
+            nonlocal now
+            now = ok(http.get(f"/purchases/{purchase['order_id']}")).json()
+            return bool(now["status"] != "PENDING")
 
-def _wait_until(then: datetime) -> None:
-    left = (then - datetime.now(UTC)).total_seconds()
-    if left > 0:
-        time.sleep(left + 0.1)
+        eventually(is_over, lambda: f"{now['order_id']} is {now['status']}", patience_seconds=PATIENCE_SECONDS)
+    return now

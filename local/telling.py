@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -41,6 +42,23 @@ class Teller:
         line = f"{seconds:5.1f} s  {self.story:<15}{text}" if self.story else f"{seconds:5.1f} s  {text}"
         self.told.append(line)
         self.say(line)
+
+
+def eventually(
+    holds: Callable[[], bool], otherwise: Callable[[], str], *, patience_seconds: float, every_seconds: float = 0.3
+) -> None:
+    """Ask again and again until it holds. Raises StoryFailed, with what is so otherwise."""
+    deadline = time.monotonic() + patience_seconds
+    while not holds():
+        if time.monotonic() > deadline:
+            raise StoryFailed(f"{otherwise()} after {patience_seconds:.0f} s")
+        time.sleep(every_seconds)
+
+
+def wait_until(then: datetime) -> None:
+    left = (then - datetime.now(UTC)).total_seconds()
+    if left > 0:
+        time.sleep(left + 0.1)
 
 
 def ok(answer: httpx.Response) -> httpx.Response:

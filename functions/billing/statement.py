@@ -21,7 +21,7 @@ from functions.billing.model import Account, AccountType, Bill, Dealer
 MOSCOW = timezone(timedelta(hours=3))  # all year round, since 2014
 SETTLES_AFTER = timedelta(hours=1)  # by then whatever was on its way at the month's end is booked
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
-CSV_COLUMNS = ("account", "at", "what", "document", "deal", "debit", "credit", "balance")
+CSV_COLUMNS = ("account", "at (Moscow)", "what", "document", "deal", "debit", "credit", "balance")
 
 
 class MonthNotBegun(Rejected):

@@ -23,7 +23,7 @@ MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 
 
 class StatementLine(View):
-    at: InstantText
+    at: InstantText = Field(description="UTC, as all times here; the month is Moscow's")
     what: str = Field(description="BILL, PAYMENT, CREDIT_NOTE, REFUND or REFUND_REFUSED")
     document: str
     deal_id: str | None
@@ -58,6 +58,7 @@ def dealer_statement(cme_dealer_id: DealerId, month: MonthInPath) -> StatementVi
 
 @app.get("/billing/dealers/<cme_dealer_id>/statements/<month>/csv", tags=["billing"], summary="The same, as CSV")
 def dealer_statement_as_csv(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
+    """Its times are Moscow's, as its month is."""
     caller(app).must_have(BILLING)
     made = statements().of(cme_dealer_id, month)
     return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=as_csv(made))

@@ -62,7 +62,7 @@ class _Pages:
         contract = f", договор № {account.contract_number}" if account.contract_number else ""
         self._space_for(4)
         self.row(11, f"{ACCOUNTS[account.type]}{contract}")
-        self._columns(8, "Дата", "Документ", "Дебет", "Кредит", "Сальдо")
+        self._columns(8, "Дата (МСК)", "Документ", "Дебет", "Кредит", "Сальдо")
         self._columns(8, "", "Сальдо на начало", "", "", roubles(account.opening_kopecks))
         for line in account.lines:
             self._line(line)
@@ -109,7 +109,7 @@ class _Pages:
         canvas.setFont(FONT, 14)
         canvas.drawString(LEFT, TOP, f"{what} за {told.month.written}")
         canvas.setFont(FONT, 8)
-        canvas.drawString(LEFT, TOP - 6 * mm, f"Дилер {told.cme_dealer_id}. Составлена {in_moscow(told.made_at)}.")
+        canvas.drawString(LEFT, TOP - 6 * mm, f"Дилер {told.cme_dealer_id}. Составлена {in_moscow(told.made_at)} МСК.")
         canvas.drawRightString(RIGHT, TOP, f"стр. {self._number}")
         self._y = TOP - 16 * mm
 
