@@ -62,6 +62,7 @@ from functions.billing.model import (
     DepositEmpty,
     Moved,
     NothingToBill,
+    NotSettled,
     RequisitesWrong,
     SegmentNotFound,
     SegmentWrong,
@@ -231,9 +232,13 @@ TOLD: dict[str, Told] = {
     "deal": Told(_FOUND, (DealNotFound,)),
     "change_deal": Told(
         {200: "changed; credit notes and a new bill are on their way"},
-        (NothingChanged, DealNotFound, DealCancelled, DealerNotFound, NothingToBill, TooManyBills),
+        (NothingChanged, DealNotFound, DealCancelled, NotSettled, DealerNotFound, NothingToBill, TooManyBills),
         repeats=True,
-        examples={"a lower price": {"price": "900000.00"}, "another dealer": {"cme_dealer_id": "cme-8"}},
+        examples={
+            "a lower price": {"price": "900000.00"},
+            "another dealer": {"cme_dealer_id": "cme-8"},
+            "a slip of what was paid for the car": {"settlement": "900000.00"},
+        },
     ),
     "add_fast_buyout": Told(
         {201: "added; his accounts are opened at the billing system", 200: "he has it already"},

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -43,6 +43,10 @@ class PaymentNotFound(NotFound):
 
 class AccountNotOpened(Conflict):
     """The dealer has no account of this type: fast buyout opens DEPOSIT and SETTLEMENT."""
+
+
+class NotSettled(Conflict):
+    """No settlement is billed for this deal: there is nothing to correct."""
 
 
 class DealDiffers(Conflict):
@@ -245,10 +249,12 @@ class Deal:
     """A car that a dealer bought.
 
     percent: of the commission, as it was for this dealer when he became the winner.
+    first_price_kopecks, first_dealer_id: as it was closed: who tells it so again repeats himself.
     version: from 1 on; whatever changes the deal, or bills it, counts it up.
-    winners: how many dealers have won it, one after the other; the last is `dealer_id`.
+    winners: how many dealers have won it, one after the other; the last is `dealer_id`. won_at: since when he has.
     commissions: how many bills its commission has had. commission_ids: those of them that are in force, the oldest
-    first; together they are the commission. settlement_id: the one that is in force, where there is one.
+    first; together they are the commission. settlements, settlement_ids: likewise of what was paid for the car, which
+    is settlement_kopecks; 0 where it is not billed. asked_kopecks: with what its winner was billed for it first.
     """
 
     deal_id: str
@@ -256,12 +262,44 @@ class Deal:
     price_kopecks: int
     percent: Decimal
     closed_at: datetime
+    won_at: datetime
+    first_price_kopecks: int
+    first_dealer_id: str
     status: DealStatus = DealStatus.CLOSED
     version: int = 1
     winners: int = 1
     commissions: int = 1
     commission_ids: tuple[str, ...] = ()
-    settlement_id: str | None = None
+    settlements: int = 0
+    settlement_ids: tuple[str, ...] = ()
+    settlement_kopecks: int = 0
+    asked_kopecks: int = 0
+
+    @staticmethod
+    def closed(deal_id: str, dealer: Dealer, price_kopecks: int, at: datetime) -> Deal:
+        """A dealer has bought a car."""
+        percent, dealer_id = dealer.commission_percent, dealer.dealer_id
+        return Deal(deal_id, dealer_id, price_kopecks, percent, at, at, price_kopecks, dealer_id)
+
+    def bill_ids(self, type_: AccountType) -> tuple[str, ...]:
+        """Of those that are in force."""
+        return self.commission_ids if type_ is AccountType.COMMISSION else self.settlement_ids
+
+    def with_bills(self, type_: AccountType, ids: tuple[str, ...]) -> Deal:
+        if type_ is AccountType.COMMISSION:
+            return replace(self, commission_ids=ids)
+        return replace(self, settlement_ids=ids)
+
+    def counting(self, type_: AccountType) -> Deal:
+        """One bill more of a type."""
+        if type_ is AccountType.COMMISSION:
+            return replace(self, commissions=self.commissions + 1)
+        return replace(self, settlements=self.settlements + 1)
+
+    def is_told_by(self, dealer_id: str, price_kopecks: int) -> bool:
+        """As it is, or as it was when it was closed."""
+        told = dealer_id, price_kopecks
+        return told in ((self.dealer_id, self.price_kopecks), (self.first_dealer_id, self.first_price_kopecks))
 
     @property
     def reward_kopecks(self) -> int:
@@ -335,6 +373,7 @@ class Because(StrEnum):
     """Why something of a bill was taken back."""
 
     PRICE_CHANGED = "PRICE_CHANGED"
+    SETTLEMENT_CORRECTED = "SETTLEMENT_CORRECTED"
     WINNER_CHANGED = "WINNER_CHANGED"
     DEAL_CANCELLED = "DEAL_CANCELLED"
 
@@ -497,8 +536,8 @@ def bill_id(type_: AccountType, deal_id: str, dealer_id: str, n: int = 1) -> str
 
 
 def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
-    """The next commission of a deal, or its winner's settlement."""
-    n = deal.commissions if type_ is AccountType.COMMISSION else deal.winners
+    """The latest bill of a deal, of those that it counts."""
+    n = deal.commissions if type_ is AccountType.COMMISSION else deal.settlements
     return Bill(
         bill_id=bill_id(type_, deal.deal_id, deal.dealer_id, n),
         dealer_id=deal.dealer_id,

@@ -240,7 +240,7 @@ def test_what_is_no_change_is_refused_and_changes_nothing(dealership: Dealership
 def test_a_commission_is_never_in_more_parts_than_one_write_can_take_back(dealership: Dealership) -> None:
     dealership.active()
     dealership.pay(25_000_00, dealership.billed())
-    for n in range(corrections_module.IN_FORCE_MAX - 1):
+    for n in range(corrections_module.IN_FORCE_MAX[AccountType.COMMISSION] - 1):
         changed(dealership, key=f"change-{n}", price_kopecks=PRICE + (n + 1) * 40_00)
         dealership.pay(1_00)
     with pytest.raises(TooManyBills):

@@ -180,7 +180,7 @@ def test_a_car_is_settled_once_for_its_deal(buyer: Dealership) -> None:
     assert (again.replayed, again.made) == (True, bill)
     with pytest.raises(BillDiffers):
         buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, bill.deal_id, SPENT + 1)
-    assert buyer.bills.deal(bill.deal_id).settlement_id == bill.bill_id
+    assert buyer.bills.deal(bill.deal_id).settlement_ids == (bill.bill_id,)
     buyer.pay(SPENT, bill)
     assert buyer.bills.bill(bill.bill_id).status is BillStatus.PAID
 
@@ -351,7 +351,7 @@ def test_a_settlement_made_while_the_deposit_is_released_decides(buyer: Dealersh
         buyer.fast_buyouts.release(CME_ID)
     buyer.client = None
     buyer.run()
-    buyer.pay(SPENT, buyer.bills.bill(buyer.bills.deal(deal_id).settlement_id or ""))
+    buyer.pay(SPENT, buyer.bills.bill(buyer.bills.deal(deal_id).settlement_ids[-1]))
     other = buyer.billed().deal_id
     buyer.client = Between(buyer.dynamo, lambda: buyer.fast_buyouts.release(CME_ID))
     with pytest.raises(DealerLeaves):

@@ -86,9 +86,12 @@ class ClosedDeal(RequestBody):
 
 
 class ChangedDeal(RequestBody):
-    """A price, a winner, or both; or that there is no deal any more."""
+    """A price, a winner, or both; what was paid for the car; or that there is no deal any more."""
 
     price: Roubles | None = None
+    settlement: Roubles | None = Field(
+        default=None, description="what was paid for the car, where its bill has another sum; without a dealer"
+    )
     cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
     cancelled: Annotated[Literal[True], BeforeValidator(_true)] | None = None
 
@@ -137,7 +140,9 @@ class DealView(View):
     commission: str
     status: str = Field(description="CLOSED or CANCELLED")
     commission_bills: list[str] = Field(description="the bills that are in force, the oldest first")
-    settlement_bill: str | None
+    settlement: str | None = Field(description="what was paid for the car, where it is billed")
+    settlement_bill: str | None = Field(description="the newest of those")
+    settlement_bills: list[str] = Field(description="the bills of it that are in force, the oldest first")
     closed_at: InstantText
 
 
@@ -243,11 +248,14 @@ def deal(deal_id: DealInPath) -> DealView:
     return _deal(bills().deal(deal_id))
 
 
-@app.patch("/billing/deals/<deal_id>", tags=["billing"], summary="The price or the winner has changed, or it is off")
+@app.patch(
+    "/billing/deals/<deal_id>", tags=["billing"], summary="Its price, settlement or winner is another, or it is off"
+)
 def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
     system = caller(app)
     system.must_have(BILLING)
-    change = Change(body.price, body.cme_dealer_id, cancelled=body.cancelled is True)
+    cancelled = body.cancelled is True
+    change = Change(body.price, body.cme_dealer_id, cancelled=cancelled, settlement_kopecks=body.settlement)
     changed = corrections().change(deal_id, f"{system.sub} {idempotency_key}", change)
     return answer(_deal(changed.made), HTTPStatus.OK, replayed=changed.replayed)
 
@@ -346,7 +354,9 @@ def _deal(found: Deal) -> DealView:
         commission=roubles(found.reward_kopecks),
         status=found.status,
         commission_bills=[*found.commission_ids],
-        settlement_bill=found.settlement_id,
+        settlement=roubles(found.settlement_kopecks) if found.settlement_ids else None,
+        settlement_bill=found.settlement_ids[-1] if found.settlement_ids else None,
+        settlement_bills=[*found.settlement_ids],
         closed_at=found.closed_at,
     )
 
