@@ -51,6 +51,7 @@ users = _verbs("Whose account it is.")
 mm = _verbs("Market making: its orders, trading accounts and pairs. A dry run unless --yes.")
 snapshots = _verbs("Money at the custody that is nobody's yet. A dry run unless --yes.")
 compare = _verbs("Hold what the desk has somewhere outside against what is booked. It only looks.")
+deposits = _verbs("Deposits of dealers who leave, which two operators decide about. A dry run unless --yes.")
 payments = _verbs("Payments of dealers whose account can not be told. A dry run unless --yes.")
 outgoing = _verbs("Money that is to leave the custody, and can not. A dry run unless --yes.")
 billing = _verbs("Dealers and their bills. It only looks.")
@@ -76,6 +77,7 @@ for name, verbs in (
     ("snapshots", snapshots),
     ("outgoing", outgoing),
     ("payments", payments),
+    ("deposits", deposits),
     ("clients", clients),
     ("billing", billing),
     ("compare", compare),
@@ -816,6 +818,33 @@ def snapshots_settle_tie(
     """Propose that all is seen to that was not seen of a tie; another operator confirms it."""
     told = {"reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "settle", told, yes, things="ties")
+
+
+@deposits.command("let-go")
+def deposits_let_go(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that it goes to the requisites that the dealer had when he asked; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "let-go", told, yes, things="deposits")
+
+
+@deposits.command("keep")
+def deposits_keep(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that it is not paid back, and the dealer stays; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "keep", told, yes, things="deposits")
+
+
+@deposits.command("paid")
+def deposits_paid(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that the dealer has it, which the billing system does not tell; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "paid", told, yes, things="deposits")
 
 
 @payments.command("assign")

@@ -63,6 +63,8 @@ from functions.billing.model import (
     Moved,
     NothingToBill,
     NotSettled,
+    ReleasedBefore,
+    RequisitesMoved,
     RequisitesWrong,
     SegmentNotFound,
     SegmentWrong,
@@ -214,8 +216,8 @@ TOLD: dict[str, Told] = {
     "dealer": Told(_FOUND, (DealerNotFound,)),
     "update_requisites": Told(
         {200: "changed, or they were these already; they are on their way to the billing system"},
-        (DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable),
-        examples={"a company": _REGISTERED["requisites"]},
+        (DealerNotFound, DealerForgotten, RequisitesWrong, RequisitesMoved, DataKeysUnavailable),
+        examples={"a company": {**_REGISTERED["requisites"], "replaces": 1}},
     ),
     "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
     "close_deal": Told(
@@ -247,7 +249,7 @@ TOLD: dict[str, Told] = {
     "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
     "release_deposit": Told(
         {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
-        (DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty),
+        (DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty),
     ),
     "segments": Told(_FOUND),
     "save_segment": Told(
@@ -612,6 +614,15 @@ TOLD: dict[str, Told] = {
     ),
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
+    ),
+    "let_deposit_go": Told(
+        _PROPOSED, _PROPOSABLE, examples={"his own": {**_LOOKED_UP, "reason": "he has changed his bank, and says so"}}
+    ),
+    "keep_deposit": Told(
+        _PROPOSED, _PROPOSABLE, examples={"a stranger's": {**_LOOKED_UP, "reason": "he has not changed his bank"}}
+    ),
+    "book_deposit_paid": Told(
+        _PROPOSED, _PROPOSABLE, examples={"he has it": {**_LOOKED_UP, "reason": "the bank's statement shows it"}}
     ),
     "agree_total": Told(
         _PROPOSED,

@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.idempotency import derived_id
+from common.idempotency import derived_id, terms
 from common.requisites import Requisites, violations
 from functions.billing.commission import commission_kopecks
 
@@ -65,6 +65,10 @@ class Moved(Conflict):
     """It is not as it was read: read again."""
 
 
+class RequisitesMoved(Conflict):
+    """He has others by now than those that these are to replace. Facts: `requisites_version`, which he has."""
+
+
 class RequisitesWrong(Rejected):
     """Facts: `fields`, what is wrong by field."""
 
@@ -83,6 +87,10 @@ class SegmentNotFound(NotFound):
 
 class SegmentWrong(Rejected):
     """A larger deposit is to allow dearer cars."""
+
+
+class ReleasedBefore(Conflict):
+    """His deposit was paid back before, and he has come back since: to pay back the next one, name it by a key."""
 
 
 class BuyoutOpen(Conflict):
@@ -464,6 +472,7 @@ Receipt = Taken | Aside
 
 
 class ReleaseStatus(StrEnum):
+    HELD = "HELD"  # for two operators: his requisites are not those that he was registered with
     ASKED = "ASKED"
     SENT = "SENT"  # the billing system pays it back
     DONE = "DONE"
@@ -472,14 +481,21 @@ class ReleaseStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Release:
-    """The n-th time that a dealer's deposit is paid back, all that was on it."""
+    """The n-th time that a dealer's deposit is paid back, all that was on it.
+
+    requisites_version: to whom, also where he has others since. asked_by: under which keys of callers, hashed."""
 
     dealer_id: str
     n: int
     status: ReleaseStatus
     kopecks: int
     asked_at: datetime
+    requisites_version: int
+    asked_by: tuple[str, ...] = ()
     reason: str | None = None
+
+    def is_asked_by(self, key: str) -> bool:
+        return key_of(key) in self.asked_by
 
     @property
     def external_id(self) -> str:
@@ -498,12 +514,20 @@ class Segment:
 
 @dataclass(frozen=True)
 class FastBuyout:
-    """Whether a dealer may take part, and up to what price. reason: why he may not."""
+    """Whether a dealer may take part, and up to what price. owed_kopecks: for cars that he has, and has not paid.
+    reason: why he may not."""
 
     dealer: Dealer
     deposit_kopecks: int
     segment: Segment | None
+    owed_kopecks: int = 0
     reason: str | None = None
+
+    @property
+    def price_max_kopecks(self) -> int:
+        """What his deposit still allows: it is there once, however many cars he has."""
+        limit = 0 if self.segment is None else self.segment.price_max_kopecks
+        return max(0, limit - self.owed_kopecks)
 
 
 def segment_of(deposit_kopecks: int, segments: Sequence[Segment]) -> Segment | None:
@@ -548,6 +572,11 @@ def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
         due_on=(at + DUE_AFTER).date(),
         created_at=at,
     )
+
+
+def key_of(key: str) -> str:
+    """A caller's key, hashed."""
+    return terms(key=key)
 
 
 def receipt_id(payment_id: str) -> str:

@@ -53,6 +53,8 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     taxpayer = UnicodeAttribute()
     accounts = DecimalAttribute()
     releases = DecimalAttribute()
+    leaves_with_kopecks = DecimalAttribute(null=True)  # his last release: of how much, and to which requisites
+    leaves_to_version = DecimalAttribute(null=True)
     reason = UnicodeAttribute(null=True)
 
 

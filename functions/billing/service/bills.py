@@ -9,12 +9,12 @@ from datetime import datetime
 
 from common import keys
 from common.errors import Refusal, Rejected
-from common.gateways.billing import Billing, BillingRefused, Invoice
+from common.gateways.billing import Billing, BillingRefused, BillingUnavailable, BillingUnknown, Invoice
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
-from functions.billing import correction_store, model, store
+from functions.billing import correction_store, deposit_store, model, store
 from functions.billing.model import (
     AccountNotReady,
     AccountStatus,
@@ -27,6 +27,7 @@ from functions.billing.model import (
     Deal,
     DealCancelled,
     DealDiffers,
+    Dealer,
     DealerLeaves,
     DealerStatus,
     DealNotFound,
@@ -37,6 +38,7 @@ from functions.billing.model import (
 from functions.billing.service.balances import spread_balance
 
 MOVES_MAX = 20  # of others, in between
+PAGES_MAX = 1_000  # of a contract's invoices
 _FOR = {
     AccountType.COMMISSION: "Комиссия по сделке",
     AccountType.SETTLEMENT: "Возмещение стоимости автомобиля по сделке",
@@ -111,7 +113,8 @@ class Bills:
         """The settlement of a deal. Raises as `create`, and BillKnown, Moved."""
         deal = self._deal_of(dealer_id, deal_id)
         account = store.account(self.table, dealer_id, AccountType.SETTLEMENT)  # before him: it moves when he leaves
-        if store.dealer(self.table, dealer_id).status in (DealerStatus.LEAVING, DealerStatus.LEFT):
+        dealer = store.dealer(self.table, dealer_id)
+        if dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT) and not self._was_his(deal, dealer):
             raise DealerLeaves("his deposit is paid back; add fast buyout again first", deal_id=deal_id)
         if deal.settlement_ids:
             newest = deal.settlement_ids[-1]
@@ -128,6 +131,11 @@ class Bills:
         )
         self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(bill)
+
+    def _was_his(self, deal: Deal, dealer: Dealer) -> bool:
+        """Before he asked for his deposit: what the desk has paid for it he owes."""
+        release = deposit_store.release(self.table, dealer)
+        return release is not None and deal.won_at <= release.asked_at
 
     def _deal_of(self, dealer_id: str, deal_id: str) -> Deal:
         """Raises DealerNotFound, DealNotFound, DealCancelled."""
@@ -221,11 +229,36 @@ class Invoicing:
                 self._write(bill, invoice)
         except BillingRefused as refused:
             if cancelled:
-                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+                self._look_for_invoice(bill, contract_id)
             else:
                 self._stop(bill, refused)
         except store.TakenTwice as taken:
             self._stop(bill, taken)
+
+    def _look_for_invoice(self, bill: Bill, contract_id: str) -> None:
+        """Of a bill that was cancelled. A no may be to the question alone: the invoice may have been made when it was
+        asked for before, and its answer lost. Raises Moved."""
+        try:
+            invoice = self._invoice_of(bill, contract_id)
+            if invoice is None:
+                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+            else:
+                self.table.write(*correction_store.invoiced_late(bill, invoice, self.now()))
+        except (store.TakenTwice, BillingUnknown) as strange:
+            self._stop(bill, strange)
+
+    def _invoice_of(self, bill: Bill, contract_id: str) -> Invoice | None:
+        """Raises BillingUnknown."""
+        after: str | None = None
+        for _ in range(PAGES_MAX):
+            page = self.billing().invoices(contract_id, after)
+            for invoice in page.entries:
+                if invoice.external_id == bill.bill_id:
+                    return invoice
+            after = page.after
+            if after is None:
+                return None
+        raise BillingUnavailable("a contract has more invoices than can be looked through", what="not_believed")
 
     def _stop(self, bill: Bill, refused: Refusal) -> None:
         with suppress(Moved):
