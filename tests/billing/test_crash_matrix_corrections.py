@@ -17,7 +17,7 @@ from functions.billing.service.corrections import Change
 from sandbox.billing import records
 from tests.billing.dealership import CME_ID, Dealership
 from tests.billing.faulty import DAILY, DEALT, Life, faulty
-from tests.depth import SIMULATED, points
+from tests.depth import PROVED, SIMULATED, points
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, Faults
@@ -181,6 +181,7 @@ def release(settle: str) -> Scenario:
     return build
 
 
+WRONG_SETTLEMENT = "a settlement of a wrong sum, paid in part and besides"
 LIVES: dict[str, Callable[[], Scenario]] = {
     "a lower price, a part is paid": lambda: correction(
         Change(price_kopecks=LOWER), paid=21_000_00, owed=20_000_00, paid_then=20_000_00, balance=1_000_00
@@ -203,9 +204,7 @@ LIVES: dict[str, Callable[[], Scenario]] = {
     "cancelled before its invoice": lambda: correction(
         Change(cancelled=True), invoice=False, owed=0, paid_then=0, balance=0
     ),
-    "a settlement of a wrong sum, paid in part and besides": lambda: settlement(
-        paid=300_000_00, later=700_000_00, paid_then=SPENT, balance=100_000_00
-    ),
+    WRONG_SETTLEMENT: lambda: settlement(paid=300_000_00, later=700_000_00, paid_then=SPENT, balance=100_000_00),
     "a deposit paid back": lambda: release("DONE"),
     "a deposit whose refund is refused": lambda: release("REFUSED"),
 }
@@ -229,6 +228,15 @@ def test_two_things_that_go_wrong_lose_no_money_and_no_note(name: str) -> None:
     """At every third call of each kind: all pairs of one life would take an hour."""
     report = crash_matrix(life(name), DAILY, pairs=True, points=partial(every_nth, 3, name))
     assert not report.violations, report
+
+
+@PROVED
+def test_two_things_that_go_wrong_while_a_settlement_is_corrected() -> None:
+    """At every sixth call of each kind: some 20 s."""
+    name = WRONG_SETTLEMENT
+    report = crash_matrix(life(name), DAILY, pairs=True, points=partial(every_nth, 6, name))
+    assert not report.violations, report
+    assert report.runs > 500
 
 
 def test_a_deposit_that_is_paid_back_twice_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:
