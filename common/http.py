@@ -51,6 +51,16 @@ IdempotencyKey = Annotated[
 ]
 
 
+OptionalKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        pattern=IDEMPOTENCY_KEY_PATTERN,
+        description="Yours, one for each thing you want done; a repeat with the same key gets the first answer.",
+    ),
+]
+
+
 class BodyRefused(Refusal):
     """The body is too large, not JSON, or not text. Nothing of it was looked at."""
 

@@ -2,7 +2,8 @@
 
     INN      taxpayer's number      10 digits of a company, 12 of an entrepreneur; the last one or two are a check
     KPP      why it is registered   9 characters, companies only; without a check
-    OGRN     state registration     13 digits of a company, 15 of an entrepreneur (OGRNIP); the last one is a check
+    OGRN     state registration     13 digits of a company, from 1 or 5 on, 15 of an entrepreneur (OGRNIP), from 3 on;
+                                    the last one is a check
     BIK      the bank               9 digits, from 04 on; without a check
     account  at the bank            20 digits, with a check over the BIK's and its own
     correspondent account           the bank's at the central bank, 20 digits, checked likewise
@@ -30,6 +31,7 @@ _INN_COMPANY = (2, 4, 10, 3, 5, 9, 4, 6, 8)
 _INN_LAST_BUT_ONE = (7, *_INN_COMPANY)
 _INN_LAST = (3, *_INN_LAST_BUT_ONE)
 _KEY = (7, 1, 3)  # again and again
+_OGRN, _OGRNIP = frozenset("15"), frozenset("3")  # their first digit: others are of other entries of the registers
 _UNITS_OF_THE_CENTRAL_BANK = frozenset({"000", "001", "002"})  # the end of their BIKs
 
 
@@ -92,6 +94,8 @@ def _violations(of: Requisites) -> Iterator[tuple[str, str]]:
         yield "kpp", "an entrepreneur has none: leave it out"
     if wrong := _number(of.ogrn, 13 if company else 15, ogrn_fits):
         yield "ogrn", wrong
+    elif of.ogrn[0] not in (_OGRN if company else _OGRNIP):
+        yield "ogrn", f"begins with {of.ogrn[0]}, as no such number does"
     yield from _violations_at_the_bank(of)
 
 

@@ -62,6 +62,9 @@ from functions.billing.model import (
     DepositEmpty,
     Moved,
     NothingToBill,
+    NotSettled,
+    ReleasedBefore,
+    RequisitesMoved,
     RequisitesWrong,
     SegmentNotFound,
     SegmentWrong,
@@ -214,8 +217,8 @@ TOLD: dict[str, Told] = {
     "dealer": Told(_FOUND, (DealerNotFound,)),
     "update_requisites": Told(
         {200: "changed, or they were these already; they are on their way to the billing system"},
-        (DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable),
-        examples={"a company": _REGISTERED["requisites"]},
+        (DealerNotFound, DealerForgotten, RequisitesWrong, RequisitesMoved, DataKeysUnavailable),
+        examples={"a company": {**_REGISTERED["requisites"], "replaces": 1}},
     ),
     "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
     "close_deal": Told(
@@ -232,9 +235,13 @@ TOLD: dict[str, Told] = {
     "deal": Told(_FOUND, (DealNotFound,)),
     "change_deal": Told(
         {200: "changed; credit notes and a new bill are on their way"},
-        (NothingChanged, DealNotFound, DealCancelled, DealerNotFound, NothingToBill, TooManyBills),
+        (NothingChanged, DealNotFound, DealCancelled, NotSettled, DealerNotFound, NothingToBill, TooManyBills),
         repeats=True,
-        examples={"a lower price": {"price": "900000.00"}, "another dealer": {"cme_dealer_id": "cme-8"}},
+        examples={
+            "a lower price": {"price": "900000.00"},
+            "another dealer": {"cme_dealer_id": "cme-8"},
+            "a slip of what was paid for the car": {"settlement": "900000.00"},
+        },
     ),
     "add_fast_buyout": Told(
         {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
@@ -243,7 +250,7 @@ TOLD: dict[str, Told] = {
     "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
     "release_deposit": Told(
         {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
-        (DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty),
+        (DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty),
     ),
     "segments": Told(_FOUND),
     "save_segment": Told(
@@ -608,6 +615,15 @@ TOLD: dict[str, Told] = {
     ),
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
+    ),
+    "let_deposit_go": Told(
+        _PROPOSED, _PROPOSABLE, examples={"his own": {**_LOOKED_UP, "reason": "he has changed his bank, and says so"}}
+    ),
+    "keep_deposit": Told(
+        _PROPOSED, _PROPOSABLE, examples={"a stranger's": {**_LOOKED_UP, "reason": "he has not changed his bank"}}
+    ),
+    "book_deposit_paid": Told(
+        _PROPOSED, _PROPOSABLE, examples={"he has it": {**_LOOKED_UP, "reason": "the bank's statement shows it"}}
     ),
     "agree_total": Told(
         _PROPOSED,

@@ -304,6 +304,16 @@ def _may_agree_total(case: Case) -> bool:
     return case.needs_person
 
 
+def _may_let_deposit_go(case: Case) -> bool:
+    """Is a dealer's deposit held, since his requisites are not those that he was registered with?"""
+    return case.status == "LEAVING" and case.needs_person
+
+
+def _may_book_deposit_paid(case: Case) -> bool:
+    """Is the billing system asked to pay a dealer's deposit back?"""
+    return case.status == "LEAVING" and case.waits and not case.needs_person
+
+
 def _is_overdue(case: Case) -> bool:
     """Is a dealer to be reminded of a bill?"""
     return case.needs_person
@@ -378,6 +388,11 @@ def _of_snapshot(verb: str, does: str, asks: tuple[str, ...] = ()) -> Act:
 def _of_payment(verb: str, does: str, is_possible: Callable[[Case], bool], asks: tuple[str, ...]) -> Act:
     route = f"POST /operations/payments/{{id}}/{verb}"
     return Act(keys.PAYMENT, f"payments {verb}", route, does, is_possible, asks)
+
+
+def _of_deposit(verb: str, does: str, is_possible: Callable[[Case], bool]) -> Act:
+    route = f"POST /operations/deposits/{{id}}/{verb}"
+    return Act(keys.DEALER, f"deposits {verb}", route, does, is_possible, asks=("reference",))
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
@@ -581,6 +596,13 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_payment(
         "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
+    ),
+    _of_deposit(
+        "let-go", "with a second operator: the dealer's deposit goes to the requisites that he has", _may_let_deposit_go
+    ),
+    _of_deposit("keep", "with a second operator: it is not paid back, and he stays", _may_let_deposit_go),
+    _of_deposit(
+        "paid", "with a second operator: he has it, which the billing system does not tell", _may_book_deposit_paid
     ),
     Act(
         keys.BILLING_ACCOUNT,

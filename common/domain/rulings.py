@@ -38,7 +38,16 @@ class Matter(StrEnum):
     ACCOUNT = "ACCOUNT"  # a payment of a dealer came for the contract that is named
     NOTHING = "NOTHING"  # nothing is to be done about a payment
     TOTAL = "TOTAL"  # what is told of the contract of a dealer's account rightly is not what has come: by its type
+    DEPOSIT = "DEPOSIT"  # what becomes of a dealer's deposit that is to be paid back: by the number of his release
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
+
+
+class Deposit(StrEnum):
+    """What two operators say of a dealer's deposit."""
+
+    PAY = "PAY"  # it may go to the requisites that he has
+    KEEP = "KEEP"  # it is not paid back, and stays
+    PAID = "PAID"  # he has it
 
 
 def ledger_told(base: Decimal, quote: Decimal) -> str:

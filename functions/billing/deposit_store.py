@@ -2,7 +2,7 @@
 
 What is paid back leaves the account before the billing system is asked for it. The dealer leaves with the same write,
 which counts up the version of his account for settlements: a settlement that is made at the same time is before it, and
-then nothing is paid back, or after it, and is refused.
+then nothing is paid back, or after it, and then the deposit waits until it is paid.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
@@ -32,15 +32,19 @@ from functions.billing.model import (
     ReleaseStatus,
     Segment,
     SegmentNotFound,
+    key_of,
 )
 from functions.billing.store import AccountItem, DealerItem
 
+KEYS_MAX = 50  # of one release: the latest are known
 PAID_BACK_BY = timedelta(days=3)  # of a bank; later it is shown as late
 
 
 class ReleaseItem(Item, discriminator=keys.RELEASE.entity):
     status = UnicodeAttribute()
     kopecks = DecimalAttribute()
+    requisites_version = DecimalAttribute()
+    asked_by = JSONAttribute()  # the callers' keys, hashed
     reason = UnicodeAttribute(null=True)
 
 
@@ -82,25 +86,41 @@ def add(dealer: Dealer, accounts: Sequence[Account], at: datetime) -> list[Write
 
 
 def ask(dealer: Dealer, deposit: Account, settlement: Account, release: Release, at: datetime) -> list[Write]:
-    """The dealer leaves, with all that is on his deposit. Refused with Moved."""
+    """The dealer leaves, with all that is on his deposit; or it is held for a person first. Refused with Moved."""
     item = DealerItem
     written = ReleaseItem(
-        *_key(release), status=release.status, kopecks=Decimal(release.kopecks), created_at=at, updated_at=at
+        *_key(release),
+        status=release.status,
+        kopecks=Decimal(release.kopecks),
+        requisites_version=Decimal(release.requisites_version),
+        reason=release.reason,
+        asked_by=[*release.asked_by],
+        created_at=at,
+        updated_at=at,
     )
     moved = Moved("the dealer has moved", id=dealer.dealer_id)
+    why = release.reason
+    waits = (
+        work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his deposit's way")
+        if why is None
+        else work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"a person: {why}")
+    )
     return [
         Write.insert(written, otherwise=moved),
         Write.update(
             item(*keys.DEALER(dealer_id=dealer.dealer_id)),
             item.status.set(DealerStatus.LEAVING),
             item.releases.set(Decimal(release.n)),
-            item.reason.remove(),
+            item.leaves_with_kopecks.set(Decimal(release.kopecks)),
+            item.leaves_to_version.set(Decimal(release.requisites_version)),
+            item.reason.remove() if why is None else item.reason.set(why),
             item.updated_at.set(at),
-            *work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his deposit's way"),
+            *waits,
             *work.supersede(),
             when=(item.status == dealer.status)
             & (item.releases == Decimal(dealer.releases))
-            & (item.accounts == Decimal(dealer.accounts)),
+            & (item.accounts == Decimal(dealer.accounts))
+            & (item.requisites_version == Decimal(release.requisites_version)),
             otherwise=moved,
         ),
         store.money_moves(deposit, -release.kopecks, 0, at, AccountItem.released_kopecks.add(Decimal(release.kopecks))),
@@ -117,8 +137,67 @@ def release(table: Table, dealer: Dealer) -> Release | None:
     key = keys.RELEASE(dealer_id=dealer.dealer_id, n=_number(dealer.releases))
     item = table.get(ReleaseItem, key, consistent=True)
     assert item is not None, f"{dealer.dealer_id} has no release {dealer.releases}"
-    status, kopecks = ReleaseStatus(item.status), int(item.kopecks)
-    return Release(dealer.dealer_id, dealer.releases, status, kopecks, item.created_at, item.reason)
+    return _release(item)
+
+
+def releases(table: Table, dealer: Dealer) -> list[Release]:
+    """Of a dealer, as of now, the oldest first."""
+    if dealer.releases == 0:
+        return []
+    return [_release(item) for item in table.all(ReleaseItem, _releases(dealer.dealer_id))]
+
+
+def also_asked(release: Release, key: str, at: datetime) -> Write:
+    """Under one key more. Refused with Moved."""
+    item = ReleaseItem
+    return Write.update(
+        item(*_key(release)),
+        item.asked_by.set([*release.asked_by, key_of(key)][-KEYS_MAX:]),
+        item.updated_at.set(at),
+        when=item.asked_by == [*release.asked_by],
+        otherwise=Moved("the release has moved", id=release.dealer_id),
+    )
+
+
+@prepared
+def _releases(dealer_id: str) -> Query:
+    return Query(partition(dealer_id) & ReleaseItem.SK.startswith(keys.RELEASE.prefix), consistent=True)
+
+
+def _release(item: ReleaseItem) -> Release:
+    n = int(keys.RELEASE.read(keys.PrimaryKey(item.PK, item.SK))["n"])
+    status, kopecks, version = ReleaseStatus(item.status), int(item.kopecks), int(item.requisites_version)
+    asked = tuple(item.asked_by)
+    return Release(item.PK, n, status, kopecks, item.created_at, version, asked, item.reason)
+
+
+def hold(dealer: Dealer, release: Release, why: str, at: datetime) -> list[Write]:
+    """It waits for a person. Refused with Moved."""
+    waits = work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"a person: {why}")
+    return [
+        _becomes(release, ReleaseStatus.HELD, at, ReleaseItem.reason.set(why)),
+        _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.set(why), *waits),
+    ]
+
+
+def let_go(dealer: Dealer, release: Release, why: str, by: str, at: datetime) -> list[Write]:
+    """Two operators have let it go: from now on the billing system may be asked for it. Refused with Moved."""
+    waits = work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his deposit's way")
+    return [
+        _becomes(release, ReleaseStatus.ASKED, at, ReleaseItem.reason.remove()),
+        _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.remove(), *waits),
+        _event(dealer, DealerStatus.LEAVING, at, why, by),
+    ]
+
+
+def wait(dealer: Dealer, release: Release, why: str, at: datetime, due_at: datetime) -> list[Write]:
+    """It is not paid back yet, which is told. Refused with Moved."""
+    waits = work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=due_at, waits_for=why)
+    return [
+        _becomes(release, release.status, at, ReleaseItem.reason.set(why)),
+        _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.set(why), *waits),
+        _event(dealer, DealerStatus.LEAVING, at, why, MACHINE),
+    ]
 
 
 def sent(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
@@ -127,17 +206,17 @@ def sent(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
         keys.DEALER, dealer.dealer_id, now=at, due_at=at + PAID_BACK_BY, waits_for="the bank to pay his deposit back"
     )
     return [
-        _becomes(release, ReleaseStatus.SENT, at),
-        _dealer_is(dealer, DealerStatus.LEAVING, at, *waits),
+        _becomes(release, ReleaseStatus.SENT, at, ReleaseItem.reason.remove()),
+        _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.remove(), *waits),
     ]
 
 
-def paid_back(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
+def paid_back(dealer: Dealer, release: Release, at: datetime, why: str, by: str = MACHINE) -> list[Write]:
     """He has it. Refused with Moved."""
     return [
-        _becomes(release, ReleaseStatus.DONE, at),
-        _dealer_is(dealer, DealerStatus.LEFT, at, DealerItem.reason.remove(), *work.done()),
-        _event(dealer, DealerStatus.LEFT, at, "his deposit was paid back", MACHINE),
+        _becomes(release, ReleaseStatus.DONE, at, ReleaseItem.reason.remove()),
+        _dealer_is(dealer, DealerStatus.LEFT, at, DealerItem.reason.remove(), *_over(dealer, release, at)),
+        _event(dealer, DealerStatus.LEFT, at, why, by),
     ]
 
 
@@ -146,11 +225,19 @@ def refused(dealer: Dealer, deposit: Account, release: Release, why: str, at: da
     back = AccountItem.released_kopecks.add(Decimal(-release.kopecks))
     return [
         _becomes(release, ReleaseStatus.REFUSED, at, ReleaseItem.reason.set(why)),
-        _dealer_is(dealer, DealerStatus.ACTIVE, at, DealerItem.reason.set(why), *work.done()),
+        _dealer_is(dealer, DealerStatus.ACTIVE, at, DealerItem.reason.set(why), *_over(dealer, release, at)),
         store.money_moves(deposit, release.kopecks, 0, at, back),
         journal_store.book(journal.refunded(release, EntryKind.REFUND_REFUSED, at)),
         _event(dealer, DealerStatus.ACTIVE, at, why, MACHINE),
     ]
+
+
+def _over(dealer: Dealer, release: Release, at: datetime) -> list[Action]:
+    """His machine has nothing more to do, unless his requisites have changed since: the payers had to wait for them."""
+    if dealer.requisites_version == release.requisites_version:
+        return work.done()
+    what = "his requisites at the billing system"
+    return work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for=what)
 
 
 def _becomes(release: Release, status: ReleaseStatus, at: datetime, *more: Action) -> Write:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.idempotency import derived_id
+from common.idempotency import derived_id, terms
 from common.requisites import Requisites, violations
 from functions.billing.commission import commission_kopecks
 
@@ -45,6 +45,10 @@ class AccountNotOpened(Conflict):
     """The dealer has no account of this type: fast buyout opens DEPOSIT and SETTLEMENT."""
 
 
+class NotSettled(Conflict):
+    """No settlement is billed for this deal: there is nothing to correct."""
+
+
 class DealDiffers(Conflict):
     """The deal is known with another price or dealer."""
 
@@ -59,6 +63,10 @@ class DealerForgotten(Conflict):
 
 class Moved(Conflict):
     """Somebody else has changed it meanwhile. Send the same request again."""
+
+
+class RequisitesMoved(Conflict):
+    """He has others by now than those that these are to replace. Facts: `requisites_version`, which he has."""
 
 
 class RequisitesWrong(Rejected):
@@ -79,6 +87,10 @@ class SegmentNotFound(NotFound):
 
 class SegmentWrong(Rejected):
     """A larger deposit is to allow dearer cars."""
+
+
+class ReleasedBefore(Conflict):
+    """His deposit was paid back before, and he has come back since: to pay back the next one, name it by a key."""
 
 
 class BuyoutOpen(Conflict):
@@ -239,10 +251,12 @@ class Deal:
     """A car that a dealer bought.
 
     percent: of the commission, as it was for this dealer when he became the winner.
+    first_price_kopecks, first_dealer_id: as it was closed: who tells it so again repeats himself.
     version: from 1 on; whatever changes the deal, or bills it, counts it up.
-    winners: how many dealers have won it, one after the other; the last is `dealer_id`.
+    winners: how many dealers have won it, one after the other; the last is `dealer_id`. won_at: since when he has.
     commissions: how many bills its commission has had. commission_ids: those of them that are in force, the oldest
-    first; together they are the commission. settlement_id: the one that is in force, where there is one.
+    first; together they are the commission. settlements, settlement_ids: likewise of what was paid for the car, which
+    is settlement_kopecks; 0 where it is not billed. asked_kopecks: with what its winner was billed for it first.
     """
 
     deal_id: str
@@ -250,12 +264,44 @@ class Deal:
     price_kopecks: int
     percent: Decimal
     closed_at: datetime
+    won_at: datetime
+    first_price_kopecks: int
+    first_dealer_id: str
     status: DealStatus = DealStatus.CLOSED
     version: int = 1
     winners: int = 1
     commissions: int = 1
     commission_ids: tuple[str, ...] = ()
-    settlement_id: str | None = None
+    settlements: int = 0
+    settlement_ids: tuple[str, ...] = ()
+    settlement_kopecks: int = 0
+    asked_kopecks: int = 0
+
+    @staticmethod
+    def closed(deal_id: str, dealer: Dealer, price_kopecks: int, at: datetime) -> Deal:
+        """A dealer has bought a car."""
+        percent, dealer_id = dealer.commission_percent, dealer.dealer_id
+        return Deal(deal_id, dealer_id, price_kopecks, percent, at, at, price_kopecks, dealer_id)
+
+    def bill_ids(self, type_: AccountType) -> tuple[str, ...]:
+        """Of those that are in force."""
+        return self.commission_ids if type_ is AccountType.COMMISSION else self.settlement_ids
+
+    def with_bills(self, type_: AccountType, ids: tuple[str, ...]) -> Deal:
+        if type_ is AccountType.COMMISSION:
+            return replace(self, commission_ids=ids)
+        return replace(self, settlement_ids=ids)
+
+    def counting(self, type_: AccountType) -> Deal:
+        """One bill more of a type."""
+        if type_ is AccountType.COMMISSION:
+            return replace(self, commissions=self.commissions + 1)
+        return replace(self, settlements=self.settlements + 1)
+
+    def is_told_by(self, dealer_id: str, price_kopecks: int) -> bool:
+        """As it is, or as it was when it was closed."""
+        told = dealer_id, price_kopecks
+        return told in ((self.dealer_id, self.price_kopecks), (self.first_dealer_id, self.first_price_kopecks))
 
     @property
     def reward_kopecks(self) -> int:
@@ -329,6 +375,7 @@ class Because(StrEnum):
     """Why something of a bill was taken back."""
 
     PRICE_CHANGED = "PRICE_CHANGED"
+    SETTLEMENT_CORRECTED = "SETTLEMENT_CORRECTED"
     WINNER_CHANGED = "WINNER_CHANGED"
     DEAL_CANCELLED = "DEAL_CANCELLED"
 
@@ -419,6 +466,7 @@ Receipt = Taken | Aside
 
 
 class ReleaseStatus(StrEnum):
+    HELD = "HELD"  # for two operators: his requisites are not those that he was registered with
     ASKED = "ASKED"
     SENT = "SENT"  # the billing system pays it back
     DONE = "DONE"
@@ -427,14 +475,21 @@ class ReleaseStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Release:
-    """The n-th time that a dealer's deposit is paid back, all that was on it."""
+    """The n-th time that a dealer's deposit is paid back, all that was on it.
+
+    requisites_version: to whom, also where he has others since. asked_by: under which keys of callers, hashed."""
 
     dealer_id: str
     n: int
     status: ReleaseStatus
     kopecks: int
     asked_at: datetime
+    requisites_version: int
+    asked_by: tuple[str, ...] = ()
     reason: str | None = None
+
+    def is_asked_by(self, key: str) -> bool:
+        return key_of(key) in self.asked_by
 
     @property
     def external_id(self) -> str:
@@ -453,12 +508,20 @@ class Segment:
 
 @dataclass(frozen=True)
 class FastBuyout:
-    """Whether a dealer may take part, and up to what price. reason: why he may not."""
+    """Whether a dealer may take part, and up to what price. owed_kopecks: for cars that he has, and has not paid.
+    reason: why he may not."""
 
     dealer: Dealer
     deposit_kopecks: int
     segment: Segment | None
+    owed_kopecks: int = 0
     reason: str | None = None
+
+    @property
+    def price_max_kopecks(self) -> int:
+        """What his deposit still allows: it is there once, however many cars he has."""
+        limit = 0 if self.segment is None else self.segment.price_max_kopecks
+        return max(0, limit - self.owed_kopecks)
 
 
 def segment_of(deposit_kopecks: int, segments: Sequence[Segment]) -> Segment | None:
@@ -491,8 +554,8 @@ def bill_id(type_: AccountType, deal_id: str, dealer_id: str, n: int = 1) -> str
 
 
 def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
-    """The next commission of a deal, or its winner's settlement."""
-    n = deal.commissions if type_ is AccountType.COMMISSION else deal.winners
+    """The latest bill of a deal, of those that it counts."""
+    n = deal.commissions if type_ is AccountType.COMMISSION else deal.settlements
     return Bill(
         bill_id=bill_id(type_, deal.deal_id, deal.dealer_id, n),
         dealer_id=deal.dealer_id,
@@ -503,6 +566,11 @@ def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
         due_on=(at + DUE_AFTER).date(),
         created_at=at,
     )
+
+
+def key_of(key: str) -> str:
+    """A caller's key, hashed."""
+    return terms(key=key)
 
 
 def receipt_id(payment_id: str) -> str:

@@ -48,6 +48,18 @@ class Sealing:
         key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
         return _read(key.open(store.sealed(self.table, dealer_id, version), _about(dealer_id, version)))
 
+    def had_before(self, dealer_id: str, version: int, requisites: Requisites) -> int | None:
+        """The latest version before this one that was these; None where none was. Raises DealerForgotten,
+        DataKeysUnavailable."""
+        if version == 1:
+            return None
+        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
+        written = _written(requisites)
+        for n in range(version - 1, 0, -1):
+            if key.open(store.sealed(self.table, dealer_id, n), _about(dealer_id, n)) == written:
+                return n
+        return None
+
     def mark(self, inn: str) -> str:
         """By which the dealers of one taxpayer are found."""
         return hmac.new(self.mark_key(), inn.encode(), hashlib.sha256).hexdigest()[:MARK_CHARACTERS]

@@ -53,6 +53,8 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     taxpayer = UnicodeAttribute()
     accounts = DecimalAttribute()
     releases = DecimalAttribute()
+    leaves_with_kopecks = DecimalAttribute(null=True)  # his last release: of how much, and to which requisites
+    leaves_to_version = DecimalAttribute(null=True)
     reason = UnicodeAttribute(null=True)
 
 
@@ -92,7 +94,13 @@ class DealItem(Item, discriminator=keys.DEAL.entity):
     winners = DecimalAttribute()
     commissions = DecimalAttribute()
     commission_ids = JSONAttribute()
-    settlement_id = UnicodeAttribute(null=True)
+    settlements = DecimalAttribute()
+    settlement_ids = JSONAttribute()
+    settlement_kopecks = DecimalAttribute()
+    asked_kopecks = DecimalAttribute()
+    won_at = InstantAttribute()
+    first_price_kopecks = DecimalAttribute()
+    first_dealer_id = UnicodeAttribute()
 
 
 class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
@@ -378,6 +386,13 @@ def close_deal(deal: Deal) -> Write:
         winners=Decimal(deal.winners),
         commissions=Decimal(deal.commissions),
         commission_ids=[*deal.commission_ids],
+        settlements=Decimal(deal.settlements),
+        settlement_ids=[*deal.settlement_ids],
+        settlement_kopecks=Decimal(deal.settlement_kopecks),
+        asked_kopecks=Decimal(deal.asked_kopecks),
+        won_at=deal.won_at,
+        first_price_kopecks=Decimal(deal.first_price_kopecks),
+        first_dealer_id=deal.first_dealer_id,
         created_at=deal.closed_at,
         updated_at=deal.closed_at,
     )
@@ -397,7 +412,11 @@ def deal_moves(before: Deal, after: Deal, at: datetime) -> Write:
         item.winners.set(Decimal(after.winners)),
         item.commissions.set(Decimal(after.commissions)),
         item.commission_ids.set([*after.commission_ids]),
-        item.settlement_id.remove() if after.settlement_id is None else item.settlement_id.set(after.settlement_id),
+        item.settlements.set(Decimal(after.settlements)),
+        item.settlement_ids.set([*after.settlement_ids]),
+        item.settlement_kopecks.set(Decimal(after.settlement_kopecks)),
+        item.asked_kopecks.set(Decimal(after.asked_kopecks)),
+        item.won_at.set(after.won_at),
         item.updated_at.set(at),
         when=item.version == Decimal(before.version),
         otherwise=Moved("the deal has moved", deal_id=before.deal_id),
@@ -673,7 +692,13 @@ def _deal(item: DealItem) -> Deal:
         winners=int(item.winners),
         commissions=int(item.commissions),
         commission_ids=tuple(item.commission_ids),
-        settlement_id=item.settlement_id,
+        settlements=int(item.settlements),
+        settlement_ids=tuple(item.settlement_ids),
+        settlement_kopecks=int(item.settlement_kopecks),
+        asked_kopecks=int(item.asked_kopecks),
+        won_at=item.won_at,
+        first_price_kopecks=int(item.first_price_kopecks),
+        first_dealer_id=item.first_dealer_id,
     )
 
 

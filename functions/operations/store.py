@@ -76,6 +76,9 @@ class KnownItem(Unfinished):
     payment_id = UnicodeAttribute(null=True)
     contract_id = UnicodeAttribute(null=True)
     invoice_id = UnicodeAttribute(null=True)
+    releases = DecimalAttribute(null=True)  # of a dealer, of his deposit
+    leaves_with_kopecks = DecimalAttribute(null=True)
+    leaves_to_version = DecimalAttribute(null=True)
     told_kopecks = DecimalAttribute(null=True)  # of a dealer's account
     received_kopecks = DecimalAttribute(null=True)
     aside_kopecks = DecimalAttribute(null=True)

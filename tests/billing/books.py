@@ -121,12 +121,13 @@ def _check_deals(deals: Sequence[Raw], bills: dict[str, Raw]) -> None:
     told: set[str] = set()
     for deal in deals:
         commissions: list[str] = json.loads(_s(deal, "commission_ids"))
-        settlements = [_s(deal, "settlement_id")] if "settlement_id" in deal else []
+        settlements: list[str] = json.loads(_s(deal, "settlement_ids"))
         for bill_id in (*commissions, *settlements):
             assert _s(bills[bill_id], "dealer_id") == _s(deal, "dealer_id"), "a bill in force is of the deal's winner"
         owed = commission_kopecks(_n(deal, "price_kopecks"), Decimal(deal["percent"]["N"]))
         expected = owed if _s(deal, "status") == "CLOSED" else 0
         assert sum(_in_force(bills[bill_id]) for bill_id in commissions) == expected
+        assert sum(_in_force(bills[bill_id]) for bill_id in settlements) == _n(deal, "settlement_kopecks")
         told |= {*commissions, *settlements}
     assert told == in_force
 

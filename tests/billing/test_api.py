@@ -111,10 +111,33 @@ def test_a_deal_changes_by_a_key_of_the_callers_own(desk: Desk, cme: Client) -> 
     dealership.run()
 
 
+def test_a_settlement_of_a_wrong_sum_is_corrected_at_its_deal(desk: Desk, cme: Client) -> None:
+    dealership = desk.dealership
+    dealership.active()
+    dealership.buying().billed()
+    asked = {"operation": "GET_SETTLEMENT", "cme_dealer_id": CME_ID, "deal_id": "deal-1", "amount": "90000000.00"}
+    typed = cme.post("/billing/bills", asked).json["bill_id"]
+    dealership.run()
+    changed = cme.send("PATCH", "/billing/deals/deal-1", {"settlement": "900000.00"}, key="typo").json
+    assert (changed["settlement"], changed["price"]) == ("900000.00", "1000000.00")
+    dealership.run()
+    (new,) = changed["settlement_bills"]
+    assert changed["settlement_bill"] == new != typed
+    bill, old = (cme.get(f"/billing/bills/{bill_id}").json for bill_id in (new, typed))
+    assert (bill["status"], bill["common_sum"]) == ("PENDING", "900000.00")
+    assert (old["status"], old["credited_sum"]) == ("CANCELLED", "90000000.00")
+    assert cme.post("/billing/bills", asked).json["bill_id"] == new, "a late repeat does not undo it"
+    other = cme.post("/billing/bills", {**asked, "amount": "1.00"})
+    assert (other.status, other.problem) == (409, "BillDiffers")
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [
         ({}, "NothingChanged"),
+        ({"settlement": "1.00", "cme_dealer_id": CME_ID}, "NothingChanged"),
+        ({"settlement": "1.00", "cancelled": True}, "NothingChanged"),
+        *(({"settlement": sum_}, "InvalidRequest") for sum_ in ("0.00", "-1.00", "1.001", "99999999999.00", 1)),
         ({"price": "1.00", "cancelled": True}, "NothingChanged"),
         ({"cancelled": False}, "InvalidRequest"),
         *(({"price": price}, "InvalidRequest") for price in ("0.00", "-1.00", "1.001", "99999999999.00", 1)),

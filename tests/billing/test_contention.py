@@ -18,13 +18,13 @@ from functions.billing.model import (
     Bill,
     BillStatus,
     BuyoutOpen,
-    DealerLeaves,
     DealerStatus,
     DealNotFound,
     Operation,
     PaymentStatus,
 )
 from functions.billing.service.corrections import Change
+from sandbox.billing import records
 from tests.billing.dealership import CME_ID, PRICE, Dealership
 from tests.depth import SIMULATED, deep
 from tests.desk import TABLE
@@ -179,15 +179,15 @@ def _car_while_released(dealership: Dealership) -> Sequence[Writer]:
     return [_released, _settled]
 
 
-def _one_of_two(dealership: Dealership, outcomes: Sequence[Outcome]) -> None:
-    """He leaves, or the desk has bought him a car."""
+def _both_are_so(dealership: Dealership, outcomes: Sequence[Outcome]) -> None:
+    """The car was his before he asked for his deposit: it is billed, and the deposit stays until it is paid."""
     released, settled = outcomes
+    assert settled.result().made.common_kopecks == CAR
+    assert not dealership.system.all(records.Refund)
     if released.error is None:
-        assert isinstance(settled.error, DealerLeaves)
         assert dealership.dealers.dealer(CME_ID).status is DealerStatus.LEAVING
     else:
         assert isinstance(released.error, BuyoutOpen)
-        assert settled.result().made.common_kopecks == CAR
         assert account(dealership, AccountType.DEPOSIT).balance_kopecks == 150_000_00
 
 
@@ -234,7 +234,47 @@ def _no_car_of_his(dealership: Dealership, outcomes: Sequence[Outcome]) -> None:
     assert all(bill.status is BillStatus.CANCELLED for bill in bills(dealership))
 
 
+def _corrected(dealership: Dealership) -> object:
+    return dealership.corrections.change("deal-1", "typo", Change(settlement_kopecks=CAR))
+
+
+def _wrong_settlement(dealership: Dealership, kopecks: int) -> Bill:
+    dealership.buying().billed()
+    made = dealership.bills.create(Operation.GET_SETTLEMENT, CME_ID, "deal-1", kopecks).made
+    dealership.run()
+    return dealership.bills.bill(made.bill_id)
+
+
+def _settlement_corrected_while_paid(dealership: Dealership) -> Sequence[Writer]:
+    return [_corrected, taking(dealership, CAR, _wrong_settlement(dealership, 100 * CAR))]
+
+
+def _right_settlement_is_paid(dealership: Dealership, outcomes: Sequence[Outcome]) -> None:
+    for outcome in outcomes:
+        outcome.result()
+    right, wrong = (bill for bill in bills(dealership) if bill.type is AccountType.SETTLEMENT)
+    assert (right.common_kopecks, right.status, wrong.status) == (CAR, BillStatus.PAID, BillStatus.CANCELLED)
+    assert account(dealership, AccountType.SETTLEMENT).balance_kopecks == 0
+
+
+def _settlement_raised_while_released(dealership: Dealership) -> Sequence[Writer]:
+    dealership.pay(1_00, _wrong_settlement(dealership, 1_00))
+    return [_released, _corrected]
+
+
+def _rest_is_owed(dealership: Dealership, outcomes: Sequence[Outcome]) -> None:
+    """Whether he was there first or the correction: what the car cost is billed, and his deposit is not paid out."""
+    released, corrected = outcomes
+    corrected.result()
+    assert released.error is None or isinstance(released.error, BuyoutOpen)
+    settlements = [bill for bill in bills(dealership) if bill.type is AccountType.SETTLEMENT]
+    assert sum(bill.in_force_kopecks for bill in settlements) == CAR
+    assert not dealership.system.all(records.Refund), "his deposit waits until the rest is paid"
+
+
 RACES = {
+    "a settlement is corrected while it is paid": Race(_settlement_corrected_while_paid, _right_settlement_is_paid),
+    "a settlement is raised while the deposit is released": Race(_settlement_raised_while_released, _rest_is_owed),
     "cancelled while it is paid": Race(_cancelled_while_paid, ends(owed=0, paid=0, balance=10_000_00)),
     "cancelled while it is paid, beside another": Race(
         _cancelled_beside_another, ends(owed=4_000_00, paid=4_000_00, balance=6_000_00)
@@ -251,7 +291,7 @@ RACES = {
     "credited while money comes": Race(_credited_meanwhile, ends(owed=10_000_00, paid=10_000_00, balance=5_000_00)),
     "two payments and a credit note": Race(_two_payments_and_a_credit_note, ends(owed=0, paid=0, balance=40_000_00)),
     "another price and another winner": Race(_two_changes, _both_changed),
-    "a car while the deposit is released": Race(_car_while_released, _one_of_two),
+    "a car while the deposit is released": Race(_car_while_released, _both_are_so),
     "a car is paid while the deposit is released": Race(_car_paid_while_released, _car_is_paid),
     "more on a deposit that is released": Race(_deposit_while_released, _all_is_there_or_gone),
     "a car of one who has lost it": Race(_car_of_one_who_has_lost_it, _no_car_of_his),

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from common.gateways.billing import BillingUnavailable
+from common.gateways.billing import PAGE_MAX, BillingUnavailable
 from common.idempotency import IdempotencyKeyReused
 from functions.billing import correction_store, model, store
 from functions.billing.model import (
@@ -15,6 +15,7 @@ from functions.billing.model import (
     BillStage,
     BillStatus,
     DealCancelled,
+    DealDiffers,
     DealerNotFound,
     DealNotFound,
     DealStatus,
@@ -79,6 +80,22 @@ def test_a_cancelled_deal_is_not_closed_again(dealership: Dealership) -> None:
     dealership.corrections.change(bill.deal_id, "key", Change(cancelled=True))
     with pytest.raises(DealCancelled):
         dealership.bills.close_deal(bill.deal_id, CME_ID, PRICE)
+
+
+def test_a_deal_told_again_as_at_first_is_a_repeat_after_it_changed(dealership: Dealership) -> None:
+    """Its answer was lost to CME, and Lotus has changed its price, or its winner, since."""
+    dealership.active()
+    dealership.active("cme-8")
+    dealership.billed()
+    for key, change in (("price", Change(price_kopecks=LOWER)), ("winner", Change(cme_dealer_id="cme-8"))):
+        now = dealership.corrections.change("deal-1", key, change).made
+        again = dealership.bills.close_deal("deal-1", CME_ID, PRICE)
+        assert (again.replayed, again.made) == (True, now)
+        assert dealership.bills.close_deal("deal-1", "cme-8" if key == "winner" else CME_ID, LOWER).replayed
+    for cme_dealer_id, price in ((CME_ID, LOWER), ("cme-8", PRICE), (CME_ID, PRICE + 40)):
+        with pytest.raises(DealDiffers):
+            dealership.bills.close_deal("deal-1", cme_dealer_id, price)
+    dealership.run()
 
 
 def test_what_was_paid_on_a_cancelled_bill_pays_the_new_one(dealership: Dealership) -> None:
@@ -240,7 +257,7 @@ def test_what_is_no_change_is_refused_and_changes_nothing(dealership: Dealership
 def test_a_commission_is_never_in_more_parts_than_one_write_can_take_back(dealership: Dealership) -> None:
     dealership.active()
     dealership.pay(25_000_00, dealership.billed())
-    for n in range(corrections_module.IN_FORCE_MAX - 1):
+    for n in range(corrections_module.IN_FORCE_MAX[AccountType.COMMISSION] - 1):
         changed(dealership, key=f"change-{n}", price_kopecks=PRICE + (n + 1) * 40_00)
         dealership.pay(1_00)
     with pytest.raises(TooManyBills):
@@ -297,6 +314,29 @@ def test_a_cancelled_bill_whose_invoice_is_refused_has_nothing_to_take_back(deal
     changed(dealership, cancelled=True)
     found = dealership.bills.bill(bill.bill_id)
     assert (found.status, found.owes_note, found.needs_person) == (BillStatus.CANCELLED, False, False)
+
+
+def test_a_cancelled_bill_whose_invoice_is_refused_though_made_is_credited(dealership: Dealership) -> None:
+    """The first answer was lost; the repeat is refused, for the dealer is on a stop list by now. It is not on the first
+    page of his invoices."""
+    dealership.active()
+    terms = {
+        "contract_id": dealership.account().contract_id or "",
+        "description": "",
+        "due_date": "",
+        "currency": "RUB",
+    }
+    for n in range(PAGE_MAX):
+        dealership.system.create_invoice(f"older-{n}", 1_00, terms)
+    bill = dealership.billed(invoice=False)
+    dealership.trouble.drop_answer_next(Asked.INVOICE)
+    with pytest.raises(BillingUnavailable):
+        dealership.invoicing.create_invoice(bill.bill_id)
+    dealership.refuses.add("create_invoice")
+    changed(dealership, cancelled=True)
+    assert told(dealership)[PAGE_MAX:] == [(25_000_00, 25_000_00)]
+    found = dealership.bills.bill(bill.bill_id)
+    assert (found.owes_note, found.invoice_id is None) == (False, False)
 
 
 def test_a_bill_paid_while_it_is_cancelled_gives_all_of_it_back(dealership: Dealership) -> None:

@@ -12,18 +12,18 @@ import pytest
 
 from common.gateways.billing import PaymentMessage
 from functions.billing import model, store
-from functions.billing.model import AccountType, Bill, BillStatus, DealerStatus
+from functions.billing.model import AccountType, Bill, BillStatus, DealerStatus, Operation
 from functions.billing.service.corrections import Change
 from sandbox.billing import records
 from tests.billing.dealership import CME_ID, Dealership
 from tests.billing.faulty import DAILY, DEALT, Life, faulty
-from tests.depth import SIMULATED, points
+from tests.depth import PROVED, SIMULATED, points
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, Faults
 from tests.harness.points import every_nth
 
-OTHER, DEPOSIT = "cme-8", 150_000_00
+OTHER, DEPOSIT, SPENT = "cme-8", 150_000_00, 900_000_00
 LOWER, HIGHER = 800_000_00, 1_200_000_00  # prices whose commission is 20,000.00 and 30,000.00
 SIMULATED_ONLY = pytest.mark.skipif(not SIMULATED, reason="it takes half an hour: make simulate")
 Scenario = Callable[[Faults], Scene]
@@ -32,11 +32,12 @@ Scenario = Callable[[Faults], Scene]
 @dataclass
 class Corrected(Life):
     """A deal is another than it was, and a payment comes besides that names its first bill. ends: of whom how much is
-    owed, paid, and on the account then."""
+    owed, paid, and on the account then. type_: of what bills and account."""
 
     message: PaymentMessage | None = None
     change: Change = field(default_factory=lambda: Change(cancelled=True))
     ends: dict[str, tuple[int, int, int]] = field(default_factory=dict)
+    type_: AccountType = AccountType.COMMISSION
 
     def act(self) -> bool:
         self.once("change", lambda: self.dealership.corrections.change("deal-1", "change", self.change))
@@ -54,8 +55,9 @@ class Corrected(Life):
     def settled(self) -> None:
         quiet = Dealership(self.desk.dynamo, self.desk.clock)
         for cme_dealer_id, ends in self.ends.items():
-            bills = quiet.bills.of_dealer(cme_dealer_id, limit=100, after=None).items
-            account = store.account(quiet.table, model.dealer_id(cme_dealer_id), AccountType.COMMISSION)
+            every = quiet.bills.of_dealer(cme_dealer_id, limit=100, after=None).items
+            bills = [bill for bill in every if bill.type is self.type_]
+            account = store.account(quiet.table, model.dealer_id(cme_dealer_id), self.type_)
             owed, paid = sum(bill.in_force_kopecks for bill in bills), sum(bill.paid_kopecks for bill in bills)
             assert (owed, paid, account.balance_kopecks) == ends
             for bill in bills:
@@ -142,6 +144,31 @@ def correction(change: Change, *, paid: int = 0, later: int = 0, invoice: bool =
     return build
 
 
+def settlement(*, paid: int, later: int, **ends: int) -> Scenario:
+    """A car of 900,000.00 that was billed with two zeros too many. paid, later: as of `correction`."""
+    desk = Desk()
+    desk.dealership.active()
+    desk.dealership.buying(DEPOSIT).billed()
+    made = desk.dealership.bills.create(Operation.GET_SETTLEMENT, CME_ID, "deal-1", 100 * SPENT).made
+    desk.dealership.invoicing.create_invoice(made.bill_id)
+    bill = desk.dealership.bills.bill(made.bill_id)
+    desk.dealership.pay(paid, bill)
+    message = desk.dealership.message(later, bill=bill)
+    expected = {CME_ID: (SPENT, ends["paid_then"], ends["balance"])}
+
+    def build(faults: Faults) -> Scene:
+        life = Corrected(
+            *faulty(faults, desk),
+            message=message,
+            change=Change(settlement_kopecks=SPENT),
+            ends=expected,
+            type_=AccountType.SETTLEMENT,
+        )
+        return Scene(life.act, life.check, life.recover, life.settled)
+
+    return build
+
+
 def release(settle: str) -> Scenario:
     desk = Desk()
     desk.dealership.active()
@@ -154,6 +181,7 @@ def release(settle: str) -> Scenario:
     return build
 
 
+WRONG_SETTLEMENT = "a settlement of a wrong sum, paid in part and besides"
 LIVES: dict[str, Callable[[], Scenario]] = {
     "a lower price, a part is paid": lambda: correction(
         Change(price_kopecks=LOWER), paid=21_000_00, owed=20_000_00, paid_then=20_000_00, balance=1_000_00
@@ -176,6 +204,7 @@ LIVES: dict[str, Callable[[], Scenario]] = {
     "cancelled before its invoice": lambda: correction(
         Change(cancelled=True), invoice=False, owed=0, paid_then=0, balance=0
     ),
+    WRONG_SETTLEMENT: lambda: settlement(paid=300_000_00, later=700_000_00, paid_then=SPENT, balance=100_000_00),
     "a deposit paid back": lambda: release("DONE"),
     "a deposit whose refund is refused": lambda: release("REFUSED"),
 }
@@ -199,6 +228,15 @@ def test_two_things_that_go_wrong_lose_no_money_and_no_note(name: str) -> None:
     """At every third call of each kind: all pairs of one life would take an hour."""
     report = crash_matrix(life(name), DAILY, pairs=True, points=partial(every_nth, 3, name))
     assert not report.violations, report
+
+
+@PROVED
+def test_two_things_that_go_wrong_while_a_settlement_is_corrected() -> None:
+    """At every sixth call of each kind: some 20 s."""
+    name = WRONG_SETTLEMENT
+    report = crash_matrix(life(name), DAILY, pairs=True, points=partial(every_nth, 6, name))
+    assert not report.violations, report
+    assert report.runs > 500
 
 
 def test_a_deposit_that_is_paid_back_twice_would_be_found(monkeypatch: pytest.MonkeyPatch) -> None:

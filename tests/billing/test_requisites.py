@@ -14,7 +14,15 @@ from common.data_keys import DataKeysUnavailable, Tampered
 from common.domain import work
 from common.gateways.billing import BillingRefused, BillingUnavailable, Requisites, said_no
 from functions.billing import store
-from functions.billing.model import AccountStatus, AccountType, DealerNotFound, DealerStatus, RequisitesWrong, Stage
+from functions.billing.model import (
+    AccountStatus,
+    AccountType,
+    DealerNotFound,
+    DealerStatus,
+    RequisitesMoved,
+    RequisitesWrong,
+    Stage,
+)
 from sandbox.billing import records
 from sandbox.billing.faults import Operation
 from tests.billing.dealership import CME_ID, OFFER, Dealership
@@ -221,6 +229,25 @@ def test_two_updates_at_once_are_two_versions() -> None:
     assert [dealership.sealing.requisites(dealer_id, n) for n in (2, 3)] == [MOVED, SOLD]
 
 
+def test_a_late_repeat_of_older_requisites_does_not_undo_newer_ones(dealership: Dealership) -> None:
+    """A caller's queue sends the first change once more: with the version that it replaced, or without any."""
+    dealership.active()
+    update = dealership.dealers.update_requisites
+    assert update(CME_ID, MOVED, 1).requisites_version == 2
+    assert update(CME_ID, MOVED, 1).requisites_version == 2, "its answer was lost"
+    assert update(CME_ID, SOLD).requisites_version == 3
+    before = dealership.dynamo.items()
+    for replaces in (1, 2, 4, None):
+        with pytest.raises(RequisitesMoved) as refused:
+            update(CME_ID, MOVED, replaces)
+        assert refused.value.facts["requisites_version"] == 3
+    with pytest.raises(RequisitesMoved):
+        update(CME_ID, COMPANY)
+    assert dealership.dynamo.items() == before
+    assert update(CME_ID, MOVED, 3).requisites_version == 4, "he is back to them"
+    dealership.run()
+
+
 # Canaries: what an outsider would look for, wherever it could be told
 
 
@@ -287,9 +314,10 @@ def test_no_log_line_execution_or_reason_tells_a_requisite(
         step(dealer_id)
         parrot.refuses = True
         if name != "update_payer":
-            dealership.dealers.update_requisites(CME_ID, SOLD if name == "create_client" else MOVED)
+            has = dealership.dealers.dealer(CME_ID).requisites_version
+            dealership.dealers.update_requisites(CME_ID, SOLD if name == "create_client" else MOVED, has)
     parrot.refuses = False
-    dealership.dealers.update_requisites(CME_ID, SOLD)
+    dealership.dealers.update_requisites(CME_ID, SOLD, dealership.dealers.dealer(CME_ID).requisites_version)
     dealership.run(seconds=600)
     bill = dealership.billed(invoice=False)
     dealership.run()

@@ -121,6 +121,17 @@ def test_of_an_ogrnip_a_wrong_digit_is_seen_unless_its_remainder_ends_alike() ->
     assert sum(not ogrn_fits(slip) for slip in slips(right)) >= 15 * 9 * 0.8
 
 
+def test_a_number_of_a_register_begins_as_the_register_says() -> None:
+    """1 and 5 of companies, 3 of entrepreneurs; others, zeros above all, are no one's, whatever their check says."""
+    for of, length, begin in ((COMPANY, 13, "15"), (ENTREPRENEUR, 15, "3")):
+        for first in "0123456789":
+            number = first + of.ogrn[1 : length - 1]
+            ogrn = f"{number}{int(number) % (length - 2) % 10}"
+            assert ogrn_fits(ogrn)
+            assert ("ogrn" in violations(replace(of, ogrn=ogrn))) is (first not in begin)
+    assert "ogrn" in violations(replace(COMPANY, ogrn="0" * 13))
+
+
 def test_an_ogrnip_with_any_remainder_is_accepted() -> None:
     """As those are of whom the other library refuses 23 of 100."""
     numbers = [f"30450011600{n:03}" for n in range(100)]

@@ -78,8 +78,8 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
 
 M, SNAPSHOT, OUTGOING = "M" + "A" * 26, "N" + "B" * 26, "X" + "A" * 25
 PAYMENT = "Y" + "A" * 25
-TOTAL = "C" + "A" * 25 + ":COMMISSION"
-REMINDER = "I" + "A" * 25 + ":REMINDER"
+DEALER = "C" + "A" * 25
+TOTAL, REMINDER = f"{DEALER}:COMMISSION", "I" + "A" * 25 + ":REMINDER"
 PAIR, SOMEBODY = "0776b00f-95c0-46f9-85e4-7b8e7ca51e94", "773e5e77-4107-45c2-b648-8fc722ed77f5"
 MARKET_MAKING = {
     **row("order_id status pair exchange account_id", M, "failed", "BTC-USDT", "binance", "mm1"),
@@ -242,6 +242,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
     **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
     **{("POST", f"/operations/payments/{PAYMENT}/{v}"): outcome(PAYMENT) for v in ("replay", "assign", "dismiss")},
+    **{("POST", f"/operations/deposits/{DEALER}/{v}"): outcome(DEALER) for v in ("let-go", "keep", "paid")},
     ("POST", f"/operations/shortages/{SNAPSHOT}/book-loss"): outcome(SNAPSHOT),
     ("POST", f"/operations/totals/{TOTAL}/agree"): outcome(TOTAL),
     **{("POST", f"/operations/ties/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("skip", "settle")},
@@ -394,6 +395,7 @@ ACTS = [
     ("payments", "replay", PAYMENT, *BECAUSE),
     ("reminders", "snooze", REMINDER, *BECAUSE),
     ("outgoing", "retry", OUTGOING, *BECAUSE),
+    *(("deposits", verb, DEALER, *LOOKED_UP) for verb in ("let-go", "keep", "paid")),
     ("payments", "assign", PAYMENT, "--contract", "contract-1", *LOOKED_UP),
     ("payments", "dismiss", PAYMENT, *LOOKED_UP),
     ("payments", "agree-total", TOTAL, *LOOKED_UP),

@@ -35,7 +35,9 @@ from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
+from sandbox.billing import records
 from tests.billing.test_reminders import overdue_bill
+from tests.common.test_requisites import COMPANY
 from tests.depth import deep
 from tests.desk import Desk
 from tests.doors import ROUTES
@@ -51,6 +53,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    **{f"deposits {verb}": {} for verb in ("keep", "let-go", "paid")},
     "mm decide-deposit": {"asset": "BTC", "credited": "0.05"},
     "mm decide-fills": {"base": "0.09", "quote": "5600"},
     "mm decide-return": {"asset": "BTC", "snapshot": CAME},
@@ -490,7 +493,38 @@ def a_bill_that_is_overdue(desk: Desk, ann: Owner) -> None:
     check(desk, Counter())
 
 
+def a_dealer_who_leaves(desk: Desk, name: str = "cme-7", *, moved: bool = False) -> str:
+    """With a deposit; moved: his bank account is another than when he was registered."""
+    dealership = desk.dealership
+    dealer_id = dealership.active(name).dealer_id
+    dealership.buying(cme_dealer_id=name)
+    if moved:
+        dealership.dealers.update_requisites(name, replace(COMPANY, bank_name="Банк «Другой»"))
+        dealership.onboard(dealer_id)
+    dealership.fast_buyouts.release(name)
+    return dealer_id
+
+
+def deposits_of_dealers(desk: Desk, ann: Owner) -> None:
+    """One is let go, one kept, and one paid as two operators say."""
+    dealership = desk.dealership
+    let_go, kept = (a_dealer_who_leaves(desk, name, moved=True) for name in ("cme-1", "cme-2"))
+    paid = a_dealer_who_leaves(desk, "cme-3")
+    check(desk, Counter())
+    dealership.run(seconds=1)
+    for command, dealer_id in (("deposits let-go", let_go), ("deposits keep", kept), ("deposits paid", paid)):
+        told = desk.proposals.propose(command, dealer_id, {}, "call 7", "he was called", "otto", dry_run=False)
+        desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    dealership.run(seconds=61)
+    statuses = [desk.operations.story(dealer_id).status for dealer_id in (let_go, kept, paid)]
+    assert statuses == ["LEAVING", "ACTIVE", "LEFT"]
+    for refund in dealership.system.all(records.Refund):
+        dealership.system.settle_refund(refund.refund_id, "DONE")
+    dealership.check()
+
+
 SCENES: dict[str, Scene] = {
+    "deposits of dealers": deposits_of_dealers,
     "market making": market_making,
     "payments of dealers": payments_of_dealers,
     "a bill that is overdue": a_bill_that_is_overdue,
@@ -651,6 +685,8 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
         return desk.purchase(ann, "20").batch_id
+    if of == "deposits":
+        return a_dealer_who_leaves(desk, moved=not command.endswith("paid"))
     if of == "payments":
         desk.dealership.active()
         return a_total_that_differs(desk) if command.endswith("total") else a_parked_payment(desk)

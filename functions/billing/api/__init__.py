@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BeforeValidator, Field
 
 from common import clock, http
-from common.http import IdempotencyKey, answer, caller
+from common.http import IdempotencyKey, OptionalKey, answer, caller
 from common.idempotency import Replayable
 from common.identity import BILLING
 from common.pages import LIMIT_DEFAULT
@@ -72,6 +72,16 @@ class RequisitesBody(RequestBody):
     correspondent_account: Number
 
 
+class RequisitesUpdate(RequisitesBody):
+    """All of them, as they are from now on."""
+
+    replaces: Annotated[int, Field(ge=1)] | None = Field(
+        default=None,
+        description="the version that he has, by `requisites_version`: refused where it is another by now. Without it, "
+        "requisites that he had before are taken for a late repeat, and refused",
+    )
+
+
 class Registration(RequestBody):
     cme_dealer_id: CmeDealerId
     requisites: RequisitesBody
@@ -86,9 +96,12 @@ class ClosedDeal(RequestBody):
 
 
 class ChangedDeal(RequestBody):
-    """A price, a winner, or both; or that there is no deal any more."""
+    """A price, a winner, or both; what was paid for the car; or that there is no deal any more."""
 
     price: Roubles | None = None
+    settlement: Roubles | None = Field(
+        default=None, description="what was paid for the car, where its bill has another sum; without a dealer"
+    )
     cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
     cancelled: Annotated[Literal[True], BeforeValidator(_true)] | None = None
 
@@ -137,7 +150,9 @@ class DealView(View):
     commission: str
     status: str = Field(description="CLOSED or CANCELLED")
     commission_bills: list[str] = Field(description="the bills that are in force, the oldest first")
-    settlement_bill: str | None
+    settlement: str | None = Field(description="what was paid for the car, where it is billed")
+    settlement_bill: str | None = Field(description="the newest of those")
+    settlement_bills: list[str] = Field(description="the bills of it that are in force, the oldest first")
     closed_at: InstantText
 
 
@@ -173,11 +188,13 @@ class FastBuyoutView(View):
     eligible: bool
     deposit: str
     segment: SegmentView | None = Field(description="the dearest cars that his deposit allows")
+    owed: str = Field(description="for cars that were bought for him and are not paid")
+    price_max: str = Field(description="of the next car: what his deposit allows, less what he owes")
     reason: str | None = Field(description="why he is not")
 
 
 class ReleaseView(View):
-    status: str = Field(description="ASKED, SENT, DONE or REFUSED")
+    status: str = Field(description="HELD for two operators, ASKED, SENT, DONE or REFUSED")
     amount: str
     reason: str | None
     asked_at: InstantText
@@ -197,10 +214,11 @@ def register(body: Registration) -> Response[DealerView]:
 
 
 @app.put("/billing/dealers/<cme_dealer_id>/requisites", tags=["billing"], summary="Change a dealer's requisites")
-def update_requisites(cme_dealer_id: DealerId, body: RequisitesBody) -> DealerView:
-    """All of them: what a machine brings to the billing system then is what his next invoices have."""
+def update_requisites(cme_dealer_id: DealerId, body: RequisitesUpdate) -> DealerView:
+    """All of them: what a machine brings to the billing system then is what his next invoices have. While a deposit is
+    on its way back they wait."""
     caller(app).must_have(BILLING)
-    return _dealer(dealers().update_requisites(cme_dealer_id, _requisites(body)))
+    return _dealer(dealers().update_requisites(cme_dealer_id, _requisites(body), body.replaces))
 
 
 @app.get("/billing/dealers/<cme_dealer_id>", tags=["billing"], summary="A dealer and his accounts")
@@ -243,11 +261,14 @@ def deal(deal_id: DealInPath) -> DealView:
     return _deal(bills().deal(deal_id))
 
 
-@app.patch("/billing/deals/<deal_id>", tags=["billing"], summary="The price or the winner has changed, or it is off")
+@app.patch(
+    "/billing/deals/<deal_id>", tags=["billing"], summary="Its price, settlement or winner is another, or it is off"
+)
 def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
     system = caller(app)
     system.must_have(BILLING)
-    change = Change(body.price, body.cme_dealer_id, cancelled=body.cancelled is True)
+    cancelled = body.cancelled is True
+    change = Change(body.price, body.cme_dealer_id, cancelled=cancelled, settlement_kopecks=body.settlement)
     changed = corrections().change(deal_id, f"{system.sub} {idempotency_key}", change)
     return answer(_deal(changed.made), HTTPStatus.OK, replayed=changed.replayed)
 
@@ -270,6 +291,8 @@ def fast_buyout(cme_dealer_id: DealerId, segment: SegmentInQuery | None = None) 
         eligible=found.reason is None,
         deposit=roubles(found.deposit_kopecks),
         segment=None if found.segment is None else _segment(found.segment),
+        owed=roubles(found.owed_kopecks),
+        price_max=roubles(found.price_max_kopecks),
         reason=found.reason,
     )
 
@@ -277,9 +300,13 @@ def fast_buyout(cme_dealer_id: DealerId, segment: SegmentInQuery | None = None) 
 @app.post(
     "/billing/dealers/<cme_dealer_id>/deposit-release", tags=["billing"], summary="He leaves: pay his deposit back"
 )
-def release_deposit(cme_dealer_id: DealerId) -> Response[ReleaseView]:
-    caller(app).must_have(BILLING)
-    released = fast_buyouts().release(cme_dealer_id)
+def release_deposit(cme_dealer_id: DealerId, idempotency_key: OptionalKey = None) -> Response[ReleaseView]:
+    """To the requisites that he has now; two operators look first where those are not the ones that he was registered
+    with. Without a key all are repeats of one; who came back and leaves again needs one."""
+    system = caller(app)
+    system.must_have(BILLING)
+    key = None if idempotency_key is None else f"{system.sub} {idempotency_key}"
+    released = fast_buyouts().release(cme_dealer_id, key)
     view = ReleaseView(
         status=released.made.status,
         amount=roubles(released.made.kopecks),
@@ -308,7 +335,7 @@ def _made(made: Replayable[Bill]) -> Response[BillView]:
 
 
 def _requisites(asked: RequisitesBody) -> Requisites:
-    return Requisites(**{name: getattr(asked, name) for name in type(asked).model_fields})
+    return Requisites(**{name: getattr(asked, name) for name in RequisitesBody.model_fields})
 
 
 def _dealer(found: Dealer) -> DealerView:
@@ -346,7 +373,9 @@ def _deal(found: Deal) -> DealView:
         commission=roubles(found.reward_kopecks),
         status=found.status,
         commission_bills=[*found.commission_ids],
-        settlement_bill=found.settlement_id,
+        settlement=roubles(found.settlement_kopecks) if found.settlement_ids else None,
+        settlement_bill=found.settlement_ids[-1] if found.settlement_ids else None,
+        settlement_bills=[*found.settlement_ids],
         closed_at=found.closed_at,
     )
 

@@ -9,12 +9,12 @@ from datetime import datetime
 
 from common import keys
 from common.errors import Refusal, Rejected
-from common.gateways.billing import Billing, BillingRefused, Invoice
+from common.gateways.billing import Billing, BillingRefused, BillingUnavailable, BillingUnknown, Invoice
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
-from functions.billing import correction_store, model, store
+from functions.billing import correction_store, deposit_store, model, store
 from functions.billing.model import (
     AccountNotReady,
     AccountStatus,
@@ -27,6 +27,7 @@ from functions.billing.model import (
     Deal,
     DealCancelled,
     DealDiffers,
+    Dealer,
     DealerLeaves,
     DealerStatus,
     DealNotFound,
@@ -37,6 +38,7 @@ from functions.billing.model import (
 from functions.billing.service.balances import spread_balance
 
 MOVES_MAX = 20  # of others, in between
+PAGES_MAX = 1_000  # of a contract's invoices
 _FOR = {
     AccountType.COMMISSION: "Комиссия по сделке",
     AccountType.SETTLEMENT: "Возмещение стоимости автомобиля по сделке",
@@ -45,6 +47,7 @@ _FOR = {
 
 _BECAUSE = {
     Because.PRICE_CHANGED: "Изменение цены по сделке",
+    Because.SETTLEMENT_CORRECTED: "Исправление суммы возмещения по сделке",
     Because.WINNER_CHANGED: "Смена покупателя по сделке",
     Because.DEAL_CANCELLED: "Отмена сделки",
 }
@@ -61,12 +64,13 @@ class Bills:
     now: Callable[[], datetime]
 
     def close_deal(self, deal_id: str, cme_dealer_id: str, price_kopecks: int) -> Replayable[Deal]:
-        """A dealer bought a car: the desk's reward is billed.
+        """A dealer bought a car: the desk's reward is billed. Told again as it was told first, it is a repeat, also
+        where its price or its winner has changed since.
 
         Raises DealerNotFound, NothingToBill, DealCancelled, DealDiffers, Busy.
         """
         dealer, at = store.dealer(self.table, model.dealer_id(cme_dealer_id)), self.now()
-        deal = Deal(deal_id, dealer.dealer_id, price_kopecks, dealer.commission_percent, at)
+        deal = Deal.closed(deal_id, dealer, price_kopecks, at)
         bill = model.issued(deal, AccountType.COMMISSION, deal.reward_kopecks, at)
         deal = replace(deal, commission_ids=(bill.bill_id,))
         try:
@@ -74,7 +78,7 @@ class Bills:
         except store.DealKnown as known:
             if known.deal.status is DealStatus.CANCELLED:
                 raise DealCancelled("this deal was cancelled, for good", deal_id=deal_id) from None
-            if (known.deal.dealer_id, known.deal.price_kopecks) != (deal.dealer_id, price_kopecks):
+            if not known.deal.is_told_by(dealer.dealer_id, price_kopecks):
                 raise DealDiffers("this deal is known with another price or dealer", deal_id=deal_id) from None
             return Replayable(known.deal, replayed=True)
         self.machines.begin(keys.BILL.machines[0], bill.bill_id)
@@ -87,8 +91,8 @@ class Bills:
     def create(
         self, operation: Operation, cme_dealer_id: str, deal_id: str, amount_kopecks: int | None
     ) -> Replayable[Bill]:
-        """The bill of a deal that is in force: of the commission the newest, of the settlement the one there is for
-        its winner, whichever way it is asked for.
+        """The bill of a deal that is in force, the newest where there are several, whichever way it is asked for. Of a
+        settlement with what it is now, or was billed with first: another sum is for `Corrections`.
 
         Raises AmountWrong, DealerNotFound, DealNotFound, DealCancelled, AccountNotOpened, DealerLeaves, BillDiffers,
         Busy.
@@ -109,22 +113,29 @@ class Bills:
         """The settlement of a deal. Raises as `create`, and BillKnown, Moved."""
         deal = self._deal_of(dealer_id, deal_id)
         account = store.account(self.table, dealer_id, AccountType.SETTLEMENT)  # before him: it moves when he leaves
-        if store.dealer(self.table, dealer_id).status in (DealerStatus.LEAVING, DealerStatus.LEFT):
+        dealer = store.dealer(self.table, dealer_id)
+        if dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT) and not self._was_his(deal, dealer):
             raise DealerLeaves("his deposit is paid back; add fast buyout again first", deal_id=deal_id)
-        if deal.settlement_id is not None:
-            known = store.bill(self.table, deal.settlement_id)
-            if known.common_kopecks != kopecks:
-                raise BillDiffers("there is a bill for this deal already, of another sum", id=known.bill_id)
-            return Replayable(known, replayed=True)
+        if deal.settlement_ids:
+            newest = deal.settlement_ids[-1]
+            if kopecks not in (deal.settlement_kopecks, deal.asked_kopecks):
+                raise BillDiffers("this deal is billed already with another sum: correct its settlement", id=newest)
+            return Replayable(store.bill(self.table, newest), replayed=True)
         at = self.now()
-        bill = model.issued(deal, AccountType.SETTLEMENT, kopecks, at)
+        after = replace(deal.counting(AccountType.SETTLEMENT), settlement_kopecks=kopecks, asked_kopecks=kopecks)
+        bill = model.issued(after, AccountType.SETTLEMENT, kopecks, at)
         self.table.write(
             *store.issue(bill),
-            store.deal_moves(deal, replace(deal, settlement_id=bill.bill_id), at),
+            store.deal_moves(deal, after.with_bills(AccountType.SETTLEMENT, (bill.bill_id,)), at),
             store.money_moves(account, 0, 0, at),
         )
         self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(bill)
+
+    def _was_his(self, deal: Deal, dealer: Dealer) -> bool:
+        """Before he asked for his deposit: what the desk has paid for it he owes."""
+        release = deposit_store.release(self.table, dealer)
+        return release is not None and deal.won_at <= release.asked_at
 
     def _deal_of(self, dealer_id: str, deal_id: str) -> Deal:
         """Raises DealerNotFound, DealNotFound, DealCancelled."""
@@ -218,11 +229,36 @@ class Invoicing:
                 self._write(bill, invoice)
         except BillingRefused as refused:
             if cancelled:
-                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+                self._look_for_invoice(bill, contract_id)
             else:
                 self._stop(bill, refused)
         except store.TakenTwice as taken:
             self._stop(bill, taken)
+
+    def _look_for_invoice(self, bill: Bill, contract_id: str) -> None:
+        """Of a bill that was cancelled. A no may be to the question alone: the invoice may have been made when it was
+        asked for before, and its answer lost. Raises Moved."""
+        try:
+            invoice = self._invoice_of(bill, contract_id)
+            if invoice is None:
+                self.table.write(*correction_store.never_invoiced(bill, self.now()))
+            else:
+                self.table.write(*correction_store.invoiced_late(bill, invoice, self.now()))
+        except (store.TakenTwice, BillingUnknown) as strange:
+            self._stop(bill, strange)
+
+    def _invoice_of(self, bill: Bill, contract_id: str) -> Invoice | None:
+        """Raises BillingUnknown."""
+        after: str | None = None
+        for _ in range(PAGES_MAX):
+            page = self.billing().invoices(contract_id, after)
+            for invoice in page.entries:
+                if invoice.external_id == bill.bill_id:
+                    return invoice
+            after = page.after
+            if after is None:
+                return None
+        raise BillingUnavailable("a contract has more invoices than can be looked through", what="not_believed")
 
     def _stop(self, bill: Bill, refused: Refusal) -> None:
         with suppress(Moved):

@@ -27,6 +27,7 @@ from functions.billing.model import (
     DealerStatus,
     Moved,
     Offer,
+    RequisitesMoved,
     Stage,
 )
 from functions.billing.sealing import Sealing
@@ -90,10 +91,12 @@ class Dealers:
         """Raises DealerNotFound."""
         return store.dealer(self.table, model.dealer_id(cme_dealer_id))
 
-    def update_requisites(self, cme_dealer_id: str, requisites: Requisites) -> Dealer:
+    def update_requisites(self, cme_dealer_id: str, requisites: Requisites, replaces: int | None = None) -> Dealer:
         """The next version of them, which a machine brings to his payers; none, where they are those that he has.
 
-        Raises DealerNotFound, DealerForgotten, RequisitesWrong, DataKeysUnavailable, Busy.
+        replaces: the version that he has, as the caller knows it. Without it, requisites that he had once are taken for
+        a late repeat. Raises DealerNotFound, DealerForgotten, RequisitesWrong, RequisitesMoved, DataKeysUnavailable,
+        Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
@@ -102,6 +105,7 @@ class Dealers:
             model.check_requisites(requisites, before)
             if requisites == before:
                 return dealer
+            self._check_replaces(dealer, requisites, replaces)
             sealed = self.sealing.sealed(dealer_id, dealer.requisites_version + 1, requisites)
             mark, accounts, at = self.sealing.mark(requisites.inn), self.accounts(dealer), self.now()
             try:
@@ -111,6 +115,17 @@ class Dealers:
             work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
             return store.dealer(self.table, dealer_id)
         raise Busy("others are changing this dealer; send it again", retry_after_seconds=1)
+
+    def _check_replaces(self, dealer: Dealer, requisites: Requisites, replaces: int | None) -> None:
+        """Raises RequisitesMoved, DealerForgotten, DataKeysUnavailable."""
+        has = dealer.requisites_version
+        if replaces not in (None, has):
+            raise RequisitesMoved(f"he has requisites {has} by now, and not {replaces}", requisites_version=has)
+        if replaces is None:
+            had = self.sealing.had_before(dealer.dealer_id, has, requisites)
+            if had is not None:
+                why = f"these were his requisites {had}, and he has {has}: if he is back to them, `replaces` is {has}"
+                raise RequisitesMoved(why, requisites_version=has)
 
     def of_same_taxpayer(self, dealer: Dealer) -> Sequence[str]:
         """Other dealers with his number, as CME calls them: no more than NAMED_MAX."""
@@ -211,8 +226,7 @@ class Onboarding:
         with _told_nowhere(requisites):
             self.billing().update_payer(first.payer_id, requisites)
         at, why = self.now(), f"the payer of {first.type} has requisites {dealer.requisites_version}"
-        last = not more and dealer.status is not DealerStatus.LEAVING  # his deposit is to be paid back
-        over = store.dealer_moves(dealer, dealer.status, at, why, over=last)
+        over = store.dealer_moves(dealer, dealer.status, at, why, over=not more)
         return [store.updated(first, dealer, at), *over]
 
 
@@ -240,13 +254,14 @@ def _stale(dealer: Dealer, accounts: Sequence[Account]) -> list[Account]:
 
 def _next(dealer: Dealer, accounts: Sequence[Account]) -> Stage:
     """Without what a person has to look at. Accounts are opened first: with the requisites that each was begun with,
-    since what is asked for again under the same id has to be the same."""
+    since what is asked for again under the same id has to be the same. A deposit on its way back goes to the payer that
+    there was when it was asked for: who has other requisites since has them once it is over."""
     account = _unready(accounts)
     if account is not None:
         return _NEXT[account.status]
-    if _stale(dealer, accounts):
-        return Stage.UPDATE
-    return Stage.RELEASE if dealer.status is DealerStatus.LEAVING else Stage.DONE
+    if dealer.status is DealerStatus.LEAVING:
+        return Stage.RELEASE
+    return Stage.UPDATE if _stale(dealer, accounts) else Stage.DONE
 
 
 def _standing(dealer: Dealer, accounts: Sequence[Account]) -> Standing:

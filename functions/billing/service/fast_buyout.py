@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from typing import assert_never
 
 from common import keys
-from common.domain import audit, work
+from common.domain import audit, rulings, work
 from common.domain.audit import AuditEntry
+from common.domain.rulings import Deposit, Matter, Ruling
 from common.errors import Unavailable
 from common.gateways.billing import Billing, BillingRefused, RefundState
 from common.idempotency import Replayable
@@ -35,12 +36,15 @@ from functions.billing.model import (
     FastBuyout,
     Moved,
     Release,
+    ReleasedBefore,
     ReleaseStatus,
     Segment,
     Stage,
 )
 
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
+REGISTERED_WITH = 1  # the version of requisites
+OTHER_REQUISITES = "his requisites are not those that he was registered with: two operators let his deposit go to them"
 MOVES_MAX = 20  # of others, in between
 
 
@@ -78,7 +82,8 @@ class FastBuyouts:
         raise Busy("others are moving this dealer; send it again", retry_after_seconds=1)
 
     def of(self, cme_dealer_id: str, segment_id: str | None = None) -> FastBuyout:
-        """Whether he may take part, and up to what price; with a segment, whether he may in that one.
+        """Whether he may take part, and up to what price; with a segment, whether he may in that one. What he owes for
+        cars counts: all of them together are to be within what his deposit allows.
 
         Raises DealerNotFound, SegmentNotFound.
         """
@@ -87,14 +92,13 @@ class FastBuyouts:
         accounts = {account.type: account for account in store.accounts(self.table, dealer.dealer_id)}
         deposit = accounts[AccountType.DEPOSIT].balance_kopecks if AccountType.DEPOSIT in accounts else 0
         segment = model.segment_of(deposit, deposit_store.segments(self.table))
-        why_not = self._owes(dealer) or _why_not(dealer, list(accounts.values()), segment, asked, deposit)
-        return FastBuyout(dealer, deposit, segment, why_not)
-
-    def _owes(self, dealer: Dealer) -> str | None:
+        owes = list(store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT))
+        found = FastBuyout(dealer, deposit, segment, sum(bill.left_kopecks for bill in owes))
         today = self.now().date()
-        bills = store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT)
-        overdue = next((bill.bill_id for bill in bills if bill.is_overdue(today)), None)
-        return None if overdue is None else f"a car that was bought for him is not paid in time: bill {overdue}"
+        overdue = next((bill.bill_id for bill in owes if bill.is_overdue(today)), None)
+        if overdue is not None:
+            return replace(found, reason=f"a car that was bought for him is not paid in time: bill {overdue}")
+        return replace(found, reason=_why_not(found, list(accounts.values()), asked))
 
     def segments(self) -> Sequence[Segment]:
         """Those of cheap cars first."""
@@ -114,39 +118,63 @@ class FastBuyouts:
             self.table.write(deposit_store.save_segment(segment, before, at), audit.entry(entry))
         return OperatorOutcome(segment.segment_id, None, None, done=not dry_run, says=says)
 
-    def release(self, cme_dealer_id: str) -> Replayable[Release]:
-        """The dealer leaves, and all that is on his deposit is paid back. A repeat tells what has become of it.
+    def release(self, cme_dealer_id: str, key: str | None = None) -> Replayable[Release]:
+        """The dealer leaves, and all that is on his deposit is paid back, to those requisites that he has now; two
+        operators let it go first, where they are others than he was registered with.
 
-        Raises DealerNotFound, AccountNotOpened, AccountNotReady, BuyoutOpen, DepositEmpty, Busy.
+        key: the caller's own. While one is on its way whatever is asked for is a repeat of it, and tells what has
+        become of it; once a dealer has come back the next one needs a key, by which a late repeat is known.
+
+        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty, Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
             try:
-                return self._release(dealer_id)
+                return self._release(dealer_id, key)
             except Moved:
                 continue
         raise Busy("others are moving this dealer; send it again", retry_after_seconds=1)
 
-    def _release(self, dealer_id: str) -> Replayable[Release]:
+    def _release(self, dealer_id: str, key: str | None) -> Replayable[Release]:
         """Raises as `release`, and Moved."""
         dealer = store.dealer(self.table, dealer_id)
         deposit, settlement = (store.account(self.table, dealer_id, type_) for type_ in ACCOUNTS)
-        latest = deposit_store.release(self.table, dealer)
-        if latest is not None and dealer.status is DealerStatus.LEAVING:
-            return Replayable(latest, replayed=True)
-        if latest is not None and dealer.status is DealerStatus.LEFT and deposit.balance_kopecks == 0:
-            return Replayable(latest, replayed=True)
-        if any(each.status is not AccountStatus.READY for each in store.accounts(self.table, dealer_id)):
-            raise AccountNotReady("his accounts are being opened at the billing system")
+        known = self._known(dealer, deposit, key)
+        if known is not None:
+            return Replayable(known, replayed=True)
+        for account in store.accounts(self.table, dealer_id):
+            if account.status is not AccountStatus.READY:
+                raise AccountNotReady("his accounts are being opened at the billing system")
+            if account.requisites_version != dealer.requisites_version:
+                raise AccountNotReady("his requisites are being brought to the billing system")
         for bill in store.open_bills(self.table, dealer_id, AccountType.SETTLEMENT):
             raise BuyoutOpen("a car that was bought for him is not paid yet", bill_id=bill.bill_id)
         if deposit.balance_kopecks == 0:
             raise DepositEmpty("there is nothing on his deposit")
-        at = self.now()
-        release = Release(dealer_id, dealer.releases + 1, ReleaseStatus.ASKED, deposit.balance_kopecks, at)
+        at, version = self.now(), dealer.requisites_version
+        held = version != REGISTERED_WITH
+        status, why = (ReleaseStatus.HELD, OTHER_REQUISITES) if held else (ReleaseStatus.ASKED, None)
+        asked = () if key is None else (model.key_of(key),)
+        release = Release(dealer_id, dealer.releases + 1, status, deposit.balance_kopecks, at, version, asked, why)
         self.table.write(*deposit_store.ask(dealer, deposit, settlement, release, at))
         work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
         return Replayable(release)
+
+    def _known(self, dealer: Dealer, deposit: Account, key: str | None) -> Release | None:
+        """What is asked for again. Raises ReleasedBefore, Moved."""
+        all_ = deposit_store.releases(self.table, dealer)
+        known = None if key is None else next((each for each in all_ if each.is_asked_by(key)), None)
+        if known is not None or not all_:
+            return known
+        latest, has_left = all_[-1], dealer.status is DealerStatus.LEFT
+        if dealer.status is DealerStatus.LEAVING or (has_left and not deposit.balance_kopecks):
+            if key is not None:  # a late repeat of this one is of the same release
+                self.table.write(deposit_store.also_asked(latest, key, self.now()))
+            return latest
+        was_paid = any(each.status is ReleaseStatus.DONE for each in all_)
+        if key is None and was_paid and not has_left and deposit.balance_kopecks:
+            raise ReleasedBefore("his deposit was paid back, and he has come back since: send an Idempotency-Key")
+        return None  # it was refused; or what has come late is his as well
 
 
 @dataclass(frozen=True)
@@ -169,11 +197,29 @@ class Releasing:
         assert release is not None
         assert deposit.contract_id is not None
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
-            self._ask(dealer, deposit, deposit.contract_id, release)
+            if release.status is ReleaseStatus.HELD:
+                self._held(dealer, deposit, deposit.contract_id, release)
+            else:
+                self._ask(dealer, deposit, deposit.contract_id, release)
         return self.read(dealer_id)
+
+    def _held(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
+        """The billing system was not asked for it yet. Raises Moved, RefundPending."""
+        ruling, at = self._ruling(release), self.now()
+        if ruling is None:
+            self.table.write(*deposit_store.hold(dealer, release, release.reason or OTHER_REQUISITES, at))
+        elif ruling.terms["do"] == Deposit.PAY:
+            why = f"his deposit goes to requisites {release.requisites_version}, reference {ruling.reference}"
+            self.table.write(*deposit_store.let_go(dealer, release, why, ruling.operators, at))
+        elif ruling.terms["do"] == Deposit.KEEP:
+            self._put_back(dealer, deposit, contract_id, release, f"it stays, reference {ruling.reference}")
+        elif not self._is_paid(dealer, deposit, contract_id, release):
+            self.table.write(*deposit_store.hold(dealer, release, "by its own sum the billing system has not paid", at))
 
     def _ask(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
         """Raises Moved, RefundPending."""
+        if release.status is ReleaseStatus.ASKED:
+            self._look_once_more(dealer, release)
         try:
             refund = self.billing().refund(release.external_id, contract_id, release.kopecks, "Возврат депозита")
         except BillingRefused as refused:
@@ -181,42 +227,78 @@ class Releasing:
             return
         match refund.state:
             case RefundState.DONE:
-                self.table.write(*deposit_store.paid_back(dealer, release, self.now()))
+                self.table.write(*deposit_store.paid_back(dealer, release, self.now(), "his deposit was paid back"))
             case RefundState.REFUSED:
                 why = "the billing system could not pay the deposit back: it is there again"
                 self._put_back(dealer, deposit, contract_id, release, why)
             case RefundState.PENDING:
                 if release.status is ReleaseStatus.ASKED:
                     self.table.write(*deposit_store.sent(dealer, release, self.now()))
-                raise RefundPending("the billing system pays the deposit back", id=release.dealer_id)
+                if not self._is_paid(dealer, deposit, contract_id, release):
+                    raise RefundPending("the billing system pays the deposit back", id=release.dealer_id)
             case never:
                 assert_never(never)
 
     def _put_back(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release, why: str) -> None:
         """A no may be to the question alone: asked before, with the answer lost, the same may be on its way already. It
         is put back only where the billing system has refunded of this contract what it had before, and not a kopeck
-        more or less; otherwise it stays asked for. Raises Moved, RefundPending."""
-        refunded = self.billing().standing(contract_id).refunded_kopecks
-        if refunded != deposit.released_kopecks - release.kopecks:
+        more or less; otherwise it stays asked for, until two operators say that it is paid. Raises Moved,
+        RefundPending."""
+        refunded, at = self.billing().standing(contract_id).refunded_kopecks, self.now()
+        if refunded == deposit.released_kopecks - release.kopecks:
+            self.table.write(*deposit_store.refused(dealer, deposit, release, why, at))
+        elif not self._is_paid(dealer, deposit, contract_id, release):
             log.error("a refund is refused and made", extra={"dealer_id": release.dealer_id, "why": why})
             count("BillingNotBelieved")
-            raise RefundPending("the billing system refuses to pay back what it is paying back", id=release.dealer_id)
-        self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
+            strange = f"the billing system refuses to pay back what it pays back: {roubles(refunded)} by its own sum"
+            if dealer.reason != strange:
+                self.table.write(*deposit_store.wait(dealer, release, strange, at, due_at=at))
+            raise RefundPending(strange, id=release.dealer_id)
+
+    def _is_paid(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> bool:
+        """Two operators say so, and the billing system has refunded all that was to be paid back of this contract, and
+        nothing else. Raises Moved."""
+        ruling = self._ruling(release)
+        if ruling is None or ruling.terms["do"] != Deposit.PAID:
+            return False
+        refunded = self.billing().standing(contract_id).refunded_kopecks
+        if refunded != deposit.released_kopecks:
+            log.warning("not paid by their own sum", extra={"dealer_id": release.dealer_id, "refunded": refunded})
+            return False
+        why = f"his deposit was paid back, reference {ruling.reference}"
+        self.table.write(*deposit_store.paid_back(dealer, release, self.now(), why, ruling.operators))
+        return True
+
+    def _ruling(self, release: Release) -> Ruling | None:
+        return rulings.of(self.table, release.dealer_id).get((Matter.DEPOSIT, str(release.n)))
+
+    def _look_once_more(self, dealer: Dealer, release: Release) -> None:
+        """A car that was his before he asked may have been billed since. Raises Moved, RefundPending."""
+        for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
+            why, at = (
+                f"his deposit waits until bill {bill.bill_id} is paid, for a car that was bought for him",
+                self.now(),
+            )
+            if dealer.reason != why:
+                due_at = max(at, datetime.combine(bill.due_on, time.max, at.tzinfo))
+                self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
+            raise RefundPending(why, id=release.dealer_id)
 
 
-def _why_not(
-    dealer: Dealer, accounts: Sequence[Account], segment: Segment | None, asked: Segment | None, deposit_kopecks: int
-) -> str | None:
-    if dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT):
+def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:
+    if found.dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT):
         return "his deposit is paid back: add fast buyout again"
     ready = {account.type for account in accounts if account.status is AccountStatus.READY}
     if not ready.issuperset(ACCOUNTS):
         opened = {account.type for account in accounts}.issuperset(ACCOUNTS)
         return "his accounts are being opened" if opened else "he has no accounts for it: add fast buyout"
-    if segment is None:
+    if found.segment is None:
         return "his deposit is too small for any segment"
-    if asked is not None and asked.deposit_min_kopecks > deposit_kopecks:
+    if asked is not None and asked.deposit_min_kopecks > found.deposit_kopecks:
         return f"segment {asked.segment_id} asks for a deposit of {roubles(asked.deposit_min_kopecks)}"
+    if found.price_max_kopecks < (1 if asked is None else asked.price_max_kopecks):
+        limit, owed = roubles(found.segment.price_max_kopecks), roubles(found.owed_kopecks)
+        return f"his deposit allows cars of {limit} together, and he owes {owed} for those that he has"
     return None
 
 

@@ -39,7 +39,7 @@ from common.wire import (
     RequestBody,
     View,
 )
-from functions.operations.api import comparisons, custody, market_making, payments, work  # noqa: F401  # their routes
+from functions.operations.api import comparisons, custody, deposits, market_making, payments, work  # noqa: F401  # their routes
 from functions.operations.api.door import ActView, Limit, act_views, app, done
 from functions.operations.wiring import interventions, operations, reconciliation
 

@@ -21,7 +21,7 @@ from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
-from functions.operations.service import custody_kinds, market_making_kinds, payment_kinds
+from functions.operations.service import custody_kinds, deposit_kinds, market_making_kinds, payment_kinds
 from functions.operations.service.subjects import Kind, Subject
 
 FEES_IN_COINS = "fees_in_coins"  # among the terms only where there are any
@@ -193,5 +193,6 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "work decide-payout": PayoutDecision(),
     **custody_kinds.KINDS,
     **market_making_kinds.KINDS,
+    **deposit_kinds.KINDS,
     **payment_kinds.KINDS,
 }

@@ -1,0 +1,47 @@
+"""Deposits of dealers who leave: whether they are paid back, and that they were, two operators say."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common.keys import ORDER_ID_PATTERN
+from common.wire import OperatorAct, OperatorOutcomeView, Reference
+from functions.operations.api.door import app, propose
+
+DealerId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+
+
+class DepositLetGo(OperatorAct):
+    """It may go to the requisites that the dealer has."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that they are his")]
+
+
+class DepositKept(OperatorAct):
+    """It is not paid back."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that it is not to go there")]
+
+
+class DepositPaid(OperatorAct):
+    """The dealer has it, which the billing system does not tell."""
+
+    reference: Annotated[Reference, Field(description="the bank's, of the payment")]
+
+
+@app.post("/operations/deposits/<dealer_id>/let-go", tags=["operators"], summary="Propose that it is paid back")
+def let_deposit_go(dealer_id: DealerId, body: DepositLetGo) -> OperatorOutcomeView:
+    return propose("deposits let-go", dealer_id, {}, body.reference, body)
+
+
+@app.post("/operations/deposits/<dealer_id>/keep", tags=["operators"], summary="Propose that it is not paid back")
+def keep_deposit(dealer_id: DealerId, body: DepositKept) -> OperatorOutcomeView:
+    return propose("deposits keep", dealer_id, {}, body.reference, body)
+
+
+@app.post("/operations/deposits/<dealer_id>/paid", tags=["operators"], summary="Propose that it was paid back")
+def book_deposit_paid(dealer_id: DealerId, body: DepositPaid) -> OperatorOutcomeView:
+    return propose("deposits paid", dealer_id, {}, body.reference, body)
