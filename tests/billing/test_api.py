@@ -131,6 +131,22 @@ def test_a_settlement_of_a_wrong_sum_is_corrected_at_its_deal(desk: Desk, cme: C
     assert (other.status, other.problem) == (409, "BillDiffers")
 
 
+def test_late_repeats_of_requisites_and_releases_change_nothing(desk: Desk, cme: Client) -> None:
+    dealership, path = desk.dealership, f"/billing/dealers/{CME_ID}"
+    dealership.active()
+    dealership.buying()
+    first, second = ({**DEALER["requisites"], "bank_name": f"Банк {n}"} for n in (1, 2))  # type: ignore[dict-item]
+    assert cme.send("PUT", f"{path}/requisites", {**first, "replaces": 1}).json["requisites_version"] == 2
+    assert cme.send("PUT", f"{path}/requisites", second).json["requisites_version"] == 3
+    for body in (first, {**first, "replaces": 1}):
+        late = cme.send("PUT", f"{path}/requisites", body)
+        assert (late.status, late.problem, late.json["requisites_version"]) == (409, "RequisitesMoved", 3)
+    assert cme.send("PUT", f"{path}/requisites", {**first, "replaces": 0}).problem == "InvalidRequest"
+    dealership.run()
+    held, again = (cme.send("POST", f"{path}/deposit-release", key="leaves") for _ in range(2))
+    assert (held.status, held.json["status"], again.status, again.json) == (202, "HELD", 200, held.json)
+
+
 @pytest.mark.parametrize(
     ("body", "problem"),
     [

@@ -106,15 +106,10 @@ class Corrections:
         moves: dict[AccountType, int] = defaultdict(int)
         for credit, _ in credits:
             moves[credit.bill.type] += credit.returned_kopecks
-        settles = {bill.type for bill in new if bill.type is AccountType.SETTLEMENT}  # see `deposit_store`
         self.table.write(
             correction_store.change(after, key, asked.terms, at),
             store.deal_moves(before, after, at),
-            *(
-                store.money_moves(accounts[type_], moves[type_], 0, at)
-                for type_ in AccountType
-                if moves[type_] or type_ in settles
-            ),
+            *(store.money_moves(accounts[type_], kopecks, 0, at) for type_, kopecks in moves.items() if kopecks),
             *(write for credit, because in credits for write in correction_store.take_back(credit, because, at)),
             *(write for bill in new for write in store.issue(bill)),
         )
