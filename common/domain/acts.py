@@ -101,6 +101,7 @@ class Case:
     shortage: Shortage | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
+    why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
 
 
 @dataclass(frozen=True)
@@ -299,8 +300,23 @@ def _may_assign_payment(case: Case) -> bool:
     return _is_parked_payment(case) and case.has_sum
 
 
+def _may_identify_payment(case: Case) -> bool:
+    """Is it a message that can not be read, be it dismissed already?"""
+    return (_is_parked_payment(case) or case.status == "DISMISSED") and not case.has_sum
+
+
 def _may_agree_total(case: Case) -> bool:
     """Is less or more told of a dealer's account than has come, for longer than messages are on their way?"""
+    return case.needs_person
+
+
+def _may_refund_account(case: Case) -> bool:
+    """Is something on a dealer's account that pays nothing there?"""
+    return case.why_no_refund is None
+
+
+def _is_refund_stopped(case: Case) -> bool:
+    """Does the billing system contradict itself about it?"""
     return case.needs_person
 
 
@@ -447,6 +463,7 @@ ACTS: tuple[Act, ...] = (
         "look again whose it is",
         _is_parked_payment,
     ),
+    Act(keys.REFUND, *_REDRIVE[:2], "ask the billing system again what has become of it", _is_refund_stopped),
     Act(keys.REMINDER, *_REDRIVE[:2], "he was reminded: ask again in a week, if it is not paid", _is_overdue),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
@@ -567,6 +584,12 @@ ACTS: tuple[Act, ...] = (
         asks=("contract", "reference"),
     ),
     _of_payment(
+        "identify",
+        "with a second operator: the message, which can not be read, tells of this payment",
+        _may_identify_payment,
+        asks=("payment", "contract", "sum", "reference"),
+    ),
+    _of_payment(
         "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
     ),
     Act(
@@ -576,6 +599,14 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: what the billing system tells is rightly not what has come",
         _may_agree_total,
         asks=("reference",),
+    ),
+    Act(
+        keys.BILLING_ACCOUNT,
+        "payments refund",
+        "POST /operations/totals/{id}/refund",
+        "with a second operator: so much of what is on it, and pays nothing, goes back to the dealer",
+        _may_refund_account,
+        asks=("sum", "reference"),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

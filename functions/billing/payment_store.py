@@ -270,18 +270,32 @@ def _book(whose: Whose, told: Told, at: datetime) -> Write:
 def _comes(
     account: Account, told: Told | None, rest_kopecks: int, at: datetime, *, received: int = 0, aside: int = 0
 ) -> Write:
-    """A payment came, as is told of the account's contract: that is compared once it is quiet."""
-    item = AccountItem
+    """A payment came, as is told of the account's contract: that is compared once it is quiet. Where no total is told,
+    it is what has come, with this."""
+    item, total = AccountItem, 0
+    if told is not None:
+        total = told.total_kopecks or account.received_kopecks + account.aside_kopecks + received + aside
     return store.money_moves(
         account,
         rest_kopecks,
         received,
         at,
-        item.told_kopecks.set(Decimal(max(account.told_kopecks, 0 if told is None else told.total_kopecks))),
+        item.told_kopecks.set(Decimal(max(account.told_kopecks, total))),
+        *_latest(account, told, at),
         item.aside_kopecks.set(Decimal(account.aside_kopecks + aside)),
         item.told_at.set(at),
         *([] if waits_to_be_compared(account) else _compare(account, at, at)),
     )
+
+
+def _latest(account: Account, told: Told | None, at: datetime) -> list[Action]:
+    """Of all totals the one that was told with the payment made last. One that is to be made yet was made now."""
+    if told is None or not told.total_kopecks:
+        return []
+    made_at = min(told.paid_at, at)
+    if account.latest_at is not None and (made_at, told.total_kopecks) < (account.latest_at, account.latest_kopecks):
+        return []
+    return [AccountItem.latest_kopecks.set(Decimal(told.total_kopecks)), AccountItem.latest_at.set(made_at)]
 
 
 # Totals
@@ -298,15 +312,18 @@ def waits_to_be_compared(account: Account) -> bool:
     return account.open_work == work.partition(keys.BILLING_ACCOUNT, account.dealer_id)
 
 
-def is_equal(account: Account, agreed_kopecks: int, at: datetime) -> Write:
-    """What came is what was told, but for what two operators have agreed on. Refused with Moved."""
-    return store.account_moves(account, at, AccountItem.agreed_kopecks.set(Decimal(agreed_kopecks)), *work.done())
+def is_equal(account: Account, told_kopecks: int, agreed_kopecks: int, at: datetime) -> Write:
+    """What came is what was told, but for what two operators have agreed on. A larger total that was told was wrong.
+    Refused with Moved."""
+    item = AccountItem
+    sets = item.told_kopecks.set(Decimal(told_kopecks)), item.agreed_kopecks.set(Decimal(agreed_kopecks))
+    return store.account_moves(account, at, *sets, *work.done())
 
 
 def agree(account: Account, difference: int, why: str, by: str, at: datetime) -> list[Write]:
     """So much more is rightly told of it than has come; below 0: less. Refused with Moved."""
     told = TimelineEvent(at, account.status, account.status, why, by)
-    return [is_equal(account, difference, at), timeline.record(store.account_id(account), told)]
+    return [is_equal(account, account.told_kopecks, difference, at), timeline.record(store.account_id(account), told)]
 
 
 def compare_later(account: Account, at: datetime) -> Write:

@@ -35,7 +35,7 @@ from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.domain.timeline import TimelineEvent
-from common.keys import PrimaryKey
+from common.keys import Key, PrimaryKey
 from common.money import Price
 from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
@@ -50,6 +50,17 @@ NEW: Mapping[str, Any] = {
     "execution": Execution.INSTANT,
     "active": True,
     "price_age_max_seconds": PRICE_AGE_MAX_SECONDS,
+}
+# What the clock goes on with once a person has looked: what it waits for then, and what an operator is told.
+AGAIN: Mapping[Key, tuple[str, str]] = {
+    keys.PAYMENT: (
+        "its account to be looked for again",
+        "within a minute it is looked for again whose it is; where that is unknown still, it waits here again",
+    ),
+    keys.REFUND: (
+        "the billing system to be asked again",
+        "within five minutes the billing system is asked again; where it contradicts itself still, it waits here again",
+    ),
 }
 
 
@@ -69,7 +80,7 @@ class Interventions:
             raise model.NothingWaits("it waits for nothing", id=thing_id)
         if item.row is keys.OUTGOING:
             return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
-        if item.row is keys.PAYMENT:
+        if item.row in AGAIN:
             return self._take_again(item, reason, operator, dry_run=dry_run)
         if item.row is keys.REMINDER:
             return self._reminded(item, thing_id, reason, operator, dry_run=dry_run)
@@ -110,18 +121,18 @@ class Interventions:
         return OperatorOutcome(thing_id, before, after, done=not dry_run, says=says)
 
     def _take_again(self, item: KnownItem, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Let it be looked for once more whose a payment is. Raises NotDriven, Redriven."""
+        """Let the clock go on with what waits for a person. Raises NotDriven, Redriven."""
+        waits_for, says = AGAIN[item.row]
         if not acts.is_possible("work redrive", self.operations.case(item)):
             raise model.NotDriven("it waits for nobody: the clock sees to it", id=item.PK)
         if not dry_run:
-            now, told = self.operations.now(), f"to be looked for again: {reason}"
+            now, told = self.operations.now(), f"{waits_for}: {reason}"
             assert item.status is not None
             self.operations.table.write(
-                work.asked_again(item, keys.PAYMENT, now, "its account to be looked for again"),
+                work.asked_again(item, item.row, now, waits_for),
                 timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
                 audit.entry(AuditEntry(now, operator, "work redrive", item.PK, reason)),
             )
-        says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
         return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
 
     def _reminded(
