@@ -605,6 +605,19 @@ TOLD: dict[str, Told] = {
     "assign_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"his": {"contract": "contract-7", **_LOOKED_UP, "reason": "he named another"}}
     ),
+    "identify_payment": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={
+            "found there": {
+                "payment": "payment-29915e600b2c0edfe64a",
+                "contract": "contract-7",
+                "sum": "100.00",
+                **_LOOKED_UP,
+                "reason": "its message has the currency in small letters",
+            }
+        },
+    ),
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
@@ -612,6 +625,11 @@ TOLD: dict[str, Told] = {
         _PROPOSED,
         _PROPOSABLE,
         examples={"it went back": {**_LOOKED_UP, "reason": "the billing system counts a refund"}},
+    ),
+    "refund_of_account": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"paid twice": {"sum": "900000.00", **_LOOKED_UP, "reason": "he has paid twice, and asks for it"}},
     ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}

@@ -12,7 +12,7 @@ import pytest
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from functions.billing import payment_store, store
-from functions.billing.model import AccountType, receipt_id
+from functions.billing.model import AccountType, receipt_id, receipt_id_of
 from functions.billing.store import account_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
@@ -66,6 +66,7 @@ class World:
     written: Written
     bill: str
     payment: str
+    poison: str
     total: str
 
     def __getattr__(self, name: str) -> str:
@@ -155,6 +156,7 @@ class World:
             written=Written(desk.market, ann),
             bill=_billed(desk),
             payment=_parked(desk),
+            poison=_poison(desk),
             total=_differing(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
@@ -173,6 +175,12 @@ def _billed(desk: Desk) -> str:
     desk.dealership.active(OTHER_CME_ID)
     desk.fast_buyouts.save_segment(DEAR, "the offer of November", "olga", dry_run=False)
     return desk.dealership.buying().billed().bill_id
+
+
+def _poison(desk: Desk) -> str:
+    """A message of a payment that can not be read."""
+    desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+    return receipt_id_of(b"no JSON")
 
 
 def _parked(desk: Desk) -> str:
@@ -409,8 +417,12 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/payments/{payment_id}/assign"): Call(
         body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
     ),
+    Route("POST", "/operations/payments/{payment_id}/identify"): Call(
+        body={"payment": "payment-1", "contract": "contract-1", "sum": "1.00", **_LOOKED_UP}, thing="poison"
+    ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
+    Route("POST", "/operations/totals/{total_id}/refund"): Call(body={"sum": "1.00", **_LOOKED_UP}, thing="total"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"

@@ -31,10 +31,13 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.billing import store
 from functions.billing.model import receipt_id
+from functions.billing.service.corrections import Change
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
+from sandbox.billing.faults import Operation as AtBilling
+from tests.billing.dealership import CME_ID
 from tests.depth import deep
 from tests.desk import Desk
 from tests.doors import ROUTES
@@ -64,6 +67,8 @@ TERMS: Mapping[str, Terms] = {
     "payments assign": {"contract": "contract-of-another"},
     "payments agree-total": {},
     "payments dismiss": {},
+    "payments identify": {"payment": "payment-of-nobody", "contract": "contract-of-nobody", "sum": "1.00"},
+    "payments refund": {"sum": "1.00"},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
     "snapshots settle-tie": {},
@@ -469,8 +474,29 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     dealership.rounds.round(lambda: True)
     assert dealership.account().open_work is None
     assert a_total_that_differs(desk) == total  # again, and otherwise
+    a_refund_that_is_contradicted(desk, total)
     dealership.active("cme-8")
     dealership.check()
+
+
+def a_refund_that_is_contradicted(desk: Desk, account: str) -> None:
+    """Asked for, the answer lost; then the billing system refuses what it pays back."""
+    dealership = desk.dealership
+    dealership.pay(5_00)
+    for bill in dealership.bills.unpaid(CME_ID):
+        dealership.corrections.change(bill.deal_id, "off", Change(cancelled=True))
+    dealership.run()
+    told = desk.proposals.propose("payments refund", account, {"sum": "1.00"}, "1", "his", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    dealership.trouble.drop_answer_next(AtBilling.REFUND)
+    dealership.refunding.round(lambda: True)
+    check(desk, Counter())
+    dealership.refuses.add("refund")
+    dealership.refunding.round(lambda: True)
+    (waiting,) = desk.operations.work(["refunds"], overdue_only=False, limit=9)
+    assert waiting.needs_person
+    desk.clock.forward(minutes=16)
+    dealership.rounds.round(lambda: True)  # its total differs still
 
 
 SCENES: dict[str, Scene] = {
