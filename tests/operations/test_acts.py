@@ -660,7 +660,10 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return desk.purchase(ann, "20").batch_id
     if of == "payments":
         desk.dealership.active()
-        return a_total_that_differs(desk) if command.endswith("total") else a_parked_payment(desk)
+        if command.endswith("identify"):
+            desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+            return receipt_id_of(b"no JSON")
+        return a_total_that_differs(desk) if command.endswith(("total", "refund")) else a_parked_payment(desk)
     if of == "strays":
         return a_stray(desk, cash_out(desk, ann))
     if of == "parked":
