@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -352,6 +353,36 @@ class TestIdentified:
         thing = parked(desk, strange(desk.dealership, contract_id="contract-of-nobody"))
         with pytest.raises(NotProposable, match="not for `payments identify`"):
             decided(desk, "payments identify", thing, payment="p", contract="c", sum="1.00")
+
+
+def test_what_the_bank_took_back_waits_for_a_person_by_name(desk: Desk) -> None:
+    """Nothing is booked by it; the comparison tells it too, once the billing system has it no more."""
+    dealership = desk.dealership
+    dealership.active()
+    bill = dealership.billed(100_00)
+    payment = dealership.message(100_00, bill=bill).payment
+    (written,) = [m.value for m in dealership.system.outbox.messages() if payment.payment_id in m.value]
+    dealership.payments.receive(written.encode(), lambda: True)
+    back = json.dumps(json.loads(written) | {"event_type": "invoice.payment_reversed", "paid_total": "0.00"}).encode()
+    for _ in range(2):
+        assert dealership.payments.receive(back, lambda: True) is PaymentStatus.PARKED
+    (waiting,) = desk.operations.work(["payments"], overdue_only=False, limit=9)
+    assert (waiting.needs_person, waiting.id) == (True, receipt_id_of(back))
+    said = f"the bank took back payment {payment.payment_id}, 100.00 of contract {payment.contract_id}"
+    assert waiting.waits_for == f"a person: {said}, which counts here still: runbooks/payment-taken-back.md"
+    assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
+    dealership.system._made.pop(payment.payment_id)
+    assert any("not all that has come" in told for told in off(desk))
+    decided(desk, "payments dismiss", receipt_id_of(back))
+    assert desk.operations.work(["payments"], overdue_only=False, limit=9) == []
+
+
+def test_one_of_that_kind_that_can_not_be_read_is_not_understood(desk: Desk) -> None:
+    body = b'{"event_type": "invoice.payment_reversed", "payment_id": "p-1", "amount": "-1.00", "currency": "RUB"}'
+    assert desk.dealership.payments.receive(body, lambda: True) is PaymentStatus.PARKED
+    found = payment_store.receipt(desk.table, receipt_id_of(body))
+    assert isinstance(found, Aside)
+    assert "not understood" in found.why.why
 
 
 def quiet(desk: Desk) -> None:

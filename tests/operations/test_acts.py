@@ -30,7 +30,7 @@ from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.billing import store
-from functions.billing.model import receipt_id
+from functions.billing.model import receipt_id, receipt_id_of
 from functions.billing.service.corrections import Change
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable

@@ -16,7 +16,7 @@ from datetime import datetime
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import CLOCK
-from common.gateways.billing import MessageNotUnderstood, PaymentMessage
+from common.gateways.billing import MessageNotUnderstood, PaymentMessage, PaymentTakenBack
 from common.gateways.billing.messages import read
 from common.log import count, log
 from common.roubles import kopecks, roubles
@@ -55,6 +55,10 @@ class Payments:
         """What came as a payment. Safe to repeat. Raises Busy, TableUnavailable: send it again."""
         try:
             return self.take(read(body), more_time)
+        except PaymentTakenBack as back:
+            count("PaymentsTakenBack")
+            log.error("a payment was taken back", extra=back.facts)
+            return self.park(body, back.detail)
         except MessageNotUnderstood as strange:
             return self.park(body, strange.detail)
 
