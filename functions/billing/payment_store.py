@@ -204,12 +204,22 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
 
 
 def tell_anew(
-    aside: Aside, told: Told, why: Nobodys, before: Account | None, after: Account | None, at: datetime
+    aside: Aside,
+    told: Told,
+    why: Nobodys,
+    before: Account | None,
+    after: Account | None,
+    at: datetime,
+    *,
+    is_known: bool,
 ) -> list[Write]:
-    """What was put aside is told with other terms now, and waits for a person with these. before, after: the accounts
-    of their contracts. Refused with Moved."""
+    """What was put aside is told with other terms now, and waits with these: for a person, or to be placed, where it
+    is_known whose it is. before, after: the accounts of their contracts. Refused with Moved."""
     assert aside.told is not None
     item, receipt_id, whose = PaymentItem, aside.receipt_id, why.account
+    waits = _waits(receipt_id, PaymentStatus.PARKED, at, why.why)
+    if is_known:  # its message may never come again
+        waits = work.waits(keys.PAYMENT, receipt_id, now=at, due_at=at + SPREAD_DUE, waits_for="it to be placed")
     sets = [
         item.contract_id.set(told.contract_id),
         item.invoice_id.remove() if told.invoice_id is None else item.invoice_id.set(told.invoice_id),
@@ -228,7 +238,7 @@ def tell_anew(
             item.reason.set(why.why),
             item.told_anew_at.set(at),
             item.updated_at.set(at),
-            *_waits(receipt_id, PaymentStatus.PARKED, at, why.why),
+            *waits,
             when=(item.status == aside.status)
             & (item.kopecks == Decimal(aside.told.kopecks))
             & (item.contract_id == aside.told.contract_id),

@@ -139,7 +139,9 @@ class Payments:
         why = f"it is told with other terms than before: {roubles(told.kopecks)} for contract {told.contract_id}"
         before, after = (None if one is None else self._account(one) for one in (aside.why.account, of))
         again = Nobodys(PaymentStatus.PARKED, why, of)
-        self.table.write(*payment_store.tell_anew(aside, told, again, before, after, self.now()))
+        is_known = isinstance(whose, Whose)
+        writes = payment_store.tell_anew(aside, told, again, before, after, self.now(), is_known=is_known)
+        self.table.write(*writes)
         known = payment_store.receipt(self.table, aside.receipt_id)
         if isinstance(known, Aside) and isinstance(whose, Whose):
             return self._placed(known, whose, "it is known by now whose it is", CLOCK, as_told=True)
