@@ -12,10 +12,8 @@ from typing import assert_never
 from common import keys
 from common.domain import audit, work
 from common.domain.audit import AuditEntry
-from common.errors import Unavailable
-from common.gateways.billing import Billing, BillingRefused, RefundState
+from common.gateways.billing import Billing, RefundState
 from common.idempotency import Replayable
-from common.log import count, log
 from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
 from common.roubles import roubles
@@ -39,13 +37,11 @@ from functions.billing.model import (
     Segment,
     Stage,
 )
+from functions.billing.service import refunding
+from functions.billing.service.refunding import RefundPending as RefundPending
 
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
 MOVES_MAX = 20  # of others, in between
-
-
-class RefundPending(Unavailable):
-    """The billing system has not paid the deposit back yet; ask again later."""
 
 
 @dataclass(frozen=True)
@@ -167,41 +163,24 @@ class Releasing:
         release = deposit_store.release(self.table, dealer)
         deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
         assert release is not None
-        assert deposit.contract_id is not None
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
-            self._ask(dealer, deposit, deposit.contract_id, release)
+            self._ask(dealer, deposit, release)
         return self.read(dealer_id)
 
-    def _ask(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
+    def _ask(self, dealer: Dealer, deposit: Account, release: Release) -> None:
         """Raises Moved, RefundPending."""
-        try:
-            refund = self.billing().refund(release.external_id, contract_id, release.kopecks, "Возврат депозита")
-        except BillingRefused as refused:
-            self._put_back(dealer, deposit, contract_id, release, refused.detail)
-            return
-        match refund.state:
+        answer = refunding.ask(self.billing(), deposit, release, "Возврат депозита")
+        match answer.state:
             case RefundState.DONE:
                 self.table.write(*deposit_store.paid_back(dealer, release, self.now()))
             case RefundState.REFUSED:
-                why = "the billing system could not pay the deposit back: it is there again"
-                self._put_back(dealer, deposit, contract_id, release, why)
+                self.table.write(*deposit_store.refused(dealer, deposit, release, answer.why, self.now()))
             case RefundState.PENDING:
                 if release.status is ReleaseStatus.ASKED:
                     self.table.write(*deposit_store.sent(dealer, release, self.now()))
                 raise RefundPending("the billing system pays the deposit back", id=release.dealer_id)
             case never:
                 assert_never(never)
-
-    def _put_back(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release, why: str) -> None:
-        """A no may be to the question alone: asked before, with the answer lost, the same may be on its way already. It
-        is put back only where the billing system has refunded of this contract what it had before, and not a kopeck
-        more or less; otherwise it stays asked for. Raises Moved, RefundPending."""
-        refunded = self.billing().standing(contract_id).refunded_kopecks
-        if refunded != deposit.released_kopecks - release.kopecks:
-            log.error("a refund is refused and made", extra={"dealer_id": release.dealer_id, "why": why})
-            count("BillingNotBelieved")
-            raise RefundPending("the billing system refuses to pay back what it is paying back", id=release.dealer_id)
-        self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
 
 
 def _why_not(
