@@ -342,7 +342,7 @@ class TestOperators:
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
-            *(world.short, world.total, world.reminder),
+            *(world.short, world.total, world.reminder, world.refund, world.poison),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]

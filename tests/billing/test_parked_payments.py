@@ -369,7 +369,7 @@ def test_what_the_bank_took_back_waits_for_a_person_by_name(desk: Desk) -> None:
     (waiting,) = desk.operations.work(["payments"], overdue_only=False, limit=9)
     assert (waiting.needs_person, waiting.id) == (True, receipt_id_of(back))
     said = f"the bank took back payment {payment.payment_id}, 100.00 of contract {payment.contract_id}"
-    assert waiting.waits_for == f"a person: {said}, which counts here still: runbooks/payment-taken-back.md"
+    assert waiting.waits_for == f"an operator: {said}, which counts here still: runbooks/payment-taken-back.md"
     assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
     dealership.system._made.pop(payment.payment_id)
     assert any("not all that has come" in told for told in off(desk))
@@ -410,7 +410,7 @@ class TestTotals:
         dealership.pay(1_00)
         self._later(desk, minutes=16)
         (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
-        assert waiting.waits_for == "a person: the billing system tells of 206.00, and 201.00 have come"
+        assert waiting.waits_for == "an operator: the billing system tells of 206.00, and 201.00 have come"
 
     def test_a_wrong_total_that_was_agreed_on_hides_nothing_later(self, desk: Desk) -> None:
         dealership = desk.dealership
@@ -426,7 +426,7 @@ class TestTotals:
         self._later(desk, minutes=16)
         (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
         told = "the billing system tells of 999999.00, with the latest payment of 106.00, and 101.00 have come"
-        assert waiting.waits_for == f"a person: {told}"
+        assert waiting.waits_for == f"an operator: {told}"
 
     def test_an_old_total_that_comes_late_hides_nothing_that_is_missing(self, desk: Desk) -> None:
         """The first of three payments is lost; the last comes first: two hundred have come, as was told with the
@@ -442,7 +442,7 @@ class TestTotals:
         dealership.payments.take(messages[1])
         self._later(desk, minutes=16)
         (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
-        assert waiting.waits_for == "a person: the billing system tells of 300.00, and 200.00 have come"
+        assert waiting.waits_for == "an operator: the billing system tells of 300.00, and 200.00 have come"
 
     def test_a_payment_of_the_year_2099_is_the_latest_for_a_moment_only(self, desk: Desk) -> None:
         dealership = desk.dealership
