@@ -86,6 +86,7 @@ table of this page, and the table that is deployed.
 | application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                    |
 | journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                    |               |                    |                                    |
 | release                | {dealer_id}                                     | RELEASE#{n}                        |                    |               |                    |                                    |
+| refund                 | {refund_id}                                     | REFUND                             | F…                 | refunds       |                    | OpenWork                           |
 | segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                    |
@@ -397,6 +398,8 @@ APPLICATION = Key("application", pk="{receipt_id}", sk="BILL#{bill_id}")
 JOURNAL_ENTRY = Key("journal_entry", pk="{dealer_id}", sk="JOURNAL#{type}#{at}#{entry_id}")
 # A dealer's deposit that is paid back.
 RELEASE = Key("release", pk="{dealer_id}", sk="RELEASE#{n}")
+# What else of a dealer's account is paid back: it pays nothing there, and two operators have agreed on it.
+REFUND = Key("refund", pk="{refund_id}", sk="REFUND", indexes=(OPEN_WORK,), id_prefix="F", backlog="refunds")
 # Which cars a dealer may bid for, by what his deposit is.
 SEGMENT = Key("segment", pk="SEGMENTS", sk="SEGMENT#{segment_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
@@ -487,6 +490,7 @@ SCHEMA = [
     APPLICATION,
     JOURNAL_ENTRY,
     RELEASE,
+    REFUND,
     SEGMENT,
     CURSOR,
     BAN,
@@ -497,12 +501,13 @@ SCHEMA = [
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
-# money at the custody that is nobody's, or that can not be sent, or is missing there, payments of dealers that are nobody's, and accounts of
-# dealers for which less or more has come than the billing system tells.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT)
+# money at the custody that is nobody's, or that can not be sent, or is missing there, payments of dealers that are
+# nobody's, accounts of dealers for which less or more has come than the billing system tells, and refunds of these of
+# which it contradicts itself.
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT, REFUND)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 # What waits there for the clock, and is late where the clock does not come.
-_CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT)}
+_CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT, REFUND)}
 COUNTED = tuple(sorted({*BACKLOGS} - {*FOR_PEOPLE, BANK_EVENT.backlog} | _CLOCKS))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}

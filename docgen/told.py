@@ -613,6 +613,19 @@ TOLD: dict[str, Told] = {
     "assign_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"his": {"contract": "contract-7", **_LOOKED_UP, "reason": "he named another"}}
     ),
+    "identify_payment": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={
+            "found there": {
+                "payment": "payment-29915e600b2c0edfe64a",
+                "contract": "contract-7",
+                "sum": "100.00",
+                **_LOOKED_UP,
+                "reason": "its message has the currency in small letters",
+            }
+        },
+    ),
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
@@ -630,6 +643,11 @@ TOLD: dict[str, Told] = {
         _PROPOSABLE,
         examples={"it went back": {**_LOOKED_UP, "reason": "the billing system counts a refund"}},
     ),
+    "refund_of_account": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"paid twice": {"sum": "900000.00", **_LOOKED_UP, "reason": "he has paid twice, and asks for it"}},
+    ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
     ),
@@ -642,6 +660,11 @@ TOLD: dict[str, Told] = {
         {200: "within a minute it is looked for again whose it is"},
         _AGAIN,
         examples={"known by now": {"reason": "its contract is made", "dry_run": True}},
+    ),
+    "retry_refund": Told(
+        {200: "within five minutes the billing system is asked again"},
+        _AGAIN,
+        examples={"asked": {"reason": "they have looked", "dry_run": True}},
     ),
     "snooze_reminder": Told(
         {200: "it is asked for again in a week, if the bill is not paid by then"},

@@ -121,6 +121,7 @@ GRANTS: dict[str, Grant] = {
         _BILLS, table=frozenset({GET, QUERY, PUT, UPDATE, DELETE})
     ),
     "billing.compare_billing": replace(_BILLS, table=frozenset({GET, QUERY, SCAN, PUT})),
+    "billing.pay_refunds": replace(_BILLS, indexes=(OPEN_WORK,)),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from common.domain import dealer_refunds
+from common.domain.dealer_refunds import Refund
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
-from functions.billing import payment_store, reminder_store, store
-from functions.billing.model import AccountType, receipt_id
+from functions.billing import payment_store, refund_store, reminder_store, store
+from functions.billing.model import AccountType, receipt_id, receipt_id_of
 from functions.billing.store import account_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
@@ -67,8 +69,10 @@ class World:
     written: Written
     bill: str
     payment: str
+    poison: str
     total: str
     reminder: str
+    refund: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -158,8 +162,10 @@ class World:
             written=Written(desk.market, ann),
             bill=bill,
             payment=_parked(desk),
+            poison=_poison(desk),
             total=_differing(desk),
             reminder=_overdue(desk, bill),
+            refund=_contradicted(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -179,6 +185,12 @@ def _billed(desk: Desk) -> str:
     return desk.dealership.buying().billed().bill_id
 
 
+def _poison(desk: Desk) -> str:
+    """A message of a payment that can not be read."""
+    desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+    return receipt_id_of(b"no JSON")
+
+
 def _parked(desk: Desk) -> str:
     """A payment of a dealer that names an invoice of nobody."""
     message = desk.dealership.message(100_00)
@@ -193,6 +205,16 @@ def _overdue(desk: Desk, bill_id: str) -> str:
     later = desk.clock() + timedelta(days=400)
     desk.table.write(reminder_store.tell(bill, f"remind dealer {CME_ID}", later))
     return f"{bill_id}:REMINDER"
+
+
+def _contradicted(desk: Desk) -> str:
+    """What is to be paid back of the other dealer's account, and of which the billing system contradicts itself."""
+    dealer = desk.dealership.dealers.dealer(OTHER_CME_ID)
+    kind, version, at = AccountType.COMMISSION, dealer.requisites_version, desk.clock()
+    refund = Refund(dealer.dealer_id, kind, 1, 1_00, version, "line 12", "olga, otto", at)
+    desk.table.write(*dealer_refunds.agree(refund))
+    desk.table.write(*refund_store.stops(refund, "it says no, and had said yes", at))
+    return refund.refund_id
 
 
 def _differing(desk: Desk) -> str:
@@ -421,11 +443,16 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/payments/{payment_id}/assign"): Call(
         body={"contract": "contract-1", **_LOOKED_UP}, thing="payment"
     ),
+    Route("POST", "/operations/payments/{payment_id}/identify"): Call(
+        body={"payment": "payment-1", "contract": "contract-1", "sum": "1.00", **_LOOKED_UP}, thing="poison"
+    ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
     Route("POST", "/operations/payments/{payment_id}/replay"): Call(body=_BECAUSE, thing="payment"),
+    Route("POST", "/operations/refunds/{refund_id}/retry"): Call(body=_BECAUSE, thing="refund"),
     Route("POST", "/operations/reminders/{reminder_id}/snooze"): Call(body=_BECAUSE, thing="reminder"),
     Route("POST", "/operations/outgoing/{outgoing_id}/retry"): Call(body=_BECAUSE, thing="refused"),
+    Route("POST", "/operations/totals/{total_id}/refund"): Call(body={"sum": "1.00", **_LOOKED_UP}, thing="total"),
     Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
@@ -505,7 +532,17 @@ def path(route: Route, world: World, **parts: str) -> str:
         "segment_id": "A",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
-            ("snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "payment_id", "total_id", "reminder_id"),
+            (
+                "snapshot_id",
+                "tie_id",
+                "shortage_id",
+                "outgoing_id",
+                "halt_id",
+                "payment_id",
+                "total_id",
+                "reminder_id",
+                "refund_id",
+            ),
             named,
         ),
     }

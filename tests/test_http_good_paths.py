@@ -342,7 +342,7 @@ class TestOperators:
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
-            *(world.short, world.total, world.reminder),
+            *(world.short, world.total, world.reminder, world.refund, world.poison),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
@@ -409,11 +409,14 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/assign": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
+    "/operations/payments/{payment_id}/identify": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/dismiss": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/totals/{total_id}/agree": ({"total_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/retry": ({"outgoing_id": f"X{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/replay": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
+    "/operations/refunds/{refund_id}/retry": ({"refund_id": f"F{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/reminders/{reminder_id}/snooze": ({"reminder_id": f"I{'A' * 25}:REMINDER"}, {}, "NothingKnown"),
+    "/operations/totals/{total_id}/refund": ({"total_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
     "/operations/shortages/{shortage_id}/book-loss": ({"shortage_id": f"L{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/ties/{tie_id}/skip": ({"tie_id": "untaken"}, {}, "NotProposable"),

@@ -101,6 +101,7 @@ class Case:
     shortage: Shortage | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
+    why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
 
 
 @dataclass(frozen=True)
@@ -299,6 +300,11 @@ def _may_assign_payment(case: Case) -> bool:
     return _is_parked_payment(case) and case.has_sum
 
 
+def _may_identify_payment(case: Case) -> bool:
+    """Is it a message that can not be read, be it dismissed already?"""
+    return (_is_parked_payment(case) or case.status == "DISMISSED") and not case.has_sum
+
+
 def _may_agree_total(case: Case) -> bool:
     """Is less or more told of a dealer's account than has come, for longer than messages are on their way?"""
     return case.needs_person
@@ -312,6 +318,16 @@ def _may_let_deposit_go(case: Case) -> bool:
 def _may_book_deposit_paid(case: Case) -> bool:
     """Is the billing system asked to pay a dealer's deposit back?"""
     return case.status == "LEAVING" and case.waits and not case.needs_person
+
+
+def _may_refund_account(case: Case) -> bool:
+    """Is something on a dealer's account that pays nothing there?"""
+    return case.why_no_refund is None
+
+
+def _is_refund_stopped(case: Case) -> bool:
+    """Does the billing system contradict itself about it?"""
+    return case.needs_person
 
 
 def _is_overdue(case: Case) -> bool:
@@ -470,6 +486,13 @@ ACTS: tuple[Act, ...] = (
         _is_parked_payment,
     ),
     Act(
+        keys.REFUND,
+        "payments retry-refund",
+        "POST /operations/refunds/{id}/retry",
+        "ask the billing system again what has become of it",
+        _is_refund_stopped,
+    ),
+    Act(
         keys.REMINDER,
         "reminders snooze",
         "POST /operations/reminders/{id}/snooze",
@@ -595,6 +618,12 @@ ACTS: tuple[Act, ...] = (
         asks=("contract", "reference"),
     ),
     _of_payment(
+        "identify",
+        "with a second operator: the message, which can not be read, tells of this payment",
+        _may_identify_payment,
+        asks=("payment", "contract", "sum", "reference"),
+    ),
+    _of_payment(
         "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
     ),
     _of_deposit(
@@ -611,6 +640,14 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: what the billing system tells is rightly not what has come",
         _may_agree_total,
         asks=("reference",),
+    ),
+    Act(
+        keys.BILLING_ACCOUNT,
+        "payments refund",
+        "POST /operations/totals/{id}/refund",
+        "with a second operator: so much of what is on it, and pays nothing, goes back to the dealer",
+        _may_refund_account,
+        asks=("sum", "reference"),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

@@ -36,6 +36,7 @@ class Matter(StrEnum):
     CAME_HOME = "CAME_HOME"  # an asset has come home as the snapshot that is named
     FILLS = "FILLS"  # what the order has at the exchange, where its trades are not told, or not as they can be
     ACCOUNT = "ACCOUNT"  # a payment of a dealer came for the contract that is named
+    PAYMENT = "PAYMENT"  # a message of a payment that can not be read tells of the one that is named
     NOTHING = "NOTHING"  # nothing is to be done about a payment
     TOTAL = "TOTAL"  # what is told of the contract of a dealer's account rightly is not what has come: by its type
     DEPOSIT = "DEPOSIT"  # what becomes of a dealer's deposit that is to be paid back: by the number of his release

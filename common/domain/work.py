@@ -288,6 +288,20 @@ def asked_again(item: Unfinished, row: Key, now: datetime, waits_for: str, after
     )
 
 
+def taken_up(item: Unfinished, row: Key, now: datetime, status: str, waits_for: str) -> Write:
+    """Two persons say that the clock may go on, soon, with what waits for one, or for nothing any more. Refused with
+    Redriven."""
+    as_read = OpenWork.open_work.does_not_exist() if item.open_work is None else OpenWork.open_work == item.open_work
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        Unfinished.status.set(status),
+        *waits(row, item.PK, now=now, due_at=now + SOON, waits_for=waits_for),
+        OpenWork.updated_at.set(now),
+        when=as_read & (Unfinished.status == item.status),
+        otherwise=Redriven("somebody else was first", id=item.PK),
+    )
+
+
 def execution_name(thing_id: str, generation: int) -> str:
     return thing_id if generation == 1 else f"{thing_id}-{generation}"
 

@@ -12,10 +12,10 @@ OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
 
 
-def with_reason(group: typer.Typer, things: str, verb: str, does: str) -> None:
-    """One for which operators say why."""
+def with_reason(group: typer.Typer, things: str, verb: str, does: str, *, command: str | None = None) -> None:
+    """One for which operators say why. `command`: its name, where that is not the verb."""
 
-    @group.command(verb, help=does)
+    @group.command(command or verb, help=does)
     def act(context: typer.Context, thing_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
         asking.act(context, json_, (things, thing_id, verb), {"reason": reason}, yes)
 

@@ -18,13 +18,19 @@ from common.table.transaction import Write
 @dataclass
 class Pass:
     """How far the accounts are compared, and what was found; `after` is where it goes on, None at its beginning and at
-    its end."""
+    its end.
+
+    runs: a round has begun and has not ended: it runs, or was cut off. looks_at: the account that it looks at, where
+    the round before was cut off, so that it is known which one takes too long.
+    """
 
     began_at: datetime
     after: Position | None = None
     over: bool = False
     things: int = 0
     lines: list[Line] = field(default_factory=list)
+    runs: bool = False
+    looks_at: Position | None = None
 
 
 class PassItem(Item, discriminator=keys.COMPARISON_PASS.entity):
@@ -37,7 +43,8 @@ def so_far(table: Table) -> Pass | None:
         return None
     told = item.position
     lines = [line_of(line) for line in told["lines"]]
-    return Pass(instant(told["began_at"]), told["after"], told["over"], told["things"], lines)
+    runs, looks_at = told.get("runs", False), told.get("looks_at")
+    return Pass(instant(told["began_at"]), told["after"], told["over"], told["things"], lines, runs, looks_at)
 
 
 def keep(going: Pass, at: datetime) -> Write:
@@ -46,6 +53,8 @@ def keep(going: Pass, at: datetime) -> Write:
         "after": going.after,
         "over": going.over,
         "things": going.things,
+        "runs": going.runs,
+        "looks_at": going.looks_at,
         "lines": [told_of(line) for line in going.lines[:LINES_MAX]],
     }
     return Write.put(PassItem(*keys.COMPARISON_PASS(of=BILLING), position=position, created_at=at, updated_at=at))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from common.domain.dealer_refunds import Refund
 from functions.billing.model import AccountType, Bill, CreditNote, Release
 
 
@@ -20,13 +21,14 @@ class EntryKind(StrEnum):
     PAYMENT = "PAYMENT"
     CREDIT_NOTE = "CREDIT_NOTE"
     REFUND = "REFUND"
-    REFUND_REFUSED = "REFUND_REFUSED"  # the deposit is there again
+    REFUND_REFUSED = "REFUND_REFUSED"  # it is there again
 
 
 @dataclass(frozen=True)
 class Entry:
     """kopecks: above 0 for the dealer, below 0 against him. at: when it was booked, which decides its month. about: the
-    id of the bill, the payment or the release. deal_id: of a bill and its credit notes."""
+    id of the bill, the payment, the release or the
+    refund. deal_id: of a bill and its credit notes."""
 
     dealer_id: str
     type: AccountType
@@ -68,7 +70,7 @@ def received(dealer_id: str, type_: AccountType, payment_id: str, kopecks: int, 
     return Entry(dealer_id, type_, payment_id, EntryKind.PAYMENT, kopecks, at, payment_id)
 
 
-def refunded(release: Release, kind: EntryKind, at: datetime) -> Entry:
+def refunded(refund: Release | Refund, kind: EntryKind, at: datetime) -> Entry:
     """kind: REFUND, or REFUND_REFUSED."""
-    kopecks = -release.kopecks if kind is EntryKind.REFUND else release.kopecks
-    return Entry(release.dealer_id, AccountType.DEPOSIT, release.external_id, kind, kopecks, at, release.external_id)
+    kopecks, named = -refund.kopecks if kind is EntryKind.REFUND else refund.kopecks, refund.external_id
+    return Entry(refund.dealer_id, AccountType(refund.type), named, kind, kopecks, at, named)

@@ -211,8 +211,10 @@ class Account:
     balance_kopecks: what was taken for it and pays no bill. received_kopecks: all that was ever taken for it, whatever
     contract it came for. aside_kopecks: what came for its contract and was not taken for it, less what was taken for it
     of other contracts; it may be below 0. told_kopecks: all that ever came for its contract, as the billing system
-    tells it: so much have received and aside together to be. agreed_kopecks: so much more is told than has come, as two
-    operators say. told_at: when a payment came last. open_work: it waits for these to be compared.
+    tells it: so much have received and aside together to be. It is the largest total that was told; latest_kopecks the
+    one that was told with the payment which was made last, at latest_at. agreed_kopecks: so much more is told than has
+    come, as two operators say. told_at: when a payment came last. open_work: it waits for these to be compared.
+    refunds: how many were agreed on, and have begun or come to nothing. refund_id: of the one that is on its way.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
@@ -232,7 +234,11 @@ class Account:
     told_kopecks: int = 0
     aside_kopecks: int = 0
     agreed_kopecks: int = 0
+    latest_kopecks: int = 0
+    latest_at: datetime | None = None
     told_at: datetime | None = None
+    refunds: int = 0
+    refund_id: str | None = None
     open_work: str | None = None
 
     @property
@@ -400,7 +406,8 @@ class CreditNote:
 
 @dataclass(frozen=True)
 class Told:
-    """A payment as the billing system tells it. total_kopecks: all that had come for the contract then, with it."""
+    """A payment as the billing system tells it, or two operators. total_kopecks: all that had come for the contract
+    then, with it; 0 where nobody has told that."""
 
     payment_id: str
     contract_id: str
@@ -490,6 +497,10 @@ class Release:
 
     def is_asked_by(self, key: str) -> bool:
         return key_of(key) in self.asked_by
+
+    @property
+    def type(self) -> AccountType:
+        return AccountType.DEPOSIT
 
     @property
     def external_id(self) -> str:

@@ -204,12 +204,22 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
 
 
 def tell_anew(
-    aside: Aside, told: Told, why: Nobodys, before: Account | None, after: Account | None, at: datetime
+    aside: Aside,
+    told: Told,
+    why: Nobodys,
+    before: Account | None,
+    after: Account | None,
+    at: datetime,
+    *,
+    is_known: bool,
 ) -> list[Write]:
-    """What was put aside is told with other terms now, and waits for a person with these. before, after: the accounts
-    of their contracts. Refused with Moved."""
+    """What was put aside is told with other terms now, and waits with these: for a person, or to be placed, where it
+    is_known whose it is. before, after: the accounts of their contracts. Refused with Moved."""
     assert aside.told is not None
     item, receipt_id, whose = PaymentItem, aside.receipt_id, why.account
+    waits = _waits(receipt_id, PaymentStatus.PARKED, at, why.why)
+    if is_known:  # its message may never come again
+        waits = work.waits(keys.PAYMENT, receipt_id, now=at, due_at=at + SPREAD_DUE, waits_for="it to be placed")
     sets = [
         item.contract_id.set(told.contract_id),
         item.invoice_id.remove() if told.invoice_id is None else item.invoice_id.set(told.invoice_id),
@@ -228,7 +238,7 @@ def tell_anew(
             item.reason.set(why.why),
             item.told_anew_at.set(at),
             item.updated_at.set(at),
-            *_waits(receipt_id, PaymentStatus.PARKED, at, why.why),
+            *waits,
             when=(item.status == aside.status)
             & (item.kopecks == Decimal(aside.told.kopecks))
             & (item.contract_id == aside.told.contract_id),
@@ -270,18 +280,32 @@ def _book(whose: Whose, told: Told, at: datetime) -> Write:
 def _comes(
     account: Account, told: Told | None, rest_kopecks: int, at: datetime, *, received: int = 0, aside: int = 0
 ) -> Write:
-    """A payment came, as is told of the account's contract: that is compared once it is quiet."""
-    item = AccountItem
+    """A payment came, as is told of the account's contract: that is compared once it is quiet. Where no total is told,
+    it is what has come, with this."""
+    item, total = AccountItem, 0
+    if told is not None:
+        total = told.total_kopecks or account.received_kopecks + account.aside_kopecks + received + aside
     return store.money_moves(
         account,
         rest_kopecks,
         received,
         at,
-        item.told_kopecks.set(Decimal(max(account.told_kopecks, 0 if told is None else told.total_kopecks))),
+        item.told_kopecks.set(Decimal(max(account.told_kopecks, total))),
+        *_latest(account, told, at),
         item.aside_kopecks.set(Decimal(account.aside_kopecks + aside)),
         item.told_at.set(at),
         *([] if waits_to_be_compared(account) else _compare(account, at, at)),
     )
+
+
+def _latest(account: Account, told: Told | None, at: datetime) -> list[Action]:
+    """Of all totals the one that was told with the payment made last. One that is to be made yet was made now."""
+    if told is None or not told.total_kopecks:
+        return []
+    made_at = min(told.paid_at, at)
+    if account.latest_at is not None and (made_at, told.total_kopecks) < (account.latest_at, account.latest_kopecks):
+        return []
+    return [AccountItem.latest_kopecks.set(Decimal(told.total_kopecks)), AccountItem.latest_at.set(made_at)]
 
 
 # Totals
@@ -298,15 +322,18 @@ def waits_to_be_compared(account: Account) -> bool:
     return account.open_work == work.partition(keys.BILLING_ACCOUNT, account.dealer_id)
 
 
-def is_equal(account: Account, agreed_kopecks: int, at: datetime) -> Write:
-    """What came is what was told, but for what two operators have agreed on. Refused with Moved."""
-    return store.account_moves(account, at, AccountItem.agreed_kopecks.set(Decimal(agreed_kopecks)), *work.done())
+def is_equal(account: Account, told_kopecks: int, agreed_kopecks: int, at: datetime) -> Write:
+    """What came is what was told, but for what two operators have agreed on. A larger total that was told was wrong.
+    Refused with Moved."""
+    item = AccountItem
+    sets = item.told_kopecks.set(Decimal(told_kopecks)), item.agreed_kopecks.set(Decimal(agreed_kopecks))
+    return store.account_moves(account, at, *sets, *work.done())
 
 
 def agree(account: Account, difference: int, why: str, by: str, at: datetime) -> list[Write]:
     """So much more is rightly told of it than has come; below 0: less. Refused with Moved."""
     told = TimelineEvent(at, account.status, account.status, why, by)
-    return [is_equal(account, difference, at), timeline.record(store.account_id(account), told)]
+    return [is_equal(account, account.told_kopecks, difference, at), timeline.record(store.account_id(account), told)]
 
 
 def compare_later(account: Account, at: datetime) -> Write:

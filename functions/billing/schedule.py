@@ -1,5 +1,5 @@
 """What the clock does for dealer billing: what is left of payments is spread, people are told of bills that are
-overdue, and what the billing system has is held against the books."""
+overdue, what of accounts goes back is paid back, and what the billing system has is held against the books."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.billing.wiring import comparing_billing, rounds
+from functions.billing.wiring import comparing_billing, refunding, rounds
 
+CALL_MILLISECONDS = 15_000  # to ask the billing system once more, and to write down what it says
 ACCOUNT_MILLISECONDS = 30_000  # to compare an account that has more than most
 
-EVERY_MINUTES = {"spread_payments": 1, "compare_billing": 15}  # the functions of this module, and how often they run
+# The functions of this module, and how often they run.
+EVERY_MINUTES = {"spread_payments": 1, "pay_refunds": 5, "compare_billing": 15}
 
 
 def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -31,10 +33,22 @@ def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]
     return numbers
 
 
+def pay_refunds(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """What two operators have agreed to pay back: the billing system is asked for it, or whether it has paid it."""
+    over = refunding().round(more_time(context, reserve_milliseconds=CALL_MILLISECONDS))
+    count("RefundsOver", over)
+    log.info("done", extra={"over": over})
+    flush()
+    return {"over": over}
+
+
 def compare_billing(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """All accounts once a day, in as many rounds as it takes. `BillingOff` is the number of invoices and payments that
     differ."""
-    found = comparing_billing().round(more_time(context, reserve_milliseconds=ACCOUNT_MILLISECONDS))
+    found = comparing_billing().round(
+        more_time(context, reserve_milliseconds=ACCOUNT_MILLISECONDS),
+        more_time(context, reserve_milliseconds=CALL_MILLISECONDS),
+    )
     if found is not None:
         count("BillingCompared", found.assets)
         off, unknown = (len(found.those(verdict)) for verdict in (Verdict.OFF, Verdict.UNKNOWN))

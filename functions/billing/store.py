@@ -73,7 +73,11 @@ class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     told_kopecks = DecimalAttribute(null=True)
     aside_kopecks = DecimalAttribute(null=True)
     agreed_kopecks = DecimalAttribute(null=True)
+    latest_kopecks = DecimalAttribute(null=True)
+    latest_at = InstantAttribute(null=True)
     told_at = InstantAttribute(null=True)
+    refunds = DecimalAttribute(null=True)
+    refund_id = UnicodeAttribute(null=True)
 
 
 class ContractItem(Item, discriminator=keys.CONTRACT.entity):
@@ -230,6 +234,12 @@ def place(account: Account) -> Position:
     """Where the scan goes on that has come to this account."""
     pk, sk = _account_key(account)
     return {"PK": {"S": pk}, "SK": {"S": sk}}
+
+
+def account_at(table: Table, place: Position) -> Account:
+    """The one that the scan has come to. Raises AccountNotOpened."""
+    named = keys.BILLING_ACCOUNT.read(keys.PrimaryKey(place["PK"]["S"], place["SK"]["S"]))
+    return account(table, named["dealer_id"], AccountType(named["type"]))
 
 
 def dealers_page(table: Table, *, limit: int, after: Position | None) -> Page[Dealer]:
@@ -674,7 +684,11 @@ def _account(item: AccountItem) -> Account:
         told_kopecks=int(item.told_kopecks or 0),
         aside_kopecks=int(item.aside_kopecks or 0),
         agreed_kopecks=int(item.agreed_kopecks or 0),
+        latest_kopecks=int(item.latest_kopecks or 0),
+        latest_at=item.latest_at,
         told_at=item.told_at,
+        refunds=int(item.refunds or 0),
+        refund_id=item.refund_id,
         open_work=item.open_work,
     )
 

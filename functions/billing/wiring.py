@@ -15,6 +15,7 @@ from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.fast_buyout import FastBuyouts, Releasing
 from functions.billing.service.payments import Payments
+from functions.billing.service.refunding import Refunding
 from functions.billing.service.rounds import Rounds
 from functions.billing.service.statements import Statements
 
@@ -64,6 +65,11 @@ def fast_buyouts() -> FastBuyouts:
 @cache
 def releasing() -> Releasing:
     return Releasing(aws.table(), configured.billing, clock.now, onboarding().read)
+
+
+@cache
+def refunding() -> Refunding:
+    return Refunding(aws.table(), configured.billing, clock.now)
 
 
 @cache

@@ -82,6 +82,10 @@ class KnownItem(Unfinished):
     told_kopecks = DecimalAttribute(null=True)  # of a dealer's account
     received_kopecks = DecimalAttribute(null=True)
     aside_kopecks = DecimalAttribute(null=True)
+    balance_kopecks = DecimalAttribute(null=True)
+    requisites_version = DecimalAttribute(null=True)
+    refunds = DecimalAttribute(null=True)
+    refund_id = UnicodeAttribute(null=True)  # of one that is on its way
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
@@ -233,6 +237,16 @@ def at_custody(incoming: Incoming) -> OutsideCall:
     says = f"{snapshot.quantity} of {who}: {incoming.reason}"
     at, theirs = incoming.created_at, snapshot.snapshot_id
     return OutsideCall(at, CUSTODY, incoming.incoming_id, theirs, incoming.disposition, says)
+
+
+class OpenBillItem(AnyItem):
+    bill_id = UnicodeAttribute()
+
+
+def open_bill(table: Table, dealer_id: str, type_: str) -> str | None:
+    """The oldest bill of a dealer's account that can still be paid; None where all are."""
+    named = Query(partition(dealer_id) & Item.SK.startswith(f"{keys.OPEN_BILL.prefix}{type_}#"), consistent=True)
+    return next((item.bill_id for item in table.all(OpenBillItem, named, at_once=1)), None)
 
 
 def of_payment(item: KnownItem) -> OutsideCall:

@@ -41,6 +41,7 @@ def check(items: Sequence[Raw]) -> None:
     _check_deals(of["deal"], bills)
     _check_notes(of["credit_note"], bills)
     _check_accounts(of, bills)
+    _check_refunds(of)
 
 
 def _check_bills(of: dict[str, list[Raw]]) -> None:
@@ -114,6 +115,27 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
         held += balance + released
     received = sum(_n(item, "kopecks") for item in of["payment"] if "kopecks" in item)
     assert received == sum(paid.values()) + held + sum(left.values()) + parked, "a kopeck is lost, or made"
+
+
+def _check_refunds(of: dict[str, list[Raw]]) -> None:
+    """What was released of an account is its refunds that were not refused, of which one at most is on its way."""
+    gone: dict[Whose, int] = defaultdict(int)
+    on_their_way: dict[Whose, str] = {}
+    for release in of["release"]:
+        if _s(release, "status") != "REFUSED":
+            gone[_s(release, "PK"), "DEPOSIT"] += _n(release, "kopecks")
+    for refund in of["refund"]:
+        whose, status = (_s(refund, "dealer_id"), _s(refund, "type")), _s(refund, "status")
+        assert ("open_work" in refund) is (status not in ("DONE", "REFUSED"))
+        if status in ("ASKED", "SENT", "DONE"):
+            gone[whose] += _n(refund, "kopecks")
+        if status in ("ASKED", "SENT"):
+            assert whose not in on_their_way, "two refunds of one account are on their way"
+            on_their_way[whose] = _s(refund, "PK")
+    for account in of["billing_account"]:
+        whose = _s(account, "PK"), _s(account, "type")
+        assert _n(account, "released_kopecks") == gone[whose]
+        assert account.get("refund_id", {}).get("S") == on_their_way.get(whose)
 
 
 def _check_deals(deals: Sequence[Raw], bills: dict[str, Raw]) -> None:

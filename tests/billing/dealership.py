@@ -45,6 +45,7 @@ from functions.billing.service.corrections import Corrections
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.fast_buyout import FastBuyouts, Releasing
 from functions.billing.service.payments import Payments
+from functions.billing.service.refunding import Refunding
 from functions.billing.service.rounds import Rounds
 from functions.billing.service.statements import Statements
 from sandbox.billing.fake import FakeBilling, Trouble
@@ -195,6 +196,10 @@ class Dealership:
     @property
     def releasing(self) -> Releasing:
         return Releasing(self.table, lambda: self.billing, self.clock, self.onboarding.read)
+
+    @property
+    def refunding(self) -> Refunding:
+        return Refunding(self.table, lambda: self.billing, self.clock)
 
     @property
     def statements(self) -> Statements:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,7 @@ import pytest
 
 from common.domain.comparisons import Comparison, NeverCompared, Verdict
 from common.gateways.billing import BillingUnavailable, PaymentMessage
+from functions.billing import store
 from functions.billing.model import Bill
 from functions.billing.service.comparing import SETTLING, Comparing
 from functions.billing.service.corrections import Change
@@ -116,7 +118,7 @@ PLANTED: dict[str, tuple[Callable[[Dealership, Bill], object], set[str], str]] =
     "a payment that they have no more": (
         lambda d, _: without(d, of(d, records.Payment).payment_id),
         {"payments"},
-        "not all that was taken",
+        "not all that has come",
     ),
     "a payment of the year 2099, told to nobody": (
         lambda d, _: ahead(d, d.message(7_00)),
@@ -234,6 +236,110 @@ def test_a_round_goes_on_after_the_billing_system_was_down(dealership: Dealershi
     found = comparing.round(ALWAYS)
     assert found is not None
     assert (found.assets, found.verdict) == (6, Verdict.AGREES)
+
+
+class CutOff(BaseException):
+    """The function has lived for as long as it may."""
+
+
+class Endless:
+    """A billing system that has so much of one contract that nobody can look through it; of whom it was asked."""
+
+    def __init__(self, contract_id: str | None, then: Callable[[], object]) -> None:
+        self.contract_id, self.then, self.asked = contract_id, then, set[str]()
+
+    def __call__(self, billing: Any) -> Any:
+        outer = self
+
+        class Asked:
+            def __getattr__(self, name: str) -> Any:
+                return getattr(billing, name)
+
+            def invoices(self, contract_id: str, after: str | None = None) -> Any:
+                outer.asked.add(contract_id)
+                if contract_id == outer.contract_id:
+                    outer.then()
+                return billing.invoices(contract_id, after)
+
+        return Asked()
+
+
+def cut_off() -> None:
+    raise CutOff
+
+
+def contracts_of(dealership: Dealership) -> set[str]:
+    return {
+        item["contract_id"]["S"] for item in dealership.dynamo.items() if item["entity_type"]["S"] == "billing_account"
+    }
+
+
+@pytest.mark.parametrize("which", [0, 2, 3])
+def test_an_account_at_which_rounds_are_cut_off_is_passed_over_and_told(
+    dealership: Dealership, comparing: Comparing, which: int
+) -> None:
+    for n in range(4):
+        lived(dealership, f"cme-{n}")
+    accounts = store.accounts_page(dealership.table, after=None).items
+    dealership.asked_through = endless = Endless(accounts[which].contract_id, cut_off)
+    found, rounds = None, 0
+    while found is None and rounds < 10:
+        rounds += 1
+        with suppress(CutOff):
+            found = comparing.round(ALWAYS)
+    assert rounds == 3, "two are cut off, the third one passes over it"
+    assert endless.asked == contracts_of(dealership)
+    assert found is not None
+    (line,) = found.lines
+    assert (line.verdict, line.asset_id) == (Verdict.UNKNOWN, f"account {accounts[which].external_id}")
+    dealership.asked_through = lambda billing: billing
+    dealership.clock.forward(hours=24)
+    again = comparing.round(ALWAYS)
+    assert again is not None
+    assert again.verdict is Verdict.AGREES, "the next day begins anew"
+
+
+@pytest.mark.parametrize("which", [0, 2])
+def test_an_account_that_has_more_than_a_round_has_time_for_is_told(
+    dealership: Dealership, comparing: Comparing, which: int
+) -> None:
+    """It is begun again by the next round, which has all its time for it; no more is tried today."""
+    for n in range(4):
+        lived(dealership, f"cme-{n}")
+    accounts = store.accounts_page(dealership.table, after=None).items
+    late: list[bool] = []
+    dealership.asked_through = Endless(accounts[which].contract_id, lambda: late.append(True))
+    found = None
+    for _ in range(3):
+        late.clear()
+        found = found or comparing.round(ALWAYS, lambda: not late)
+    assert found is not None
+    (line,) = found.lines
+    assert (line.verdict, line.asset_id) == (Verdict.UNKNOWN, f"account {accounts[which].external_id}")
+    assert found.assets == 3 * 3 + 1
+    late.clear()
+    part, after = comparing.part("olga", None, ALWAYS, lambda: not late)
+    things = part.assets
+    while after is not None:
+        late.clear()
+        part, after = comparing.part("olga", after, ALWAYS, lambda: not late)
+        things += part.assets
+    assert things == 3 * 3 + 1
+
+
+def test_a_round_that_was_cut_off_by_something_else_passes_over_nothing(
+    dealership: Dealership, comparing: Comparing
+) -> None:
+    for n in range(3):
+        lived(dealership, f"cme-{n}")
+    (first, *_) = store.accounts_page(dealership.table, after=None).items
+    dealership.asked_through = Endless(first.contract_id, cut_off)
+    with pytest.raises(CutOff):
+        comparing.round(ALWAYS)
+    dealership.asked_through = lambda billing: billing
+    found = comparing.round(ALWAYS)
+    assert found is not None
+    assert (found.assets, found.verdict) == (9, Verdict.AGREES)
 
 
 def test_an_operators_comparison_is_in_parts_and_in_the_audit(dealership: Dealership, comparing: Comparing) -> None:

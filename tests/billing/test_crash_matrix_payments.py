@@ -4,12 +4,14 @@ the end nothing is lost, and nothing is there twice."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
 import pytest
 
+from common.domain import timeline
 from common.errors import Unavailable
 from common.table.transaction import Patience
 from functions.billing.model import BillStatus, PaymentStatus
@@ -144,6 +146,23 @@ def early(dealership: Dealership) -> Bodies:
     return written(dealership)
 
 
+def told_anew(dealership: Dealership) -> Bodies:
+    """Wrongly at first, of nobody and of another sum; then rightly, and once more."""
+    dealership.message(100_00, bill=dealership.billed(100_00))
+    (right,) = written(dealership)
+    told = json.loads(right)
+    wrong = told | {"contract_id": "contract-of-nobody", "amount": "1.00", "paid_total": "1.00"}
+    return [json.dumps(wrong).encode(), right, right]
+
+
+def told_anew_of_ours(dealership: Dealership) -> Bodies:
+    """At first for an invoice of nobody, so that it is aside of its account; then with more, and rightly."""
+    dealership.message(100_00)
+    (right,) = written(dealership)
+    wrong = json.loads(right) | {"invoice_id": "invoice-of-nobody", "amount": "70.00", "paid_total": "70.00"}
+    return [json.dumps(wrong).encode(), right]
+
+
 def invoiced(dealership: Dealership) -> None:
     for item in dealership.dynamo.items():
         if item["entity_type"]["S"] == "bill" and item["status"]["S"] == BillStatus.NEW:
@@ -155,6 +174,8 @@ LIVES: dict[str, Callable[[], Callable[[Faults], Scene]]] = {
     "many bills": lambda: life(many_bills, received=325_00),
     "two of one bill, reordered, one twice": lambda: life(two_of_one_bill, received=150_00),
     "poison, and of nobody": lambda: life(strange, parked=3, received=0),
+    "told anew": lambda: life(told_anew, received=100_00),
+    "told anew of the same account": lambda: life(told_anew_of_ours, received=100_00),
     "before its invoice": lambda: life(early, meanwhile=invoiced, received=100_00),
 }
 
@@ -165,9 +186,15 @@ def same(undisturbed: list[str], retried: list[str]) -> bool:
     return all(one == other or {one, other} <= taken for one, other in zip(undisturbed, retried, strict=True))
 
 
+def same_at_last(undisturbed: list[str], retried: list[str]) -> bool:
+    """What is told wrongly once more is no news any more, where it was told rightly since."""
+    return same(undisturbed[-1:], retried[-1:])
+
+
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_no_payment_is_lost_or_doubled(name: str) -> None:
-    report = crash_matrix(LIVES[name](), FAULTS, same=same, points=points(name, everyday=8))
+    alike = same_at_last if name.startswith("told anew") else same
+    report = crash_matrix(LIVES[name](), FAULTS, same=alike, points=points(name, everyday=8))
     assert not report.violations, report
     assert len(report.calls) > 3
 
@@ -179,5 +206,47 @@ def some_of(name: str) -> Callable[[], Points]:
 
 @pytest.mark.parametrize("name", list(LIVES) if FULL else ["one bill"])
 def test_a_payment_survives_two_things_that_go_wrong(name: str) -> None:
-    report = crash_matrix(LIVES[name](), PAIRED, pairs=True, same=same, points=some_of(name))
+    alike = same_at_last if name.startswith("told anew") else same
+    report = crash_matrix(LIVES[name](), PAIRED, pairs=True, same=alike, points=some_of(name))
     assert not report.violations, report
+
+
+def overdue() -> Callable[[Faults], Scene]:
+    """A bill is not paid in time: a person is told of it, once; then it is paid."""
+    beginning = Dealership(InMemoryDynamoDB(TABLE))
+    beginning.active()
+    bill = beginning.billed(100_00)
+    beginning.message(100_00, bill=bill)
+    (body,) = written(beginning)
+
+    def build(faults: Faults) -> Scene:
+        dealership = FaultyDealership(beginning, faults)
+        quiet = replace_system(dealership, beginning)
+
+        def told() -> int:
+            return sum("overdue" in (event.reason or "") for event in timeline.of(quiet.table, bill.bill_id))
+
+        def act() -> str:
+            dealership.clock.forward(minutes=12 * 24 * 60)
+            for _ in range(3):
+                dealership.rounds.round(lambda: True)
+                dealership.clock.forward(minutes=1)
+            assert told() <= 1, "a person is told of it twice"
+            return str(insist(dealership, partial(dealership.payments.receive, body, few())))
+
+        def settled() -> None:
+            faults.heal()
+            dealership.rounds.round(lambda: True)
+            dealership.check()
+            assert told() == 1
+            assert quiet.bills.bill(bill.bill_id).status is BillStatus.PAID
+
+        return Scene(act, dealership.check, None, settled)
+
+    return build
+
+
+def test_whatever_fails_once_a_person_is_told_once_of_what_is_overdue() -> None:
+    report = crash_matrix(overdue(), FAULTS, same=lambda *_: True, points=points("overdue"))
+    assert not report.violations, report
+    assert len(report.calls) > 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -232,6 +234,9 @@ class TestDecidedByTwo:
         desk.clock.forward(minutes=16)
         rounds(desk)
         assert (dealership.account().open_work, dealership.account("cme-8").open_work) == (None, None)
+        assert off(desk) == []
+        dealership.system._made.pop(message.payment.payment_id)
+        assert len(off(desk)) == 1, "what the billing system has no more is found"
 
     def test_a_contract_of_nobody_leaves_it_parked(self, desk: Desk) -> None:
         desk.dealership.active()
@@ -246,7 +251,7 @@ class TestDecidedByTwo:
     def test_what_tells_of_no_sum_is_nobodys_payment(self, desk: Desk) -> None:
         desk.dealership.payments.park(b"no JSON", "not JSON")
         offered = [act.command for act in desk.operations.story(receipt_id_of(b"no JSON")).acts]
-        assert offered == ["payments replay", "payments dismiss"]
+        assert offered == ["payments replay", "payments identify", "payments dismiss"]
         with pytest.raises(NotProposable, match="that is not for `payments assign`"):
             desk.proposals.propose(
                 "payments assign",
@@ -274,7 +279,181 @@ class TestDecidedByTwo:
         assert dealership.account().open_work is None  # it is still among what has come aside
 
 
+class TestIdentified:
+    """A message that can not be read, and whose money is real."""
+
+    BODY = b'{"event_type": "invoice.payment", "currency": "rub"}'
+
+    def unreadable(self, desk: Desk, kopecks: int = 100_00) -> tuple[str, dict[str, str], PaymentMessage]:
+        """Its id, what two operators say of it, and how it would be told rightly."""
+        desk.dealership.active()
+        message = desk.dealership.message(kopecks)
+        assert desk.dealership.payments.receive(self.BODY, lambda: True) is PaymentStatus.PARKED
+        payment = message.payment
+        said = {"payment": payment.payment_id, "contract": payment.contract_id, "sum": "100.00"}
+        return receipt_id_of(self.BODY), said, message
+
+    def test_it_is_taken_once_and_the_totals_agree(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        thing, said, message = self.unreadable(desk)
+        decided(desk, "payments identify", thing, **said)
+        assert payment_store.receipt(desk.table, thing).status is PaymentStatus.DISMISSED
+        assert dealership.account().balance_kopecks == 100_00
+        assert dealership.payments.take(message) is PaymentStatus.SPREAD  # told rightly after all
+        assert dealership.payments.receive(self.BODY, lambda: True) is PaymentStatus.DISMISSED  # and as before
+        assert dealership.account().received_kopecks == 100_00
+        quiet(desk)
+        assert dealership.account().open_work is None
+        dealership.pay(50_00)
+        quiet(desk)
+        assert dealership.account().open_work is None
+        assert off(desk) == []
+
+    def test_one_that_was_dismissed_is_no_difference_for_good(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        thing, said, _ = self.unreadable(desk)
+        decided(desk, "payments dismiss", thing)
+        dealership.pay(50_00)
+        quiet(desk)
+        assert dealership.account().open_work is not None
+        assert len(off(desk)) == 1
+        decided(desk, "payments identify", thing, **said)
+        desk.clock.forward(minutes=2)
+        rounds(desk)
+        quiet(desk)
+        assert (dealership.account().open_work, dealership.account().received_kopecks) == (None, 150_00)
+        assert off(desk) == []
+
+    def test_one_for_a_contract_of_nobody_waits_as_a_payment_that_can_be_read(self, desk: Desk) -> None:
+        thing, said, message = self.unreadable(desk)
+        decided(desk, "payments identify", thing, **said | {"contract": "contract-of-nobody"})
+        named = receipt_id(message.payment.payment_id)
+        assert payment_store.receipt(desk.table, named).status is PaymentStatus.PARKED
+        decided(desk, "payments assign", named, contract=said["contract"])
+        assert desk.dealership.account().balance_kopecks == 100_00
+
+    def test_what_is_known_already_with_another_sum_is_not_taken_so(self, desk: Desk) -> None:
+        thing, said, message = self.unreadable(desk, 70_00)
+        desk.dealership.payments.take(message)
+        decided(desk, "payments identify", thing, **said)
+        found = payment_store.receipt(desk.table, thing)
+        assert isinstance(found, Aside)
+        assert (found.status, found.waits_for_person) == (PaymentStatus.PARKED, True)
+        assert "known already, with other terms" in found.why.why
+        assert desk.dealership.account().received_kopecks == 70_00
+
+    @pytest.mark.parametrize("sum_", ["0.00", "1", "1.005", "99999999999.00"])
+    def test_a_sum_is_one_that_can_be_told(self, desk: Desk, sum_: str) -> None:
+        thing, said, _ = self.unreadable(desk)
+        with pytest.raises(NotProposable):
+            decided(desk, "payments identify", thing, **said | {"sum": sum_})
+
+    def test_what_can_be_read_is_not_told_otherwise(self, desk: Desk) -> None:
+        desk.dealership.active()
+        thing = parked(desk, strange(desk.dealership, contract_id="contract-of-nobody"))
+        with pytest.raises(NotProposable, match="not for `payments identify`"):
+            decided(desk, "payments identify", thing, payment="p", contract="c", sum="1.00")
+
+
+def test_what_the_bank_took_back_waits_for_a_person_by_name(desk: Desk) -> None:
+    """Nothing is booked by it; the comparison tells it too, once the billing system has it no more."""
+    dealership = desk.dealership
+    dealership.active()
+    bill = dealership.billed(100_00)
+    payment = dealership.message(100_00, bill=bill).payment
+    (written,) = [m.value for m in dealership.system.outbox.messages() if payment.payment_id in m.value]
+    dealership.payments.receive(written.encode(), lambda: True)
+    back = json.dumps(json.loads(written) | {"event_type": "invoice.payment_reversed", "paid_total": "0.00"}).encode()
+    for _ in range(2):
+        assert dealership.payments.receive(back, lambda: True) is PaymentStatus.PARKED
+    (waiting,) = desk.operations.work(["payments"], overdue_only=False, limit=9)
+    assert (waiting.needs_person, waiting.id) == (True, receipt_id_of(back))
+    said = f"the bank took back payment {payment.payment_id}, 100.00 of contract {payment.contract_id}"
+    assert waiting.waits_for == f"an operator: {said}, which counts here still: runbooks/payment-taken-back.md"
+    assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
+    dealership.system._made.pop(payment.payment_id)
+    assert any("not all that has come" in told for told in off(desk))
+    decided(desk, "payments dismiss", receipt_id_of(back))
+    assert desk.operations.work(["payments"], overdue_only=False, limit=9) == []
+
+
+def test_one_of_that_kind_that_can_not_be_read_is_not_understood(desk: Desk) -> None:
+    body = b'{"event_type": "invoice.payment_reversed", "payment_id": "p-1", "amount": "-1.00", "currency": "RUB"}'
+    assert desk.dealership.payments.receive(body, lambda: True) is PaymentStatus.PARKED
+    found = payment_store.receipt(desk.table, receipt_id_of(body))
+    assert isinstance(found, Aside)
+    assert "not understood" in found.why.why
+
+
+def quiet(desk: Desk) -> None:
+    desk.clock.forward(minutes=16)
+    rounds(desk)
+
+
+def off(desk: Desk) -> list[str]:
+    """What the daily comparison tells of."""
+    found, _ = desk.dealership.comparing.part("olga", None, lambda: True)
+    return [f"{line}: {line.why}" for line in found.lines]
+
+
 class TestTotals:
+    def test_a_total_that_was_too_large_ends_with_the_next_right_one(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        dealership.payments.take(replace(dealership.message(100_00), paid_total_kopecks=999_999_00))
+        self._later(desk, minutes=16)
+        assert desk.operations.work(["totals"], overdue_only=False, limit=9)[0].needs_person
+        dealership.pay(100_00)
+        self._later(desk, minutes=16)
+        assert (dealership.account().open_work, dealership.account().told_kopecks) == (None, 200_00)
+        dealership.message(5_00)  # and one that never comes is missed still
+        dealership.pay(1_00)
+        self._later(desk, minutes=16)
+        (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
+        assert waiting.waits_for == "an operator: the billing system tells of 206.00, and 201.00 have come"
+
+    def test_a_wrong_total_that_was_agreed_on_hides_nothing_later(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        dealership.payments.take(replace(dealership.message(100_00), paid_total_kopecks=999_999_00))
+        self._later(desk, minutes=16)
+        total = f"{dealership.account().dealer_id}:COMMISSION"
+        decided(desk, "payments agree-total", total)
+        self._later(desk, minutes=2)
+        assert dealership.account().open_work is None
+        dealership.message(5_00)
+        dealership.pay(1_00)
+        self._later(desk, minutes=16)
+        (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
+        told = "the billing system tells of 999999.00, with the latest payment of 106.00, and 101.00 have come"
+        assert waiting.waits_for == f"an operator: {told}"
+
+    def test_an_old_total_that_comes_late_hides_nothing_that_is_missing(self, desk: Desk) -> None:
+        """The first of three payments is lost; the last comes first: two hundred have come, as was told with the
+        second."""
+        dealership = desk.dealership
+        dealership.active()
+        messages = []
+        for _ in range(3):
+            messages.append(dealership.message(100_00))
+            desk.clock.forward(minutes=1)
+        dealership.payments.take(messages[2])
+        self._later(desk, minutes=16)
+        dealership.payments.take(messages[1])
+        self._later(desk, minutes=16)
+        (waiting,) = desk.operations.work(["totals"], overdue_only=False, limit=9)
+        assert waiting.waits_for == "an operator: the billing system tells of 300.00, and 200.00 have come"
+
+    def test_a_payment_of_the_year_2099_is_the_latest_for_a_moment_only(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        lie = strange(dealership, at=datetime(2099, 1, 1, tzinfo=UTC))
+        dealership.payments.take(replace(lie, paid_total_kopecks=999_999_00))
+        self._later(desk, minutes=16)
+        dealership.pay(100_00)
+        self._later(desk, minutes=16)
+        assert dealership.account().open_work is None
+
     def test_a_message_that_never_came_is_missed_after_a_quiet_quarter_of_an_hour(self, desk: Desk) -> None:
         dealership = desk.dealership
         dealership.active()
@@ -297,7 +476,8 @@ class TestTotals:
 
     def test_two_operators_may_say_that_a_total_is_right_as_it_is(self, desk: Desk) -> None:
         dealership, total = desk.dealership, self._differs(desk, lost=200_00)
-        assert [act.command for act in desk.operations.story(total).acts] == ["payments agree-total"]
+        offered = [act.command for act in desk.operations.story(total).acts]
+        assert offered == ["payments agree-total", "payments refund"]
         decided(desk, "payments agree-total", total)
         assert dealership.account().open_work is not None  # the clock sees to it within a minute
         self._later(desk, minutes=2)

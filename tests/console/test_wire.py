@@ -80,6 +80,9 @@ M, SNAPSHOT, OUTGOING = "M" + "A" * 26, "N" + "B" * 26, "X" + "A" * 25
 PAYMENT = "Y" + "A" * 25
 DEALER = "C" + "A" * 25
 TOTAL, REMINDER = f"{DEALER}:COMMISSION", "I" + "A" * 25 + ":REMINDER"
+TOTAL = "C" + "A" * 25 + ":COMMISSION"
+REFUND = "F" + "A" * 25
+REMINDER = "I" + "A" * 25 + ":REMINDER"
 PAIR, SOMEBODY = "0776b00f-95c0-46f9-85e4-7b8e7ca51e94", "773e5e77-4107-45c2-b648-8fc722ed77f5"
 MARKET_MAKING = {
     **row("order_id status pair exchange account_id", M, "failed", "BTC-USDT", "binance", "mm1"),
@@ -241,10 +244,15 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
     ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
     **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
-    **{("POST", f"/operations/payments/{PAYMENT}/{v}"): outcome(PAYMENT) for v in ("replay", "assign", "dismiss")},
     **{("POST", f"/operations/deposits/{DEALER}/{v}"): outcome(DEALER) for v in ("let-go", "keep", "paid")},
+    **{
+        ("POST", f"/operations/payments/{PAYMENT}/{verb}"): outcome(PAYMENT)
+        for verb in ("replay", "assign", "dismiss", "identify")
+    },
+    ("POST", f"/operations/refunds/{REFUND}/retry"): outcome(REFUND),
     ("POST", f"/operations/shortages/{SNAPSHOT}/book-loss"): outcome(SNAPSHOT),
     ("POST", f"/operations/totals/{TOTAL}/agree"): outcome(TOTAL),
+    ("POST", f"/operations/totals/{TOTAL}/refund"): outcome(TOTAL),
     **{("POST", f"/operations/ties/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("skip", "settle")},
     **{
         ("POST", f"/operations/outgoing/{OUTGOING}/{v}"): outcome(OUTGOING)
@@ -393,12 +401,15 @@ ACTS = [
     ("snapshots", "skip-tie", SNAPSHOT, *LOOKED_UP),
     ("snapshots", "settle-tie", SNAPSHOT, *LOOKED_UP),
     ("payments", "replay", PAYMENT, *BECAUSE),
+    ("payments", "retry-refund", REFUND, *BECAUSE),
     ("reminders", "snooze", REMINDER, *BECAUSE),
     ("outgoing", "retry", OUTGOING, *BECAUSE),
     *(("deposits", verb, DEALER, *LOOKED_UP) for verb in ("let-go", "keep", "paid")),
     ("payments", "assign", PAYMENT, "--contract", "contract-1", *LOOKED_UP),
     ("payments", "dismiss", PAYMENT, *LOOKED_UP),
     ("payments", "agree-total", TOTAL, *LOOKED_UP),
+    ("payments", "refund", TOTAL, "--sum", "100.00", *LOOKED_UP),
+    ("payments", "identify", PAYMENT, "--payment", "p-1", "--contract", "c-1", "--sum", "100.00", *LOOKED_UP),
     ("outgoing", "call-off", OUTGOING, *LOOKED_UP),
     ("outgoing", "resend", OUTGOING, "--to", SOMEBODY, *LOOKED_UP),
     ("outgoing", "decide", OUTGOING, "--sent", "yes", "--hash", "ff" * 32, *LOOKED_UP),

@@ -11,7 +11,7 @@ from unittest.mock import patch
 
 from common import keys
 from common.domain import work
-from functions.billing import schedule, stream, tasks
+from functions.billing import model, schedule, stream, tasks
 from functions.billing.service.corrections import Change
 from infra.grants import Secret
 from sandbox.billing import records
@@ -102,6 +102,42 @@ def left(recorder: Recorder) -> None:
         (*_, refund) = dealership.system.all(records.Refund)
         dealership.system.settle_refund(refund.refund_id, state)
         dealership.run(seconds=7200)
+
+
+def paid_back(recorder: Recorder) -> None:
+    """What two operators have agreed on: refused by the bank, paid, contradicted, and come to nothing."""
+    desk = Desk()
+    dealership = desk.dealership
+    dealership.active()
+    dealership.pay(400_00)
+    dealership.client = recorder.table(desk.dynamo)
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    clock = recorder.as_("billing.pay_refunds", schedule.pay_refunds)
+    account = f"{model.dealer_id(CME_ID)}:COMMISSION"
+    with patch.object(schedule, "refunding", lambda: dealership.refunding):
+        for state in ("REFUSED", "DONE", "PENDING", "OPEN"):
+            told = desk.proposals.propose("payments refund", account, {"sum": "100.00"}, "1", "his", "o", dry_run=False)
+            desk.proposals.confirm(told.id, "so it is", "otto", dry_run=False)
+            if state == "PENDING":
+                dealership.trouble.drop_answer_next(Asked.REFUND)
+            if state == "OPEN":
+                dealership.billed(5_00, invoice=False)
+            clock({}, _context(55))
+            if state in ("REFUSED", "DONE"):
+                (*_, refund) = dealership.system.all(records.Refund)
+                dealership.system.settle_refund(refund.refund_id, state)
+            if state == "PENDING":
+                dealership.refuses.add("refund")
+            dealership.clock.forward(minutes=16)
+            clock({}, _context(55))
+            if state == "PENDING":
+                dealership.refuses.clear()
+                (*_, refund) = dealership.system.all(records.Refund)
+                dealership.system.settle_refund(refund.refund_id, "DONE")
+                waiting = desk.operations.work(["refunds"], overdue_only=False, limit=1)[0].id
+                desk.interventions.redrive(waiting, "they have looked", "olga", dry_run=False)
+                dealership.clock.forward(minutes=2)
+                clock({}, _context(55))
 
 
 def refused(recorder: Recorder) -> None:
@@ -196,4 +232,4 @@ def _context(seconds: int) -> Any:
     return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
-LIVES = (billed_and_paid, corrected, left, refused, changed, compared, dead, paid_by_messages)
+LIVES = (billed_and_paid, corrected, left, paid_back, refused, changed, compared, dead, paid_by_messages)

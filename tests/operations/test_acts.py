@@ -30,12 +30,15 @@ from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.billing import store
-from functions.billing.model import receipt_id
+from functions.billing.model import receipt_id, receipt_id_of
+from functions.billing.service.corrections import Change
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
 from sandbox.billing import records
+from sandbox.billing.faults import Operation as AtBilling
+from tests.billing.dealership import CME_ID
 from tests.billing.test_reminders import overdue_bill
 from tests.common.test_requisites import COMPANY
 from tests.depth import deep
@@ -68,6 +71,8 @@ TERMS: Mapping[str, Terms] = {
     "payments assign": {"contract": "contract-of-another"},
     "payments agree-total": {},
     "payments dismiss": {},
+    "payments identify": {"payment": "payment-of-nobody", "contract": "contract-of-nobody", "sum": "1.00"},
+    "payments refund": {"sum": "1.00"},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
     "snapshots settle-tie": {},
@@ -104,6 +109,7 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         "work redrive": desk.interventions.redrive,
         "outgoing retry": desk.asking_again.retry_outgoing,
         "payments replay": desk.asking_again.replay_payment,
+        "payments retry-refund": desk.asking_again.retry_refund,
         "reminders snooze": desk.asking_again.snooze_reminder,
         "proposals confirm": desk.proposals.confirm,
         "proposals dismiss": desk.proposals.dismiss,
@@ -476,6 +482,7 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     dealership.rounds.round(lambda: True)
     assert dealership.account().open_work is None
     assert a_total_that_differs(desk) == total  # again, and otherwise
+    a_refund_that_is_contradicted(desk, total)
     dealership.active("cme-8")
     dealership.check()
 
@@ -521,6 +528,26 @@ def deposits_of_dealers(desk: Desk, ann: Owner) -> None:
     for refund in dealership.system.all(records.Refund):
         dealership.system.settle_refund(refund.refund_id, "DONE")
     dealership.check()
+
+
+def a_refund_that_is_contradicted(desk: Desk, account: str) -> None:
+    """Asked for, the answer lost; then the billing system refuses what it pays back."""
+    dealership = desk.dealership
+    dealership.pay(5_00)
+    for bill in dealership.bills.unpaid(CME_ID):
+        dealership.corrections.change(bill.deal_id, "off", Change(cancelled=True))
+    dealership.run()
+    told = desk.proposals.propose("payments refund", account, {"sum": "1.00"}, "1", "his", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+    dealership.trouble.drop_answer_next(AtBilling.REFUND)
+    dealership.refunding.round(lambda: True)
+    check(desk, Counter())
+    dealership.refuses.add("refund")
+    dealership.refunding.round(lambda: True)
+    (waiting,) = desk.operations.work(["refunds"], overdue_only=False, limit=9)
+    assert waiting.needs_person
+    desk.clock.forward(minutes=16)
+    dealership.rounds.round(lambda: True)  # its total differs still
 
 
 SCENES: dict[str, Scene] = {
@@ -689,7 +716,14 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return a_dealer_who_leaves(desk, moved=not command.endswith("paid"))
     if of == "payments":
         desk.dealership.active()
-        return a_total_that_differs(desk) if command.endswith("total") else a_parked_payment(desk)
+        if command.endswith("identify"):
+            desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+            return receipt_id_of(b"no JSON")
+        if command == "payments retry-refund":
+            a_refund_that_is_contradicted(desk, store.account_id(desk.dealership.account()))
+            (waiting,) = desk.operations.work(["refunds"], overdue_only=False, limit=9)
+            return waiting.id
+        return a_total_that_differs(desk) if command.endswith(("total", "refund")) else a_parked_payment(desk)
     if of == "reminders":
         bill = overdue_bill(desk)
         desk.dealership.rounds.round(lambda: True)

@@ -53,6 +53,11 @@ class MessageNotUnderstood(Rejected):
     """What came as a payment is none that we can read: it will never be."""
 
 
+class PaymentTakenBack(MessageNotUnderstood):
+    """The bank has taken back what it had paid. Nothing of that is booked by itself: a person has to look. The detail
+    says which payment it is."""
+
+
 class Service(StrEnum):
     """What a contract is for."""
 

@@ -17,15 +17,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from common.gateways.billing import MessageNotUnderstood, PaymentMessage
+from common.gateways.billing import MessageNotUnderstood, Payment, PaymentMessage, PaymentTakenBack
 from common.gateways.billing.reading import Garbage, NotBelieved, json_object, payment, text, total
+from common.roubles import roubles
 
 TYPE = "invoice.payment"
+REVERSED = "invoice.payment_reversed"  # the bank has taken a payment back: the same members
 MESSAGE_BYTES_MAX = 16 * 1024
 
 
 def read(message: bytes) -> PaymentMessage:
-    """Raises MessageNotUnderstood, with the fact `payment_id` where that at least can be read."""
+    """Raises PaymentTakenBack; MessageNotUnderstood, with the fact `payment_id` where that at least can be read."""
     facts: dict[str, str] = {}
     try:
         if len(message) > MESSAGE_BYTES_MAX:
@@ -33,6 +35,8 @@ def read(message: bytes) -> PaymentMessage:
         said = json_object(message)
         with suppress(Garbage):
             facts["payment_id"] = text(said, "payment_id")
+        if said.get("event_type") == REVERSED:
+            raise PaymentTakenBack(_taken_back(payment(said)), **facts)
         if said.get("event_type") != TYPE:
             raise Garbage(f"event_type is not {TYPE}")
         found = PaymentMessage(text(said, "event_id"), payment(said), total(said, "paid_total"))
@@ -41,3 +45,10 @@ def read(message: bytes) -> PaymentMessage:
         return found
     except Garbage as trouble:
         raise MessageNotUnderstood(f"a message of a payment is not understood: {trouble}", **facts) from trouble
+
+
+def _taken_back(payment: Payment) -> str:
+    return (
+        f"the bank took back payment {payment.payment_id}, {roubles(payment.amount_kopecks)} of contract "
+        f"{payment.contract_id}, which counts here still: runbooks/payment-taken-back.md"
+    )

@@ -17,6 +17,7 @@ from functions.billing.model import Account, Bill, Dealer
 from functions.billing.wiring import auditing, comparing_billing
 
 ACCOUNT_MILLISECONDS = 20_000  # to compare an account that has more than most
+CALL_MILLISECONDS = 11_000  # to ask the billing system once more, and to answer
 
 
 class OperatedDealerView(View):
@@ -164,8 +165,10 @@ def compare_billing(cursor: str | None = None) -> BillingComparisonView:
     """As many accounts as there is time for; `cursor` leads to the next ones."""
     operator = caller(app).must_be_operator()
     listed = f"POST /operations/compare/billing {operator}"
-    more = more_time(app.lambda_context, reserve_milliseconds=ACCOUNT_MILLISECONDS)
-    found, after = comparing_billing().part(operator, cursors().read(listed, cursor), more)
+    context, after = app.lambda_context, cursors().read(listed, cursor)
+    more = more_time(context, reserve_milliseconds=ACCOUNT_MILLISECONDS)
+    in_time = more_time(context, reserve_milliseconds=CALL_MILLISECONDS)
+    found, after = comparing_billing().part(operator, after, more, in_time)
     return _compared(found, cursors().write(listed, after))
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain
 from typing import Any, TypeVar
 
 from common.domain import audit
@@ -30,17 +31,32 @@ from common.table.table import Position, Table
 from functions.billing import comparison_store, journal_store, payment_store, store
 from functions.billing.comparison_store import Pass
 from functions.billing.journal import EntryKind
-from functions.billing.model import Account, Aside, Bill, BillStatus, DealerStatus, PaymentStatus, receipt_id
+from functions.billing.model import (
+    Account,
+    AccountType,
+    Aside,
+    Bill,
+    BillStatus,
+    DealerStatus,
+    PaymentStatus,
+    Whose,
+    receipt_id,
+)
 
 SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
 ACTION = "compare billing"
 FAR = datetime.max.replace(tzinfo=UTC)
 _CAME, _GONE = (EntryKind.PAYMENT,), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
+ALWAYS = lambda: True  # noqa: E731
 MOVES = "it moves while it is looked at"
 _ROUBLE = Decimal(100)
 
 T = TypeVar("T")
+
+
+class _NoTime(Exception):
+    """To look on at an account."""
 
 
 @dataclass(frozen=True)
@@ -54,31 +70,39 @@ class Comparing:
         return latest(self.table, BILLING)
 
     def part(
-        self, operator: str, after: Position | None, more: Callable[[], bool]
+        self, operator: str, after: Position | None, more: Callable[[], bool], in_time: Callable[[], bool] = ALWAYS
     ) -> tuple[Comparison, Position | None]:
-        """What an operator asks for: the accounts behind a place, as long as there is time, and where to go on.
+        """What an operator asks for: the accounts behind a place, as long as there is time for one more, and where to
+        go on. in_time: is there time to look on, at the one that was begun?
 
         Raises BillingUnavailable, TableUnavailable, Busy.
         """
         going = Pass(self.now(), after)
-        self._go_on(going, more)
+        self._go_on(going, more, in_time)
         found = compared(BILLING, self.now(), operator, going.lines, things=going.things)
         if after is None:
             self.table.write(audit.entry(AuditEntry(found.at, operator, ACTION, BILLING, str(found))))
         return found, going.after
 
-    def round(self, more: Callable[[], bool]) -> Comparison | None:
-        """Go on with today's; None as long as it is not over, or is over since. Raises TableUnavailable, Busy."""
+    def round(self, more: Callable[[], bool], in_time: Callable[[], bool] = ALWAYS) -> Comparison | None:
+        """Go on with today's; None as long as it is not over, or is over since. An account at which a round was cut off
+        is passed over: the round behind that one says before each at which it looks. Raises TableUnavailable, Busy."""
         at = self.now()
         going = comparison_store.so_far(self.table)
         if going is None or going.began_at.date() < at.date():
             going = Pass(at)
         elif going.over:
             return None
+        was_cut_off, going.runs = going.runs, True
+        if going.looks_at is not None:
+            self._pass_over(going, store.account_at(self.table, going.looks_at))
+            going.looks_at = None
+        self.table.write(comparison_store.keep(going, at))
         try:
-            self._go_on(going, more)
+            self._go_on(going, more, in_time, tell_first=was_cut_off)
         except BillingUnavailable as unavailable:
             log.warning("not compared", extra={"why": unavailable.detail})
+        going.runs, going.looks_at = False, None
         if not going.over:
             self.table.write(comparison_store.keep(going, self.now()))
             return None
@@ -86,25 +110,44 @@ class Comparing:
         self.table.write(keep(found), comparison_store.keep(replace(going, lines=[]), self.now()))
         return found
 
-    def _go_on(self, going: Pass, more: Callable[[], bool]) -> None:
+    def _go_on(
+        self, going: Pass, more: Callable[[], bool], in_time: Callable[[], bool], *, tell_first: bool = False
+    ) -> None:
         """Raises BillingUnavailable: what was compared until then is counted."""
+        first = True
         while not going.over:
             page = store.accounts_page(self.table, after=going.after)
             for account in page.items:
-                found = self._settled(account)
+                if tell_first:
+                    going.looks_at = store.place(account)
+                    self.table.write(comparison_store.keep(going, self.now()))
+                try:
+                    found = self._settled(account, in_time)
+                except _NoTime:
+                    if first:  # it had a whole round
+                        self._pass_over(going, account)
+                    return
                 going.things += len(found)
                 going.lines += [line for line in found.values() if line.verdict is not Verdict.AGREES]
-                going.after = store.place(account)
+                going.after, first = store.place(account), False
                 if not more():
                     return
             going.after, going.over = page.after, page.after is None
 
-    def _settled(self, account: Account) -> dict[str, Line]:
-        """What is off at one look only is unknown."""
-        once = self._look(account)
+    def _pass_over(self, going: Pass, account: Account) -> None:
+        """Nobody has looked at all that it has: a person sees that."""
+        why = "it has more than can be looked through in one round"
+        going.things += 1
+        going.lines.append(_line(f"account {account.external_id}", account, 0, 0, Verdict.UNKNOWN, why))
+        going.after = store.place(account)
+        log.error("account not compared", extra={"id": account.dealer_id, "what": account.type})
+
+    def _settled(self, account: Account, in_time: Callable[[], bool]) -> dict[str, Line]:
+        """What is off at one look only is unknown. Raises _NoTime."""
+        once = self._look(account, in_time)
         if all(line.verdict is not Verdict.OFF for line in once.values()):
             return once
-        again = self._look(account)
+        again = self._look(account, in_time)
         found = {}
         for name, line in again.items():
             both = line.verdict is not Verdict.OFF or once.get(name) == line
@@ -114,16 +157,21 @@ class Comparing:
                 count("BillingOff")
         return found
 
-    def _look(self, account: Account) -> dict[str, Line]:
+    def _look(self, account: Account, in_time: Callable[[], bool]) -> dict[str, Line]:
+        """Raises _NoTime."""
         if account.contract_id is None:
             return {}
+        lines = []
         try:
-            lines = [
-                *self._books(account),
-                *self._invoices(account, account.contract_id),
-                *self._payments(account, account.contract_id),
-                *self._refunds(account, account.contract_id),
-            ]
+            for line in chain(
+                self._books(account),
+                self._invoices(account, account.contract_id, in_time),
+                self._payments(account, account.contract_id),
+                self._refunds(account, account.contract_id),
+            ):
+                lines.append(line)
+                if not in_time():
+                    raise _NoTime
         except BillingUnknown as unknown:
             lines = [_line(f"contract {account.contract_id}", account, 0, 1, Verdict.OFF, unknown.detail)]
         except BillingUnavailable as no:
@@ -154,11 +202,16 @@ class Comparing:
         if stands > booked:
             yield _line(name, account, stands, booked, Verdict.OFF, "more is on it, or paid, than its journal says")
 
-    def _invoices(self, account: Account, contract_id: str) -> Iterator[Line]:
-        ours = {bill.invoice_id: bill for bill in store.invoiced_bills(self.table, account.dealer_id, account.type)}
+    def _invoices(self, account: Account, contract_id: str, in_time: Callable[[], bool]) -> Iterator[Line]:
+        """Raises _NoTime."""
+        ours = {}
+        for bill in store.invoiced_bills(self.table, account.dealer_id, account.type):
+            ours[bill.invoice_id] = bill
+            if not in_time():
+                raise _NoTime
         for invoice in _all(lambda after: self.billing().invoices(contract_id, after)):
-            bill = ours.pop(invoice.invoice_id, None) or store.find_bill(self.table, invoice.external_id)
-            yield self._invoice(account, invoice, bill)
+            known = ours.pop(invoice.invoice_id, None) or store.find_bill(self.table, invoice.external_id)
+            yield self._invoice(account, invoice, known)
         for invoice_id, bill in ours.items():
             name = f"invoice {invoice_id}"
             yield _line(name, account, 0, bill.common_kopecks, Verdict.OFF, "the billing system has it no more", bill)
@@ -184,51 +237,68 @@ class Comparing:
     def _refunds(self, account: Account, contract_id: str) -> Iterator[Line]:
         """Where the billing system has paid back of a contract what is not booked, or has not what is."""
         there = self.billing().standing(contract_id).refunded_kopecks
-        booked = store.account(self.table, account.dealer_id, account.type).released_kopecks
+        now = store.account(self.table, account.dealer_id, account.type)
+        booked = now.released_kopecks
         if there == booked:
             return
         verdict, why = Verdict.OFF, "what was paid back differs"
         if store.dealer(self.table, account.dealer_id).status is DealerStatus.LEAVING:
             verdict, why = Verdict.UNKNOWN, "his deposit is on its way back"
+        elif now.refund_id is not None:
+            verdict, why = Verdict.UNKNOWN, f"refund {now.refund_id} is on its way"
         yield _line(f"refunds of contract {contract_id}", account, there, booked, verdict, why)
 
     def _payments(self, account: Account, contract_id: str) -> Iterator[Line]:
-        before, together = store.account(self.table, account.dealer_id, account.type).received_kopecks, 0
+        """One by one, and all together: what has come for the contract is taken for its account, or aside."""
+        before, together = self._came(account), 0
         unsure = False
         for payment in _all(lambda after: self.billing().payments(contract_id, after)):
-            line, taken = self._payment(account, payment)
-            together += taken
+            line, came = self._payment(account, payment)
+            together += came
             unsure = unsure or line.verdict is Verdict.UNKNOWN
             yield line
         if together != before:
-            moved = store.account(self.table, account.dealer_id, account.type).received_kopecks != before
-            unknown = moved or unsure
-            why = MOVES if unknown else "not all that was taken for the account is told by the billing system"
+            unknown = unsure or self._came(account) != before
+            why = MOVES if unknown else "not all that has come for the account is told by the billing system"
             name = f"payments of {contract_id}"
             yield _line(name, account, together, before, Verdict.UNKNOWN if unknown else Verdict.OFF, why)
 
+    def _came(self, account: Account) -> int:
+        now = store.account(self.table, account.dealer_id, account.type)
+        return now.received_kopecks + now.aside_kopecks
+
     def _payment(self, account: Account, payment: Payment) -> tuple[Line, int]:
-        """With what of it is taken for the account."""
-        name, there = f"payment {payment.payment_id}", payment.amount_kopecks
+        """With what of it has come for the account's contract, as we know it."""
+        name, there, of = f"payment {payment.payment_id}", payment.amount_kopecks, (account.dealer_id, account.type)
         known = payment_store.find(self.table, receipt_id(payment.payment_id))
         if known is None:
             young = abs(self.now() - payment.at) < SETTLING
             why = "it may be on its way to us" if young else "it was never told to us"
             return _line(name, account, there, 0, Verdict.UNKNOWN if young else Verdict.OFF, why), 0
         if isinstance(known, Aside):
-            if known.status is PaymentStatus.DISMISSED:
-                told = known.told
-                as_dismissed = told is None or (told.contract_id, told.kopecks) == (payment.contract_id, there)
-                if not as_dismissed:
-                    return _line(name, account, there, 0, Verdict.OFF, "it was dismissed with other terms"), 0
-                return _line(name, account, there, there, Verdict.AGREES, "a person has dismissed it"), 0
-            why = f"it is {known.status}, and not taken yet"
-            return _line(name, account, there, there, Verdict.UNKNOWN, why), 0
-        if (known.whose.dealer_id, known.whose.type) != (account.dealer_id, account.type):
+            whose = known.why.account
+            came = known.told.kopecks if known.told is not None and whose is not None and _of(whose) == of else 0
+            return self._aside(account, payment, known), came
+        booked, own = known.told.kopecks, _of(known.whose) == of
+        if not own and known.told.contract_id != payment.contract_id:
             return _line(name, account, there, 0, Verdict.OFF, "it was taken for another account"), 0
-        booked, agrees = known.told.kopecks, known.told.kopecks == there
-        verdict, why = (Verdict.AGREES, "") if agrees else (Verdict.OFF, "the sums differ")
-        return _line(name, account, there, booked, verdict, why), booked
+        agrees = booked == there
+        why = "" if own else "two operators have said that it is another account's"
+        return _line(
+            name, account, there, booked, *((Verdict.AGREES, why) if agrees else (Verdict.OFF, "the sums differ"))
+        ), booked
+
+    def _aside(self, account: Account, payment: Payment, known: Aside) -> Line:
+        name, there, told = f"payment {payment.payment_id}", payment.amount_kopecks, known.told
+        if known.status is not PaymentStatus.DISMISSED:
+            return _line(name, account, there, there, Verdict.UNKNOWN, f"it is {known.status}, and not taken yet")
+        if told is None or (told.contract_id, told.kopecks) == (payment.contract_id, there):
+            return _line(name, account, there, there, Verdict.AGREES, "a person has dismissed it")
+        return _line(name, account, there, 0, Verdict.OFF, "it was dismissed with other terms")
+
+
+def _of(whose: Whose) -> tuple[str, AccountType]:
+    return whose.dealer_id, whose.type
 
 
 def _line(

@@ -13,10 +13,9 @@ from common import keys
 from common.domain import audit, rulings, work
 from common.domain.audit import AuditEntry
 from common.domain.rulings import Deposit, Matter, Ruling
-from common.errors import Unavailable
-from common.gateways.billing import Billing, BillingRefused, RefundState
+from common.gateways.billing import Billing, RefundState
 from common.idempotency import Replayable
-from common.log import count, log
+from common.log import log
 from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
 from common.roubles import roubles
@@ -41,15 +40,13 @@ from functions.billing.model import (
     Segment,
     Stage,
 )
+from functions.billing.service import refunding
+from functions.billing.service.refunding import RefundPending as RefundPending
 
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
 REGISTERED_WITH = 1  # the version of requisites
 OTHER_REQUISITES = "his requisites are not those that he was registered with: two operators let his deposit go to them"
 MOVES_MAX = 20  # of others, in between
-
-
-class RefundPending(Unavailable):
-    """The billing system has not paid the deposit back yet; ask again later."""
 
 
 @dataclass(frozen=True)
@@ -195,15 +192,14 @@ class Releasing:
         release = deposit_store.release(self.table, dealer)
         deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
         assert release is not None
-        assert deposit.contract_id is not None
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
             if release.status is ReleaseStatus.HELD:
-                self._held(dealer, deposit, deposit.contract_id, release)
+                self._held(dealer, deposit, release)
             else:
-                self._ask(dealer, deposit, deposit.contract_id, release)
+                self._ask(dealer, deposit, release)
         return self.read(dealer_id)
 
-    def _held(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
+    def _held(self, dealer: Dealer, deposit: Account, release: Release) -> None:
         """The billing system was not asked for it yet. Raises Moved, RefundPending."""
         ruling, at = self._ruling(release), self.now()
         if ruling is None:
@@ -212,56 +208,57 @@ class Releasing:
             why = f"his deposit goes to requisites {release.requisites_version}, reference {ruling.reference}"
             self.table.write(*deposit_store.let_go(dealer, release, why, ruling.operators, at))
         elif ruling.terms["do"] == Deposit.KEEP:
-            self._put_back(dealer, deposit, contract_id, release, f"it stays, reference {ruling.reference}")
-        elif not self._is_paid(dealer, deposit, contract_id, release):
+            self._keep(dealer, deposit, release, f"it stays, reference {ruling.reference}")
+        elif not self._is_paid(dealer, deposit, release):
             self.table.write(*deposit_store.hold(dealer, release, "by its own sum the billing system has not paid", at))
 
-    def _ask(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> None:
+    def _keep(self, dealer: Dealer, deposit: Account, release: Release, why: str) -> None:
+        """Raises Moved, RefundPending."""
+        try:
+            refunding.stays(self.billing(), deposit, release, why)
+        except RefundPending as strange:
+            self._contradicted(dealer, deposit, release, strange.detail)
+        else:
+            self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
+
+    def _ask(self, dealer: Dealer, deposit: Account, release: Release) -> None:
         """Raises Moved, RefundPending."""
         if release.status is ReleaseStatus.ASKED:
             self._look_once_more(dealer, release)
         try:
-            refund = self.billing().refund(release.external_id, contract_id, release.kopecks, "Возврат депозита")
-        except BillingRefused as refused:
-            self._put_back(dealer, deposit, contract_id, release, refused.detail)
+            answer = refunding.ask(self.billing(), deposit, release, "Возврат депозита")
+        except RefundPending as strange:
+            self._contradicted(dealer, deposit, release, strange.detail)
             return
-        match refund.state:
+        match answer.state:
             case RefundState.DONE:
                 self.table.write(*deposit_store.paid_back(dealer, release, self.now(), "his deposit was paid back"))
             case RefundState.REFUSED:
-                why = "the billing system could not pay the deposit back: it is there again"
-                self._put_back(dealer, deposit, contract_id, release, why)
+                self.table.write(*deposit_store.refused(dealer, deposit, release, answer.why, self.now()))
             case RefundState.PENDING:
                 if release.status is ReleaseStatus.ASKED:
                     self.table.write(*deposit_store.sent(dealer, release, self.now()))
-                if not self._is_paid(dealer, deposit, contract_id, release):
+                if not self._is_paid(dealer, deposit, release):
                     raise RefundPending("the billing system pays the deposit back", id=release.dealer_id)
             case never:
                 assert_never(never)
 
-    def _put_back(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release, why: str) -> None:
-        """A no may be to the question alone: asked before, with the answer lost, the same may be on its way already. It
-        is put back only where the billing system has refunded of this contract what it had before, and not a kopeck
-        more or less; otherwise it stays asked for, until two operators say that it is paid. Raises Moved,
-        RefundPending."""
-        refunded, at = self.billing().standing(contract_id).refunded_kopecks, self.now()
-        if refunded == deposit.released_kopecks - release.kopecks:
-            self.table.write(*deposit_store.refused(dealer, deposit, release, why, at))
-        elif not self._is_paid(dealer, deposit, contract_id, release):
-            log.error("a refund is refused and made", extra={"dealer_id": release.dealer_id, "why": why})
-            count("BillingNotBelieved")
-            strange = f"the billing system refuses to pay back what it pays back: {roubles(refunded)} by its own sum"
-            if dealer.reason != strange:
-                self.table.write(*deposit_store.wait(dealer, release, strange, at, due_at=at))
-            raise RefundPending(strange, id=release.dealer_id)
+    def _contradicted(self, dealer: Dealer, deposit: Account, release: Release, strange: str) -> None:
+        """It stays asked for, until two operators say that it is paid. Raises Moved, RefundPending."""
+        if self._is_paid(dealer, deposit, release):
+            return
+        if dealer.reason != strange:
+            at = self.now()
+            self.table.write(*deposit_store.wait(dealer, release, strange, at, due_at=at))
+        raise RefundPending(strange, id=release.dealer_id)
 
-    def _is_paid(self, dealer: Dealer, deposit: Account, contract_id: str, release: Release) -> bool:
+    def _is_paid(self, dealer: Dealer, deposit: Account, release: Release) -> bool:
         """Two operators say so, and the billing system has refunded all that was to be paid back of this contract, and
         nothing else. Raises Moved."""
         ruling = self._ruling(release)
         if ruling is None or ruling.terms["do"] != Deposit.PAID:
             return False
-        refunded = self.billing().standing(contract_id).refunded_kopecks
+        refunded = refunding.refunded_kopecks(self.billing(), deposit)
         if refunded != deposit.released_kopecks:
             log.warning("not paid by their own sum", extra={"dealer_id": release.dealer_id, "refunded": refunded})
             return False
@@ -275,10 +272,7 @@ class Releasing:
     def _look_once_more(self, dealer: Dealer, release: Release) -> None:
         """A car that was his before he asked may have been billed since. Raises Moved, RefundPending."""
         for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
-            why, at = (
-                f"his deposit waits until bill {bill.bill_id} is paid, for a car that was bought for him",
-                self.now(),
-            )
+            why, at = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him", self.now()
             if dealer.reason != why:
                 due_at = max(at, datetime.combine(bill.due_on, time.max, at.tzinfo))
                 self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))

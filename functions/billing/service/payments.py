@@ -16,10 +16,10 @@ from datetime import datetime
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import CLOCK
-from common.gateways.billing import MessageNotUnderstood, PaymentMessage
+from common.gateways.billing import MessageNotUnderstood, PaymentMessage, PaymentTakenBack
 from common.gateways.billing.messages import read
 from common.log import count, log
-from common.roubles import roubles
+from common.roubles import kopecks, roubles
 from common.table.table import Table
 from common.table.transaction import Busy
 from functions.billing import model, payment_store, store
@@ -55,6 +55,10 @@ class Payments:
         """What came as a payment. Safe to repeat. Raises Busy, TableUnavailable: send it again."""
         try:
             return self.take(read(body), more_time)
+        except PaymentTakenBack as back:
+            count("PaymentsTakenBack")
+            log.error("a payment was taken back", extra=back.facts)
+            return self.park(body, back.detail)
         except MessageNotUnderstood as strange:
             return self.park(body, strange.detail)
 
@@ -93,7 +97,7 @@ class Payments:
         for _ in range(MOVES_MAX):
             try:
                 return self._on(payment_store.receipt(self.table, receipt_id), CLOCK, more_time).status
-            except store.Moved:
+            except (store.Moved, payment_store.PaymentKnown):
                 continue
         raise _busy()
 
@@ -135,7 +139,9 @@ class Payments:
         why = f"it is told with other terms than before: {roubles(told.kopecks)} for contract {told.contract_id}"
         before, after = (None if one is None else self._account(one) for one in (aside.why.account, of))
         again = Nobodys(PaymentStatus.PARKED, why, of)
-        self.table.write(*payment_store.tell_anew(aside, told, again, before, after, self.now()))
+        is_known = isinstance(whose, Whose)
+        writes = payment_store.tell_anew(aside, told, again, before, after, self.now(), is_known=is_known)
+        self.table.write(*writes)
         known = payment_store.receipt(self.table, aside.receipt_id)
         if isinstance(known, Aside) and isinstance(whose, Whose):
             return self._placed(known, whose, "it is known by now whose it is", CLOCK, as_told=True)
@@ -154,16 +160,13 @@ class Payments:
         What waits for a person, or for nothing, is left alone. Raises Moved."""
         if aside.waits_for_person or aside.status is PaymentStatus.DISMISSED:
             return aside
-        if aside.status is PaymentStatus.PARKED:
-            ruled = rulings.of(self.table, aside.receipt_id)
-            nothing, account = (
-                ruling if (ruling := ruled.get((matter, WHOLE))) is not None and ruling.at >= aside.told_at else None
-                for matter in (Matter.NOTHING, Matter.ACCOUNT)
-            )
-            if nothing is not None and (account is None or account.at < nothing.at):
-                return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, nothing.operators)
-            if account is not None and aside.told is not None:
-                return self._assigned(aside, account)
+        ruling = self._ruling(aside) if aside.status is PaymentStatus.PARKED else None
+        if ruling is not None and ruling.matter is Matter.NOTHING:
+            return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, ruling.operators)
+        if ruling is not None and ruling.matter is Matter.ACCOUNT and aside.told is not None:
+            return self._assigned(aside, ruling)
+        if ruling is not None and ruling.matter is Matter.PAYMENT and aside.told is None:
+            return self._identified(aside, ruling)
         if aside.told is None:
             return self._stays(aside, PaymentStatus.PARKED, aside.why.why, by)
         whose = self.whose(aside.told)
@@ -172,6 +175,25 @@ class Payments:
         if whose.status is aside.status is PaymentStatus.EARLY:
             return aside
         return self._stays(aside, whose.status, whose.why, by)
+
+    def _ruling(self, aside: Aside) -> Ruling | None:
+        """The latest of two operators, of what is told now."""
+        ruled = rulings.of(self.table, aside.receipt_id)
+        of_it = [ruled.get((matter, WHOLE)) for matter in (Matter.ACCOUNT, Matter.PAYMENT, Matter.NOTHING)]
+        found = [ruling for ruling in of_it if ruling is not None and ruling.at >= aside.told_at]
+        return max(found, key=lambda ruling: ruling.at, default=None)
+
+    def _identified(self, aside: Aside, ruling: Ruling) -> Receipt:
+        """What can not be read tells of a payment that two operators have named. It is taken under its own id, as if
+        its message could be read: it may be told rightly later. Raises PaymentKnown, Moved."""
+        terms = ruling.terms
+        told = Told(terms["payment"], terms["contract"], None, kopecks(terms["sum"]), 0, ruling.at)
+        receipt_id = model.receipt_id(told.payment_id)
+        known = payment_store.find(self.table, receipt_id) or self._begin(receipt_id, told)
+        if known.told is None or _terms(known.told) != _terms(told):
+            why = f"payment {receipt_id} is known already, with other terms than two operators have told"
+            return self._stays(aside, PaymentStatus.PARKED, why, CLOCK)
+        return self._stays(aside, PaymentStatus.DISMISSED, f"it is payment {receipt_id}", ruling.operators)
 
     def _assigned(self, aside: Aside, ruling: Ruling) -> Receipt:
         found = store.account_of_contract(self.table, ruling.terms["contract"])
@@ -263,11 +285,15 @@ def _told(message: PaymentMessage) -> Told:
 def _contradicts(known: Receipt, told: Told) -> bool:
     """The billing system says something else of a payment than it did. What is booked stays."""
     assert known.told is not None
-    if (known.told.contract_id, known.told.kopecks) == (told.contract_id, told.kopecks):
+    if _terms(known.told) == _terms(told):
         return False
     log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
     count("BillingNotBelieved")
     return True
+
+
+def _terms(told: Told) -> tuple[str, int]:
+    return told.contract_id, told.kopecks
 
 
 def _busy() -> Busy:

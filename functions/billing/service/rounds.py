@@ -2,8 +2,9 @@
 overdue.
 
 The billing system tells with each payment all that has come for its contract. Messages come in any order, so that is
-compared with what was taken once none has come for a while. A difference waits for a person, and until the next
-message: that may be the missing one. Two operators may say that it is right as it is, of the difference as it is then.
+compared with what was taken once none has come for a while: the largest total, or that of the payment which was made
+last, whatever was told before. A difference waits for a person, and until the next message: that may be the missing
+one. Two operators may say that it is right as it is, of the difference as it is then.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from itertools import count as count_from
+from itertools import product
 
 from common.domain import rulings, timeline
 from common.domain.rulings import Matter, Ruling
@@ -96,9 +98,10 @@ class Rounds:
             return
         taken = account.received_kopecks + account.aside_kopecks
         found["compared"] += 1
-        for agreed in (0, account.agreed_kopecks):
-            if taken + agreed == account.told_kopecks:
-                table.write(payment_store.is_equal(account, agreed, now))
+        totals = [account.told_kopecks] + ([] if account.latest_at is None else [account.latest_kopecks])
+        for told, agreed in product(totals, (0, account.agreed_kopecks)):
+            if taken + agreed == told:
+                table.write(payment_store.is_equal(account, told, agreed, now))
                 return
         ruling = rulings.of(table, dealer_id).get((Matter.TOTAL, type_))
         if ruling is not None and _is_about(ruling, account.told_kopecks, taken):
@@ -107,7 +110,8 @@ class Rounds:
             table.write(*payment_store.agree(account, difference, why, ruling.operators, now))
             return
         found["differ"] += 1
-        why = f"the billing system tells of {roubles(account.told_kopecks)}, and {roubles(taken)} have come"
+        latest = "" if totals[-1] == totals[0] else f", with the latest payment of {roubles(totals[-1])}"
+        why = f"the billing system tells of {roubles(account.told_kopecks)}{latest}, and {roubles(taken)} have come"
         table.write(payment_store.differs(account, why, now))
 
 

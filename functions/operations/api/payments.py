@@ -9,11 +9,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common.keys import BILLING_ACCOUNT_ID_PATTERN, ORDER_ID_PATTERN, REMINDER_ID_PATTERN
+from common.roubles import PATTERN as SUM_PATTERN
 from common.wire import OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, done, propose
+from functions.operations.service.payment_kinds import REFUND
 from functions.operations.wiring import asking_again
 
 PaymentId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+RefundId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ReminderId = Annotated[str, Path(pattern=REMINDER_ID_PATTERN)]
 TotalId = Annotated[str, Path(pattern=BILLING_ACCOUNT_ID_PATTERN)]
 CONTRACT_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
@@ -32,15 +35,36 @@ class PaymentAssignment(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it is that dealer's")]
 
 
+class PaymentIdentification(OperatorAct):
+    """Which payment a message tells of that can not be read."""
+
+    payment: Annotated[str, Field(pattern=CONTRACT_PATTERN, description="the billing system's id of the payment")]
+    contract: Annotated[str, Field(pattern=CONTRACT_PATTERN, description="the billing system's id of its contract")]
+    sum: Annotated[str, Field(pattern=SUM_PATTERN, description="roubles, with two decimals", examples=["100.00"])]
+    reference: Annotated[Reference, Field(description="where the billing system shows it")]
+
+
 class TotalAgreement(OperatorAct):
     """What is told of an account is rightly not what has come."""
 
     reference: Annotated[Reference, Field(description="how it was found out that nothing is missing")]
 
 
+class AccountRefund(OperatorAct):
+    """So much of what is on an account, and pays nothing there, goes back to its dealer."""
+
+    sum: Annotated[str, Field(pattern=SUM_PATTERN, description="roubles, with two decimals", examples=["900000.00"])]
+    reference: Annotated[Reference, Field(description="what he asked for it with, or why it is his to have")]
+
+
 @app.post("/operations/payments/<payment_id>/replay", tags=["operators"], summary="Look again whose it is")
 def replay_payment(payment_id: PaymentId, body: OperatorAct) -> OperatorOutcomeView:
     return done(asking_again().replay_payment, payment_id, body)
+
+
+@app.post("/operations/refunds/<refund_id>/retry", tags=["operators"], summary="Ask again what has become of it")
+def retry_refund(refund_id: RefundId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(asking_again().retry_refund, refund_id, body)
 
 
 @app.post("/operations/reminders/<reminder_id>/snooze", tags=["operators"], summary="The dealer was reminded")
@@ -59,6 +83,17 @@ def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOu
     return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)
 
 
+@app.post("/operations/payments/<payment_id>/identify", tags=["operators"], summary="Propose which payment it is")
+def identify_payment(payment_id: PaymentId, body: PaymentIdentification) -> OperatorOutcomeView:
+    told = {"payment": body.payment, "contract": body.contract, "sum": body.sum}
+    return propose("payments identify", payment_id, told, body.reference, body)
+
+
 @app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")
 def agree_total(total_id: TotalId, body: TotalAgreement) -> OperatorOutcomeView:
     return propose("payments agree-total", total_id, {}, body.reference, body)
+
+
+@app.post("/operations/totals/<total_id>/refund", tags=["operators"], summary="Propose that a sum of it goes back")
+def refund_of_account(total_id: TotalId, body: AccountRefund) -> OperatorOutcomeView:
+    return propose(REFUND, total_id, {"sum": body.sum}, body.reference, body)

@@ -41,6 +41,7 @@ from functions.operations.store import KnownItem
 
 RUNNING = "RUNNING"
 STOPPING = "stopping"  # of a market-making order
+DEPOSIT = "DEPOSIT"  # the type of a dealer's account
 QUOTES = ("created", "running", "paused", STOPPING)
 
 
@@ -198,7 +199,22 @@ class Operations:
             cursor=self._cursor(item),
             shortage=shortages.find(self.table, item.PK) if item.row is keys.CUSTODY_SHORTAGE else None,
             has_sum=item.kopecks is not None,
+            why_no_refund=self._why_no_refund(item),
         )
+
+    def _why_no_refund(self, item: KnownItem) -> str | None:
+        """Why nothing of a dealer's account can go back to him."""
+        if item.row is not keys.BILLING_ACCOUNT:
+            return "it is no account of a dealer"
+        type_ = keys.BILLING_ACCOUNT.read(PrimaryKey(item.PK, item.SK))["type"]
+        if type_ == DEPOSIT:
+            return "a deposit is paid back when its dealer leaves: he asks for that"
+        if item.refund_id is not None:
+            return f"refund {item.refund_id} of it is on its way"
+        bill_id = store.open_bill(self.table, item.PK, type_)
+        if bill_id is not None:
+            return f"bill {bill_id} is open, and takes what is on it"
+        return None if item.balance_kopecks else "there is nothing on it"
 
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""

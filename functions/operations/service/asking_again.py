@@ -54,19 +54,36 @@ class AskingAgain:
 
         Raises NothingKnown; NothingWaits; NotDriven; Redriven (another operator was first); Busy.
         """
+        waits_for = "its account to be looked for again"
+        says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
         item = self._waiting(payment_id, keys.PAYMENT)
-        if not acts.is_possible("payments replay", self.operations.case(item)):
-            raise model.NotDriven("it waits for nobody: the clock sees to it", id=payment_id)
+        return self._clock_goes_on(item, "payments replay", waits_for, says, reason, operator, dry_run=dry_run)
+
+    def retry_refund(self, refund_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Let the billing system be asked once more what has become of a refund.
+
+        Raises NothingKnown; NothingWaits; NotDriven; Redriven (another operator was first); Busy.
+        """
+        waits_for, when = "the billing system to be asked again", "within five minutes"
+        says = f"{when} the billing system is asked again; where it contradicts itself still, it waits here again"
+        item = self._waiting(refund_id, keys.REFUND)
+        return self._clock_goes_on(item, "payments retry-refund", waits_for, says, reason, operator, dry_run=dry_run)
+
+    def _clock_goes_on(
+        self, item: KnownItem, command: str, waits_for: str, says: str, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        """With what waits for a person. Raises NotDriven, Redriven."""
+        if not acts.is_possible(command, self.operations.case(item)):
+            raise model.NotDriven("it waits for nobody: the clock sees to it", id=item.PK)
         assert item.status is not None
         if not dry_run:
-            now, told = self.operations.now(), f"to be looked for again: {reason}"
+            now, told = self.operations.now(), f"{waits_for}: {reason}"
             self.operations.table.write(
-                work.asked_again(item, keys.PAYMENT, now, "its account to be looked for again"),
+                work.asked_again(item, item.row, now, waits_for),
                 timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
-                audit.entry(AuditEntry(now, operator, "payments replay", payment_id, reason)),
+                audit.entry(AuditEntry(now, operator, command, item.PK, reason)),
             )
-        says = "within a minute it is looked for again whose it is; where that is unknown still, it waits here again"
-        return OperatorOutcome(payment_id, item.status, item.status, done=not dry_run, says=says)
+        return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
 
     def snooze_reminder(self, reminder_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """The dealer was reminded of a bill that is overdue: that is asked for again later, if he does not pay.

@@ -1,5 +1,6 @@
 """What two operators decide about a payment of a dealer that is parked, and about an account of which other sums are
-told than have come. Each is a ruling: the clock of dealer billing goes on with it and does it."""
+told than have come: each is a ruling, and the clock of dealer billing goes on with it and does it. And what of an
+account goes back to its dealer."""
 
 from __future__ import annotations
 
@@ -7,15 +8,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from common import keys
-from common.domain import rulings, timeline, work
+from common.domain import dealer_refunds, rulings, timeline, work
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import TimelineEvent
 from common.keys import PrimaryKey
-from common.roubles import roubles
+from common.roubles import kopecks, roubles
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
+
+REFUND = "payments refund"
+PARKED = "PARKED"  # the status of a payment that waits for a person, or for what two have decided
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,32 @@ class Decision:
             rulings.record(Ruling(subject.id, self.matter, WHOLE, confirmed.terms, confirmed.reference, by, at)),
             work.asked_again(item, keys.PAYMENT, at, "what two operators have decided"),
             timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, by)),
+        ]
+
+
+class Identification:
+    """Which payment a message tells of that can not be read. It is taken as if its message said so, once."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "why": str(subject.item.reason)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = str(subject.item.reason)
+        if now != terms["why"]:
+            raise NotProposable(f"why was {terms['why']!r}, and now it is {now!r}", id=subject.id)
+        _kopecks(terms["sum"], subject)
+        told = "tells of payment {payment}, {sum} roubles for contract {contract}".format(**terms)
+        return f"{told}: that is taken once, as if it could be read"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        item, at, by = subject.item, confirmed.decided_at, confirmed.operators
+        assert at is not None
+        assert item.status is not None
+        told = f"{self.says(subject, confirmed.terms)}, reference {confirmed.reference}"
+        return [
+            rulings.record(Ruling(subject.id, Matter.PAYMENT, WHOLE, confirmed.terms, confirmed.reference, by, at)),
+            work.taken_up(item, keys.PAYMENT, at, PARKED, "what two operators have decided"),
+            timeline.record(subject.id, TimelineEvent(at, item.status, PARKED, told, by)),
         ]
 
 
@@ -75,6 +105,61 @@ class TotalAgreement:
         ]
 
 
+class Refund:
+    """That so much of what is on an account, and pays nothing, goes back to its dealer: to the requisites that he has
+    now. It is the clock of dealer billing that takes it off, if it is there still and nothing is owed then."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        item = subject.item
+        return {
+            **given,
+            "refund": str(int(item.refunds or 0) + 1),
+            "requisites": str(int(item.requisites_version or 0)),
+        }
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        for name, now in self.terms(subject, {}).items():
+            if now != terms[name]:
+                raise NotProposable(f"it was about {name} {terms[name]}, and now it is {now}", id=subject.id)
+        kopecks, there = _kopecks(terms["sum"], subject), int(subject.item.balance_kopecks or 0)
+        if kopecks > there:
+            raise NotProposable(f"{roubles(there)} are on it, and no more can go back", id=subject.id)
+        told = "gives back {sum} roubles, to the requisites {requisites} of its dealer".format(**terms)
+        return f"{told}, of the {roubles(there)} that are on it, if nothing is owed there then"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        item, terms, at, by = subject.item, confirmed.terms, confirmed.decided_at, confirmed.operators
+        assert at is not None
+        assert item.status is not None
+        assert confirmed.reference is not None
+        refund = dealer_refunds.Refund(
+            dealer_id=item.PK,
+            type=keys.BILLING_ACCOUNT.read(PrimaryKey(item.PK, item.SK))["type"],
+            n=int(terms["refund"]),
+            kopecks=_kopecks(terms["sum"], subject),
+            requisites_version=int(terms["requisites"]),
+            reference=confirmed.reference,
+            operators=by,
+            agreed_at=at,
+        )
+        told = f"refund {refund.refund_id}: {self.says(subject, terms)}, reference {confirmed.reference}"
+        return [
+            *dealer_refunds.agree(refund),
+            timeline.record(confirmed.subject, TimelineEvent(at, item.status, item.status, told, by)),
+        ]
+
+
+def _kopecks(written: str, subject: Subject) -> int:
+    """Raises NotProposable."""
+    try:
+        found = kopecks(written)
+    except ValueError as no_sum:
+        raise NotProposable(str(no_sum), id=subject.id) from None
+    if not found:
+        raise NotProposable("a sum is above 0", id=subject.id)
+    return found
+
+
 def _sum(subject: Subject) -> str:
     kopecks = subject.item.kopecks
     return "nothing that can be read" if kopecks is None else f"{roubles(int(kopecks))} roubles"
@@ -83,5 +168,7 @@ def _sum(subject: Subject) -> str:
 KINDS: Mapping[str, Kind] = {  # by the command
     "payments assign": Decision(Matter.ACCOUNT, "is of the contract {contract}: {sum}, for its oldest open bill"),
     "payments dismiss": Decision(Matter.NOTHING, "is nobody's here: {sum}, and nothing is done about it"),
+    "payments identify": Identification(),
     "payments agree-total": TotalAgreement(),
+    REFUND: Refund(),
 }

@@ -12,6 +12,7 @@ from common.domain.audit import AuditEntry
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.custody.shortages import ShortageMoved
 from common.domain.custody.ties import TieMoved
+from common.domain.dealer_refunds import RefundKnown
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved
 from common.domain.payouts.events import BankEvents
@@ -28,6 +29,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
+from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.proposal_kinds import KINDS, MOVE
 from functions.operations.service.subjects import Subject
 
@@ -41,6 +43,7 @@ MOVED = (
     OutgoingMoved,
     PayoutUnsettled,
     Redriven,
+    RefundKnown,
     ShortageMoved,
     TieMoved,
 )
@@ -209,6 +212,8 @@ def _why_not(command: str, subject: Subject) -> str:
     stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
+    if command == REFUND and subject.case.why_no_refund is not None:
+        return subject.case.why_no_refund
     waits = item.waits_for or "nothing"
     stands = f"it is {item.status} and waits {waits if waits.startswith('to ') else f'for {waits}'}"
     due_at = subject.case.due_at
