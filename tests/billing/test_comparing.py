@@ -327,6 +327,24 @@ def test_an_account_that_has_more_than_a_round_has_time_for_is_told(
     assert things == 3 * 3 + 1
 
 
+def test_an_account_that_was_begun_late_has_the_whole_next_round(dealership: Dealership, comparing: Comparing) -> None:
+    for n in range(4):
+        lived(dealership, f"cme-{n}")
+    accounts, late = store.accounts_page(dealership.table, after=None).items, list[bool]()
+
+    def takes_long() -> None:
+        if len(endless.asked) > 1:  # others were compared before it
+            late.append(True)
+
+    dealership.asked_through = endless = Endless(accounts[2].contract_id, takes_long)
+    assert comparing.round(ALWAYS, lambda: not late) is None
+    late.clear()
+    endless.asked.clear()
+    found = comparing.round(ALWAYS, lambda: not late)
+    assert found is not None
+    assert (found.assets, found.verdict) == (12, Verdict.AGREES)
+
+
 def test_a_round_that_was_cut_off_by_something_else_passes_over_nothing(
     dealership: Dealership, comparing: Comparing
 ) -> None:

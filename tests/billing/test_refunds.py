@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from common import keys
-from common.domain import timeline
+from common.domain import dealer_refunds, timeline
 from common.domain.comparisons import Verdict
 from common.domain.dealer_refunds import Refund, Status
 from common.requisites import Requisites, violations
@@ -216,7 +216,9 @@ class TestNotPaidBack:
         dealership = desk.dealership
         agreed(desk, "300.00")
         dealership.dealers.update_requisites(CME_ID, other_account())
-        assert (clock(desk).status, there(desk)) == (Status.REFUSED, [])
+        refused = clock(desk)
+        assert (refused.status, there(desk)) == (Status.REFUSED, [])
+        assert refused.reason == "he has other requisites than 1, which two operators have looked at"
         dealership.run()
         agreed(desk, "300.00")
         dealership.trouble.down = True
@@ -225,6 +227,18 @@ class TestNotPaidBack:
         dealership.trouble.down = False
         assert (clock(desk).status, there(desk)) == (Status.REFUSED, [])
         assert money(dealership.account()) == (SPARE, SPARE, 0)
+
+    @pytest.mark.parametrize("n", [2, 3])
+    def test_of_an_account_one_is_on_its_way_at_a_time(self, desk: Desk, n: int) -> None:
+        """Another one comes to nothing, whoever may have written it."""
+        agreed(desk, "100.00")
+        clock(desk)
+        (first,) = refunds(desk)
+        second = replace(first, n=n, status=Status.AGREED, agreed_at=desk.clock())
+        desk.table.write(*dealer_refunds.agree(second))
+        desk.dealership.refunding.go_on(second.refund_id)
+        assert refund_store.refund(desk.table, second.refund_id).status is Status.REFUSED
+        assert desk.dealership.account().released_kopecks == 100_00
 
     def test_one_that_is_on_its_way_goes_on_with_other_requisites(self, desk: Desk) -> None:
         dealership = desk.dealership

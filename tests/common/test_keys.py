@@ -59,6 +59,7 @@ PARTS = {
     "invoice_id": "invoice-1",
     "deal_id": "deal-1",
     "receipt_id": "YABCDEFGHIJKLMNOPQRSTUVWX2",
+    "refund_id": "FABCDEFGHIJKLMNOPQRSTUVWX2",
     "change_id": "change-1",
     "entry_id": "entry-1",
     "segment_id": "segment-1",
