@@ -67,7 +67,7 @@ SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     *("corrections", "fast_buyouts", "statements"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
-    *("comparing_bank", "cross_checking"),
+    *("comparing_bank", "comparing_exchange", "cross_checking"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )
 

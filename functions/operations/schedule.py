@@ -10,13 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.operations.wiring import comparing_bank, cross_checking, reconciliation, sweeper
+from functions.operations.service.comparing_days import ComparingDays
+from functions.operations.wiring import comparing_bank, comparing_exchange, cross_checking, reconciliation, sweeper
 
 EVERY_MINUTES = {
     "sweep": 1,
     "reconcile": 15,
     "cross_check": 5,
     "compare_bank": 15,
+    "compare_exchange": 5,
 }  # the functions of this module, and how often they run
 
 
@@ -46,9 +48,18 @@ def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our payouts once, and those that operators ask for again."""
-    ended = comparing_bank().round(more_time(context))
+    return _compared(comparing_bank(), "BankCompared", context)
+
+
+def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Every day that is over is held against our orders once, and those that operators ask for again."""
+    return _compared(comparing_exchange(), "ExchangeCompared", context)
+
+
+def _compared(comparing: ComparingDays, counted: str, context: LambdaContext) -> dict[str, int]:
+    ended = comparing.round(more_time(context))
     for found in ended:
-        count("BankCompared")
+        count(counted)
         log.info("compared", extra={"of": found.of, "things": found.assets, "found": str(found)})
     metrics.flush_metrics()
     return {"days": len(ended)}

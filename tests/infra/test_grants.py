@@ -432,6 +432,7 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
         patch.object(operations_schedule, "comparing_bank", comparing_bank),
+        patch.object(operations_schedule, "comparing_exchange", lambda: desk.comparing_exchange),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
@@ -441,6 +442,10 @@ def rounds(recorder: Recorder) -> None:
         reconcile({}, Context())
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
+        desk.cash_out(ann, "1.00012")
+        desk.run()
+        desk.clock.forward(days=1)
+        recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Context())
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
             check({}, Context())

@@ -25,6 +25,7 @@ class BankSide:
     pause: Callable[[], None]  # between two looks at the same
     now: Callable[[], datetime]
     of: str = BANK
+    things: str = "payouts"
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """See `Side.part`. Raises BankUnavailable, TableUnavailable, Busy."""
