@@ -322,7 +322,9 @@ class Desk:
         ban = Ban(self.table, "exchange", self.clock)
         exchange = lambda: gated(self.world.exchange, ExchangeUnavailable, ban)  # noqa: E731
         pace = lambda: self.clock.sleep(1)  # noqa: E731
-        side = ExchangeSide(self.table, exchange, self.catalogue.symbols, self._pause, pace, self.clock)
+        side = ExchangeSide(
+            self.table, exchange, self.catalogue.symbols, self._pause, pace, self.clock, lambda: self.world.funds
+        )
         return ComparingDays(self.table, side, self.clock)
 
     def _pause(self) -> None:

@@ -65,7 +65,7 @@ def comparing_bank() -> ComparingDays:
 @cache
 def comparing_exchange() -> ComparingDays:
     symbols = Catalogue(aws.table(), clock.now).symbols
-    side = ExchangeSide(aws.table(), configured.exchange, symbols, _pause, _pace, clock.now)
+    side = ExchangeSide(aws.table(), configured.exchange, symbols, _pause, _pace, clock.now, configured.movements)
     return ComparingDays(aws.table(), side, clock.now)
 
 

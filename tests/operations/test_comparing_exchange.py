@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
 import pytest
 
+from common.custody import Address
 from common.domain.comparisons import Verdict
 from common.gateways.exchange import ExchangeOrderUnknown, Reports, State
-from common.money import Money
+from common.money import Money, Quantity
 from common.owner import Owner
+from functions.operations.service.comparing_days import ComparingDays
 from sandbox.exchange.orders import SELL, Kind
 from tests.desk import Desk
 from tests.operations.drifts import first, get, put
@@ -210,3 +213,31 @@ def test_a_silent_exchange_is_asked_again_at_the_next_round(desk: Desk, ann: Own
     desk.world.fake.down = False
     (found,) = desk.comparing_exchange.round(lambda: True)
     assert found.verdict is Verdict.OFF
+
+
+def bring(desk: Desk, amount: str = "70") -> None:
+    """A chain brings something for the desk's account."""
+    network = desk.world.wallet.networks.named("USDT", "TRX")
+    desk.world.wallet.deposits.deliver("USDT", "TRX", *network.form.address_of(ACCOUNT), Decimal(amount), "a-hash")
+
+
+def test_what_came_in_and_what_went_out_is_told_to_a_person_once(desk: Desk, ann: Owner) -> None:
+    bring(desk)
+    to = Address("TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC", "")
+    desk.world.funds.withdraw("USDT", "TRC20", to, Quantity("100", "USDT"), "by-hand")
+    for _ in range(2):
+        compared(desk)
+        deposit, withdrawal = sorted(strays(desk))
+        assert "a deposit of 70 USDT, which nothing here has asked for" in deposit
+        assert "a withdrawal of 100 USDT under by-hand, which nothing here has asked for" in withdrawal
+        desk.comparing_exchange.ask(TODAY, "olga")
+        (found,) = desk.comparing_exchange.round(lambda: True)
+        assert found.verdict is Verdict.OFF
+
+
+def test_an_exchange_that_tells_of_no_deposits_is_compared_by_its_orders(desk: Desk, ann: Owner) -> None:
+    bring(desk)
+    side = replace(desk.comparing_exchange.side, movements=lambda: None)
+    desk.clock.forward(days=1)
+    (found,) = ComparingDays(desk.table, side, desk.clock).round(lambda: True)
+    assert found.verdict is Verdict.AGREES
