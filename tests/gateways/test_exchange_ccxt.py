@@ -31,7 +31,8 @@ from common.gateways.exchange import (
     State,
     Ticket,
 )
-from common.gateways.exchange.ccxt import MARKET_AGE_MAX, TRADES_PAGE, CcxtExchange
+from common.gateways.exchange.ccxt import MARKET_AGE_MAX, CcxtExchange
+from common.gateways.exchange.ccxt_days import TRADES_PAGE
 from common.gateways.exchange.ccxt_wire import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
 from common.money import Money, Price, Quantity
 from sandbox.serving import Answer, Drop, Request, serve

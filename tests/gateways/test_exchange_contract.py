@@ -577,8 +577,8 @@ def test_an_order_that_trades_for_days_is_told_on_its_first_with_all_of_it(world
         world.ahead.append(timedelta(days=days))
         world.offer(BUY, "0.25", price)
         for number in range(3):
-            world.offer(BUY, "0.01", "90")
-            world.exchange.place(sell("0.01", "90", name=f"other{abs(days)}x{number}aaaaaaaaaaa"[:18]))
+            world.offer(BUY, "0.1", "90")
+            world.exchange.place(sell("0.1", "90", name=f"other{abs(days)}x{number}aaaaaaaaaaa"[:18]))
     told = {report.exchange_order_id: report for report in world.of_day(-3)}
     assert told[theirs].executed == Quantity("0.75", "BTC")
     assert told[theirs].gross == Money(75)

@@ -20,10 +20,10 @@ from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.funds import (
     ExchangeDeposit,
     ExchangeFunds,
-    Movement,
-    Movements,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
+    Movement,
+    Movements,
     Network,
     NetworkUnknown,
     WithdrawalState,
@@ -39,7 +39,7 @@ from sandbox.exchange.keyring import Right
 from sandbox.exchange.venue import Venue
 from sandbox.exchange.wallet import Wallet
 from sandbox.exchange.wallet.deposits import DepositMishap
-from sandbox.exchange.wallet.withdrawals import Withdrawal, WithdrawalRequest
+from sandbox.exchange.wallet.withdrawals import Withdrawal, WithdrawalMishap, WithdrawalRequest
 from sandbox.serving import serve
 from tests.harness.clock import VirtualClock
 
@@ -523,7 +523,7 @@ def test_what_moved_on_a_day_is_told_of_all_coins_by_whomever(world: World) -> N
     ]
     assert len({one.movement_id for one in moved(world)}) == 4
     assert moved(world, -1) == moved(world, 1) == []
-    world.clock.advance(timedelta(days=1))
+    world.clock.advance(24 * 60 * 60)
     assert len(moved(world, -1)) == 4
     assert moved(world) == []
 

@@ -241,7 +241,7 @@ class CcxtExchange:
             self._read(asset_id, symbol)
         settled = partial(self._settled, symbol)
         placed, on = OrdersOfDay(self._ask, self._client, symbol, settled, self._orders_page).part(day, after)
-        return Reports([self._reported(asset_id, order, traded) for order, traded in placed], on)
+        return Reports([self._reported(asset_id, order, _known(told)) for order, told in placed], on)
 
     # What the exchange tells
 
@@ -319,20 +319,18 @@ class CcxtExchange:
 
     def _exchange_order(self, asset_id: str, symbol: str, order: Mapping[str, Any]) -> OrderReport:
         """An order in our words, once its trades are there."""
-        executed = told_amount(order.get("info"), "executedQty")
-        return self._reported(
-            asset_id, order, self._settled(symbol, told_text(order, "id"), executed) if executed else Sum()
-        )
+        return self._reported(asset_id, order, partial(self._settled, symbol, told_text(order, "id")))
 
-    def _reported(self, asset_id: str, order: Mapping[str, Any], traded: Sum) -> OrderReport:
-        """An order in our words, with what its trades came to."""
+    def _reported(self, asset_id: str, order: Mapping[str, Any], traded: Callable[[Decimal], Sum]) -> OrderReport:
+        """An order in our words; `traded` is the sum of its trades, of which so much was executed."""
         exchange_order_id, state, side = told_text(order, "id"), _state(order), _SIDES.get(told_text(order, "side"))
         whole, executed = told_amount(order.get("info"), "origQty"), told_amount(order.get("info"), "executedQty")
         if side is None:
             raise garbled("an order of no side")
         if executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
             raise not_believed(f"order {exchange_order_id} of {whole}, {executed} executed, that is {state}")
-        fees = dict(traded.fees)
+        sum_ = traded(executed) if executed else Sum()
+        fees = dict(sum_.fees)
         return OrderReport(
             exchange_order_id=exchange_order_id,
             client_order_id=told_text(order, "clientOrderId"),
@@ -340,7 +338,7 @@ class CcxtExchange:
             quantity=Quantity(whole, asset_id),
             state=state,
             executed=Quantity(executed, asset_id),
-            gross=Money(traded.gross),
+            gross=Money(sum_.gross),
             fee=Money(fees.pop(self._quote, Decimal(0))),
             fees_elsewhere={currency: fee for currency, fee in fees.items() if fee},
         )
@@ -383,6 +381,10 @@ class CcxtExchange:
     @property
     def _client(self) -> Any:
         return self._wire.client
+
+
+def _known(traded: Sum) -> Callable[[Decimal], Sum]:
+    return lambda _: traded
 
 
 def _state(order: Mapping[str, Any]) -> State:

@@ -190,7 +190,7 @@ class CcxtFunds:
         return _readable(ours, lambda entry: _withdrawal(entry, told_text(entry, "coin")))
 
     def movements(self, day: date) -> Sequence[Movement]:
-        """See `Movements.movements`. Of a deposit that is refused, and of a withdrawal, nothing is moved."""
+        """See `Movements.movements`."""
         self._wire.begin()
         begin = datetime.combine(day, datetime.min.time(), UTC)
         end, client = begin + timedelta(days=1) - _MILLISECOND, self._wire.client

@@ -1,6 +1,6 @@
 """What the desk's account at the exchange has done on a day: its orders, market by market, held against those that we
-have placed, and what came in and went out. Nothing here moves that account's money in or out: people do, and who has not
-done it wants to know."""
+have placed, and what came in and went out. Nothing here moves that account's money in or out: people do, and whoever
+has not done it wants to know."""
 
 from __future__ import annotations
 
