@@ -48,21 +48,25 @@ def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our payouts once, and those that operators ask for again."""
-    return _compared(comparing_bank(), "BankCompared", context)
+    days = _compared(comparing_bank(), context)
+    count("BankCompared", days)
+    metrics.flush_metrics()
+    return {"days": days}
 
 
 def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our orders once, and those that operators ask for again."""
-    return _compared(comparing_exchange(), "ExchangeCompared", context)
+    days = _compared(comparing_exchange(), context)
+    count("ExchangeCompared", days)
+    metrics.flush_metrics()
+    return {"days": days}
 
 
-def _compared(comparing: ComparingDays, counted: str, context: LambdaContext) -> dict[str, int]:
+def _compared(comparing: ComparingDays, context: LambdaContext) -> int:
     ended = comparing.round(more_time(context))
     for found in ended:
-        count(counted)
         log.info("compared", extra={"of": found.of, "things": found.assets, "found": str(found)})
-    metrics.flush_metrics()
-    return {"days": len(ended)}
+    return len(ended)
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

@@ -16,7 +16,7 @@ from typing import Protocol
 
 from common.domain import audit
 from common.domain.audit import AuditEntry
-from common.domain.comparisons import LINES_MAX, Comparison, Line, Verdict, compared, keep, latest, of_day
+from common.domain.comparisons import BANK, LINES_MAX, Comparison, Line, Verdict, compared, keep, latest, of_day
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import StrayMoved
 from common.domain.timeline import CLOCK
@@ -146,7 +146,7 @@ class ComparingDays:
         says = f"{of} tells of {told.their_id}: {why}"
         stray_id, writes = strays.found_outside(of, told.asset_id, told.their_id, told.whose, says, at)
         log.error("outside off", extra={"of": of, "their_id": told.their_id, "why": why, "id": stray_id})
-        count(f"{of.partition('.')[0].capitalize()}Off")
+        count("BankOff") if of == BANK else count("ExchangeOff")
         try:
             self.table.write(*writes)
         except StrayMoved:
