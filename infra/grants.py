@@ -162,7 +162,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.compare_exchange": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),
-        secrets=_EXCHANGE,
+        secrets=_EXCHANGE | {Secret.READING_KEYS},
     ),
     "operations.cross_check": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),

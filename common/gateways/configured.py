@@ -86,6 +86,12 @@ def funds(account_id: str) -> ExchangeFunds:
 
 
 @cache
+def movements_of(account_id: str) -> Movements:
+    """What goes into a trading account and out of it, as its key may ask that only reads. Raises NoTradingKey."""
+    return _funds(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
+
+
+@cache
 def withdrawing(account_id: str) -> ExchangeFunds:
     """The same, as its key to read and withdraw may ask. Raises NoTradingKey."""
     return _funds(account_id, "WITHDRAWING_KEYS_SECRET", settings().withdrawing_keys_secret)

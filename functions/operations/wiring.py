@@ -16,6 +16,7 @@ from functions.operations.service import Operations
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.comparing_exchange import ExchangeSide
+from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
@@ -65,7 +66,8 @@ def comparing_bank() -> ComparingDays:
 @cache
 def comparing_exchange() -> ComparingDays:
     symbols = Catalogue(aws.table(), clock.now).symbols
-    side = ExchangeSide(aws.table(), configured.exchange, symbols, _pause, _pace, clock.now, configured.movements)
+    funds = ComparingFunds(aws.table(), configured.movements, configured.movements_of, _pause)
+    side = ExchangeSide(aws.table(), configured.exchange, symbols, _pause, _pace, clock.now, funds)
     return ComparingDays(aws.table(), side, clock.now)
 
 

@@ -407,6 +407,15 @@ def rounds(recorder: Recorder) -> None:
         recorder.secret(Secret.BANK_KEY)
         return desk.comparing_bank
 
+    def comparing_exchange() -> Any:
+        days = desk.comparing_exchange
+        funds = replace(
+            days.side.funds,
+            desk=lambda: recorder.reads(Secret.EXCHANGE_KEY, desk.world.funds),
+            account=lambda _: recorder.reads(Secret.READING_KEYS, desk.market.funds),
+        )
+        return replace(days, side=replace(days.side, funds=funds))
+
     for side, price in (("BUY", "99"), ("SELL", "101"), ("BUY", "80")):
         desk.place(ann, side, "1", order_price=price)
     oracle = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
@@ -432,7 +441,7 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
         patch.object(operations_schedule, "comparing_bank", comparing_bank),
-        patch.object(operations_schedule, "comparing_exchange", lambda: desk.comparing_exchange),
+        patch.object(operations_schedule, "comparing_exchange", comparing_exchange),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
@@ -442,6 +451,7 @@ def rounds(recorder: Recorder) -> None:
         reconcile({}, Context())
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
+        desk.market.list_pair()  # so that there is a trading account
         desk.cash_out(ann, "1.00012")
         desk.run()
         desk.clock.forward(days=1)

@@ -12,12 +12,16 @@ import pytest
 from common.custody import Address
 from common.domain.comparisons import Verdict
 from common.gateways.exchange import ExchangeOrderUnknown, Reports, State
+from common.gateways.exchange.funds import Movements, NoTradingKey
 from common.money import Money, Quantity
 from common.owner import Owner
+from functions.market_making.model import Status as MarketMaking
 from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.comparing_exchange import ExchangeSide
 from sandbox.exchange.orders import SELL, Kind
 from tests.desk import Desk
+from tests.market_making.market import ACCOUNT as TRADING
+from tests.market_making.market import Market
 from tests.operations.drifts import first, get, put
 from tests.outside import ACCOUNT
 from tests.seen import around
@@ -240,7 +244,66 @@ def test_an_exchange_that_tells_of_no_deposits_is_compared_by_its_orders(desk: D
     bring(desk)
     side = desk.comparing_exchange.side
     assert isinstance(side, ExchangeSide)
-    side = replace(side, movements=lambda: None)
+    side = replace(side, funds=replace(side.funds, desk=lambda: None))
     desk.clock.forward(days=1)
     (found,) = ComparingDays(desk.table, side, desk.clock).round(lambda: True)
     assert found.verdict is Verdict.AGREES
+
+
+# The trading accounts of market making
+
+
+@pytest.fixture
+def market(desk: Desk) -> Market:
+    """With an order that has come to its trading account today."""
+    market = desk.market
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    market.run(60, until=lambda: market.has_order() and market.order().status is MarketMaking.RUNNING)
+    assert len(market.exchange.wallet.deposits.of(TRADING)) >= 2
+    return market
+
+
+def strange(desk: Desk) -> list[tuple[str, Verdict]]:
+    """What of a day is told, and how surely."""
+    desk.clock.forward(days=1)
+    found = desk.comparing_exchange.round(lambda: True)[-1]
+    return sorted((line.why, line.verdict) for line in found.lines if line.why)
+
+
+def test_what_legs_have_brought_and_orders_take_home_is_ours(desk: Desk, market: Market) -> None:
+    assert strange(desk) == []
+    market.overseeing.bring_home(market.order().order_id, "it is over", "olga", dry_run=False)
+    market.run(240, until=lambda: market.order().status is MarketMaking.RETURNED)
+    assert market.exchange.wallet.withdrawals.of(TRADING)
+    assert strange(desk) == []
+
+
+def test_what_a_stranger_moves_at_a_trading_account_is_told(desk: Desk, market: Market) -> None:
+    network = market.exchange.wallet.networks.named("USDT", "TRX")
+    address = network.form.address_of(TRADING)
+    market.exchange.wallet.deposits.deliver("USDT", "TRX", *address, Decimal(70), "a-hash")
+    to = Address("TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC", "")
+    market.funds.withdraw("USDT", "TRC20", to, Quantity("50", "USDT"), "by-hand")
+    assert strange(desk) == [
+        (f"a deposit of account {TRADING} of 70 USDT, which nothing here has asked for", Verdict.OFF),
+        (f"a withdrawal of account {TRADING} of 50 USDT under by-hand, which nothing here has asked for", Verdict.OFF),
+    ]
+    assert len(strays(desk)) == 2
+
+
+def test_an_account_without_a_key_keeps_no_other_from_being_compared(desk: Desk, market: Market) -> None:
+    """It can not be told of: that is said, and no more."""
+
+    def none(account_id: str) -> Movements:
+        raise NoTradingKey(f"there is no key of trading account {account_id}")
+
+    bring(desk)
+    side = desk.comparing_exchange.side
+    assert isinstance(side, ExchangeSide)
+    desk.clock.forward(days=1)
+    side = replace(side, funds=replace(side.funds, account=none))
+    (found,) = ComparingDays(desk.table, side, desk.clock).round(lambda: True)
+    assert [line.verdict for line in found.lines if line.why] == [Verdict.OFF, Verdict.UNKNOWN]
+    assert f"there is no key of trading account {TRADING}" in found.lines[1].why

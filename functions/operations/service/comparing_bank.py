@@ -13,9 +13,7 @@ from common.domain.payouts.model import Attempt, AttemptStatus
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, State
 from common.money import ZERO
 from common.table.table import Table
-from functions.operations.service.comparing_days import Told
-
-NOBODYS = "-"
+from functions.operations.service.comparing_days import NOBODYS, Told
 
 
 @dataclass(frozen=True)

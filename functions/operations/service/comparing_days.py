@@ -31,6 +31,7 @@ SETTLES_WITHIN = timedelta(minutes=30)  # what the other side does on a day is i
 ASKED_MAX = 31
 THINGS_MAX = 2_000_000  # of a day: a list that has more never ends
 TOTAL = "all together"
+NOBODYS = "-"
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """What the desk's account at the exchange has done on a day: its orders, market by market, held against those that we
-have placed, and what came in and went out. Nothing here moves that account's money in or out: people do, and whoever
-has not done it wants to know."""
+have placed. What came in and went out, there and at the trading accounts, is `comparing_funds`."""
 
 from __future__ import annotations
 
@@ -16,22 +15,19 @@ from common.domain.exchange_orders.answers import in_our_names
 from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Status, fees_text
 from common.domain.exchange_orders.store import Booked
 from common.gateways.exchange import Exchange, ExchangeOrderUnknown, MarketUnknown, OrderReport, Reports, Side, State
-from common.gateways.exchange.funds import Movement, Movements
 from common.log import log
 from common.money import ZERO, Money, Quantity
 from common.table.table import Table
-from functions.operations.service.comparing_days import Told
+from functions.operations.service.comparing_days import NOBODYS, Told
+from functions.operations.service.comparing_funds import FUNDS, ComparingFunds
 
-NOBODYS = "-"
-FUNDS = "~"  # behind every asset
 MARKED_AT_ONCE = 50  # orders, in one transaction
 _GIVEN_UP = (Status.REFUSED, Status.NEVER, Status.LOST, Status.ABSENT)
 
 
 @dataclass(frozen=True)
 class ExchangeSide:
-    """`movements` are those of the account, None where an exchange tells of none. `pace` is before each page: what an
-    exchange takes of requests is for those who sell and buy."""
+    """`pace` is before each page: what an exchange takes of requests is for those who sell and buy."""
 
     table: Table
     exchange: Callable[[], Exchange]
@@ -39,36 +35,27 @@ class ExchangeSide:
     pause: Callable[[], None]  # between two looks at the same
     pace: Callable[[], None]
     now: Callable[[], datetime]
-    movements: Callable[[], Movements | None] = lambda: None
+    funds: ComparingFunds
     of: str = EXCHANGE
     things: str = "orders"
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
-        """See `Side.part`. A place is an asset, and one in the list of its market; the last one is FUNDS. Raises
-        ExchangeUnavailable, TableUnavailable, Busy."""
+        """See `Side.part`. A place is an asset, and one in the list of its market; the last ones are those of `funds`.
+        Raises ExchangeUnavailable, TableUnavailable, Busy."""
         place, _, behind = (after or "").partition(" ")
-        ahead = [asset_id for asset_id in sorted(self.symbols().by_asset) if asset_id >= place]
+        assets = sorted(self.symbols().by_asset)
+        ahead = [each for each in (*assets, *self.funds.places()) if each >= place]
         if not ahead:
-            return self._funds(day), None
-        asset_id, *others = ahead
-        if asset_id != place:  # which is an asset no more
+            return [], None
+        here, *others = ahead
+        following = others[0] if others else None
+        if here.startswith(FUNDS):
+            self.pace()
+            return self.funds.told(here, day), following
+        if here != place:  # which is an asset no more
             behind = ""
-        told, on = self._market(self.symbols().there(asset_id), day, behind or None)
-        if on is not None:
-            return told, f"{asset_id} {on}"
-        return told, others[0] if others else FUNDS
-
-    def _funds(self, day: date) -> list[Told]:
-        movements = self.movements()
-        if movements is None:
-            return []
-        self.pace()
-        moved = list(movements.movements(day))
-        if not moved:
-            return []
-        self.pause()
-        again = set(movements.movements(day))
-        return [_nobodys(movement, certain=movement in again) for movement in moved]
+        told, on = self._market(self.symbols().there(here), day, behind or None)
+        return told, following if on is None else f"{here} {on}"
 
     def _market(self, symbol: str, day: date, behind: str | None) -> tuple[list[Told], str | None]:
         self.pace()
@@ -116,15 +103,6 @@ class ExchangeSide:
             booked=(ZERO if booked is None or booked.fill is None else booked.fill.gross).usd,
             why=_wrong(report, booked),
         )
-
-
-def _nobodys(movement: Movement, *, certain: bool) -> Told:
-    """What came in or went out, in coins: it is no part of the sum in dollars."""
-    name = "withdrawal" if movement.went_out else "deposit"
-    under = "" if movement.our_id is None else f" under {movement.our_id[:64]}"
-    why = f"a {name} of {movement.quantity}{under}, which nothing here has asked for"
-    their_id = f"{name} {movement.movement_id}"
-    return Told(their_id, movement.quantity.asset_id, NOBODYS, Decimal(0), Decimal(0), why, certain)
 
 
 def _wrong(report: OrderReport, booked: Booked | None) -> str | None:
