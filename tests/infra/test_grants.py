@@ -26,6 +26,7 @@ from functions.market_making import tasks as market_making_tasks
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
+from functions.operations.service.comparing_exchange import ExchangeSide
 from functions.orders import schedule as orders_schedule
 from functions.payouts import tasks as payouts_tasks
 from functions.purchases import schedule as purchases_schedule
@@ -409,12 +410,14 @@ def rounds(recorder: Recorder) -> None:
 
     def comparing_exchange() -> Any:
         days = desk.comparing_exchange
+        side = days.side
+        assert isinstance(side, ExchangeSide)
         funds = replace(
-            days.side.funds,
+            side.funds,
             desk=lambda: recorder.reads(Secret.EXCHANGE_KEY, desk.world.funds),
             account=lambda _: recorder.reads(Secret.READING_KEYS, desk.market.funds),
         )
-        return replace(days, side=replace(days.side, funds=funds))
+        return replace(days, side=replace(side, funds=funds))
 
     for side, price in (("BUY", "99"), ("SELL", "101"), ("BUY", "80")):
         desk.place(ann, side, "1", order_price=price)
@@ -452,7 +455,8 @@ def rounds(recorder: Recorder) -> None:
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
         desk.market.list_pair()  # so that there is a trading account
-        desk.cash_out(ann, "1.00012")
+        desk.list_asset()
+        desk.cash_out(ann, "0.10012", estimate="10.012")
         desk.run()
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Context())

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from functools import partial
+from typing import Any
 
 import pytest
 
@@ -156,6 +157,19 @@ def test_a_sale_that_is_another_one_here_is_told(
     assert compared(desk) is Verdict.OFF
     (told,) = strays(desk)
     assert why in told
+
+
+def test_a_sale_that_is_still_open_there_and_ended_here_is_told(desk: Desk, ann: Owner) -> None:
+    sold(desk, ann)
+
+    def orders(_: object, *asked: Any) -> Reports:
+        page = desk.world.fake.orders(*asked)
+        return replace(page, items=[replace(report, state=State.WORKING) for report in page.items])
+
+    desk.world.exchange = around(desk.world.fake, orders=orders)
+    assert compared(desk) is Verdict.OFF
+    assert "WORKING" in strays(desk)[0]
+    assert "we have it as ended" in strays(desk)[0]
 
 
 def test_what_two_looks_do_not_find_the_same_is_not_told(desk: Desk, ann: Owner) -> None:
