@@ -12,7 +12,7 @@ import pytest
 
 from common.custody import Address
 from common.domain.comparisons import Verdict
-from common.gateways.exchange import ExchangeOrderUnknown, Reports, State
+from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, Reports, State
 from common.gateways.exchange.funds import Movements, NoTradingKey
 from common.money import Money, Quantity
 from common.owner import Owner
@@ -191,6 +191,19 @@ def test_what_two_looks_do_not_find_the_same_is_not_told(desk: Desk, ann: Owner)
     assert strays(desk) == []
 
 
+def test_what_two_looks_find_otherwise_is_not_told(desk: Desk, ann: Owner) -> None:
+    orphan(desk)
+    looks = iter(range(100))
+
+    def orders(_: object, *asked: Any) -> Reports:
+        page = desk.world.fake.orders(*asked)
+        return replace(page, items=[replace(one, gross=Money(60 + next(looks))) for one in page.items])
+
+    desk.world.exchange = around(desk.world.fake, orders=orders)
+    assert compared(desk) is Verdict.UNKNOWN
+    assert strays(desk) == []
+
+
 def test_a_sale_that_two_have_decided_is_not_told(desk: Desk, ann: Owner) -> None:
     sold(desk, ann)
     key = first(desk, "exchange_order")
@@ -307,17 +320,32 @@ def test_what_a_stranger_moves_at_a_trading_account_is_told(desk: Desk, market: 
     assert len(strays(desk)) == 2
 
 
-def test_an_account_without_a_key_keeps_no_other_from_being_compared(desk: Desk, market: Market) -> None:
+REFUSED = ExchangeUnavailable("the exchange does not let us in", what="refused")
+
+
+@pytest.mark.parametrize("no", [NoTradingKey("there is no key of it"), REFUSED])
+def test_an_account_without_a_key_keeps_no_other_from_being_compared(
+    desk: Desk, market: Market, no: NoTradingKey | ExchangeUnavailable
+) -> None:
     """It can not be told of: that is said, and no more."""
-
-    def none(account_id: str) -> Movements:
-        raise NoTradingKey(f"there is no key of trading account {account_id}")
-
     bring(desk)
+    desk.clock.forward(days=1)
+    (found,) = without(desk, no).round(lambda: True)
+    assert [line.verdict for line in found.lines if line.why] == [Verdict.OFF, Verdict.UNKNOWN]
+    assert no.detail in found.lines[1].why
+
+
+def test_an_account_of_which_nothing_is_told_now_is_asked_again(desk: Desk, market: Market) -> None:
+    desk.clock.forward(days=1)
+    assert without(desk, ExchangeUnavailable("no answer", what="timeout")).round(lambda: True) == []
+
+
+def without(desk: Desk, no: NoTradingKey | ExchangeUnavailable) -> ComparingDays:
+    """Nothing can be asked of the trading accounts."""
+
+    def none(_: str) -> Movements:
+        raise no
+
     side = desk.comparing_exchange.side
     assert isinstance(side, ExchangeSide)
-    desk.clock.forward(days=1)
-    side = replace(side, funds=replace(side.funds, account=none))
-    (found,) = ComparingDays(desk.table, side, desk.clock).round(lambda: True)
-    assert [line.verdict for line in found.lines if line.why] == [Verdict.OFF, Verdict.UNKNOWN]
-    assert f"there is no key of trading account {TRADING}" in found.lines[1].why
+    return ComparingDays(desk.table, replace(side, funds=replace(side.funds, account=none)), desk.clock)
