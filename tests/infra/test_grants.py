@@ -457,7 +457,6 @@ def rounds(recorder: Recorder) -> None:
         desk.market.list_pair()  # so that there is a trading account
         desk.list_asset()
         desk.cash_out(ann, "0.10012", estimate="10.012")
-        desk.run()
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Context())
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
