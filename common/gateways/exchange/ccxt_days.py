@@ -81,13 +81,13 @@ class OrdersOfDay:
     def _first(self, begin: int) -> tuple[list[Mapping[str, Any]], str | None]:
         """The first ones of the day that begins then. Where there are more than a page, Binance might tell of the last
         ones first: then there are some before these."""
-        orders = self._orders(begin, {"until": begin + DAY_MS - 1})
+        orders = self._orders(begin, {"endTime": str(begin + DAY_MS - 1)})
         if any(not begin <= _at(order) < begin + DAY_MS for order in orders):
             raise garbled("orders of another day than was asked for")
         if len(orders) < self.page:
             return orders, None
         first = _at(orders[0])
-        if first > begin and self._orders(begin, {"until": first - 1}):
+        if first > begin and self._orders(begin, {"endTime": str(first - 1)}):
             raise garbled("a list of a day that does not begin at its beginning")
         return orders, str(_id(orders[-1]) + 1)
 
@@ -100,8 +100,8 @@ class OrdersOfDay:
         return mine, None if is_all else str(_id(orders[-1]) + 1)
 
     def _orders(self, since: int | None, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        told = self.ask("market", self.client.fetch_orders, self.symbol, since, self.page, asked)
-        orders = sorted(told, key=_id)
+        told = self._asked("privateGetAllOrders", since, self.page, asked)
+        orders = sorted(self._parsed(self.client.parse_order, told), key=_id)
         if any(_id(one) == _id(next_one) for one, next_one in pairwise(orders)):
             raise garbled("an order is told twice")
         if any(told_text(order.get("info"), "symbol") != self.symbol.replace("/", "") for order in orders):
@@ -116,7 +116,7 @@ class OrdersOfDay:
         if not orders:
             return sums
         since, until = min(map(_at, orders)), max(map(_ended_at, orders))
-        asked: dict[str, Any] = {"until": min(until, since + DAY_MS - 1)}
+        asked: dict[str, Any] = {"endTime": str(min(until, since + DAY_MS - 1))}
         last, begin = -1, since
         while open_:  # as long as there is time
             page = self._trades(None if "fromId" in asked else begin, last, asked)
@@ -131,18 +131,31 @@ class OrdersOfDay:
             if _at(page[-1]) > until:
                 break
             last = told_whole(page[-1], "id")
-            asked = {"fromId": last + 1}
+            asked = {"fromId": str(last + 1)}
         if open_:
             raise _unsettled()
         return sums
 
     def _trades(self, since: int | None, last: int, asked: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-        told = self.ask("market", self.client.fetch_my_trades, self.symbol, since, self.trades_page, asked)
-        trades = sorted(told, key=lambda trade: told_whole(trade, "id"))
+        told = self._asked("privateGetMyTrades", since, self.trades_page, asked)
+        trades = sorted(self._parsed(self.client.parse_trade, told), key=lambda trade: told_whole(trade, "id"))
         ids = [last, *(told_whole(trade, "id") for trade in trades)]
         if any(earlier >= later for earlier, later in pairwise(ids)):
             raise garbled("trades that come twice, or were not asked for")
         return trades
+
+    def _asked(self, question: str, since: int | None, limit: int, asked: Mapping[str, Any]) -> list[Any]:
+        """What Binance lists. ccxt's own lists leave out what was not asked for, and an object is an empty one."""
+        begin = {} if since is None else {"startTime": str(since)}
+        whole = {"symbol": self.symbol.replace("/", ""), **begin, **asked, "limit": str(limit)}
+        told = self.ask("market", getattr(self.client, question), whole)
+        if not isinstance(told, list) or not all(isinstance(entry, dict) for entry in told) or len(told) > limit:
+            raise garbled("no list of as many entries as were asked for")
+        return told
+
+    def _parsed(self, parse: Callable[..., Any], told: Sequence[Any]) -> list[Mapping[str, Any]]:
+        market = self.client.market(self.symbol)
+        return [self.ask("market", parse, entry, market) for entry in told]
 
 
 def _must_be(quantity: Decimal, executed: Decimal | None) -> None:
