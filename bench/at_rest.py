@@ -39,6 +39,7 @@ SERVICES = (
     "catalogue",
     "comparing_bank",
     "comparing_billing",
+    "comparing_exchange",
     "cross_checking",
     "purchases",
     "reconciliation",

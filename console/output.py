@@ -280,6 +280,27 @@ def bank_compared(told: View, now: datetime) -> Iterator[RenderableType]:
         yield Text.assemble(("✓", "green"), f" The bank and the books agree, of {told['compared']} payouts.")
 
 
+def exchange_compared(told: View, now: datetime) -> Iterator[RenderableType]:
+    """What the desk's account at the exchange has done on a day, and what of it we know otherwise, or not at all."""
+    at, day = instant(told["compared_at"]), told["of"].partition(".")[2]
+    yield Text.assemble(
+        *("The exchange on ", text(day), ", compared ", clock(at), f" UTC, {relative(at, now)}, by "),
+        *(text(told["compared_by"]), ":"),
+    )
+    (together,) = [item for item in told["orders"] if item["id"] == "all together"]
+    wrong = [item for item in told["orders"] if item is not together and item["verdict"] != "AGREES"]
+    for item in wrong:
+        mark = ("✗", "red") if item["verdict"] == "OFF" else ("?", "yellow")
+        yield Text.assemble(mark, " ", text(item["id"]), ": ", text(item["why"]))
+    yield f"${together['there']} were executed by the exchange, ${together['booked']} by the books."
+    if any(item["verdict"] == "OFF" for item in wrong):
+        yield "docs/runbooks/exchange-off.md says what to do."
+    elif told["verdict"] != "AGREES":
+        yield "It can not be told now: look again, with --again."
+    else:
+        yield Text.assemble(("✓", "green"), f" The exchange and the books agree, of {told['compared']} orders.")
+
+
 def _assets_compared(assets: Sequence[View]) -> RenderableType:
     names = ("unspent", "held", "waiting", "unsent", "desk", "difference")
     titles = ("at the custody", "held by orders", "waiting", "to be sent", "the desk's", "difference")

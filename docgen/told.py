@@ -812,6 +812,12 @@ TOLD: dict[str, Told] = {
         (DayNotOver, TooManyDays),
         examples={"a day that is over": {"date": "2026-11-20"}},
     ),
+    "comparison_with_exchange": Told(_FOUND, (NeverCompared,)),
+    "compare_exchange": Told(
+        {200: "it is compared within a quarter of an hour"},
+        (DayNotOver, TooManyDays),
+        examples={"a day that is over": {"date": "2026-11-20"}},
+    ),
     "last_comparison_of_billing": Told(_FOUND, (NeverCompared,)),
     "compare_billing": Told({200: "compared, as many accounts as there was time for"}, (BillingUnavailable,)),
     "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),

@@ -94,7 +94,7 @@ class Watch(Construct):
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
         checked, holds_untold = _ours("ItemsChecked"), _ours("HoldsUntold")
-        outside_off, days = _ours("OutsideOff"), _ours("BankCompared")
+        bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
@@ -134,9 +134,15 @@ class Watch(Construct):
         )
         self._alarm(
             "BankOff",
-            outside_off,
+            bank_off,
             "bank-off",
             "The bank has done something in our name that we do not know, or otherwise.",
+        )
+        self._alarm(
+            "ExchangeOff",
+            exchange_off,
+            "exchange-off",
+            "An account of ours at the exchange has done something that we do not know, or otherwise.",
         )
         self._alarm(
             "PriceAge",
@@ -159,8 +165,9 @@ class Watch(Construct):
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
-            ("Holds that can not be told; differences with the bank: always 0", [holds_untold, outside_off]),
-            ("Days compared with the bank", [days]),
+            ("Holds that can not be told: always 0", [holds_untold]),
+            ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
+            ("Days compared with the bank, with the exchange", _all("BankCompared", "ExchangeCompared")),
         ]
 
     def _payouts(self) -> list[Graph]:

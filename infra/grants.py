@@ -161,6 +161,10 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, PUT, UPDATE}),
         secrets=frozenset({Secret.BANK_KEY}),
     ),
+    "operations.compare_exchange": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        secrets=_EXCHANGE | {Secret.READING_KEYS},
+    ),
     "operations.cross_check": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
         indexes=(OPEN_WORK,),

@@ -170,6 +170,7 @@ class World:
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
         desk.comparing_bank.round(lambda: True)
+        desk.comparing_exchange.round(lambda: True)
         return made
 
 
@@ -482,6 +483,8 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/compare/bank"): Call(),
     Route("GET", "/operations/desk"): Call(),
     Route("POST", "/operations/compare/bank"): Call(body={"date": "2026-11-20"}),
+    Route("GET", "/operations/compare/exchange"): Call(),
+    Route("POST", "/operations/compare/exchange"): Call(body={"date": "2026-11-20"}),
     Route("GET", "/operations/billing/dealers"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}"): Call(),
     Route("GET", "/operations/billing/dealers/{dealer}/bills"): Call(),

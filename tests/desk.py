@@ -56,6 +56,8 @@ from functions.operations.service import Operations
 from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
+from functions.operations.service.comparing_exchange import ExchangeSide
+from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
@@ -319,6 +321,16 @@ class Desk:
     def comparing_bank(self) -> ComparingDays:
         ban = Ban(self.table, "bank", self.clock)
         side = BankSide(self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self._pause, self.clock)
+        return ComparingDays(self.table, side, self.clock)
+
+    @property
+    def comparing_exchange(self) -> ComparingDays:
+        ban = Ban(self.table, "exchange", self.clock)
+        exchange = lambda: gated(self.world.exchange, ExchangeUnavailable, ban)  # noqa: E731
+        pace = lambda: self.clock.sleep(1)  # noqa: E731
+        account = lambda _: self.market.funds  # noqa: E731
+        funds = ComparingFunds(self.table, lambda: self.world.funds, account, self._pause)
+        side = ExchangeSide(self.table, exchange, self.catalogue.symbols, self._pause, pace, self.clock, funds)
         return ComparingDays(self.table, side, self.clock)
 
     def _pause(self) -> None:

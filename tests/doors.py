@@ -68,7 +68,7 @@ SERVICES = (
     "asking_again",
     *("corrections", "fast_buyouts", "statements"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
-    *("comparing_bank", "cross_checking"),
+    *("comparing_bank", "comparing_exchange", "cross_checking"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )
 

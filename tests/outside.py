@@ -18,9 +18,12 @@ from common.errors import Refusal
 from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
 from sandbox.bank.bank import Outcome, SimulatedBank
+from sandbox.exchange.desk import NETWORKS
 from sandbox.exchange.fake import FakeExchange
+from sandbox.exchange.fake_funds import FakeFunds
 from sandbox.exchange.orders import Order, Symbol
 from sandbox.exchange.venue import Venue
+from sandbox.exchange.wallet import Wallet
 from tests.harness import asl
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
@@ -56,6 +59,8 @@ class Outside:
         self.bid("100", "1000")
         self.ask("100", "100000")
         self.fake = FakeExchange(self.venue, ACCOUNT)
+        self.wallet = Wallet(self.venue, NETWORKS, now)
+        self.funds = FakeFunds(self.venue, self.wallet, ACCOUNT)
         self.simulated = SimulatedBank(now, seed=7, settle_seconds=SETTLE_SECONDS)
         self.machines = InMemoryStepFunctions(now)
         self.exchange: Exchange = self.fake

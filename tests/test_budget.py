@@ -340,6 +340,15 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         desk.clock.forward(days=1)
         return lambda: desk.comparing_bank.round(lambda: True)
 
+    def exchange_days_compared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Of ten cash-outs."""
+        desk.buy(ann, "10")
+        for _ in range(10):
+            desk.cash_out(ann, "0.10012")
+        desk.run()
+        desk.clock.forward(days=1)
+        return lambda: desk.comparing_exchange.round(lambda: True)
+
     def compared(desk: Desk, ann: Owner) -> Callable[[], Any]:
         """Of two assets, with one order."""
         desk.market.list_pair()
@@ -410,6 +419,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "an account, held against its journal": reconciled,
         "the books of ten orders and two payouts, checked": checked,
         "a day with ten payouts, held against the bank's": days_compared,
+        "a day with ten orders, held against the exchange's": exchange_days_compared,
         "the custody, held against the books by an operator": compared,
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,

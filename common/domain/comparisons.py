@@ -26,8 +26,13 @@ from common.table.transaction import Busy, Write
 
 LINES_MAX = 500  # that are kept, the worst first: anybody can send us any number of assets
 NAMED_MAX = 5  # in a line of words
-CUSTODY, BILLING, BANK = "custody", "billing", "bank"
-_THINGS = {CUSTODY: "assets", BILLING: "invoices and payments", BANK: "payouts"}  # what is compared, one by one
+CUSTODY, BILLING, BANK, EXCHANGE = "custody", "billing", "bank", "exchange"
+_THINGS = {  # what is compared, one by one
+    CUSTODY: "assets",
+    BILLING: "invoices and payments",
+    BANK: "payouts",
+    EXCHANGE: "orders, deposits and withdrawals",
+}
 
 
 class NeverCompared(NotFound):

@@ -13,7 +13,7 @@ from common.gateways.billing import Billing, BillingUnavailable
 from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoParticipant, Participant, ReadingKey
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
-from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
+from common.gateways.exchange.funds import ExchangeFunds, Movements, NoTradingKey
 from common.gateways.exchange.maker import Balance, Books, Maker, MakerOrder, Market
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
@@ -46,6 +46,19 @@ def _exchange() -> Exchange:
 
 
 @cache
+def movements() -> Movements | None:
+    """What goes into the desk's own account at the exchange and out of it, as its key may ask; None: the exchange tells
+    of none."""
+    from common.gateways.exchange.ccxt_funds import CcxtFunds
+
+    here = settings()
+    if here.exchange != "binance":
+        return None
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    return gated(CcxtFunds(here.exchange_url, **key), ExchangeUnavailable, _ban(here.exchange))
+
+
+@cache
 def tickers() -> Tickers:
     return gated(_tickers(), ExchangeUnavailable, _ban(settings().exchange))
 
@@ -70,6 +83,12 @@ def funds(account_id: str) -> ExchangeFunds:
     """Of a trading account, as its key may ask that only reads. Raises NoTradingKey."""
     made = _funds(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
     return RememberedFunds(made, aws.table(), account_id, clock.now)
+
+
+@cache
+def movements_of(account_id: str) -> Movements:
+    """What goes into a trading account and out of it, as its key may ask that only reads. Raises NoTradingKey."""
+    return _funds(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
 
 
 @cache

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.console import RenderableType
 
 from console import billing_output, output
 from console.api import Request
@@ -15,6 +17,9 @@ from console.commands.options import Json
 from console.errors import TryLater
 
 group = group_of("Hold what the desk has somewhere outside against what is booked. It only looks.")
+
+Day = Annotated[str | None, typer.Option("--date", metavar="DAY", help="2026-11-21; else the last one.")]
+Again = Annotated[bool, typer.Option("--again", help="Have it compared again, within a quarter of an hour.")]
 
 COMPARED_FROM = ("AGREES", "UNKNOWN", "OFF")  # the worse, the later
 COMPARED = {"AGREES": 0, "OFF": 1, "UNKNOWN": TryLater.exit_code}  # exit codes of a comparison
@@ -38,15 +43,38 @@ def compare_custody(
 @group.command("bank")
 def compare_bank(
     context: typer.Context,
-    date: Annotated[str | None, typer.Option("--date", metavar="DAY", help="2026-11-21; else the last one.")] = None,
-    again: Annotated[
-        bool, typer.Option("--again", help="Have it compared again, within a quarter of an hour.")
-    ] = False,
+    date: Day = None,
+    again: Again = False,
     json_: Json = False,
 ) -> None:
     """What the comparison of a day's payouts with the bank has found. Each day is compared once it is over. Exit code 1
     when something is off, for certain; 75 when it can not be told now."""
-    path = ("operations", "compare", "bank")
+    _day("bank", output.bank_compared, context, date, again=again, json_=json_)
+
+
+@group.command("exchange")
+def compare_exchange(
+    context: typer.Context,
+    date: Day = None,
+    again: Again = False,
+    json_: Json = False,
+) -> None:
+    """What the comparison of a day with the exchange has found: the orders, deposits and withdrawals of the desk's own
+    account. Each day is compared once it is over. Exit code 1 when something is off, for certain; 75 when it can not be
+    told now."""
+    _day("exchange", output.exchange_compared, context, date, again=again, json_=json_)
+
+
+def _day(
+    of: str,
+    told: Callable[[Mapping[str, Any], datetime], Iterable[RenderableType]],
+    context: typer.Context,
+    date: str | None,
+    *,
+    again: bool,
+    json_: bool,
+) -> None:
+    path = ("operations", "compare", of)
     with asking.desk(context, json_) as desk:
         if again:
             if date is None:
@@ -55,7 +83,7 @@ def compare_bank(
             asking.show(json_, asked, f"{asked['date']} is compared within a quarter of an hour.")
             return
         found = desk.get(*path) if date is None else desk.get(*path, date=date)
-    asking.show(json_, found, *output.bank_compared(found, asking.now()))
+    asking.show(json_, found, *told(found, asking.now()))
     _ended(found)
 
 

@@ -72,6 +72,7 @@ class Entry(OpenWork, AnyItem):
     allocated_at = InstantAttribute(null=True)
     # At the exchange
     exchange = UnicodeAttribute(null=True)
+    exchange_symbol = UnicodeAttribute(null=True)
     exchange_orders = DecimalAttribute(null=True)
     exchange_order_id = UnicodeAttribute(null=True)
     number = DecimalAttribute(null=True)

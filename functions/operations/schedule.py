@@ -10,13 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.operations.wiring import comparing_bank, cross_checking, reconciliation, sweeper
+from functions.operations.service.comparing_days import ComparingDays
+from functions.operations.wiring import comparing_bank, comparing_exchange, cross_checking, reconciliation, sweeper
 
 EVERY_MINUTES = {
     "sweep": 1,
     "reconcile": 15,
     "cross_check": 5,
     "compare_bank": 15,
+    "compare_exchange": 5,
 }  # the functions of this module, and how often they run
 
 
@@ -46,12 +48,25 @@ def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our payouts once, and those that operators ask for again."""
-    ended = comparing_bank().round(more_time(context))
-    for found in ended:
-        count("BankCompared")
-        log.info("compared", extra={"of": found.of, "things": found.assets, "found": str(found)})
+    days = _compared(comparing_bank(), context)
+    count("BankCompared", days)
     metrics.flush_metrics()
-    return {"days": len(ended)}
+    return {"days": days}
+
+
+def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Every day that is over is held against our orders once, and those that operators ask for again."""
+    days = _compared(comparing_exchange(), context)
+    count("ExchangeCompared", days)
+    metrics.flush_metrics()
+    return {"days": days}
+
+
+def _compared(comparing: ComparingDays, context: LambdaContext) -> int:
+    ended = comparing.round(more_time(context))
+    for found in ended:
+        log.info("compared", extra={"of": found.of, "things": found.assets, "found": str(found)})
+    return len(ended)
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

@@ -512,6 +512,19 @@ def _day(told: str | None) -> date | None:
     return None if told is None else date.fromisoformat(told)
 
 
+def trading_accounts(table: Table) -> list[str]:
+    """The ids of all, in order."""
+    where = partition(keys.TRADING_ACCOUNT.pk) & Item.SK.startswith(keys.TRADING_ACCOUNT.prefix)
+    accounts = table.all(AnyItem, Query(where, consistent=True))
+    return [keys.TRADING_ACCOUNT.read(PrimaryKey(item.PK, item.SK))["account_id"] for item in accounts]
+
+
+def is_a_legs(table: Table, account_id: str, deposit_id: str) -> bool:
+    """Is a deposit at a trading account that of a leg of an order?"""
+    key = keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id)
+    return table.get(AnyItem, key, consistent=True) is not None
+
+
 def places(table: Table) -> dict[str, Position]:
     """By partition of the index, behind which item the sweeper goes on there; in one that is missing, it begins
     anew."""

@@ -6,6 +6,7 @@ import time
 from functools import cache
 
 from common import aws, clock
+from common.domain.catalogue.store import Catalogue
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
@@ -15,6 +16,8 @@ from functions.operations.service import Operations
 from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
+from functions.operations.service.comparing_exchange import ExchangeSide
+from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
@@ -22,6 +25,7 @@ from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 
 PAUSE_SECONDS = 2  # longer than an index is late
+PACE_SECONDS = 1  # so that lists of days take no more than a third of what an exchange takes of requests
 
 
 @cache
@@ -65,8 +69,20 @@ def comparing_bank() -> ComparingDays:
     return ComparingDays(aws.table(), side, clock.now)
 
 
+@cache
+def comparing_exchange() -> ComparingDays:
+    symbols = Catalogue(aws.table(), clock.now).symbols
+    funds = ComparingFunds(aws.table(), configured.movements, configured.movements_of, _pause)
+    side = ExchangeSide(aws.table(), configured.exchange, symbols, _pause, _pace, clock.now, funds)
+    return ComparingDays(aws.table(), side, clock.now)
+
+
 def _pause() -> None:
     time.sleep(PAUSE_SECONDS)
+
+
+def _pace() -> None:
+    time.sleep(PACE_SECONDS)
 
 
 def _events() -> BankEvents:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date
 from decimal import Decimal
 from typing import Literal, TypeVar
 
@@ -13,6 +14,7 @@ from common.gateways.exchange import (
     ExchangeUnavailable,
     MarketUnknown,
     OrderReport,
+    Reports,
     Side,
     State,
     Ticker,
@@ -26,8 +28,9 @@ from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, S
 from sandbox.exchange.venue import Venue
 from sandbox.trouble import Trouble, due
 
-Operation = Literal["ticker", "rules", "place", "order", "find", "cancel"]
+Operation = Literal["ticker", "rules", "place", "order", "find", "cancel", "orders"]
 _T = TypeVar("_T")
+PAGE = 50  # of a day's orders
 
 _STATES = {
     Status.NEW: State.WORKING,
@@ -102,6 +105,10 @@ class FakeExchange(Trouble[Operation]):
         """See `common.gateways.exchange.Exchange.cancel`."""
         return self.around("cancel", lambda: self._cancel(asset_id, exchange_order_id))
 
+    def orders(self, asset_id: str, day: date, after: str | None = None) -> Reports:
+        """See `common.gateways.exchange.Exchange.orders`."""
+        return self.around("orders", lambda: self._orders(asset_id, day, 0 if after is None else int(after)))
+
     # Inside
 
     def _symbol(self, asset_id: str) -> Symbol:
@@ -161,10 +168,23 @@ class FakeExchange(Trouble[Operation]):
                 order = next((other for other in mine if other.order_id != order.order_id), order)
             if order_id not in (None, order.order_id) or client_order_id not in (None, order.client_order_id):
                 raise not_believed(f"order {order.order_id} was not asked for")
-            fees: dict[str, Decimal] = {}
-            for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
-                if trade.fee:
-                    fees[trade.fee_asset] = EXACT.add(fees.get(trade.fee_asset, NOTHING), trade.fee)
+            return self._report(asset_id, order)
+
+    def _orders(self, asset_id: str, day: date, behind: int) -> Reports:
+        symbol = asset_id + self._quote
+        with self._venue.lock:
+            if symbol not in self._venue.symbols:
+                raise MarketUnknown(f"{self._name} has no market for {asset_id} in {self._quote}", asset_id=asset_id)
+            made = [one for one in reversed(self._venue.history(self._account, symbol)) if one.at.date() == day]
+            told = [one for one in made if one.order_id > behind]
+            items = [self._report(asset_id, one) for one in told[:PAGE]]
+        return Reports(items, items[-1].exchange_order_id if len(told) > PAGE else None)
+
+    def _report(self, asset_id: str, order: Order) -> OrderReport:
+        fees: dict[str, Decimal] = {}
+        for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
+            if trade.fee:
+                fees[trade.fee_asset] = EXACT.add(fees.get(trade.fee_asset, NOTHING), trade.fee)
         return OrderReport(
             exchange_order_id=str(order.order_id),
             client_order_id=order.client_order_id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Literal, TypeVar
 
 from common.errors import Refusal
@@ -15,6 +15,7 @@ from common.gateways.exchange.funds import (
     ExchangeDeposit,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
+    Movement,
     Network,
     NetworkUnknown,
     WithdrawalState,
@@ -32,7 +33,7 @@ from sandbox.exchange.wallet.withdrawals import (
 )
 from sandbox.trouble import Trouble, due
 
-Operation = Literal["networks", "deposit_address", "deposits", "free", "withdraw", "withdrawal"]
+Operation = Literal["networks", "deposit_address", "deposits", "free", "withdraw", "withdrawal", "movements"]
 _T = TypeVar("_T")
 
 _CALLED = {"ETH": "ERC20", "TRX": "TRC20"}  # by the port; the others as the venue does
@@ -102,6 +103,10 @@ class FakeFunds(Trouble[Operation]):
         mine = [one for one in self._wallet.withdrawals.of(self._account) if one.own_id and one.at >= since]
         return self._call("withdrawal", lambda: [self._withdrawal(one.coin, one.own_id, since) for one in mine])
 
+    def movements(self, day: date) -> Sequence[Movement]:
+        """See `common.gateways.exchange.funds.Movements.movements`."""
+        return self._call("movements", lambda: self._movements(day))
+
     def free(self, coin: str) -> Quantity:
         """See `common.gateways.exchange.funds.ExchangeFunds.free`."""
         return self._call("free", lambda: self._free(coin))
@@ -168,6 +173,18 @@ class FakeFunds(Trouble[Operation]):
             )
             for deposit in reversed(self._wallet.deposits.of(self._account))
             if deposit.coin == coin and deposit.at >= since
+        ]
+
+    def _movements(self, day: date) -> Sequence[Movement]:
+        came = [one for one in self._wallet.deposits.of(self._account) if one.at.date() == day]
+        went = [one for one in self._wallet.withdrawals.of(self._account) if one.at.date() == day]
+        return [
+            *(Movement(one.deposit_id, False, Quantity(one.amount, one.coin), None) for one in came),
+            *(
+                Movement(one.withdrawal_id, True, Quantity(one.paid, one.coin), one.own_id or None)
+                for one in went
+                if _STATES[one.status] is not WithdrawalState.REFUSED
+            ),
         ]
 
     def _free(self, coin: str) -> Quantity:

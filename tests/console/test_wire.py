@@ -177,6 +177,11 @@ def bank_compared(*payouts: dict[str, Any], verdict: str = "AGREES") -> dict[str
     return told | {"payouts": [*payouts, together]}
 
 
+def exchange_compared(*orders: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
+    told = bank_compared(*orders, verdict=verdict)
+    return {**told, "of": "exchange.2026-11-20", "orders": told.pop("payouts")}
+
+
 def compared(*assets: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
     """By default of nothing that is told apart."""
     told = row("of verdict compared_at compared_by compared", "custody", verdict, WHEN, "the clock", len(assets))
@@ -270,8 +275,10 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
     **{(method, "/operations/compare/custody"): compared() for method in ("GET", "POST")},
     ("GET", "/operations/compare/bank"): bank_compared(),
+    ("GET", "/operations/compare/exchange"): exchange_compared(),
     ("GET", "/operations/desk"): trial("0"),
     ("POST", "/operations/compare/bank"): {"of": "bank", "date": "2026-11-20"},
+    ("POST", "/operations/compare/exchange"): {"of": "exchange", "date": "2026-11-20"},
 }
 
 
@@ -860,6 +867,33 @@ def test_what_only_the_bank_knows_is_shown(fake: FakeDesk) -> None:
     assert said.code == 1
     assert "adj-1: $10.00 to acc-x under by-hand" in said.out
     assert "$30.50 were paid by the bank, $20.50 by the books" in said.out
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "mark", "says"),
+    [
+        ("OFF", 1, "✗", "docs/runbooks/exchange-off.md says what to do"),
+        ("UNKNOWN", 75, "?", "It can not be told now"),
+    ],
+)
+def test_what_only_the_exchange_knows_is_shown(fake: FakeDesk, verdict: str, code: int, mark: str, says: str) -> None:
+    why = "SELL 0.7 BTC under by-hand, FULLY_EXECUTED: 0.7 BTC for $70.00, fees $0.07, which no order of ours is"
+    stray = row("id order_id there booked verdict why", "4711", "-", "70", "0", verdict, why)
+    fake.instead = as_json(exchange_compared(stray, verdict=verdict))
+    said = fake.says("compare", "exchange", "--date", "2026-11-20")
+    assert said.code == code
+    assert f"{mark} 4711: SELL 0.7 BTC under by-hand" in said.out
+    assert "$30.50 were executed by the exchange, $20.50 by the books" in said.out
+    assert says in said.out
+
+
+def test_a_day_that_agrees_with_the_exchange_is_told_and_asked_for_again(fake: FakeDesk) -> None:
+    said = fake.says("compare", "exchange")
+    assert (said.code, "The exchange and the books agree, of 2 orders." in said.out) == (0, True)
+    assert (
+        "is compared within a quarter of an hour"
+        in fake.says("compare", "exchange", "--date", "2026-11-20", "--again").out
+    )
 
 
 def test_books_that_are_not_zero_are_told(fake: FakeDesk) -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, Underflow, getcontext, localcontext
 from pathlib import Path
 from threading import Event
@@ -31,7 +31,8 @@ from common.gateways.exchange import (
     State,
     Ticket,
 )
-from common.gateways.exchange.ccxt import MARKET_AGE_MAX, TRADES_PAGE, CcxtExchange
+from common.gateways.exchange.ccxt import MARKET_AGE_MAX, CcxtExchange
+from common.gateways.exchange.ccxt_days import TRADES_PAGE
 from common.gateways.exchange.ccxt_wire import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
 from common.money import Money, Price, Quantity
 from sandbox.serving import Answer, Drop, Request, serve
@@ -618,6 +619,81 @@ def test_trades_without_end_are_read_until_the_time_is_up(stub: Stub, time: Time
     with serve(endless, name="binance") as face:
         exchange = CcxtExchange(face.url, api_key="k", secret="s", monotonic=time.monotonic)
         assert what_of(lambda: exchange.order("BTC", "28")) == "timeout"
+
+
+# The orders of a day
+
+DAY = date(2026, 1, 1)
+MIDNIGHT = 1767225600000  # of that day
+
+
+def placed(order_id: int, after_ms: int, **told: object) -> Any:
+    """One of the list of a day, with which nobody has traded unless said."""
+    at = MIDNIGHT + after_ms
+    return json.loads(order("CANCELED", orderId=order_id)) | {"time": at, "updateTime": at} | told
+
+
+def test_a_day_is_asked_for_as_binance_takes_it(stub: Stub) -> None:
+    """The first part by its hours, which may be 24 at most, the next ones by ids; and the trades of all together."""
+    stub.exchange._orders_page = 2
+    sold = {"executedQty": "0.34500000", "status": "FILLED"}
+    first = json.dumps([placed(28, 5, **sold), placed(31, 9)])
+    stub.script("GET allOrders", first, "[]", json.dumps([placed(32, 11), placed(40, 24 * 60 * 60 * 1000)]))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62", "1", time=MIDNIGHT + 5)]))
+    part = stub.exchange.orders("BTC", DAY)
+    assert [(one.exchange_order_id, one.gross) for one in part.items] == [("28", Money("6558.62")), ("31", Money(0))]
+    rest = stub.exchange.orders("BTC", DAY, part.after)
+    assert ([one.exchange_order_id for one in rest.items], rest.after) == (["32"], None)
+    asked = stub.parameters_of("GET allOrders")
+    assert [one.get("startTime") for one in asked] == [str(MIDNIGHT), str(MIDNIGHT), None]
+    assert [one.get("endTime") for one in asked] == [str(MIDNIGHT + 86_399_999), str(MIDNIGHT + 4), None]
+    assert [one.get("orderId") for one in asked] == [None, None, "32"]
+    (trades,) = stub.parameters_of("GET myTrades")
+    assert (trades["startTime"], "orderId" in trades) == (str(MIDNIGHT + 5), False)
+
+
+def test_a_list_of_a_day_that_does_not_begin_at_its_beginning_is_not_used(stub: Stub) -> None:
+    stub.exchange._orders_page = 2
+    stub.script("GET allOrders", json.dumps([placed(28, 5), placed(31, 9)]), json.dumps([placed(7, 1)]))
+    assert what_of(lambda: stub.exchange.orders("BTC", DAY)) == "garbage"
+
+
+@pytest.mark.parametrize(
+    ("answer", "what"),
+    [
+        ([placed(28, -1)], "garbage"),
+        ([placed(28, 24 * 60 * 60 * 1000)], "garbage"),
+        ([placed(28, 5), placed(28, 6)], "garbage"),
+        ([placed(28, 5, time=None)], "garbage"),
+        ([placed(28, 5, symbol="ETHUSDT")], "not_believed"),
+        ([placed(28, 5, executedQty="9")], "unsettled"),
+        ([placed(n, n) for n in range(1, 502)], "garbage"),
+        ([placed(28, 5, executedQty="0.3")], "unsettled"),
+        ({}, "garbage"),
+    ],
+)
+def test_a_list_of_a_day_that_can_not_be_is_not_used(stub: Stub, answer: Any, what: str) -> None:
+    stub.script("GET allOrders", json.dumps(answer))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.1", "1901.05", time=MIDNIGHT + 5)]))
+    assert what_of(lambda: stub.exchange.orders("BTC", DAY)) == what
+
+
+def test_of_orders_that_traded_for_long_few_are_told_in_a_part(stub: Stub) -> None:
+    """Each is asked for by itself, so that a part ends in time."""
+    long = [placed(n, n, executedQty="0.345", status="FILLED", updateTime=MIDNIGHT + 10**7) for n in range(1, 31)]
+    stub.script("GET allOrders", json.dumps(long), json.dumps(long[20:]))
+
+    def traded(request: Request) -> Answer:
+        if "myTrades" not in request.path:
+            return stub.decide(request)
+        told = trade(1, "0.345", "6558.62", orderId=int(stub.parameters(request)["orderId"]))
+        return Answer(200, json.dumps([told]))
+
+    with serve(traded, name="binance") as face:
+        exchange = CcxtExchange(face.url, api_key="k", secret="s")
+        part = exchange.orders("BTC", DAY)
+        assert (len(part.items), part.after) == (20, "21")
+        assert len(exchange.orders("BTC", DAY, part.after).items) == 10
 
 
 def test_a_page_that_comes_again_is_not_counted_again(stub: Stub) -> None:

@@ -40,7 +40,7 @@ from sandbox.serving import serve
 
 DESK, MAKER = "desk", "maker"
 OURS = client_order_id("contract")
-OPERATIONS: list[FakeOperation] = ["ticker", "rules", "place", "order", "find", "cancel"]
+OPERATIONS: list[FakeOperation] = ["ticker", "rules", "place", "order", "find", "cancel", "orders"]
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class Doors:
 class World:
     venue: Venue
     doors: Doors
+    ahead: list[timedelta]  # of the time that it is: the last one is how far the venue's clock is
 
     @property
     def exchange(self) -> Exchange:
@@ -68,6 +69,16 @@ class World:
     def offer(self, side: str, quantity: str, price: str, symbol: str = "BTCUSDT") -> None:
         """Somebody else's order."""
         self.venue.place(MAKER, symbol, side, Kind.LIMIT, quantity=Decimal(quantity), price=Decimal(price))
+
+    def of_day(self, days: int = 0, asset_id: str = "BTC") -> list[OrderReport]:
+        """The orders that were placed so many days from now, part by part."""
+        day, after, told = (now() + timedelta(days=days)).date(), None, list[OrderReport]()
+        while True:
+            part = self.exchange.orders(asset_id, day, after)
+            told += part.items
+            if part.after is None:
+                return sorted(told, key=lambda report: int(report.exchange_order_id))
+            after = part.after
 
     def placed(self, ticket: Ticket) -> OrderReport:
         return self.exchange.order(ticket.quantity.asset_id, self.exchange.place(ticket))
@@ -90,10 +101,18 @@ def _fake(venue: Venue) -> Iterator[Doors]:
 @contextmanager
 def _binance(venue: Venue) -> Iterator[Doors]:
     faults, keys = Faults(), Credential(DESK, api_key="key", secret="secret")
-    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {
+        "ticker": "any",
+        "rules": "any",
+        "place": "place",
+        "order": "order",
+        "find": "order",
+        "cancel": "cancel",
+        "orders": "order",
+    }
     with serve(BinanceFace(venue, [keys], faults).decide, name="binance") as face:
         yield Doors(
-            CcxtExchange(face.url, api_key=keys.api_key, secret=keys.secret),
+            CcxtExchange(face.url, api_key=keys.api_key, secret=keys.secret, orders_page=3),
             BinanceTickers(face.url),
             refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
             fail_before_next=lambda operation: faults.fail_next(Fault.SERVER_ERROR, on[operation]),
@@ -107,7 +126,15 @@ def _binance(venue: Venue) -> Iterator[Doors]:
 def _alphapoint(venue: Venue) -> Iterator[Doors]:
     faults = Faults()
     keys = alphapoint.Credential(DESK, api_key="key", secret="secret", account_id=449, user_id=446)
-    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {
+        "ticker": "any",
+        "rules": "any",
+        "place": "place",
+        "order": "order",
+        "find": "order",
+        "cancel": "cancel",
+        "orders": "order",
+    }
     later = timedelta()
 
     def fail_next(kind: Fault, operation: FakeOperation) -> None:
@@ -145,7 +172,8 @@ WORLDS: dict[str, Callable[[Venue], AbstractContextManager[Doors]]] = {
 
 @pytest.fixture(params=WORLDS)
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
-    venue = Venue(now, magic=True)
+    ahead = [timedelta()]
+    venue = Venue(lambda: now() + ahead[-1], magic=True)
     venue.list_symbol(_symbol(1, "BTC", price_step="0.01", quantity_step="0.00001"))
     venue.list_symbol(_symbol(2, "ETH", price_step="0.01", quantity_step="0.0001"))
     venue.list_symbol(_symbol(3, "PEPE", price_step="0.00000001", quantity_step="0.00000001"))
@@ -153,7 +181,7 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
     for account in (DESK, MAKER):
         venue.open_account(account, plenty)
     with WORLDS[request.param](venue) as doors:
-        yield World(venue, doors)
+        yield World(venue, doors, ahead)
 
 
 def _symbol(symbol_id: int, base: str, *, price_step: str, quantity_step: str) -> Symbol:
@@ -511,6 +539,60 @@ def test_a_repeat_of_an_order_is_never_called_a_refusal(world: World) -> None:
     assert world.exchange.order("BTC", first).state is State.WORKING
 
 
+# The orders of a day
+
+
+def test_the_orders_of_a_day_are_all_that_the_account_has_placed(world: World) -> None:
+    """However they ended, in any number of parts, each as it is told when it is asked for alone."""
+    world.venue.set_fees(Fees(asset="ETH", asset_price=Decimal(4000)), DESK)
+    world.offer(BUY, "0.5", "100")
+    world.offer(BUY, "0.7", "90")
+    tickets = [sell(f"0.{number}", "95", name=f"sale{number}aaaaaaaaaaaaa"[:18]) for number in range(2, 7)]
+    ids = [world.exchange.place(ticket) for ticket in tickets]
+    world.exchange.cancel("BTC", ids[3])
+    world.exchange.place(sell("1", "4000", "ETH"))
+    told = world.of_day()
+    assert [report.exchange_order_id for report in told] == sorted(ids, key=int)
+    assert {report.state for report in told} == {State.FULLY_EXECUTED, State.WORKING, State.CANCELED}
+    assert any(report.fees_elsewhere for report in told)
+    for report in told:
+        alone = world.exchange.order("BTC", report.exchange_order_id)
+        assert replace(report, client_order_id=None) == replace(alone, client_order_id=None)
+
+
+def test_the_orders_of_a_day_are_those_that_were_placed_on_it(world: World) -> None:
+    for days in (-2, -1, 0):
+        world.ahead.append(timedelta(days=days))
+        world.offer(BUY, "1", "100")
+        world.exchange.place(sell("1", "95", name=f"day{abs(days)}aaaaaaaaaaaaaaaa"[:18]))
+    assert [len(world.of_day(days)) for days in (-3, -2, -1, 0)] == [0, 1, 1, 1]
+    (yesterday,) = world.of_day(-1)
+    assert (yesterday.executed, yesterday.gross) == (Quantity("1", "BTC"), Money(100))
+
+
+def test_an_order_that_trades_for_days_is_told_on_its_first_with_all_of_it(world: World) -> None:
+    world.ahead.append(timedelta(days=-3))
+    theirs = world.exchange.place(sell("1", "100"))
+    for days, price in ((-3, "100"), (-2, "100"), (0, "100")):
+        world.ahead.append(timedelta(days=days))
+        world.offer(BUY, "0.25", price)
+        for number in range(3):
+            world.offer(BUY, "0.1", "90")
+            world.exchange.place(sell("0.1", "90", name=f"other{abs(days)}x{number}aaaaaaaaaaa"[:18]))
+    told = {report.exchange_order_id: report for report in world.of_day(-3)}
+    assert told[theirs].executed == Quantity("0.75", "BTC")
+    assert told[theirs].gross == Money(75)
+    assert sum(len(world.of_day(days)) for days in (-2, -1, 0)) == 6
+
+
+def test_a_closed_market_tells_of_its_orders_and_one_that_is_not_there_has_none(world: World) -> None:
+    world.exchange.place(sell("1", "100"))
+    world.venue.maintenance = True
+    assert len(world.of_day()) == 1
+    with pytest.raises(MarketUnknown):
+        world.exchange.orders("DOGE", now().date())
+
+
 # Faults
 
 
@@ -529,6 +611,8 @@ def _ask(world: World, operation: FakeOperation, exchange_order_id: str) -> obje
         case "cancel":
             world.exchange.cancel("BTC", exchange_order_id)
             return None
+        case "orders":
+            return world.exchange.orders("BTC", now().date())
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

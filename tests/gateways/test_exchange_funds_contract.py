@@ -22,6 +22,8 @@ from common.gateways.exchange.funds import (
     ExchangeFunds,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
+    Movement,
+    Movements,
     Network,
     NetworkUnknown,
     WithdrawalState,
@@ -37,7 +39,7 @@ from sandbox.exchange.keyring import Right
 from sandbox.exchange.venue import Venue
 from sandbox.exchange.wallet import Wallet
 from sandbox.exchange.wallet.deposits import DepositMishap
-from sandbox.exchange.wallet.withdrawals import Withdrawal, WithdrawalRequest
+from sandbox.exchange.wallet.withdrawals import Withdrawal, WithdrawalMishap, WithdrawalRequest
 from sandbox.serving import serve
 from tests.harness.clock import VirtualClock
 
@@ -46,7 +48,15 @@ OURS = "a" * 32  # our id of a withdrawal
 TRON = Address("T" + "x" * 33)  # somebody's address
 ETHEREUM = Address("0x" + "ab" * 20)
 RIPPLE = Address("r" + "x" * 33, "4711")
-OPERATIONS: list[FakeOperation] = ["networks", "deposit_address", "deposits", "free", "withdraw", "withdrawal"]
+OPERATIONS: list[FakeOperation] = [
+    "networks",
+    "deposit_address",
+    "deposits",
+    "free",
+    "withdraw",
+    "withdrawal",
+    "movements",
+]
 SETTLED = 3.0  # seconds, after which the exchange has done what it does by itself
 
 
@@ -490,6 +500,41 @@ def test_a_withdrawal_of_another_id_coin_or_account_is_unknown(world: World) -> 
             world.told(name, coin)
 
 
+# A day
+
+
+def moved(world: World, days: int = 0) -> list[Movement]:
+    day = (world.clock.now() + timedelta(days=days)).date()
+    return sorted(cast(Movements, world.funds).movements(day), key=lambda one: one.quantity.amount)
+
+
+def test_what_moved_on_a_day_is_told_of_all_coins_by_whomever(world: World) -> None:
+    world.bring("10", "hash-1")
+    world.bring("20", "hash-2", coin="XRP", network="XRP")
+    world.bring("30", "hash-3", account=OTHER)
+    world.withdraw("100")
+    hand = WithdrawalRequest(MAKER, "USDT", "TRX", TRON.destination, Decimal(50), TRON.tag, "")
+    world.wallet.withdrawals.apply(hand)
+    assert [(one.went_out, one.quantity, one.our_id) for one in moved(world)] == [
+        (False, Quantity("10", "USDT"), None),
+        (False, Quantity("20", "XRP"), None),
+        (True, Quantity("50", "USDT"), None),
+        (True, Quantity("100", "USDT"), OURS),
+    ]
+    assert len({one.movement_id for one in moved(world)}) == 4
+    assert moved(world, -1) == moved(world, 1) == []
+    world.clock.advance(24 * 60 * 60)
+    assert len(moved(world, -1)) == 4
+    assert moved(world) == []
+
+
+def test_a_withdrawal_that_was_refused_has_moved_nothing(world: World) -> None:
+    world.wallet.withdrawals.mishaps.order(WithdrawalMishap.REJECT)
+    world.withdraw()
+    world.settle()
+    assert moved(world) == []
+
+
 # Faults
 
 
@@ -508,6 +553,8 @@ def _ask(world: World, operation: FakeOperation) -> object:
             return None
         case "withdrawal":
             return world.told()
+        case "movements":
+            return cast(Movements, world.funds).movements(world.clock.now().date())
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

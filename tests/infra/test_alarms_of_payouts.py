@@ -59,6 +59,8 @@ RULES = (
     Rule("BooksUnreadable", "BooksUnreadable", "books-unreadable", statistic="Maximum"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
+    Rule("BankOff", "BankOff", "bank-off"),
+    Rule("ExchangeOff", "ExchangeOff", "exchange-off"),
     Rule("CustodyOff", "CustodyOff", "custody-off"),
     Rule("AccountsOff", "AccountsOff", "accounts-off"),
     Rule("AccountsUnwatched", "AccountsUnwatched", "accounts-off"),

@@ -26,6 +26,7 @@ from functions.market_making import tasks as market_making_tasks
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
+from functions.operations.service.comparing_exchange import ExchangeSide
 from functions.orders import schedule as orders_schedule
 from functions.payouts import tasks as payouts_tasks
 from functions.purchases import schedule as purchases_schedule
@@ -407,6 +408,17 @@ def rounds(recorder: Recorder) -> None:
         recorder.secret(Secret.BANK_KEY)
         return desk.comparing_bank
 
+    def comparing_exchange() -> Any:
+        days = desk.comparing_exchange
+        side = days.side
+        assert isinstance(side, ExchangeSide)
+        funds = replace(
+            side.funds,
+            desk=lambda: recorder.reads(Secret.EXCHANGE_KEY, desk.world.funds),
+            account=lambda _: recorder.reads(Secret.READING_KEYS, desk.market.funds),
+        )
+        return replace(days, side=replace(side, funds=funds))
+
     for side, price in (("BUY", "99"), ("SELL", "101"), ("BUY", "80")):
         desk.place(ann, side, "1", order_price=price)
     oracle = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
@@ -432,6 +444,7 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
         patch.object(operations_schedule, "comparing_bank", comparing_bank),
+        patch.object(operations_schedule, "comparing_exchange", comparing_exchange),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
@@ -441,6 +454,11 @@ def rounds(recorder: Recorder) -> None:
         reconcile({}, Context())
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
+        desk.market.list_pair()  # so that there is a trading account
+        desk.list_asset()
+        desk.cash_out(ann, "0.10012", estimate="10.012")
+        desk.clock.forward(days=1)
+        recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Context())
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
             check({}, Context())

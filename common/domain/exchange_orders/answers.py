@@ -50,7 +50,7 @@ class Answers:
         that it never had means nothing; ExchangeOrderUnknown: it knows neither id; NotBelieved.
         """
         try:
-            return _believed(order, self._in_our_names(order, self._any_report(order)))
+            return _believed(order, in_our_names(order, self._any_report(order), self.symbols))
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("what") != "not_believed":
                 raise
@@ -69,24 +69,6 @@ class Answers:
             except ExchangeOrderUnknown:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
         return exchange.find(order.symbol, order.client_order_id)
-
-    def _in_our_names(self, order: ExchangeOrder, report: OrderReport) -> OrderReport:
-        """The report, with our names of the coins."""
-        told = {report.quantity.asset_id, report.executed.asset_id, *report.fees_elsewhere}
-        ours = {symbol: self._asset(order, symbol) for symbol in told}
-        fees: dict[str, Decimal] = {}
-        for symbol, fee in report.fees_elsewhere.items():
-            fees[ours[symbol]] = EXACT.add(fees.get(ours[symbol], Decimal(0)), fee)
-        return replace(
-            report,
-            quantity=replace(report.quantity, asset_id=ours[report.quantity.asset_id]),
-            executed=replace(report.executed, asset_id=ours[report.executed.asset_id]),
-            fees_elsewhere=fees,
-        )
-
-    def _asset(self, order: ExchangeOrder, symbol: str) -> str:
-        """The order's own name is that of when it was placed; the catalogue is asked for others only."""
-        return order.quantity.asset_id if symbol == order.symbol else self.symbols().here(symbol)
 
     def cancel(self, order: ExchangeOrder, report: OrderReport) -> None:
         """Raises ExchangeUnavailable, also when the exchange does not know what it has just reported."""
@@ -130,6 +112,24 @@ class Answers:
         except NotBelieved as lie:
             raise _unbelievable(order, lie) from lie
         return False
+
+
+def in_our_names(order: ExchangeOrder, report: OrderReport, symbols: Callable[[], Symbols]) -> OrderReport:
+    """The report, with our names of the coins. The order's own name is that of when it was placed; the catalogue is
+    asked for others only."""
+
+    def ours(symbol: str) -> str:
+        return order.quantity.asset_id if symbol == order.symbol else symbols().here(symbol)
+
+    fees: dict[str, Decimal] = {}
+    for symbol, fee in report.fees_elsewhere.items():
+        fees[ours(symbol)] = EXACT.add(fees.get(ours(symbol), Decimal(0)), fee)
+    return replace(
+        report,
+        quantity=replace(report.quantity, asset_id=ours(report.quantity.asset_id)),
+        executed=replace(report.executed, asset_id=ours(report.executed.asset_id)),
+        fees_elsewhere=fees,
+    )
 
 
 def _believed(order: ExchangeOrder, report: OrderReport) -> OrderReport:

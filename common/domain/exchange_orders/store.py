@@ -63,6 +63,7 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     evidence_reference = UnicodeAttribute(null=True)
     evidence_operators = UnicodeAttribute(null=True)
     evidence_at = InstantAttribute(null=True)
+    listed_at = InstantAttribute(null=True)  # when the exchange's list of a day has told of it
 
 
 class ExchangeOrderIdItem(Item, discriminator=keys.EXCHANGE_ORDER_ID.entity):
@@ -77,6 +78,34 @@ class ExchangeOrderTaken(Refusal):
 def find(table: Table, order_id: str, number: int) -> ExchangeOrder | None:
     item = table.get(ExchangeOrderItem, keys.EXCHANGE_ORDER(order_id=order_id, n=str(number)), consistent=True)
     return None if item is None else _order_of(item, number)
+
+
+class Booked(NamedTuple):
+    """An order of ours, what is booked of it once it is FINAL, and whether the exchange's list of a day has told of
+    it."""
+
+    order: ExchangeOrder
+    fill: Fill | None
+    listed: bool
+
+
+def by_exchange_id(table: Table, exchange: str, symbol: str, exchange_order_id: str) -> Booked | None:
+    """The order of ours that has claimed this one of the exchange's, as whatever; None: nobody has."""
+    key = keys.EXCHANGE_ORDER_ID(exchange=exchange, asset_id=symbol, exchange_order_id=exchange_order_id)
+    claimed = table.get(ExchangeOrderIdItem, key, consistent=True)
+    if claimed is None:
+        return None
+    number = int(claimed.number)
+    key = keys.EXCHANGE_ORDER(order_id=claimed.order_id, n=str(number))
+    item = table.get(ExchangeOrderItem, key, consistent=True)
+    return None if item is None else Booked(_order_of(item, number), _fill_of(item), item.listed_at is not None)
+
+
+def listed(order: ExchangeOrder, at: datetime) -> Write:
+    """The exchange's list of a day has told of it. Refused with ExchangeOrderMoved."""
+    item = ExchangeOrderItem
+    gone = ExchangeOrderMoved("the exchange order is gone")
+    return Write.update(_item(order), item.listed_at.set(at), when=item.PK.exists(), otherwise=gone)
 
 
 def insert(order: ExchangeOrder) -> Write:
@@ -281,6 +310,17 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         reason=item.reason,
         evidence=_evidence_of(item),
     )
+
+
+def _fill_of(item: ExchangeOrderItem) -> Fill | None:
+    if item.status != Status.FINAL:
+        return None
+    assert item.order_state is not None
+    assert item.executed_quantity is not None
+    assert item.gross_amount is not None
+    assert item.fee_amount is not None
+    executed, elsewhere = Quantity(item.executed_quantity, item.asset_id), fees_of(item.fees_elsewhere or "")
+    return Fill(item.order_state, executed, Money(item.gross_amount), Money(item.fee_amount), elsewhere)
 
 
 def _evidence_of(item: ExchangeOrderItem) -> Evidence | None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, Protocol
@@ -156,6 +157,15 @@ class OrderReport:
 
 
 @dataclass(frozen=True)
+class Reports:
+    """A part of a list of orders, in the order in which they were placed; `after` is where the next part begins, None:
+    there is none."""
+
+    items: Sequence[OrderReport]
+    after: str | None
+
+
+@dataclass(frozen=True)
 class Ticker:
     """The best prices in a market now: somebody buys at `bid` and sells at `ask`."""
 
@@ -206,6 +216,14 @@ class Exchange(Tickers, Protocol):
         """Ask for the end of an order; `order` tells what had been filled by then. One that is over stays as it is.
 
         Raises ExchangeOrderUnknown.
+        """
+        ...
+
+    def orders(self, asset_id: str, day: date, after: str | None = None) -> Reports:
+        """All of the account in the asset's market that were placed on a day (UTC), by whomever and however they ended,
+        as they are now: a part of them, behind a place that the part before has told.
+
+        Raises MarketUnknown where there is no such market; one that is closed still tells of its orders.
         """
         ...
 

@@ -19,8 +19,9 @@
     GetLevel1         OMSId, InstrumentId; public: BestBid, BestOffer, 0 where there is none
 
     an order          OrderId, ClientOrderId, Account, Instrument, Side "Buy" | "Sell", OrderState, OrigQuantity,
-                      Quantity (what is left of it), QuantityExecuted, GrossValueExecuted (quote, before fees)
-    a trade           TradeId, OrderId, ClientOrderId, Quantity, Fee, FeeProductId
+                      Quantity (what is left of it), QuantityExecuted, GrossValueExecuted (quote, before fees),
+                      ReceiveTime (milliseconds)
+    a trade           TradeId, OrderId, ClientOrderId, Quantity, Fee, FeeProductId, TradeTimeMS
     an instrument     InstrumentId, Product1, Product1Symbol (what is sold), Product2, Product2Symbol (for what),
                       QuantityIncrement, PriceIncrement, MinimumQuantity, SessionStatus, IsDisable
     a product         ProductId, Product (its symbol)
@@ -41,7 +42,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from threading import Lock
@@ -57,6 +58,7 @@ from common.gateways.exchange import (
     ExchangeUnavailable,
     MarketUnknown,
     OrderReport,
+    Reports,
     Side,
     State,
     Ticker,
@@ -74,6 +76,7 @@ PAGES_MAX = 25
 INSTRUMENTS_AGE_MAX = timedelta(minutes=10)
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of orders is about 250 KiB, and open orders come in one answer
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_DAY_MS = 24 * 60 * 60 * 1000
 _INT64_MAX = Decimal(2**63 - 1)
 _DIGITS_MAX = 28  # on either side of the point
 
@@ -361,7 +364,43 @@ class AlphaPointExchange(AlphaPointTickers):
             if not refused or _state(self._known(exchange_order_id, until)) is State.WORKING:
                 raise
 
+    def orders(self, asset_id: str, day: date, after: str | None = None) -> Reports:
+        """See `Exchange.orders`. Those that are open come first, then the history, the newest first: a place in it is
+        how many of its orders, and how many trades, are read. What is new meanwhile pushes the rest back: an order may
+        come twice."""
+        until = self._until()
+        if not any(_pair(entry) == (asset_id, self._quote) for entry in self._listed(until).instruments.values()):
+            raise MarketUnknown(f"{asset_id} is not traded for {self._quote} at the exchange", asset_id=asset_id)
+        begin = (datetime.combine(day, datetime.min.time(), UTC) - _EPOCH) // timedelta(milliseconds=1)
+        orders, trades = (int(place) for place in (after or "0 0").split(" "))
+        open_ = self._open(until) if after is None else []
+        page = self._entries("GetOrdersHistory", {"Depth": PAGE, "StartIndex": orders}, until)
+        placed = [*open_, *(entry for entry in page if _state(entry) is not State.WORKING)]
+        mine = [
+            entry
+            for entry in placed
+            if begin <= _number(entry, "ReceiveTime") < begin + _DAY_MS and self._is_of(asset_id, entry, until)
+        ]
+        reports = {_id(entry, "OrderId"): _report(entry, asset_id, None, self._account_id) for entry in mine}
+        executed = {order_id: report.executed.amount for order_id, report in reports.items()}
+        traded = lambda place: self._entries("GetAccountTrades", {"Count": PAGE, "StartIndex": place}, until)  # noqa: E731
+        charged, trades = _fees_together(executed, traded, trades, begin)
+        items = [self._charged(report, charged[order_id], until) for order_id, report in reports.items()]
+        is_all = not page or _number(page[-1], "ReceiveTime") < begin
+        return Reports(items, None if is_all else f"{orders + len(page)} {trades}")
+
     # What the exchange tells
+
+    def _charged(self, report: OrderReport, fees: Mapping[int, Decimal], until: float) -> OrderReport:
+        named = {self._product(product, until): fee for product, fee in fees.items()}
+        return replace(report, fee=Money(named.pop(self._quote, Decimal(0))), fees_elsewhere=named)
+
+    def _is_of(self, asset_id: str, entry: Entry, until: float) -> bool:
+        try:
+            self._in_market(asset_id, entry, until)
+        except ExchangeOrderUnknown:
+            return False
+        return True
 
     def _in_market(self, asset_id: str, entry: Entry, until: float) -> Entry:
         """The instrument of an order, also one that is closed. Raises ExchangeOrderUnknown: it is another asset's."""
@@ -574,6 +613,36 @@ def _fees(trades: Iterable[Entry]) -> dict[int, Decimal]:
             product = _id(trade, "FeeProductId")
             fees[product] = EXACT.add(fees.get(product, Decimal(0)), fee)
     return fees
+
+
+def _fees_together(
+    executed: Mapping[int, Decimal], page_at: Callable[[int], list[Entry]], behind: int, since_ms: int
+) -> tuple[dict[int, dict[int, Decimal]], int]:
+    """The fees of orders, by product, once their trades make up what was executed; and where the page of trades begins
+    that told of the last one. Trades come the newest first: they are read from a place on, to those that are older than
+    `since_ms`, and, where that is not all, from the newest on."""
+    for begin in dict.fromkeys((behind, 0)):
+        left, seen, at, place = dict(executed), set[int](), begin, begin
+        fees: dict[int, dict[int, Decimal]] = {order_id: {} for order_id in executed}
+        for _ in range(PAGES_MAX):
+            if not any(left.values()):
+                return fees, at
+            page = page_at(place)
+            for trade in page:
+                trade_id, order_id = _id(trade, "TradeId"), _id(trade, "OrderId")
+                if order_id in left and trade_id not in seen:
+                    seen.add(trade_id)
+                    left[order_id] = EXACT.subtract(left[order_id], _told(trade, "Quantity"))
+                    for product, fee in _fees([trade]).items():
+                        fees[order_id][product] = EXACT.add(fees[order_id].get(product, Decimal(0)), fee)
+            if not page or _number(page[-1], "TradeTimeMS") < since_ms:
+                break
+            at, place = place, place + len(page)
+        if not any(left.values()):
+            return fees, at
+    raise ExchangeUnavailable(
+        "orders of a day and their trades at the exchange do not agree yet; ask again", what="unsettled"
+    )
 
 
 def _pair(instrument: Entry) -> tuple[Any, Any]:

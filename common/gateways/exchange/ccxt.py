@@ -7,6 +7,7 @@
     GET    {base_url}/api/v3/order           symbol, orderId | origClientOrderId
     DELETE {base_url}/api/v3/order           symbol, orderId
     GET    {base_url}/api/v3/myTrades        symbol, orderId, fromId, limit: fees are only told here
+    GET    {base_url}/api/v3/allOrders       those of a day: see `ccxt_days`
     X-MBX-APIKEY: …                          and among the parameters timestamp, recvWindow 5000 and signature, which is
                                              hex HMAC-SHA256(secret, the other parameters as they are sent)
 
@@ -24,7 +25,7 @@ enums.md), ccxt 4.5.90 binance.py.
 import json
 import time
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from threading import Lock
@@ -38,6 +39,7 @@ from common.gateways.exchange import (
     ExchangeUnavailable,
     MarketUnknown,
     OrderReport,
+    Reports,
     Side,
     State,
     Ticker,
@@ -50,18 +52,17 @@ from common.gateways.exchange.binance_answers import (
     in_our_words,
     told_amount,
     told_decimal,
-    told_fee,
     told_step,
     told_text,
     told_whole,
 )
+from common.gateways.exchange.ccxt_days import ORDERS_PAGE, TRADES_PAGE, OrdersOfDay, Sum
 from common.gateways.exchange.ccxt_wire import CcxtWire
 from common.gateways.transport import NoAnswer, Transport
 from common.market import MarketRules
-from common.money import EXACT, ROUNDING, Money, Price, Quantity, plain
+from common.money import ROUNDING, Money, Price, Quantity, plain
 
 MARKET_AGE_MAX = timedelta(minutes=10)
-TRADES_PAGE = 1000
 TICKER_BYTES_MAX = 64 * 1024
 
 # ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
@@ -147,7 +148,9 @@ class CcxtExchange:
         read_seconds: float = 5.5,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
+        orders_page: int = ORDERS_PAGE,
     ) -> None:
+        self._orders_page = orders_page
         self._wire = CcxtWire(
             base_url,
             api_key=api_key,
@@ -230,6 +233,16 @@ class CcxtExchange:
             if trouble.facts.get("code") != -2011 or _state(self._fetched(symbol, exchange_order_id)) is State.WORKING:
                 raise
 
+    def orders(self, asset_id: str, day: date, after: str | None = None) -> Reports:
+        """See `Exchange.orders`. Binance forgets those that ended without a fill 90 days ago."""
+        self._wire.begin()
+        symbol = f"{asset_id}/{self._quote}"
+        if symbol not in self._read_at:
+            self._read(asset_id, symbol)
+        settled = partial(self._settled, symbol)
+        placed, on = OrdersOfDay(self._ask, self._client, symbol, settled, self._orders_page).part(day, after)
+        return Reports([self._reported(asset_id, order, _known(told)) for order, told in placed], on)
+
     # What the exchange tells
 
     def _tradable(self, asset_id: str) -> str:
@@ -306,13 +319,18 @@ class CcxtExchange:
 
     def _exchange_order(self, asset_id: str, symbol: str, order: Mapping[str, Any]) -> OrderReport:
         """An order in our words, once its trades are there."""
+        return self._reported(asset_id, order, partial(self._settled, symbol, told_text(order, "id")))
+
+    def _reported(self, asset_id: str, order: Mapping[str, Any], traded: Callable[[Decimal], Sum]) -> OrderReport:
+        """An order in our words; `traded` is the sum of its trades, of which so much was executed."""
         exchange_order_id, state, side = told_text(order, "id"), _state(order), _SIDES.get(told_text(order, "side"))
         whole, executed = told_amount(order.get("info"), "origQty"), told_amount(order.get("info"), "executedQty")
         if side is None:
             raise garbled("an order of no side")
         if executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
             raise not_believed(f"order {exchange_order_id} of {whole}, {executed} executed, that is {state}")
-        gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
+        sum_ = traded(executed) if executed else Sum()
+        fees = dict(sum_.fees)
         return OrderReport(
             exchange_order_id=exchange_order_id,
             client_order_id=told_text(order, "clientOrderId"),
@@ -320,19 +338,19 @@ class CcxtExchange:
             quantity=Quantity(whole, asset_id),
             state=state,
             executed=Quantity(executed, asset_id),
-            gross=Money(gross),
+            gross=Money(sum_.gross),
             fee=Money(fees.pop(self._quote, Decimal(0))),
             fees_elsewhere={currency: fee for currency, fee in fees.items() if fee},
         )
 
-    def _settled(self, symbol: str, exchange_order_id: str, executed: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
+    def _settled(self, symbol: str, exchange_order_id: str, executed: Decimal) -> Sum:
         """The sum of an order's trades in quote, and their fees by currency.
 
         Trades come from a database that may be behind the order, and the order may have traded on since it was read:
         then the trades do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: Binance
         says that old orders may have a negative number there.
         """
-        quantity, gross, fees = Decimal(0), Decimal(0), dict[str, Decimal]()
+        traded = Sum()
         from_id = 0  # without one, Binance begins with the newest
         while True:  # as long as there is time
             asked = {"fromId": from_id}
@@ -344,15 +362,10 @@ class CcxtExchange:
                     raise not_believed(f"a trade of another order among those of {exchange_order_id}")
                 if told_whole(trade, "id") < from_id:
                     raise garbled("a trade that was not asked for")
-                told = trade.get("info")
-                quantity = EXACT.add(quantity, told_amount(told, "qty"))
-                gross = EXACT.add(gross, told_amount(told, "quoteQty"))
-                if charged := told_fee(told):
-                    currency, (_, fee) = told_text(trade.get("fee"), "currency"), charged
-                    fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
-            if quantity == executed:
-                return gross, fees
-            if len(page) < TRADES_PAGE or quantity > executed:
+                traded.add(trade)
+            if traded.quantity == executed:
+                return traded
+            if len(page) < TRADES_PAGE or traded.quantity > executed:
                 break
             from_id = max(told_whole(trade, "id") for trade in page) + 1
         raise ExchangeUnavailable(
@@ -368,6 +381,10 @@ class CcxtExchange:
     @property
     def _client(self) -> Any:
         return self._wire.client
+
+
+def _known(traded: Sum) -> Callable[[Decimal], Sum]:
+    return lambda _: traded
 
 
 def _state(order: Mapping[str, Any]) -> State:

@@ -32,7 +32,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -54,6 +55,7 @@ from common.gateways.exchange.funds import (
     ExchangeDeposit,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
+    Movement,
     Network,
     NetworkUnknown,
     WithdrawalState,
@@ -73,7 +75,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _THEIRS = {"ERC20": "ETH", "TRC20": "TRX"}
 _OURS = {theirs: ours for ours, theirs in _THEIRS.items()}
 
-_CREDITED = {1, 6}
+_CREDITED, _NOT_CREDITED = {1, 6}, {2, 7}
 _STATES = {
     0: WithdrawalState.PENDING,
     2: WithdrawalState.PENDING,
@@ -187,6 +189,16 @@ class CcxtFunds:
         ours = [entry for entry in told if entry.get("withdrawOrderId")]
         return _readable(ours, lambda entry: _withdrawal(entry, told_text(entry, "coin")))
 
+    def movements(self, day: date) -> Sequence[Movement]:
+        """See `Movements.movements`."""
+        self._wire.begin()
+        begin = datetime.combine(day, datetime.min.time(), UTC)
+        end, client = begin + timedelta(days=1) - _MILLISECOND, self._wire.client
+        came = self._between(client.sapi_get_capital_deposit_hisrec, None, begin, end)
+        went = self._between(client.sapi_get_capital_withdraw_history, None, begin, end)
+        deposits = [_came(entry) for entry in came if _number(entry, "status") not in _NOT_CREDITED]
+        return [*deposits, *(_went(entry) for entry in went if _state(entry) is not WithdrawalState.REFUSED)]
+
     def free(self, coin: str) -> Quantity:
         """See `ExchangeFunds.free`."""
         self._wire.begin()
@@ -273,22 +285,27 @@ class CcxtFunds:
         next page."""
         found: dict[str, Mapping[str, Any]] = {}
         begin, until = since, self._clock()
-        while True:  # as long as there is time
-            span = {"startTime": str(_ms(begin)), "endTime": str(_ms(begin + SPAN))}
-            offset = 0
-            while True:
-                asked = {**({} if coin is None else {"coin": coin}), **span, "offset": str(offset), "limit": str(PAGE)}
-                page = _entries(self._ask("list", call, asked), "list")
-                for entry in page:
-                    if coin is not None and told_text(entry, "coin") != coin:
-                        raise not_believed(f"of {coin} was asked, of {told_text(entry, 'coin')[:40]!r} is told")
-                    found[told_text(entry, "id")] = entry
-                if len(page) < PAGE:
-                    break
-                offset += PAGE
+        while begin <= until:  # as long as there is time
+            found |= {told_text(entry, "id"): entry for entry in self._between(call, coin, begin, begin + SPAN)}
             begin += SPAN
-            if begin > until:
+        return list(found.values())
+
+    def _between(
+        self, call: Callable[..., Any], coin: str | None, begin: datetime, end: datetime
+    ) -> list[Mapping[str, Any]]:
+        """The entries of a span, each once."""
+        found: dict[str, Mapping[str, Any]] = {}
+        span, offset = {"startTime": str(_ms(begin)), "endTime": str(_ms(end))}, 0
+        while True:  # as long as there is time
+            asked = {**({} if coin is None else {"coin": coin}), **span, "offset": str(offset), "limit": str(PAGE)}
+            page = _entries(self._ask("list", call, asked), "list")
+            for entry in page:
+                if coin is not None and told_text(entry, "coin") != coin:
+                    raise not_believed(f"of {coin} was asked, of {told_text(entry, 'coin')[:40]!r} is told")
+                found[told_text(entry, "id")] = entry
+            if len(page) < PAGE:
                 return list(found.values())
+            offset += PAGE
 
     def _ask(self, about: About, call: Callable[..., Any], asked: Mapping[str, str] | None = None) -> Any:
         return self._wire.ask(partial(_in_our_words, about), call, asked or {})
@@ -342,13 +359,10 @@ def _deposit(entry: Mapping[str, Any], coin: str) -> ExchangeDeposit:
 
 def _withdrawal(entry: Mapping[str, Any], coin: str) -> ExchangeWithdrawal:
     withdrawal_id, network = told_text(entry, "withdrawOrderId"), told_text(entry, "network")
-    quantity, status = Quantity(told_amount(entry, "amount"), coin), _number(entry, "status")
+    quantity, state = Quantity(told_amount(entry, "amount"), coin), _state(entry)
     hash_ = _perhaps(entry, "txId") or None
-    if status not in _STATES:
-        raise garbled(f"a withdrawal in a state that we do not know, {status}")
     if not quantity.amount:
         raise not_believed(f"a withdrawal of nothing, {withdrawal_id}")
-    state = _STATES[status]
     if state is WithdrawalState.REFUSED and hash_ is not None:
         raise not_believed(f"withdrawal {withdrawal_id} is refused and has left with {hash_[:100]!r}")
     if state is WithdrawalState.COMPLETED and hash_ is None:
@@ -364,6 +378,32 @@ def _withdrawal(entry: Mapping[str, Any], coin: str) -> ExchangeWithdrawal:
         state=state,
         transaction_hash=hash_,
     )
+
+
+def _state(entry: Mapping[str, Any]) -> WithdrawalState:
+    status = _number(entry, "status")
+    if status not in _STATES:
+        raise garbled(f"a withdrawal in a state that we do not know, {status}")
+    return _STATES[status]
+
+
+def _came(entry: Mapping[str, Any]) -> Movement:
+    amount = told_amount(entry, "amount")
+    return _moved(entry, amount, went_out=False, our_id=None)
+
+
+def _went(entry: Mapping[str, Any]) -> Movement:
+    paid = EXACT.add(told_amount(entry, "amount"), told_amount(entry, "transactionFee"))
+    return _moved(entry, paid, went_out=True, our_id=_perhaps(entry, "withdrawOrderId") or None)
+
+
+def _moved(entry: Mapping[str, Any], amount: Decimal, *, went_out: bool, our_id: str | None) -> Movement:
+    movement_id = told_text(entry, "id")
+    if not _AN_ID.fullmatch(movement_id):
+        raise garbled(f"a deposit or withdrawal is called {movement_id[:80]!r}")
+    if not amount:
+        raise not_believed(f"a deposit or withdrawal of nothing, {movement_id}")
+    return Movement(movement_id, went_out, Quantity(amount, told_text(entry, "coin")), our_id)
 
 
 def _theirs(coin: str, network: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
@@ -78,6 +78,27 @@ class ExchangeWithdrawal:
     destination: str
     state: WithdrawalState
     transaction_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Movement:
+    """What came into an account from outside on a day, or went out of it, by whomever. `movement_id` is the exchange's
+    own; `our_id` what a withdrawal was asked for under, None: nothing. `quantity` is what the account has got, or paid
+    with the fee, which is above zero."""
+
+    movement_id: str
+    went_out: bool
+    quantity: Quantity
+    our_id: str | None
+
+
+class Movements(Protocol):
+    """Of one account. It changes nothing: every call is safe to make again."""
+
+    def movements(self, day: date) -> Sequence[Movement]:
+        """All deposits and withdrawals of a day (UTC), of all coins, also those that are on their way; without those
+        that were refused. Raises ExchangeUnavailable."""
+        ...
 
 
 class ExchangeFunds(Protocol):

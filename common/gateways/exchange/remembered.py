@@ -29,6 +29,7 @@ from common.gateways.exchange.funds import (
     ExchangeFunds,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
+    Movements,
     Network,
     WithdrawalState,
 )
@@ -47,7 +48,7 @@ BYTES_MAX = 300_000  # an item has 400 KiB
 T = TypeVar("T")
 
 
-class AllFunds(ExchangeFunds, Protocol):
+class AllFunds(ExchangeFunds, Movements, Protocol):
     """An account's funds, whose lists are told of all coins with one request."""
 
     def all_deposits(self, since: datetime) -> Sequence[ExchangeDeposit]: ...

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
 from pydantic import AfterValidator, Field, StringConstraints
 
-from common.domain.comparisons import Comparison
+from common.domain.comparisons import Comparison, Line
 from common.http import caller
 from common.money import plain
 from common.wire import InstantText, RequestBody, View
 from functions.operations.api.door import app
-from functions.operations.wiring import comparing_bank, cross_checking
+from functions.operations.wiring import comparing_bank, comparing_exchange, cross_checking
 
 DayText = Annotated[
     str,
@@ -74,6 +74,57 @@ def compare_bank(body: ComparisonRequest) -> AskedView:
     return AskedView(of="bank", date=body.date)
 
 
+class OrderComparedView(View):
+    """`there` and `booked` in dollars, before fees; of all of them together where `id` is `all together`."""
+
+    id: str = Field(description="the exchange's own, of an order")
+    order_id: str | None = Field(description="that of ours which it is placed for; - where none is")
+    there: str = Field(description="executed by the exchange")
+    booked: str = Field(description="executed by our books")
+    verdict: str = Field(description="AGREES; OFF, for certain; or UNKNOWN")
+    why: str
+
+
+class ExchangeComparisonView(View):
+    """What the desk's account at the exchange has done on a day, held against our orders. `verdict` is the worst of its
+    lines."""
+
+    of: str
+    verdict: str = Field(description="AGREES, OFF or UNKNOWN")
+    compared_at: InstantText
+    compared_by: str
+    compared: int = Field(description="so many orders")
+    orders: list[OrderComparedView] = Field(description="those that do not agree, 500 at most, and the sum of all")
+
+
+@app.get(
+    "/operations/compare/exchange",
+    tags=["operators"],
+    summary="What the comparison of a day with the exchange has found",
+)
+def comparison_with_exchange(date_: Annotated[DayText | None, Query(alias="date")] = None) -> ExchangeComparisonView:
+    """Without a date, of the last day that was compared: each day is, once it is over."""
+    caller(app).must_be_operator()
+    found = comparing_exchange().found(None if date_ is None else date.fromisoformat(date_))
+    return ExchangeComparisonView(
+        of=found.of,
+        verdict=found.verdict,
+        compared_at=found.at,
+        compared_by=found.by,
+        compared=found.assets,
+        orders=[OrderComparedView(**_line(line)) for line in found.lines],
+    )
+
+
+@app.post("/operations/compare/exchange", tags=["operators"], summary="Have a day compared with the exchange")
+def compare_exchange(body: ComparisonRequest) -> AskedView:
+    """It is done by the clock, within a quarter of an hour: nothing that operators ask can trade by the exchange's
+    key."""
+    operator = caller(app).must_be_operator()
+    comparing_exchange().ask(date.fromisoformat(body.date), operator)
+    return AskedView(of="exchange", date=body.date)
+
+
 class AccountSumView(View):
     """`amount` in units of the asset, below zero where it has given more than it got."""
 
@@ -123,23 +174,23 @@ def _sums(of: Mapping[str, Decimal]) -> list[AccountSumView]:
     return [AccountSumView(account=name, amount=plain(amount)) for name, amount in sorted(of.items())]
 
 
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.asset_id,
+        "order_id": line.name,
+        "there": plain(line.there),
+        "booked": plain(line.booked_together),
+        "verdict": line.verdict,
+        "why": line.why,
+    }
+
+
 def _compared(found: Comparison) -> BankComparisonView:
-    payouts = [
-        PayoutComparedView(
-            id=line.asset_id,
-            order_id=line.name,
-            there=plain(line.there),
-            booked=plain(line.booked_together),
-            verdict=line.verdict,
-            why=line.why,
-        )
-        for line in found.lines
-    ]
     return BankComparisonView(
         of=found.of,
         verdict=found.verdict,
         compared_at=found.at,
         compared_by=found.by,
         compared=found.assets,
-        payouts=payouts,
+        payouts=[PayoutComparedView(**_line(line)) for line in found.lines],
     )

@@ -13,9 +13,7 @@ from common.domain.payouts.model import Attempt, AttemptStatus
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, State
 from common.money import ZERO
 from common.table.table import Table
-from functions.operations.service.comparing_days import Told
-
-NOBODYS = "-"
+from functions.operations.service.comparing_days import NOBODYS, Told
 
 
 @dataclass(frozen=True)
@@ -25,6 +23,7 @@ class BankSide:
     pause: Callable[[], None]  # between two looks at the same
     now: Callable[[], datetime]
     of: str = BANK
+    things: str = "payouts"
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """See `Side.part`. Raises BankUnavailable, TableUnavailable, Busy."""

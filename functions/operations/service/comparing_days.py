@@ -16,7 +16,7 @@ from typing import Protocol
 
 from common.domain import audit
 from common.domain.audit import AuditEntry
-from common.domain.comparisons import LINES_MAX, Comparison, Line, Verdict, compared, keep, latest, of_day
+from common.domain.comparisons import BANK, LINES_MAX, Comparison, Line, Verdict, compared, keep, latest, of_day
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import StrayMoved
 from common.domain.timeline import CLOCK
@@ -31,12 +31,14 @@ SETTLES_WITHIN = timedelta(minutes=30)  # what the other side does on a day is i
 ASKED_MAX = 31
 THINGS_MAX = 2_000_000  # of a day: a list that has more never ends
 TOTAL = "all together"
+NOBODYS = "-"
 
 
 @dataclass(frozen=True)
 class Told:
     """One thing that the other side has done: its id there, what it is worth, and that of ours which it names, perhaps
-    nothing. `booked` is what we have of it; `why` what is wrong, and None where nothing is."""
+    nothing. `booked` is what we have of it; `why` what is wrong, and None where nothing is; `certain`: two looks, a
+    pause apart, have found the same."""
 
     their_id: str
     asset_id: str
@@ -44,6 +46,7 @@ class Told:
     there: Decimal
     booked: Decimal
     why: str | None
+    certain: bool = True
 
 
 class Side(Protocol):
@@ -51,6 +54,11 @@ class Side(Protocol):
 
     @property
     def of(self) -> str: ...
+
+    @property
+    def things(self) -> str:
+        """What of ours it is held against: `payouts`."""
+        ...
 
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """A part of what it has done on a day, behind a place, each held against what is here and marked where it is
@@ -126,8 +134,11 @@ class ComparingDays:
             days.things += 1
             days.there, days.booked = EXACT.add(days.there, each.there), EXACT.add(days.booked, each.booked)
             if each.why is not None:
-                self._tell(each, each.why)
-                line = Line(each.their_id, each.there, {"payouts": each.booked}, Verdict.OFF, each.whose, each.why)
+                if each.certain:
+                    self._tell(each, each.why)
+                verdict = Verdict.OFF if each.certain else Verdict.UNKNOWN
+                booked = {self.side.things: each.booked}
+                line = Line(each.their_id, each.there, booked, verdict, each.whose, each.why)
                 days.lines = [*days.lines, line][:LINES_MAX]
 
     def _tell(self, told: Told, why: str) -> None:
@@ -136,7 +147,7 @@ class ComparingDays:
         says = f"{of} tells of {told.their_id}: {why}"
         stray_id, writes = strays.found_outside(of, told.asset_id, told.their_id, told.whose, says, at)
         log.error("outside off", extra={"of": of, "their_id": told.their_id, "why": why, "id": stray_id})
-        count("OutsideOff")
+        count("BankOff") if of == BANK else count("ExchangeOff")
         try:
             self.table.write(*writes)
         except StrayMoved:
@@ -147,8 +158,9 @@ class ComparingDays:
         day, of = days.day, self.side.of
         verdict, why = Verdict.AGREES, ""
         if days.there != days.booked:  # without a line of its own: one that was being booked when it was looked at
-            verdict, why = (Verdict.OFF, "") if days.lines else (Verdict.UNKNOWN, "one may not be booked yet")
-        total = Line(TOTAL, days.there, {"payouts": days.booked}, verdict, None, why)
+            off = any(line.verdict is Verdict.OFF for line in days.lines)
+            verdict, why = (Verdict.OFF, "") if off else (Verdict.UNKNOWN, "one may not be booked yet")
+        total = Line(TOTAL, days.there, {self.side.things: days.booked}, verdict, None, why)
         found = compared(of_day(of, day), self.now(), CLOCK, [*days.lines, total], things=days.things)
         self.table.write(keep(found))
         days.day, days.lines = None, []

@@ -101,6 +101,7 @@ class BinanceFace:
             ),
             "GET /api/v3/order": read(told.order, weight(4), "symbol", *_EITHER_ID),
             "GET /api/v3/openOrders": read(told.open_orders, weight_with("symbol", 6, 80), "symbol"),
+            "GET /api/v3/allOrders": read(told.all_orders, weight(20), "symbol", "orderId", "limit", *_SPAN),
             "GET /api/v3/myTrades": read(told.my_trades, weight_with("orderId", 5, 20), *trades),
             "GET /api/v3/rateLimit/order": Route(
                 told.order_counts, weight(40), Operation.OTHER, Right.READ, frozenset()

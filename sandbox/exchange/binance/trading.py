@@ -171,6 +171,21 @@ class Trading:
         symbol = symbol_of(self._venue, asked).name if "symbol" in asked else None
         return [queried(order) for order in self._venue.open_orders(asked.account, symbol)]
 
+    def all_orders(self, asked: Asked) -> Any:
+        """From an id or a time on the first ones; otherwise the newest, up to a time."""
+        symbol, limit, from_id = symbol_of(self._venue, asked), asked.limit(), asked.whole("orderId")
+        start, end = asked.time("startTime"), asked.time("endTime")
+        _refuse_long_span(start, end)
+        orders = self._venue.history(asked.account, symbol.name)[::-1]
+        if from_id is not None:
+            orders = [order for order in orders if order.order_id >= from_id]
+        if start is not None:
+            orders = [order for order in orders if ms(order.at) >= start]
+        if end is not None:
+            orders = [order for order in orders if ms(order.at) <= end]
+        first_ones = from_id is not None or start is not None
+        return [queried(order) for order in (orders[:limit] if first_ones else orders[-limit:])]
+
     def my_trades(self, asked: Asked) -> Any:
         """From an id or a time on the first ones; otherwise the newest, up to a time."""
         symbol, limit, order_id = symbol_of(self._venue, asked), asked.limit(), asked.whole("orderId")
@@ -179,8 +194,7 @@ class Trading:
         timed = start is not None or end is not None
         if timed and not (order_id is None and from_id is None):
             raise Refused(-1128, _COMBINATION)
-        if start is not None and end is not None and not 0 <= end - start <= DAY_MS:
-            raise Refused(-1127, "Lookup interval is too big. More than 24 hours between startTime and endTime.")
+        _refuse_long_span(start, end)
         if from_id is not None:
             trades = trades[bisect_left(trades, from_id, key=lambda trade: trade.trade_id) :]
         if start is not None:
@@ -192,6 +206,11 @@ class Trading:
 
     def order_counts(self, asked: Asked) -> Any:
         return self._rates.order_counts(asked.account)
+
+
+def _refuse_long_span(start: int | None, end: int | None) -> None:
+    if start is not None and end is not None and not 0 <= end - start <= DAY_MS:
+        raise Refused(-1127, "Lookup interval is too big. More than 24 hours between startTime and endTime.")
 
 
 def _only(asked: Asked) -> Restriction | None:

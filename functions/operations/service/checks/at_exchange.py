@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from common import keys
+from common.domain.comparisons import EXCHANGE
 from common.domain.exchange_orders.model import BY_EVIDENCE
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.money import EXACT, plain
 from functions.operations.entries import ZERO, Entry, Reads
+from functions.operations.service.checks import comparing
 
 CENT = Decimal("0.01")
 INFINITE = Decimal("Infinity")
@@ -23,6 +25,17 @@ def order(reads: Reads, placed: Entry) -> Iterator[str]:
         yield from _claimed(reads, placed, placed.exchange_order_id)
     if placed.status == AtExchange.FINAL:
         yield from _believable(placed)
+        yield from _listed(reads, placed)
+
+
+def _listed(reads: Reads, placed: Entry) -> Iterator[str]:
+    """The exchange's list of a day has told of it. Only markets are compared that are the catalogue's now."""
+    if placed.exchange_order_id is None or placed.listed_at is not None or placed.order_state == BY_EVIDENCE:
+        return
+    asset = reads.get(keys.ASSET(asset_id=str(placed.asset_id)))
+    if asset is not None and (asset.exchange_symbol or placed.asset_id) == (placed.symbol or placed.asset_id):
+        name = f"order {placed.exchange_order_id}"
+        yield from comparing.missed(reads, EXCHANGE, placed.created_at, name)
 
 
 def _claimed(reads: Reads, placed: Entry, theirs: str) -> Iterator[str]:
