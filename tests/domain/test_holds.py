@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import pytest
 
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import HoldMissing
+from common.domain.ledger.model import AccountNotFound, HoldMissing
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from common.table.transaction import Write
@@ -71,6 +71,16 @@ def test_a_hold_of_coins_is_sold_or_given_back_once(bare: Desk, change: Change) 
     bare.buy(ann, "3")
     bare.table.write(ledger.hold_asset(ann, ONE, bare.clock()))
     once(bare, ann, change, ledger.hold_asset(ann, HALF, bare.clock()))
+
+
+def test_coins_are_never_credited_to_a_namesake(bare: Desk) -> None:
+    """Whatever is written beside it: of a holding it is its own `sub` that counts."""
+    ann = bare.customer()
+    bare.buy(ann, "1")
+    before = bare.dynamo.items()
+    with pytest.raises(AccountNotFound):
+        bare.table.write(ledger.credit_asset(Owner("ann", "another-sub"), ONE, TEN, bare.clock()))
+    assert bare.dynamo.items() == before
 
 
 @contextmanager

@@ -512,10 +512,11 @@ def with_fee(market: Market, fee: str) -> None:
     market.funds.withdraw = dearer  # type: ignore[method-assign, assignment]
 
 
-def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> None:
-    with_fee(market, "0.05")
+@pytest.mark.parametrize("fee", ["0.05", "0.00003001"])
+def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market, fee: str) -> None:
+    with_fee(market, fee)
     come_home(market)
-    waits_for_person(market, "withdrawing 0.1 BTC has cost 0.05, and the exchange had told 0.000015")
+    waits_for_person(market, f"withdrawing 0.1 BTC has cost {fee}, and the exchange had told 0.000015")
     assert BTC not in market.has(ANN)
 
 

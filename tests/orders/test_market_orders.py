@@ -22,6 +22,7 @@ from common.domain.ledger.model import AccountNotFound, InsufficientAsset, Insuf
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money, Price
 from common.owner import Owner
+from functions.orders import model
 from functions.orders.model import BoughtElsewhere, Side, Status, Terms
 from tests.desk import Clock, Desk
 
@@ -196,6 +197,10 @@ class TestRepeats:
             desk.place(ann, "BUY", "1", key="k")
         desk.accounts.deposit(ann, "more", Money(100))
         assert not desk.place(ann, "BUY", "1", key="k").replayed
+
+    def test_of_a_namesakes_order_is_none(self) -> None:
+        """Who has the name now is answered with nothing of who had it before."""
+        assert model.order_id(Owner("ann", "sub-ann"), "k") != model.order_id(Owner("ann", "another-sub"), "k")
 
 
 def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: Desk) -> None:

@@ -124,6 +124,7 @@ PLANTS: list[Plant] = [
         "ROUND_FLOOR",
         '"ROUND_CEILING"',
         "More is sent than has come in for the order: of another owner's.",
+        PAYING,
         MOVING,
     ),
     plant(
@@ -133,6 +134,7 @@ PLANTS: list[Plant] = [
         "surplus={asset_id: amount for asset_id, amount in surplus.items() if amount}",
         "surplus={}",
         "What was paid for fees and not used never goes back to who paid it.",
+        PAYING,
         MOVING,
     ),
     plant(
@@ -142,6 +144,7 @@ PLANTS: list[Plant] = [
         "paid = left[order.quote_asset_id]",
         "paid = received(transfers)[order.quote_asset_id]",
         "The desk takes its part also of what the withdrawals cost.",
+        PAYING,
         MOVING,
     ),
     plant(

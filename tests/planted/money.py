@@ -182,8 +182,7 @@ PLANTS: list[Plant] = [
         "when=item.PK.does_not_exist() | (item.sub == sub)",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "Bought coins go into the holding of another person of the same name.",
-        MARKET,
-        "tests/purchases/test_batches.py",
+        HOLDS,
     ),
     plant(
         "ledger-what-was-not-spent-is-gone",
