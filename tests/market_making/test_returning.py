@@ -15,8 +15,8 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store
-from functions.market_making.model import ReturnUnderway, Status, Way
+from functions.market_making import quotes_store, store
+from functions.market_making.model import LegStatus, MarketMakingOrderMoved, ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
 from tests.market_making.audit import (
@@ -112,6 +112,17 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
         market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_a_leg_moves_on_from_where_it_was_read_only(market: Market) -> None:
+    """Who was slow to say that the exchange was asked takes nothing back of what has come home since."""
+    come_home(market)
+    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
+    leg = store.homeward(market.table, market.order().order_id)[0]
+    asked = store.move_leg(leg, LegStatus.CONFIRMED, market.clock())
+    is_returned(market)
+    with pytest.raises(MarketMakingOrderMoved):
+        market.table.write(asked)
 
 
 def test_a_withdrawal_that_the_exchange_never_got_is_asked_for_again(market: Market) -> None:
