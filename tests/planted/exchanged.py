@@ -303,7 +303,7 @@ PLANTS: list[Plant] = [
         "ROUND_CEILING",
         "ROUND_FLOOR",
         "A sale's limit is below the band around the price.",
-        SELLS,
+        "tests/common/test_market.py",
     ),
     plant(
         "purchases-more-is-bought-than-is-wanted",
