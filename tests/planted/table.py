@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.planted import billed, exchanged, made_markets, money, outside, paid_out
+from tests.planted import billed, exchanged, made_markets, money, outside, paid_out, siblings
 from tests.planted.plants import Plant
 
 PLANTS: list[Plant] = [
@@ -12,6 +12,7 @@ PLANTS: list[Plant] = [
     *made_markets.PLANTS,
     *billed.PLANTS,
     *outside.PLANTS,
+    *siblings.PLANTS,
 ]
 
 

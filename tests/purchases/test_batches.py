@@ -690,6 +690,16 @@ def test_two_that_allocate_at_once_give_each_member_his_share_once(desk: Desk, t
     assert len(moves(desk, batch_id)) == 5
 
 
+def test_a_share_that_another_has_just_given_stops_nobody(desk: Desk, three: list[Purchase]) -> None:
+    """It is given already, and its hold is not missing: the other was cut short after the first."""
+    batch_id, looks = three[0].batch_id, iter([True])
+    desk.batches.place(batch_id)
+    desk.batches.poll(batch_id)
+    before_next_write(desk, lambda: desk.batches.allocate(batch_id, lambda: next(looks, False)))
+    assert desk.batches.allocate(batch_id, lambda: True).stage is Stage.DONE
+    assert waits_for_person(desk, batch_id) is None
+
+
 def test_what_else_a_member_has_reserved_pays_no_second_share(desk: Desk, three: list[Purchase]) -> None:
     """Of who has nothing else reserved a second share is refused for want of its hold, whatever guards it."""
     batch_id = three[0].batch_id
