@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 
-from common.domain import rulings, timeline
+from common.domain import halts, rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
+from common.domain.timeline import CLOCK
 from common.gateways.exchange import ExchangeUnavailable
 from functions.market_making import quotes_store, store
 from functions.market_making.model import LegStatus, MarketMakingOrderMoved, ReturnUnderway, Status, Way
@@ -112,6 +113,39 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
         market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+@pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
+def test_what_goes_home_of_a_halted_account_is_not_even_decided(market: Market, just_now: bool) -> None:
+    """It stays where it is, and is looked after: how much of it is its owner's is found once all is there again."""
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)
+
+    def halted() -> None:
+        halts.ensure(market.table, ACCOUNT, "something is missing", CLOCK, market.clock())
+
+    meanwhile(market, halted) if just_now else halted()
+    market.returning.withdraw(market.order().order_id)
+    assert (market.order().status, market.order().needs_person) == (Status.STOPPED, True)
+    assert store.homeward(market.table, market.order().order_id) == []
+
+
+@pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
+def test_nothing_is_withdrawn_of_an_account_that_is_halted_since(market: Market, just_now: bool) -> None:
+    """What goes home was decided before: it would be paid with what is owed to others."""
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)
+    market.returning._homecoming(market.withdrawing_of).decide(market.order())
+
+    def halted() -> None:
+        halts.ensure(market.table, ACCOUNT, "something is missing", CLOCK, market.clock())
+
+    meanwhile(market, halted) if just_now else halted()
+    market.returning.withdraw(market.order().order_id)
+    assert market.exchange.wallet.withdrawals.all() == []
+    assert (market.order().status, market.order().needs_person) == (Status.RETURNING, True)
 
 
 def test_a_leg_moves_on_from_where_it_was_read_only(market: Market) -> None:

@@ -448,6 +448,7 @@ PLANTS: list[Plant] = [
         "An answer that comes late is taken for the sale that was asked for again since.",
         SELLS,
         POLLING,
+        also=(Change(f"{ORDERS}/store.py:_moved", "when=item.status == before", "when=item.PK.exists()"),),
     ),
     plant(
         "sales-asked-again-before-the-last-look",

@@ -174,8 +174,7 @@ PLANTS: list[Plant] = [
         "(item.status == order.status) & (item.transfers == Decimal(order.transfers))",
         "(item.status == order.status)",
         "Two who pay first at once both bind the order to themselves.",
-        PAYING,
-        RECEIVING,
+        OPENING,
     ),
     plant(
         "making-the-wish-to-go-home-is-not-heard",
@@ -243,7 +242,6 @@ PLANTS: list[Plant] = [
         "(item.placed_that_day == Decimal(before.placed_that_day)) & (item.day == before.day)",
         "item.PK.exists()",
         "Two tickers use up what the exchange allows an account, and it bans all owners' orders.",
-        FAULTS,
         QUOTES,
     ),
     plant(
@@ -385,7 +383,6 @@ PLANTS: list[Plant] = [
 """,
         "A quote that is filled between the two looks is settled before anybody knows that it came to be.",
         SLOTS,
-        FAULTS,
         QUOTES,
         explained=(
             "Either order of the two looks is safe: what is settled and still in the list is over by its own quantity, "
@@ -399,8 +396,7 @@ PLANTS: list[Plant] = [
         'LOSS_MAX = Decimal("0.10")',
         'LOSS_MAX = Decimal("1.10")',
         "An order that has lost half of its money against keeping it goes on quoting.",
-        STEERING,
-        FAULTS,
+        "tests/market_making/test_risk.py",
     ),
     plant(
         "risk-a-day-of-losses",
@@ -409,8 +405,7 @@ PLANTS: list[Plant] = [
         'DAILY_LOSS_MAX = Decimal("0.05")',
         'DAILY_LOSS_MAX = Decimal("0.50")',
         "An order loses more in a day than its owner was told it could.",
-        STEERING,
-        FAULTS,
+        "tests/market_making/test_risk.py",
     ),
     plant(
         "risk-from-its-best",
@@ -419,8 +414,7 @@ PLANTS: list[Plant] = [
         "if EXACT.subtract(marks.best, now) >= DRAWDOWN_MAX:",
         "if EXACT.subtract(now, marks.best) >= DRAWDOWN_MAX:",
         "An order gives back all that it has made, and more, before it stops.",
-        STEERING,
-        FAULTS,
+        "tests/market_making/test_risk.py",
     ),
     plant(
         "tally-a-sale-costs-nothing",

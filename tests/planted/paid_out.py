@@ -11,6 +11,7 @@ ATTEMPTS, REPEATS, BY_HAND, APPROVAL, EVENTS, ADJUSTMENTS, DAILY = (
 ACCOUNTS, PROPOSALS = "tests/accounts/test_accounts.py", "tests/operations/test_proposals.py"
 SENDING, RECEIVING = "tests/market_making/test_sending.py", "tests/market_making/test_receiving.py"
 REFUNDING, CUSTODY_ACTS = "tests/market_making/test_refunding.py", "tests/market_making/test_operators.py"
+WAITS = "tests/infra/test_waiting_times.py"
 PAYOUTS, CUSTODY, ACTS = "common/domain/payouts", "common/domain/custody", "functions/payouts/service.py"
 
 PLANTS: list[Plant] = [
@@ -22,6 +23,7 @@ PLANTS: list[Plant] = [
         "ABANDONED_SECONDS = 0",
         "An abandoned attempt is rejected while somebody is just sending it: the customer is paid twice.",
         REPEATS,
+        WAITS,
     ),
     plant(
         "payouts-never-booked-at-once",
@@ -31,6 +33,7 @@ PLANTS: list[Plant] = [
         "NEVER_BOOKED_SECONDS = 0",
         "What the bank is still booking counts as never booked, and is paid again.",
         REPEATS,
+        WAITS,
     ),
     plant(
         "payouts-one-attempt-more",
@@ -58,6 +61,10 @@ PLANTS: list[Plant] = [
         "",
         "A payout waits for a person, although one has just let it go on: his act is lost.",
         BY_HAND,
+        explained=(
+            "Only of a payout that is exhausted does one more attempt change the limit, and that one fails and is not "
+            "stopped; a rejection that does not count asks for a person itself: a stop after either asks once more."
+        ),
     ),
     plant(
         "payouts-closed-without-the-limit-as-read",
@@ -86,7 +93,10 @@ PLANTS: list[Plant] = [
         "The next attempt is begun, or the dollars go back, while the bank pays the one before.",
         BY_HAND,
         EVENTS,
-        "tests/test_crash_matrix.py",
+        explained=(
+            "A rejected attempt stays so: who has read it rejected, of an order with as many attempts as the write "
+            "demands, has read what there is. With what the service asks first it is taken out together (by hand)."
+        ),
     ),
     plant(
         "payouts-larger-than-two-have-approved",
@@ -309,6 +319,7 @@ PLANTS: list[Plant] = [
         "SENDING_SECONDS = 0",
         "Another process sends what one is just sending, and believes the refusal of the second.",
         SENDING,
+        WAITS,
     ),
     plant(
         "custody-never-sent-at-once",
@@ -318,6 +329,7 @@ PLANTS: list[Plant] = [
         "NEVER_SENT_SECONDS = 0",
         "What the custody refused to have again counts as never sent before it can be known.",
         SENDING,
+        WAITS,
     ),
     plant(
         "custody-late-snapshots-are-overlooked",
@@ -327,6 +339,7 @@ PLANTS: list[Plant] = [
         "OVERLAP = timedelta(0)",
         "A payment that appears a little late is never seen: its owner's money is nobody's.",
         RECEIVING,
+        WAITS,
     ),
     plant(
         "custody-denied-for-ever",

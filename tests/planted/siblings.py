@@ -135,8 +135,7 @@ PLANTS: list[Plant] = [
         'JUMP_MAX = Decimal("0.03")',
         'JUMP_MAX = Decimal("0.33")',
         "Owners go on quoting while a market falls by a quarter within a minute.",
-        "tests/market_making/test_quoting_faults.py",
-        QUOTES,
+        "tests/market_making/test_risk.py",
     ),
     plant(
         "times-a-payment-on-its-way-is-missing",

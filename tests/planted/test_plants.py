@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from tests.depth import PROVED
 from tests.planted.plants import ROOT, Change, Kind, NotPlanted, Plant, plant
-from tests.planted.table import PLANTS, part
+from tests.planted.table import PLANTS, named, part
 from tests.planted.trying import Outcome, tried
 
 A_PART = 10
@@ -66,3 +67,20 @@ def test_what_is_changed_is_in_the_function_that_is_named() -> None:
 def test_a_planted_bug_is_found_by_the_tests_that_it_names(planted: Plant) -> None:
     found = tried(planted, wider=False)
     assert found.outcome in (Outcome.FOUND, Outcome.EXPLAINED), found.by
+
+
+@PROVED
+@pytest.mark.parametrize(
+    ("tests", "explained", "outcome", "why"),
+    [
+        (("tests/common/test_roubles.py",), None, Outcome.SURVIVED, ""),
+        (("tests/billing/test_bills.py::test_none",), None, Outcome.WRONG, "pytest ended with 4"),
+        (("tests/billing/test_commission.py",), "It is said to be the same.", Outcome.WRONG, "explained, and found"),
+        (("tests/common/test_roubles.py",), "It is said to be the same.", Outcome.EXPLAINED, "the same"),
+    ],
+    ids=["green", "no such test", "explained, and found", "explained"],
+)
+def test_what_is_not_found_is_told(tests: tuple[str, ...], explained: str | None, outcome: Outcome, why: str) -> None:
+    changed = replace(named("billing-half-a-kopeck-down"), tests=tests, explained=explained)
+    found = tried(changed, wider=False)
+    assert (found.outcome, why in found.by) == (outcome, True), found.by

@@ -29,7 +29,7 @@ WIDER = {
     "functions/accounts": ("tests/accounts", "tests/payouts"),
 }
 ELSEWHERE = ("tests/common", "tests/domain", "tests/orders", "tests/purchases", "tests/payouts", "tests/offramp")
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 _TESTS_FAILED = 1  # pytest's code for just that
 
 
