@@ -38,7 +38,7 @@ def test_an_outside_system_has_minutes_to_book_what_it_has_taken(never: int, sen
     assert never >= sent_by_nobody + SETTLING
 
 
-def test_an_order_that_a_request_has_sent_has_arrived_before_it_was_never_placed() -> None:
+def test_an_order_that_was_sent_has_arrived_before_it_was_never_placed() -> None:
     """An exchange's time-outs, the validity of a request, and a margin; and then a second look, which is another."""
     assert NEVER_PLACED_SECONDS >= max(API_SECONDS, 2 * OPERATION_SECONDS_MAX) + CLOCKS
     assert SECOND_LOOK_SECONDS >= 10

@@ -49,12 +49,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 2
     began = time.monotonic()
     with ThreadPoolExecutor(asked.jobs) as pool:
-        found = []
-        for one in pool.map(lambda plant: tried(plant, wider=not asked.own), plants):
-            found.append(one)
-            print(f"{len(found)}/{len(plants)} {_line(one)}", file=sys.stderr, flush=True)
+        found: list[Tried] = []
+        for each in pool.map(lambda plant: tried(plant, wider=not asked.own), plants):
+            found.append(each)
+            print(f"{len(found)}/{len(plants)} {_line(each)}", file=sys.stderr, flush=True)
     print(json.dumps(summary(found, time.monotonic() - began), indent=2))
-    return 0 if all(one.is_good for one in found) else 1
+    return 0 if all(each.is_good for each in found) else 1
 
 
 def summary(found: Sequence[Tried], seconds: float) -> dict[str, object]:

@@ -105,7 +105,7 @@ PLANTS: list[Plant] = [
         "if self.amount <= payout_max:",
         "if self.amount <= payout_max + payout_max:",
         "A payout of twice what one may send is begun, and stands still at its write without a word.",
-        APPROVAL,
+        f"{APPROVAL}::test_what_one_may_send_ends_at_the_limit_to_the_cent",
     ),
     plant(
         "payouts-sent-to-another-account-than-approved",
@@ -131,10 +131,6 @@ PLANTS: list[Plant] = [
         "",
         "Two approve one sum, and another one is paid.",
         APPROVAL,
-        explained=(
-            "What a payout comes to is written once, when its sale is decided or its withdrawal asked for, and nothing "
-            "ever changes it: the condition holds the write against a change that there is none of."
-        ),
     ),
     plant(
         "payouts-sent-before-it-is-written",
