@@ -150,7 +150,7 @@ PLANTS: list[Plant] = [
     plant(
         "making-an-account-is-overfull",
         Kind.LIMIT,
-        f"{HERE}/store.py:take_room",
+        f"{HERE}/:take_room",
         "(item.orders < item.capacity)",
         "(item.orders <= item.capacity)",
         "An account carries an order more than it can: the exchange cuts off all owners' quotes there.",
@@ -188,7 +188,7 @@ PLANTS: list[Plant] = [
     plant(
         "making-a-leg-is-withdrawn-by-two",
         Kind.CONDITION,
-        f"{HERE}/store.py:ask_leg",
+        f"{HERE}/:ask_leg",
         "as_read &= item.asked_at.does_not_exist() if leg.asked_at is None else item.asked_at == leg.asked_at",
         "pass",
         "Two machines ask the exchange for one withdrawal at once, and it may pay both.",
@@ -198,7 +198,7 @@ PLANTS: list[Plant] = [
     plant(
         "making-a-leg-moves-from-anywhere",
         Kind.CONDITION,
-        f"{HERE}/store.py:move_leg",
+        f"{HERE}/:move_leg",
         "when=item.status == leg.status",
         "when=item.PK.exists()",
         "What has come home is kept by the desk as well, since two operators had said so before.",
@@ -209,7 +209,7 @@ PLANTS: list[Plant] = [
     plant(
         "making-one-deposit-for-two-legs",
         Kind.DEDUPE_KEY,
-        f"{HERE}/store.py:claim_deposit",
+        f"{HERE}/:claim_deposit",
         'return Write.insert(item, otherwise=DepositTaken(f"deposit {deposit_id} is another leg\'s", id=leg.order_id))',
         "return Write.put(item)",
         "One deposit is credited to two owners: one quotes with the other's money.",
@@ -218,7 +218,7 @@ PLANTS: list[Plant] = [
     plant(
         "making-two-tickers-for-one-time",
         Kind.CONDITION,
-        f"{HERE}/store.py:take_tick",
+        f"{HERE}/:take_tick",
         "| (item.ticked_at < text(time))",
         "| item.PK.exists()",
         "A shard is ticked for twice at once: what an exchange allows in ten seconds is used up twice.",
@@ -438,8 +438,8 @@ PLANTS: list[Plant] = [
         "home-paid-with-anothers-money",
         Kind.CONDITION,
         f"{HERE}/service/returning.py:Returning._withdraw",
-        "self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))",
-        "self.table.write(store.ask_leg(leg, self.now()))",
+        ", halts.not_halted(order.account_id))",
+        ")",
         "Of an account that is short whoever comes first is paid with the others' money.",
         BALANCING,
         HALTS,
@@ -460,13 +460,10 @@ PLANTS: list[Plant] = [
         "home-asked-for-before-it-is-written",
         Kind.ORDER_OF_WRITES,
         f"{HERE}/service/returning.py:Returning._withdraw",
-        """        self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
-        try:
-            funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
+        """        funds = self.withdrawing(order.account_id)
 """,
-        """        try:
-            funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
-            self.table.write(store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
+        """        funds = self.withdrawing(order.account_id)
+        funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
 """,
         "The exchange is asked for a withdrawal of which nothing is written, and of a halted account.",
         BALANCING,
@@ -537,8 +534,8 @@ PLANTS: list[Plant] = [
         "home-dust-is-in-no-book",
         Kind.ORDER_OF_WRITES,
         f"{HERE}/service/returning.py:Returning._over",
-        "            *(store.add_dust(order, leg, at) for leg in left),\n",
-        "",
+        "add_dust(order, leg, at) for leg in left)",
+        "add_dust(order, leg, at) for leg in left[:0])",
         "What of an order stays at the exchange is owed to nobody any more.",
         RETURNING,
         BALANCING,

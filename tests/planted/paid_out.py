@@ -258,13 +258,15 @@ PLANTS: list[Plant] = [
         ADJUSTMENTS,
     ),
     plant(
-        "payouts-event-is-taken-last",
+        "payouts-sent-again-before-it-is-written",
         Kind.ORDER_OF_WRITES,
-        f"{PAYOUTS}/events.py:BankEvents._place",
-        "first(outcome, why), *meaning.writes, *(also if outcome is not EventOutcome.PARKED else ())",
-        "*meaning.writes, *(also if outcome is not EventOutcome.PARKED else ()), first(outcome, why)",
-        "A repeated event is not known as one: it is read anew until it is given up, and the bank sends it for days.",
-        EVENTS,
+        f"{PAYOUTS}/service.py:Payouts._send_again",
+        "        try:\n",
+        """        self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, payout.order_id)
+        try:
+""",
+        "What an operator has just called off is sent to the bank all the same, and is paid again by the next attempt.",
+        REPEATS,
     ),
     plant(
         "payouts-evidence-gives-back-what-was-paid",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ast
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent.parent
@@ -30,15 +30,31 @@ class NotPlanted(Exception):
 @dataclass(frozen=True)
 class Change:
     """`at`: a file and, behind a colon, the function or class in it: `functions/orders/store.py:_decide`, or
-    `…/service.py:Payouts.paid`. Without a colon it is the whole file."""
+    `…/service.py:Payouts.paid`. Without a colon it is the whole file; a folder, with a slash behind it, is the one file
+    in it that has this function with this text."""
 
     at: str
     old: str
     new: str
 
-    @property
+    @cached_property
     def file(self) -> str:
-        return self.at.partition(":")[0]
+        """Raises NotPlanted."""
+        place = self.at.partition(":")[0]
+        if not place.endswith("/"):
+            return place
+        found = [path for path in sorted((ROOT / place).rglob("*.py")) if self._is_in(path.read_text())]
+        if len(found) != 1:
+            raise NotPlanted(f"{len(found)} files have {self.at} with {self.old!r}")
+        return found[0].relative_to(ROOT).as_posix()
+
+    def _is_in(self, source: str) -> bool:
+        if self.old not in source:
+            return False
+        try:
+            return bool(self.planted(source))
+        except NotPlanted:
+            return False
 
     @property
     def module(self) -> str:
@@ -94,7 +110,7 @@ class Plant:
     @property
     def room(self) -> str:
         """Where it is planted: `common/domain/payouts`, `functions/billing`."""
-        parts = self.changes[0].file.split("/")
+        parts = self.changes[0].at.partition(":")[0].split("/")
         return "/".join(parts[: 3 if parts[0] == "common" and len(parts) > 3 else 2]).removesuffix(".py")
 
     def planted(self) -> dict[str, str]:

@@ -159,7 +159,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-pair-is-saved-over-anothers-change",
         Kind.CONDITION,
-        f"{MAKING}/store.py:save_pair",
+        f"{MAKING}/:save_pair",
         "        & (item.enabled == before.enabled),",
         ",",
         "A pair that an operator has just closed is open again, by who only meant to change its fee.",
@@ -168,7 +168,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-pairs-fee-is-saved-over-anothers",
         Kind.CONDITION,
-        f"{MAKING}/store.py:save_pair",
+        f"{MAKING}/:save_pair",
         "        & (item.fee_bps == before.fee_bps)\n",
         "",
         "The fee that owners pay is set back by who only meant to open the pair.",
@@ -177,7 +177,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-an-accounts-shard-changes-under-its-orders",
         Kind.CONDITION,
-        f"{MAKING}/store.py:save_account",
+        f"{MAKING}/:save_account",
         "as_read &= item.orders == Decimal(0)",
         "pass",
         "Orders are quoted for by two tickers, or by none: their quotes are nobody's.",
@@ -186,7 +186,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-closed-account-takes-an-order",
         Kind.CONDITION,
-        f"{MAKING}/store.py:take_room",
+        f"{MAKING}/:take_room",
         " & (item.enabled == True)",
         "",
         "Money goes to an account that an operator has just closed.",
@@ -195,7 +195,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-an-orders-own-coin-pays-fees",
         Kind.CONDITION,
-        f"{MAKING}/store.py:_pays_with_none_of",
+        f"{MAKING}/:_pays_with_none_of",
         "| ~TradingAccountItem.fee_coin.is_in(*coins)",
         "| TradingAccountItem.fee_coin.exists()",
         "An owner's coins pay the fees of all others on the account.",
@@ -204,7 +204,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-leg-is-withdrawn-again-by-two",
         Kind.CONDITION,
-        f"{MAKING}/store.py:withdraw_again",
+        f"{MAKING}/:withdraw_again",
         "(item.status == leg.status) & (item.sent_by == leg.sent_by)",
         "item.PK.exists()",
         "What was refused is asked for under two next ids at once, and the exchange pays both.",
@@ -268,7 +268,7 @@ PLANTS: list[Plant] = [
     plant(
         "guards-another-configuration-than-was-read",
         Kind.CONDITION,
-        f"{MAKING}/store.py:configure_member",
+        f"{MAKING}/:configure_member",
         "when=item.config == Decimal(before.config)",
         "when=item.PK.exists()",
         "Of two changes at once one is lost, and the order quotes by what nobody asked for.",
