@@ -32,7 +32,7 @@ PLANTS: list[Plant] = [
         "ROUND_HALF_UP",
         '"ROUND_DOWN"',
         "The desk bills up to a kopeck too little of each deal.",
-        COMMISSION,
+        f"{COMMISSION}::test_a_commission_is_the_percentage_to_the_nearest_kopeck",
     ),
     plant(
         "billing-the-named-bill-comes-last",
@@ -41,7 +41,7 @@ PLANTS: list[Plant] = [
         "bill.bill_id != named",
         "bill.bill_id == named",
         "A dealer pays one bill, and another one counts as paid: the car that he paid for is not his.",
-        SPREADING,
+        f"{SPREADING}::test_what_is_paid_first_may_matter_where_a_bill_comes_in_between",
     ),
     plant(
         "billing-a-bill-gets-more-than-it-is",
@@ -50,7 +50,7 @@ PLANTS: list[Plant] = [
         "min(kopecks, bill.left_kopecks)",
         "kopecks",
         "All of a payment is put on its first bill: what was over is nobody's.",
-        SPREADING,
+        f"{SPREADING}::test_in_a_hundred_thousand_streams_every_kopeck_is_somewhere",
     ),
     plant(
         "billing-what-is-over-is-on-no-account",
@@ -59,7 +59,7 @@ PLANTS: list[Plant] = [
         "kopecks - sum(each.kopecks for each in applications)",
         "0",
         "What a dealer paid beyond his bills is gone.",
-        SPREADING,
+        f"{SPREADING}::test_in_a_hundred_thousand_streams_every_kopeck_is_somewhere",
     ),
     plant(
         "billing-the-oldest-is-taken-back-first",
@@ -68,7 +68,7 @@ PLANTS: list[Plant] = [
         "for bill in reversed(paid):",
         "for bill in paid:",
         "A credit note takes back a bill that was right, and leaves the one that was not.",
-        CORRECTIONS,
+        "tests/billing/test_correcting.py",
     ),
     plant(
         "billing-what-was-paid-does-not-come-back",
@@ -77,7 +77,7 @@ PLANTS: list[Plant] = [
         "self.bill.paid_kopecks - self.bill.in_force_kopecks + self.kopecks",
         "self.bill.paid_kopecks - self.bill.in_force_kopecks",
         "A bill is taken back, and what the dealer had paid of it stays with the desk.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_what_was_paid_on_a_cancelled_bill_pays_the_new_one",
     ),
     plant(
         "billing-the-unpaid-bill-stays",
@@ -86,7 +86,7 @@ PLANTS: list[Plant] = [
         "return Correction((*unpaid, *_taken_back(paid, -missing)), max(0, missing))",
         "return Correction((*_taken_back(paid, -missing),), max(0, missing))",
         "A changed price is billed anew, and the old bill is owed as well.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_a_changed_price_takes_back_the_bill_and_makes_a_new_one",
     ),
     plant(
         "billing-two-move-an-account-at-once",
@@ -95,7 +95,7 @@ PLANTS: list[Plant] = [
         "(item.version == Decimal(account.version)) & (item.balance_kopecks >= Decimal(max(0, -balance)))",
         "item.balance_kopecks >= Decimal(max(0, -balance))",
         "A bill is invoiced while a payment comes: neither sees the other, and the bill stays unpaid with money there.",
-        RACES,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
     ),
     plant(
         "billing-an-account-goes-below-nothing",
@@ -104,8 +104,7 @@ PLANTS: list[Plant] = [
         "min(account.balance_kopecks, bill.left_kopecks)",
         "bill.left_kopecks",
         "A bill is paid with money that is not on the account.",
-        BILLS,
-        PAYMENTS,
+        f"{BILLS}::test_a_closed_deal_is_billed_its_commission_with_an_invoice",
     ),
     plant(
         "billing-one-invoice-for-two-bills",
@@ -123,7 +122,7 @@ PLANTS: list[Plant] = [
         'Write.insert(named, otherwise=TakenTwice("this contract is another account\'s", id=account.dealer_id))',
         "Write.put(named)",
         "What one dealer pays is another one's.",
-        DEALERS,
+        f"{DEALERS}::test_a_contract_that_is_another_accounts_is_not_believed",
     ),
     plant(
         "billing-two-changes-of-a-deal-at-once",
@@ -132,8 +131,7 @@ PLANTS: list[Plant] = [
         "when=item.version == Decimal(before.version)",
         "when=item.PK.exists()",
         "Two changes of one deal are billed beside each other: both commissions are owed.",
-        CORRECTIONS,
-        RACES,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
     ),
     plant(
         "billing-a-payment-is-taken-twice",
@@ -142,8 +140,7 @@ PLANTS: list[Plant] = [
         'Write.insert(item, otherwise=PaymentKnown("the payment is known"))',
         "Write.put(item)",
         "A message that comes twice at once is taken twice: the dealer has money that he never paid.",
-        RACES,
-        STREAM,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
     ),
     plant(
         "billing-a-payment-is-in-no-journal",
@@ -152,7 +149,7 @@ PLANTS: list[Plant] = [
         "        _book(taken.whose, taken.told, at),\n",
         "",
         "A dealer's statement lacks what he has paid.",
-        PAYMENTS,
+        f"{PAYMENTS}::test_a_payment_pays_its_bill_in_parts_and_then_it_is_paid",
     ),
     plant(
         "billing-a-rest-is-on-the-account-and-spread",
@@ -161,9 +158,7 @@ PLANTS: list[Plant] = [
         "rest = found.rest_kopecks if all_ else 0",
         "rest = found.rest_kopecks",
         "What of a payment is still to be spread over bills is on the account as well, or in no bill.",
-        PAYMENTS,
-        SPREADING,
-        "tests/billing/test_killed_payments.py",
+        f"{PAYMENTS}::test_a_payment_over_many_bills_goes_on_wherever_it_was_killed",
     ),
     plant(
         "billing-a-part-is-spread-twice",
@@ -172,8 +167,7 @@ PLANTS: list[Plant] = [
         "(item.left_kopecks == Decimal(taken.left_kopecks)) & (item.left_kopecks >= Decimal(kopecks))",
         "item.left_kopecks >= Decimal(0)",
         "Two that go on with a payment at once spread the same part twice.",
-        RACES,
-        PAYMENTS,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
         also=(
             Change(
                 f"{HERE}/store.py:money_moves",
@@ -192,7 +186,7 @@ PLANTS: list[Plant] = [
         & (item.common_kopecks >= Decimal(bill.paid_kopecks + bill.credited_kopecks + kopecks))""",
         "item.PK.exists()",
         "A payment pays a bill that another has just paid, or that was just taken back.",
-        RACES,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
         also=(
             Change(
                 f"{HERE}/store.py:money_moves",
@@ -222,7 +216,7 @@ PLANTS: list[Plant] = [
         "if bill.takes_money and bill.bill_id != whose.bill_id:",
         "if bill.takes_money:",
         "A payment that names its bill is for ever refused, since it would be applied to it twice.",
-        PAYMENTS,
+        f"{PAYMENTS}::test_what_is_over_stays_on_the_account_and_pays_the_next_bill",
     ),
     plant(
         "billing-an-invoice-of-another-account",
@@ -231,8 +225,7 @@ PLANTS: list[Plant] = [
         "if (bill.dealer_id, bill.type) != account:",
         "if bill.dealer_id != account[0] and bill.type != account[1]:",
         "A payment for one account pays the bill of another.",
-        PAYMENTS,
-        PARKED,
+        f"{PAYMENTS}::TestWhatIsNobodys::test_a_payment_for_another_accounts_invoice_is_parked",
     ),
     plant(
         "billing-two-journals-lines-of-one-instant",
@@ -241,9 +234,7 @@ PLANTS: list[Plant] = [
         'entry_id=f"{entry.kind}-{entry.entry_id}"',
         'entry_id=f"{entry.kind}"',
         "Of two bills of one instant one is on no statement.",
-        STATEMENTS,
-        CORRECTIONS,
-        PAYMENTS,
+        f"{CORRECTIONS}::test_a_commission_is_never_in_more_parts_than_one_write_can_take_back",
     ),
     plant(
         "billing-a-bill-counts-for-the-dealer",
@@ -252,7 +243,7 @@ PLANTS: list[Plant] = [
         "kopecks=-bill.common_kopecks",
         "kopecks=bill.common_kopecks",
         "A statement tells a dealer that the desk owes him what he owes.",
-        STATEMENTS,
+        f"{STATEMENTS}::test_opening_and_all_lines_are_the_closing_balance",
     ),
     plant(
         "billing-the-next-commission-under-the-same-id",
@@ -261,7 +252,7 @@ PLANTS: list[Plant] = [
         "*([str(n)] if n > 1 else [])",
         "*([str(n)] if n > 2 else [])",
         "A changed deal can not be billed anew: its second bill has the id of the first.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_a_changed_price_takes_back_the_bill_and_makes_a_new_one",
     ),
     plant(
         "billing-one-credit-note-for-all",
@@ -270,7 +261,7 @@ PLANTS: list[Plant] = [
         'f"{self.bill_id}-{self.n}"',
         "self.bill_id",
         "The second credit note of a bill is taken for the first one's repeat: the dealer owes it still.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_an_hour_without_the_billing_system_loses_no_credit_note",
     ),
     plant(
         "billing-one-refund-for-all",
@@ -279,7 +270,7 @@ PLANTS: list[Plant] = [
         'f"{self.dealer_id}-release-{self.n}"',
         'f"{self.dealer_id}-release"',
         "The second deposit of a dealer never comes back: its refund is taken for the first one's.",
-        BUYOUT,
+        f"{BUYOUT}::test_a_refund_that_is_refused_is_on_the_deposit_again",
     ),
     plant(
         "billing-a-settlement-as-the-dealer-leaves",
@@ -288,8 +279,7 @@ PLANTS: list[Plant] = [
         "        store.money_moves(settlement, 0, 0, at),\n",
         "",
         "A car is bought for a dealer in the moment in which his security goes home.",
-        RACES,
-        BUYOUT,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
     ),
     plant(
         "billing-taken-back-as-it-was-not-read",
@@ -300,8 +290,7 @@ PLANTS: list[Plant] = [
         & (item.notes == Decimal(bill.notes)),""",
         ",",
         "A bill that is just being paid is taken back as if it were not: the money is nobody's.",
-        CORRECTIONS,
-        RACES,
+        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
         also=(
             Change(
                 f"{HERE}/store.py:money_moves",
@@ -318,7 +307,6 @@ PLANTS: list[Plant] = [
         "item.notes_sent == Decimal(note.n - 1)",
         "A note that is owed since is never sent: the machine of its bill has ended.",
         CORRECTIONS,
-        RACES,
     ),
     plant(
         "billing-overdue-a-day-early",
@@ -327,8 +315,7 @@ PLANTS: list[Plant] = [
         "self.due_on < today",
         "self.due_on <= today",
         "A dealer may not bid on the day on which his bill is to be paid.",
-        REMINDERS,
-        BUYOUT,
+        "tests/billing/test_correcting.py",
     ),
     plant(
         "billing-a-car-beyond-the-deposit",
@@ -337,7 +324,7 @@ PLANTS: list[Plant] = [
         "each.deposit_min_kopecks <= deposit_kopecks",
         "each.deposit_min_kopecks < deposit_kopecks + 1_000_000_000",
         "The desk buys cars that are dearer than the dealer's security allows.",
-        BUYOUT,
+        f"{BUYOUT}::test_the_deposit_sets_the_segment",
     ),
     plant(
         "billing-more-parts-than-one-write-takes-back",
@@ -346,7 +333,7 @@ PLANTS: list[Plant] = [
         "IN_FORCE_MAX = 10",
         "IN_FORCE_MAX = 100",
         "A commission is billed in more parts than can be taken back: the deal can never be cancelled.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_a_commission_is_never_in_more_parts_than_one_write_can_take_back",
     ),
     plant(
         "billing-a-change-under-anothers-key",
@@ -355,7 +342,7 @@ PLANTS: list[Plant] = [
         "if known != asked.terms:",
         "if not known:",
         "A second change under a used key is answered as done, and is not.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_a_change_is_made_once_for_each_key",
     ),
     plant(
         "billing-a-month-has-an-instant-twice",
@@ -364,7 +351,7 @@ PLANTS: list[Plant] = [
         "if month.since <= entry.at < month.until:",
         "if month.since <= entry.at <= month.until:",
         "What was paid at midnight is on two statements: both months' books are wrong.",
-        STATEMENTS,
+        "tests/billing/test_correcting.py",
     ),
     plant(
         "billing-the-month-begins-in-another-place",
@@ -373,7 +360,7 @@ PLANTS: list[Plant] = [
         "MOSCOW = timezone(timedelta(hours=3))",
         "MOSCOW = timezone(timedelta(hours=0))",
         "What a dealer pays in the first three hours of a month is on the statement of the one before.",
-        STATEMENTS,
+        f"{STATEMENTS}::test_a_month_is_moscows",
     ),
     plant(
         "billing-a-total-is-compared-while-they-come",
@@ -382,8 +369,7 @@ PLANTS: list[Plant] = [
         "QUIET = timedelta(minutes=15)",
         "QUIET = timedelta(0)",
         "Messages that come in another order are told to a person as missing money.",
-        PAYMENTS,
-        STREAM,
+        f"{STREAM}::TestTime::test_a_payment_over_many_bills_goes_on_in_later_calls",
     ),
     plant(
         "billing-a-total-that-is-too-small-agrees",
@@ -392,8 +378,7 @@ PLANTS: list[Plant] = [
         "if taken + agreed == account.told_kopecks:",
         "if taken + agreed <= account.told_kopecks:",
         "A payment that never came to us is missed by nobody.",
-        PAYMENTS,
-        PARKED,
+        f"{PARKED}::TestTotals::test_a_message_that_never_came_is_missed_after_a_quiet_quarter_of_an_hour",
     ),
     plant(
         "billing-a-refund-that-is-made-is-put-back",
@@ -402,7 +387,6 @@ PLANTS: list[Plant] = [
         "if refunded != deposit.released_kopecks - release.kopecks:",
         "if refunded < 0:",
         "A dealer has his deposit back, and on the books of the desk as well.",
-        BUYOUT,
-        "tests/billing/test_crash_matrix_corrections.py",
+        f"{BUYOUT}::test_a_no_to_a_refund_that_is_on_its_way_puts_nothing_back",
     ),
 ]

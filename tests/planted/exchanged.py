@@ -19,8 +19,7 @@ PLANTS: list[Plant] = [
         "NEVER_PLACED_SECONDS = 60",
         "NEVER_PLACED_SECONDS = 0",
         "An order that is just arriving counts as never placed: coins are free again, and sold.",
-        POLLING,
-        BATCHES,
+        f"{BATCHES}::test_an_order_that_never_arrived_is_refunded_after_two_looks",
     ),
     plant(
         "exchange-last-look-at-once",
@@ -40,8 +39,7 @@ PLANTS: list[Plant] = [
         "POLL_LIMIT = timedelta(minutes=30)",
         "POLL_LIMIT = timedelta(0)",
         "Every sale that is not filled at once is cancelled, and what is lost may be voided at once.",
-        POLLING,
-        VOIDING,
+        f"{POLLING}::test_an_order_that_waits_for_a_buyer_is_paid_when_one_comes",
     ),
     plant(
         "exchange-evidence-before-the-cancel",
@@ -59,8 +57,7 @@ PLANTS: list[Plant] = [
         "if not 0 <= executed <= order.quantity.amount:",
         "if not 0 <= executed:",
         "An exchange that tells of twice the sale has the desk pay for coins that nobody gave.",
-        BELIEVED,
-        EXCHANGED,
+        f"{EXCHANGED}::test_a_fill_is_within_the_quantity_and_within_a_cent_of_its_bounds",
     ),
     plant(
         "exchange-rebate-without-bounds",
@@ -69,8 +66,7 @@ PLANTS: list[Plant] = [
         "if abs(told.fee.usd) > ",
         "if told.fee.usd > ",
         "A rebate of any sum is believed: the desk pays a customer what no exchange has given.",
-        BELIEVED,
-        EXCHANGED,
+        f"{BELIEVED}::test_a_sale_that_can_not_have_brought_that_pays_nothing",
     ),
     plant(
         "exchange-fee-in-coins-without-bounds",
@@ -79,8 +75,7 @@ PLANTS: list[Plant] = [
         "if abs(in_kind) > EXACT.multiply(executed, share):",
         "if abs(in_kind) > executed:",
         "A fee of half of the coins is believed, and the members of a batch get the other half.",
-        "tests/purchases/test_not_believed.py",
-        EXCHANGED,
+        "tests/purchases/test_not_believed.py::test_a_batch_that_can_not_have_been_bought_so_gives_no_coins",
     ),
     plant(
         "exchange-price-better-than-any",
@@ -89,8 +84,7 @@ PLANTS: list[Plant] = [
         "band = -band_bps if buys else band_bps",
         "band = -9_999 if buys else band_bps * 100",
         "A sale for a hundred times the price is believed, and paid out to the customer's bank.",
-        BELIEVED,
-        EXCHANGED,
+        f"{BELIEVED}::test_a_sale_above_the_band_is_paid_when_two_operators_have_looked",
     ),
     plant(
         "exchange-evidence-beyond-rounding",
@@ -99,7 +93,7 @@ PLANTS: list[Plant] = [
         "return all(",
         "return any(",
         "What operators say counts though the exchange tells otherwise.",
-        EXCHANGED,
+        f"{EXCHANGED}::test_what_the_exchange_says_and_can_be_is_not_changed_by_evidence",
     ),
     plant(
         "exchange-one-order-for-two",
@@ -108,7 +102,7 @@ PLANTS: list[Plant] = [
         "when=item.PK.does_not_exist() | same",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "One order at the exchange counts for two of ours: the desk pays for one that was never sold.",
-        EXCHANGED,
+        f"{EXCHANGED}::test_an_order_that_is_seen_after_it_was_given_up_for_good_is_a_persons",
     ),
     plant(
         "exchange-moves-from-anywhere",
@@ -117,8 +111,7 @@ PLANTS: list[Plant] = [
         "when=item.status == before",
         "when=item.PK.exists()",
         "An order that was given up is opened by a late answer, and its hold is given back and sold.",
-        EXCHANGED,
-        RACES,
+        f"{EXCHANGED}::test_a_move_is_written_only_from_the_state_before_it",
     ),
     plant(
         "exchange-asked-before-it-is-written",
@@ -133,8 +126,7 @@ PLANTS: list[Plant] = [
             self.table.write(*intent, store.insert(order))
 """,
         "A process that dies in between has sold coins of which the table knows nothing.",
-        SELLS,
-        RACES,
+        f"{RACES}::test_a_batch_that_three_machines_move_is_placed_and_allocated_once",
     ),
     plant(
         "exchange-fill-is-not-claimed",
@@ -143,7 +135,7 @@ PLANTS: list[Plant] = [
         "claim = [] if named == order else [store.claim(named)]",
         "claim: list[Write] = []",
         "A fill counts for an order that evidence has opened, though it is another order's.",
-        EXCHANGED,
+        f"{EXCHANGED}::test_the_id_of_an_order_that_only_evidence_knew_of_is_claimed_late",
     ),
     plant(
         "exchange-the-next-try-under-the-same-id",
@@ -152,8 +144,7 @@ PLANTS: list[Plant] = [
         "client_order_id=client_order_id(order_id, str(number))",
         'client_order_id=client_order_id(order_id, "1")',
         "A sale that is tried again is found as the one before, whatever became of either.",
-        SELLS,
-        POLLING,
+        f"{SELLS}::test_a_refused_sale_may_be_tried_again_under_its_key",
     ),
     plant(
         "exchange-lost-before-it-is-overdue",
@@ -162,8 +153,7 @@ PLANTS: list[Plant] = [
         "if not order.may_be_lost(now):",
         "if now < order.sent_at:",
         "An order that the exchange does not find for a moment is voided, and fills for nobody.",
-        VOIDING,
-        BATCHES,
+        f"{VOIDING}::test_an_order_that_the_exchange_has_lost_is_voided_but_not_early",
     ),
     plant(
         "exchange-answer-about-another-order",
@@ -172,8 +162,7 @@ PLANTS: list[Plant] = [
         "if (report.side, report.quantity) != (side, order.quantity):",
         "if report.side != side:",
         "The fill of another, larger order is booked for a customer's small one.",
-        BELIEVED,
-        EXCHANGED,
+        f"{BELIEVED}::test_a_sale_whose_look_up_is_not_believed_stays_held",
     ),
     plant(
         "purchases-share-given-again-and-again",
@@ -192,8 +181,7 @@ PLANTS: list[Plant] = [
         "rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)",
         "rule &= item.due_at <= at",
         "Who joins as his pool expires is in a batch that does not know him: his dollars stay held for ever.",
-        BATCHES,
-        RACES,
+        f"{BATCHES}::test_the_deadline_that_finds_another_member_looks_again",
     ),
     plant(
         "purchases-a-pool-is-closed-below-its-minimum",
@@ -202,8 +190,7 @@ PLANTS: list[Plant] = [
         "rule &= item.total >= total_min",
         "pass",
         "A pool that a member has just left is bought below the exchange's minimum, and refused.",
-        PURCHASES,
-        RACES,
+        f"{PURCHASES}::test_who_would_have_closed_the_pool_waits_when_another_has_left",
     ),
     plant(
         "purchases-a-pool-is-full-and-waits",
@@ -212,8 +199,7 @@ PLANTS: list[Plant] = [
         "item.total < total_max",
         "item.total <= total_max",
         "A pool that has its minimum waits for its deadline with its members' dollars.",
-        PURCHASES,
-        RACES,
+        f"{PURCHASES}::test_who_would_have_waited_closes_the_pool_that_others_have_joined",
     ),
     plant(
         "purchases-left-after-it-was-bought",
@@ -222,8 +208,7 @@ PLANTS: list[Plant] = [
         "when=_generation(pool) & count",
         "when=count",
         "A member takes his dollars out of the next generation, and his batch buys for him as well.",
-        RACES,
-        PURCHASES,
+        f"{RACES}::test_each_closed_generation_is_one_batch_however_requests_meet",
     ),
     plant(
         "purchases-turned-up-though-it-was-bought",
@@ -245,7 +230,7 @@ PLANTS: list[Plant] = [
         "-parts[name][1]",
         "parts[name][1]",
         "The last units of a batch go to those who had the smallest claim to them.",
-        SHARES,
+        f"{SHARES}::test_a_unit_that_a_fee_cuts_is_the_desks_and_so_is_its_cost",
     ),
     plant(
         "purchases-a-cent-too-little-for-the-coins",
@@ -254,8 +239,7 @@ PLANTS: list[Plant] = [
         "ROUND_CEILING",
         '"ROUND_FLOOR"',
         "The members pay less than their coins have cost, and the desk pays the rest.",
-        SHARES,
-        BATCHES,
+        f"{SHARES}::test_a_unit_that_a_fee_cuts_is_the_desks_and_so_is_its_cost",
     ),
     plant(
         "purchases-more-is-charged-than-was-held",
@@ -264,9 +248,7 @@ PLANTS: list[Plant] = [
         "min(due, member.held)",
         "due",
         "A member is charged more than he gave: his share can not be written, and he gets nothing.",
-        BATCHES,
-        SHARES,
-        RACES,
+        f"{SHARES}::test_the_price_before_a_fee_in_coins_never_takes_more_than_is_held",
     ),
     plant(
         "purchases-members-pay-for-the-slippage",
@@ -275,7 +257,7 @@ PLANTS: list[Plant] = [
         "min(self.cost, Money(EXACT.multiply(price.usd_per_unit, self.executed.amount)))",
         "self.cost",
         "What the exchange took above the price that was told is paid by the members.",
-        BATCHES,
+        f"{BATCHES}::test_half_of_an_order_that_the_exchange_then_ends_is_allocated",
     ),
     plant(
         "purchases-bought-above-the-members-limit",
@@ -284,7 +266,7 @@ PLANTS: list[Plant] = [
         "price > self.max_price",
         "price < self.max_price",
         "A member's dollars buy above the highest price that he would pay.",
-        BATCHES,
+        f"{BATCHES}::test_members_whose_max_price_is_passed_meanwhile_are_refunded",
     ),
     plant(
         "purchases-limit-price-raised",
@@ -293,8 +275,7 @@ PLANTS: list[Plant] = [
         "ROUND_FLOOR",
         "ROUND_CEILING",
         "A batch is bought above the price up to which the desk bears the slippage.",
-        SHARES,
-        BATCHES,
+        f"{SHARES}::test_the_limit_is_down_to_the_price_step_and_never_above_the_slippage",
     ),
     plant(
         "sales-limit-price-lowered",
@@ -312,8 +293,7 @@ PLANTS: list[Plant] = [
         "ROUND_FLOOR",
         "ROUND_CEILING",
         "A batch buys more coins than its members have dollars for.",
-        SHARES,
-        BATCHES,
+        f"{SHARES}::test_a_plan_is_what_is_wanted_in_whole_lots_at_the_slippage_or_less",
     ),
     plant(
         "purchases-the-desks-part-is-nowhere",
@@ -322,7 +302,7 @@ PLANTS: list[Plant] = [
         "self._look_at(batch)), *lines, allocated)",
         "self._look_at(batch)), allocated)",
         "What of a batch is the desk's is in no book: nobody misses it.",
-        BATCHES,
+        f"{BATCHES}::test_half_of_an_order_that_the_exchange_then_ends_is_allocated",
     ),
     plant(
         "purchases-a-share-is-told-as-missing",
@@ -344,7 +324,7 @@ PLANTS: list[Plant] = [
         "return quote if quote is not None and quote.age_seconds(now) <= asset.price_age_max_seconds else None",
         "return quote",
         "A purchase that waited for hours is bought at the price of then, and the desk pays the difference.",
-        PURCHASES,
+        f"{PURCHASES}::test_a_price_that_was_told_too_long_ago_is_not_bought_at",
     ),
     plant(
         "purchases-refunded-before-they-were-tried",
@@ -353,7 +333,7 @@ PLANTS: list[Plant] = [
         "PLACE_LIMIT = timedelta(hours=1)",
         "PLACE_LIMIT = timedelta(0)",
         "One look at an exchange that is silent refunds a whole pool.",
-        BATCHES,
+        f"{BATCHES}::test_a_batch_is_placed_when_an_exchange_that_was_down_is_back",
     ),
     plant(
         "purchases-one-batch-for-two-generations",
@@ -362,8 +342,7 @@ PLANTS: list[Plant] = [
         "str(shard), str(generation)",
         "str(shard)",
         "The second generation of a pool can not be bought: its batch is that of the first.",
-        PURCHASES,
-        BATCHES,
+        f"{PURCHASES}::test_a_hot_pool_has_shards_each_of_which_fills_by_itself",
     ),
     plant(
         "purchases-key-of-a-namesake",
@@ -372,7 +351,7 @@ PLANTS: list[Plant] = [
         "owner.username, owner.sub,",
         "owner.username,",
         "A customer is answered with the purchase of whoever had his name before.",
-        PURCHASES,
+        f"{PURCHASES}::test_the_key_of_anothers_namesake_tells_nothing_of_his_purchase",
     ),
     plant(
         "purchases-the-minimum-waits-in-a-pool",
@@ -381,7 +360,7 @@ PLANTS: list[Plant] = [
         "pool.total + purchase.held >= asset.min_notional",
         "pool.total + purchase.held > asset.min_notional",
         "Who fills a pool to the cent is told that others keep it busy, and can not buy.",
-        PURCHASES,
+        f"{PURCHASES}::test_a_pool_closes_with_exactly_the_minimum_and_not_a_cent_below",
     ),
     plant(
         "sales-an-estimate-above-the-band",
@@ -390,7 +369,7 @@ PLANTS: list[Plant] = [
         "if not low <= estimate.usd <= high:",
         "if not low <= estimate.usd:",
         "A customer names any sum for his coins, and it counts towards his limits.",
-        SELLS,
+        f"{SELLS}::test_an_estimate_outside_the_band_is_refused_with_the_band_and_the_price",
     ),
     plant(
         "sales-a-fraction-of-a-cent-too-much",
@@ -399,8 +378,7 @@ PLANTS: list[Plant] = [
         "ROUND_FLOOR",
         "ROUND_CEILING",
         "The desk pays out up to a cent more than each sale has brought.",
-        POLLING,
-        SELLS,
+        f"{POLLING}::test_the_journal_tells_of_the_sale_and_of_the_dollars_that_left",
     ),
     plant(
         "sales-limit-is-counted-backwards",
@@ -409,7 +387,7 @@ PLANTS: list[Plant] = [
         "self._uncounted(self.order.estimated_amount - sold.proceeds, at)",
         "self._uncounted(sold.proceeds - self.order.estimated_amount, at)",
         "A sale that has brought more than was estimated leaves room for more than the day's limit.",
-        DAILY,
+        f"{DAILY}::test_a_sale_counts_for_what_it_has_brought",
     ),
     plant(
         "sales-nothing-sold-and-the-limit-is-used",
@@ -418,7 +396,7 @@ PLANTS: list[Plant] = [
         "            self._uncounted(order.estimated_amount, at),\n",
         "",
         "A customer whose sale was refused can not sell any more that day.",
-        DAILY,
+        f"{DAILY}::test_what_the_exchange_refuses_takes_nothing_from_the_day",
     ),
     plant(
         "sales-a-sale-alone-beyond-the-limit",
@@ -427,8 +405,7 @@ PLANTS: list[Plant] = [
         "if order.estimated_amount > self.daily_limit:",
         "if order.estimated_amount.usd < 0:",
         "The first cash-out of a day may be of any sum: its counter is not there yet.",
-        DAILY,
-        SELLS,
+        f"{DAILY}::test_a_cash_out_beyond_the_limit_alone_asks_nothing_of_the_exchange",
     ),
     plant(
         "sales-key-of-a-namesake",
@@ -470,6 +447,6 @@ PLANTS: list[Plant] = [
         "if executed.amount:",
         "if executed.amount > order.quantity.amount:",
         "An operator voids a sale of which a part was sold, and is told that all coins came back.",
-        VOIDING,
+        f"{VOIDING}::test_a_sale_of_which_something_is_executed_is_not_voided",
     ),
 ]

@@ -48,7 +48,7 @@ PLANTS: list[Plant] = [
         "PAYMENT_LIMIT = timedelta(minutes=10)",
         "PAYMENT_LIMIT = timedelta(0)",
         "Whoever pays in two transfers has both back, less what they cost.",
-        PAYING,
+        f"{PAYING}::test_what_comes_a_moment_before_the_end_completes_the_payment",
     ),
     plant(
         "making-withdrawal-asked-for-twice",
@@ -57,8 +57,7 @@ PLANTS: list[Plant] = [
         "ASKED_AGAIN = timedelta(minutes=2)",
         "ASKED_AGAIN = timedelta(0)",
         "The exchange is asked for a withdrawal again before it lists the first: it may pay both.",
-        RETURNING,
-        REPEATS,
+        f"{RETURNING}::test_an_exchange_that_lists_a_minute_later_withdraws_nothing_twice",
     ),
     plant(
         "making-a-deposit-of-another-leg",
@@ -67,7 +66,7 @@ PLANTS: list[Plant] = [
         "TOLD_WITHIN = timedelta(minutes=10)",
         "TOLD_WITHIN = timedelta(minutes=-30)",
         "What one transaction brings for another owner is credited to the first who asks.",
-        MOVING,
+        f"{MOVING}::test_a_deposit_that_is_a_little_short_counts_as_it_came",
     ),
     plant(
         "making-dust-of-any-size",
@@ -76,7 +75,7 @@ PLANTS: list[Plant] = [
         'DUST_SHARE = Decimal("0.01")',
         'DUST_SHARE = Decimal("1")',
         "An order ends with up to its smallest sum left at the exchange, and nobody is told.",
-        RETURNING,
+        f"{RETURNING}::test_what_comes_home_of_a_rest_leaves_what_is_finer",
     ),
     plant(
         "making-any-fee-is-paid",
@@ -95,8 +94,7 @@ PLANTS: list[Plant] = [
         'CREDITED_MIN = Decimal("0.99")',
         'CREDITED_MIN = Decimal("0.10")',
         "An exchange that credits a tenth of what was sent is believed: the owner has lost the rest.",
-        MOVING,
-        RETURNING,
+        f"{MOVING}::test_a_deposit_that_can_not_be_is_told_to_a_person",
     ),
     plant(
         "making-the-payment-is-never-complete",
@@ -105,7 +103,7 @@ PLANTS: list[Plant] = [
         "if amount > 0}",
         "if amount >= 0}",
         "Who has paid to the last digit has all of it back after ten minutes.",
-        PAYING,
+        f"{PAYING}::test_what_comes_a_moment_before_the_end_completes_the_payment",
     ),
     plant(
         "making-fees-are-not-asked-for",
@@ -114,8 +112,7 @@ PLANTS: list[Plant] = [
         "EXACT.add(least.get(fee.asset_id, Decimal(0)), fee.amount)",
         "least.get(fee.asset_id, Decimal(0))",
         "The desk pays for withdrawing to the exchange.",
-        PAYING,
-        MOVING,
+        f"{PAYING}::test_what_comes_a_moment_before_the_end_completes_the_payment",
     ),
     plant(
         "making-a-leg-rounded-up",
@@ -154,8 +151,7 @@ PLANTS: list[Plant] = [
         "(item.orders < item.capacity)",
         "(item.orders <= item.capacity)",
         "An account carries an order more than it can: the exchange cuts off all owners' quotes there.",
-        OPENING,
-        PAYING,
+        f"{OPENING}::test_the_last_place_is_given_once",
     ),
     plant(
         "making-a-transfer-comes-as-the-order-goes",
@@ -164,8 +160,7 @@ PLANTS: list[Plant] = [
         " & (item.transfers == Decimal(order.transfers))",
         "",
         "A transfer that comes in the moment in which the payment fails or goes on is in no sum.",
-        PAYING,
-        REFUNDING,
+        f"{PAYING}::test_a_transfer_that_wins_against_the_end_completes_the_payment",
     ),
     plant(
         "making-two-transfers-at-once-count-as-one",
@@ -183,7 +178,7 @@ PLANTS: list[Plant] = [
         "item.goes_home == True if order.goes_home else item.goes_home.does_not_exist()",
         "item.PK.exists()",
         "An owner's wish to have his money is overwritten by a machine that has not read it.",
-        "tests/market_making/test_stopping.py",
+        "tests/market_making/test_stopping.py::test_two_withdrawals_at_once_of_a_stopped_order_are_one",
     ),
     plant(
         "making-a-leg-is-withdrawn-by-two",
@@ -192,8 +187,7 @@ PLANTS: list[Plant] = [
         "as_read &= item.asked_at.does_not_exist() if leg.asked_at is None else item.asked_at == leg.asked_at",
         "pass",
         "Two machines ask the exchange for one withdrawal at once, and it may pay both.",
-        RETURNING,
-        REPEATS,
+        f"{RETURNING}::test_two_executions_at_once_withdraw_once",
     ),
     plant(
         "making-a-leg-moves-from-anywhere",
@@ -213,7 +207,7 @@ PLANTS: list[Plant] = [
         'return Write.insert(item, otherwise=DepositTaken(f"deposit {deposit_id} is another leg\'s", id=leg.order_id))',
         "return Write.put(item)",
         "One deposit is credited to two owners: one quotes with the other's money.",
-        MOVING,
+        f"{MOVING}::test_two_deposits_of_one_transaction_are_two_legs",
     ),
     plant(
         "making-two-tickers-for-one-time",
@@ -222,8 +216,7 @@ PLANTS: list[Plant] = [
         "| (item.ticked_at < text(time))",
         "| item.PK.exists()",
         "A shard is ticked for twice at once: what an exchange allows in ten seconds is used up twice.",
-        TICKER,
-        REPEATS,
+        f"{TICKER}::test_a_minute_that_is_started_twice_ticks_once_for_each_time",
     ),
     plant(
         "making-two-cycles-at-once",
@@ -232,8 +225,7 @@ PLANTS: list[Plant] = [
         "when=item.cycle == read",
         "when=item.PK.exists()",
         "Two tickers place the same money in two quotes, and a fill is booked twice.",
-        FAULTS,
-        TICKER,
+        f"{FAULTS}::test_of_two_tickers_one_does_nothing",
     ),
     plant(
         "making-placements-are-not-counted",
@@ -251,8 +243,7 @@ PLANTS: list[Plant] = [
         "is_priced = trade.price == price and off <= ",
         "is_priced = off <= ",
         "A trade at another price than the quote's is booked as the exchange tells it.",
-        QUOTES,
-        LIES,
+        f"{QUOTES}::test_what_a_trade_can_not_be_is_not_booked",
     ),
     plant(
         "quotes-more-traded-than-was-left",
@@ -261,8 +252,7 @@ PLANTS: list[Plant] = [
         " or trade.quantity > left",
         "",
         "A trade of more than the quote is booked: the owner's ledger has what nobody gave.",
-        QUOTES,
-        LIES,
+        f"{QUOTES}::test_what_a_trade_can_not_be_is_not_booked",
     ),
     plant(
         "quotes-any-fee-is-believed",
@@ -271,8 +261,7 @@ PLANTS: list[Plant] = [
         'FEE_SHARE_MAX = Decimal("0.01")',
         'FEE_SHARE_MAX = Decimal("1")',
         "A fee of the whole trade is booked: the owner has sold for nothing.",
-        QUOTES,
-        LIES,
+        f"{QUOTES}::test_what_a_trade_can_not_be_is_not_booked",
     ),
     plant(
         "quotes-never-placed-at-once",
@@ -281,8 +270,7 @@ PLANTS: list[Plant] = [
         "NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)",
         "NEVER_PLACED = timedelta(0)",
         "A quote that is just arriving counts as never placed: its money is quoted twice.",
-        QUOTES,
-        SLOTS,
+        f"{QUOTES}::test_an_old_order_that_nobody_knows_says_nothing_of_the_new",
     ),
     plant(
         "quotes-one-look-is-enough",
@@ -291,9 +279,7 @@ PLANTS: list[Plant] = [
         "MISSED_AGAIN = timedelta(seconds=10)",
         "MISSED_AGAIN = timedelta(0)",
         "One slip of the exchange forgets a quote that is open: its money is quoted twice.",
-        QUOTES,
-        SLOTS,
-        FAULTS,
+        f"{SLOTS}::test_what_is_decided_has_arrived_before_it_counts_as_never_placed",
     ),
     plant(
         "quotes-sent-whenever",
@@ -302,9 +288,7 @@ PLANTS: list[Plant] = [
         "SENT_WITHIN = timedelta(seconds=10)",
         "SENT_WITHIN = timedelta(seconds=3000)",
         "A placement leaves after it counts as never placed: two quotes have the same money.",
-        QUOTES,
-        SLOTS,
-        FAULTS,
+        f"{SLOTS}::test_in_a_life_of_quotes_no_slot_has_two_orders",
     ),
     plant(
         "quotes-forgotten-at-once",
@@ -313,8 +297,7 @@ PLANTS: list[Plant] = [
         "REMEMBERED = timedelta(seconds=60)",
         "REMEMBERED = timedelta(0)",
         "A trade that is told a moment late is nobody's: the owner has lost what it brought.",
-        QUOTES,
-        FAULTS,
+        f"{FAULTS}::test_an_order_that_is_said_not_to_exist_is_not_lost",
     ),
     plant(
         "quotes-a-strangers-trade-is-passed",
@@ -323,8 +306,7 @@ PLANTS: list[Plant] = [
         "if found is None and quotes.unresolved:",
         "if found is None and quotes.unresolved and quotes.closed:",
         "The first trade of a quote whose placement nobody has answered is passed over for ever.",
-        QUOTES,
-        SLOTS,
+        f"{SLOTS}::test_in_a_life_of_quotes_no_slot_has_two_orders",
     ),
     plant(
         "quotes-a-trade-is-booked-twice",
@@ -333,9 +315,7 @@ PLANTS: list[Plant] = [
         "if found is not None and trade.trade_id not in late:",
         "if found is not None:",
         "A trade that was found late is booked again when the list tells it.",
-        FAULTS,
-        LISTED,
-        LOOK_BACK,
+        f"{FAULTS}::test_a_trade_in_no_list_is_found_by_its_order_and_booked_once",
     ),
     plant(
         "quotes-what-is-over-needs-nothing",
@@ -344,9 +324,7 @@ PLANTS: list[Plant] = [
         "return EXACT.add(needed, quotes.owed(side))",
         "return needed",
         "Money that a trade has taken, and that is not told yet, is quoted with again.",
-        SLOTS,
-        FAULTS,
-        QUOTES,
+        f"{QUOTES}::test_what_an_order_that_is_over_has_taken_is_quoted_by_nobody_again",
     ),
     plant(
         "quotes-a-successor-though-it-was-traded",
@@ -355,8 +333,7 @@ PLANTS: list[Plant] = [
         "if not ended.old_ended or ended.executed != one.old.settled:",
         "if not ended.old_ended:",
         "The successor of a quote that was just filled is placed with money that is gone.",
-        SLOTS,
-        FAULTS,
+        f"{FAULTS}::test_what_is_filled_while_it_is_replaced_gets_no_successor",
     ),
     plant(
         "quotes-placed-though-an-old-one-is-there",
@@ -365,8 +342,7 @@ PLANTS: list[Plant] = [
         "free = all(",
         "free = any(",
         "New quotes are placed beside old ones that have the same money.",
-        SLOTS,
-        FAULTS,
+        f"{SLOTS}::test_in_a_life_of_quotes_no_slot_has_two_orders",
     ),
     plant(
         "quotes-trades-in-no-order-of-time",
@@ -423,7 +399,7 @@ PLANTS: list[Plant] = [
         "EXACT.subtract(cost, part), EXACT.subtract(there, trade.quantity)",
         "cost, EXACT.subtract(there, trade.quantity)",
         "An owner is told of gains that are none.",
-        TALLY,
+        f"{TALLY}::test_a_round_trip_brings_its_spread_less_its_fees",
     ),
     plant(
         "campaigns-parts-are-more-than-the-reward",
@@ -432,7 +408,7 @@ PLANTS: list[Plant] = [
         "        left = EXACT.subtract(left, unit)\n",
         "",
         "The parts of a campaign's reward are together more than it.",
-        REWARDS,
+        f"{REWARDS}::test_the_parts_add_up_to_the_reward_and_each_is_fair_to_a_unit",
     ),
     plant(
         "home-paid-with-anothers-money",
@@ -466,10 +442,7 @@ PLANTS: list[Plant] = [
         funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
 """,
         "The exchange is asked for a withdrawal of which nothing is written, and of a halted account.",
-        BALANCING,
-        HALTS,
-        RETURNING,
-        "tests/market_making/test_crash_matrix.py",
+        f"{BALANCING}::test_what_goes_home_and_is_not_withdrawn_yet_is_owed",
     ),
     plant(
         "home-rounded-up",
@@ -478,7 +451,7 @@ PLANTS: list[Plant] = [
         "to_integral_value(ROUND_FLOOR)",
         'to_integral_value("ROUND_CEILING")',
         "More is withdrawn than the order has: of the other owners' on the account.",
-        RETURNING,
+        f"{RETURNING}::test_what_comes_home_of_a_rest_leaves_what_is_finer",
     ),
     plant(
         "home-one-withdrawal-for-two-assets",
@@ -487,7 +460,7 @@ PLANTS: list[Plant] = [
         "derived_uuid(Way.HOME, order.order_id, quantity.asset_id)",
         "derived_uuid(Way.HOME, order.order_id)",
         "Of two assets one never comes home: its withdrawal has the id of the other.",
-        RETURNING,
+        f"{RETURNING}::test_all_of_it_comes_home_to_who_paid",
     ),
     plant(
         "home-the-rest-under-the-first-id",
@@ -509,8 +482,7 @@ PLANTS: list[Plant] = [
         "None if kept is None or kept.at <= leg.updated_at else kept",
         "kept",
         "What two operators once decided lets the desk keep what is withdrawn again since.",
-        RETURNING,
-        OPERATORS,
+        f"{RETURNING}::test_what_was_decided_before_it_was_left_keeps_nothing",
     ),
     plant(
         "home-a-fee-without-bounds",
@@ -519,7 +491,7 @@ PLANTS: list[Plant] = [
         "not 0 <= taken <= EXACT.multiply(leg.fee, Decimal(FEE_RISE_MAX))",
         "taken < 0",
         "An exchange keeps half of a withdrawal as its fee, and the order ends without a word.",
-        RETURNING,
+        f"{RETURNING}::test_a_fee_far_beyond_what_was_told_is_told_to_a_person",
     ),
     plant(
         "home-claimed-by-the-first-who-asks",
@@ -528,7 +500,7 @@ PLANTS: list[Plant] = [
         "if arrived.amount != told.quantity.amount and at < found.created_at + OVERLAP:",
         "if arrived.amount != told.quantity.amount and at < found.created_at:",
         "What one transaction brought for another owner is paid to the first who looks.",
-        RETURNING,
+        f"{RETURNING}::test_what_comes_home_a_little_short_goes_on_as_it_came",
     ),
     plant(
         "home-dust-is-in-no-book",
@@ -537,8 +509,7 @@ PLANTS: list[Plant] = [
         "add_dust(order, leg, at) for leg in left)",
         "add_dust(order, leg, at) for leg in left[:0])",
         "What of an order stays at the exchange is owed to nobody any more.",
-        RETURNING,
-        BALANCING,
+        f"{RETURNING}::test_dust_holds_nobody_up_and_stays_its_payers",
     ),
     plant(
         "home-over-before-it-has-arrived",
@@ -547,7 +518,7 @@ PLANTS: list[Plant] = [
         "if any(o.status is not Sent.ARRIVED for o in back):",
         "if any(o.status is Sent.INTENDED for o in back):",
         "An order is over while its owner's money may still be refused by the custody.",
-        RETURNING,
+        f"{RETURNING}::test_dust_holds_nobody_up_and_stays_its_payers",
     ),
     plant(
         "refund-before-it-is-certain-what-has-left",
@@ -556,8 +527,7 @@ PLANTS: list[Plant] = [
         "if not underway:",
         "if not underway or underway:",
         "The rest of an asset goes back as if its leg had left, and the leg is refused afterwards: it stays here.",
-        REFUNDING,
-        MOVING,
+        f"{REFUNDING}::test_a_leg_that_was_never_sent_and_is_refused_comes_back_once",
     ),
     plant(
         "refund-of-what-has-left",
@@ -566,8 +536,7 @@ PLANTS: list[Plant] = [
         "left = EXACT.subtract(received(transfers).get(asset_id, Decimal(0)), gone)",
         "left = received(transfers).get(asset_id, Decimal(0))",
         "What is at the exchange goes back as well: with another owner's money.",
-        REFUNDING,
-        MOVING,
+        f"{REFUNDING}::test_a_leg_that_is_refused_first_keeps_the_other_here",
     ),
     plant(
         "refund-comes-home-without-a-ruling",
@@ -576,8 +545,7 @@ PLANTS: list[Plant] = [
         "if (Matter.HOME, WHOLE) not in rulings.of(self.table, order.order_id):",
         "if not sent:",
         "What has failed leaves the exchange before two operators have looked what is there.",
-        REFUNDING,
-        OPERATORS,
+        f"{REFUNDING}::test_the_second_leg_refused_leaves_the_base_at_the_exchange",
     ),
     plant(
         "refund-the-desk-keeps-its-fee",
@@ -586,8 +554,7 @@ PLANTS: list[Plant] = [
         "self.table.write(*writes, *_fee_back(order, at))",
         "self.table.write(*writes)",
         "The desk has a fee in its books for an order that never quoted, and that goes back whole.",
-        REFUNDING,
-        MOVING,
+        f"{REFUNDING}::test_a_leg_that_is_refused_first_keeps_the_other_here",
     ),
     plant(
         "refund-another-attempt-is-called-off",
@@ -596,9 +563,7 @@ PLANTS: list[Plant] = [
         "if other.status is Sent.INTENDED and other.attempt == 1:",
         "if other.status is Sent.INTENDED:",
         "A leg counts as never sent whose first attempt the custody may have booked: it is paid back twice.",
-        MOVING,
-        REFUNDING,
-        "tests/market_making/test_sending.py",
+        f"{REFUNDING}::test_a_leg_that_was_sent_and_denied_is_not_given_back",
     ),
     plant(
         "credited-on-another-network",
@@ -607,7 +572,7 @@ PLANTS: list[Plant] = [
         "if deposit.network != leg.network:",
         "if deposit.network is None:",
         "A deposit of another network, and another owner's, counts as the leg's.",
-        MOVING,
+        f"{MOVING}::test_a_deposit_that_can_not_be_is_told_to_a_person",
     ),
     plant(
         "credited-more-than-was-sent",
@@ -616,7 +581,7 @@ PLANTS: list[Plant] = [
         "<= credited <= sent:",
         "<= credited:",
         "An exchange that tells of more than was sent has an owner quote with the others' money.",
-        MOVING,
+        f"{MOVING}::test_a_deposit_that_can_not_be_is_told_to_a_person",
     ),
     plant(
         "credited-though-told-twice",
@@ -625,8 +590,7 @@ PLANTS: list[Plant] = [
         "for deposit in [] if doubt else self._believed(leg, told):",
         "for deposit in self._believed(leg, told):",
         "A list that contradicts itself is believed, and its owner quotes with what may not be there.",
-        MOVING,
-        LIES,
+        f"{MOVING}::test_a_deposit_that_can_not_be_is_told_to_a_person",
     ),
     plant(
         "paid-by-somebody-else",
@@ -635,8 +599,7 @@ PLANTS: list[Plant] = [
         "if order.opponent_id is not None and order.opponent_id != paid.snapshot.opponent_id:",
         "if order.opponent_id is None and order.transfers:",
         "A stranger's transfer pays for an order, and goes back to the order's payer.",
-        PAYING,
-        RECEIVING,
+        f"{PAYING}::test_who_pays_first_is_the_payer_and_the_others_get_theirs_back",
     ),
     plant(
         "paid-for-too-late",
@@ -645,7 +608,7 @@ PLANTS: list[Plant] = [
         "if at >= order.payment_due_at:",
         "if at >= order.payment_due_at and order.needs_person:",
         "A payment that comes after its time revives an order whose fees are not kept any more.",
-        PAYING,
+        f"{PAYING}::test_what_comes_late_goes_back_although_nobody_has_checked",
     ),
     plant(
         "paid-with-more-transfers-than-one-write-takes",
@@ -654,7 +617,7 @@ PLANTS: list[Plant] = [
         "if order.transfers >= TRANSFERS_MAX:",
         "if order.transfers >= 5 * TRANSFERS_MAX:",
         "An order has more transfers than one transaction can move: its money stands still for ever.",
-        PAYING,
+        f"{PAYING}::test_the_twenty_first_transfer_goes_back",
     ),
     plant(
         "received-as-it-was-told-once",
@@ -663,7 +626,7 @@ PLANTS: list[Plant] = [
         "if self.custody().snapshot(snapshot.snapshot_id) != snapshot:",
         "if self.custody().snapshot(snapshot.snapshot_id) is None:",
         "A slip of the custody's list is paid out as somebody's money.",
-        RECEIVING,
+        f"{RECEIVING}::test_one_that_can_not_be_taken_holds_the_cursor_and_nobody_else",
     ),
     plant(
         "received-from-ourselves",
@@ -672,9 +635,7 @@ PLANTS: list[Plant] = [
         "if snapshot.opponent_id == self.custody().user_id:",
         "if snapshot.opponent_id is None and snapshot.deposit_hash is None and not snapshot.memo:",
         "What the desk merges for itself is taken for a payment, and refunded to itself.",
-        RECEIVING,
-        COMPARING,
-        "tests/market_making/test_sending.py",
+        f"{RECEIVING}::test_our_own_transfer_is_no_ones_payment",
     ),
     plant(
         "received-the-cursor-passes-what-failed",
@@ -683,7 +644,7 @@ PLANTS: list[Plant] = [
         "if not polled.failed and last > reached:",
         "if last > reached:",
         "A payment that could not be taken is never looked at again.",
-        RECEIVING,
+        f"{RECEIVING}::test_ties_that_fill_a_page_hold_the_cursor",
     ),
     plant(
         "balance-the-last-digits-are-not-missed",
@@ -692,7 +653,7 @@ PLANTS: list[Plant] = [
         "if by > 0:",
         "if by > 1:",
         "An exchange takes a little of every account, again and again, and nobody is told.",
-        BALANCING,
+        f"{BALANCING}::test_the_last_digit_that_is_missing_halts_the_account",
     ),
     plant(
         "balance-a-loss-hides-behind-quotes",
@@ -701,6 +662,6 @@ PLANTS: list[Plant] = [
         "max(EXACT.subtract(one.quoted, balance.locked), Decimal(0))",
         "one.quoted",
         "What is missing of an account counts as traded, as long as as much is quoted.",
-        BALANCING,
+        f"{BALANCING}::test_the_last_digit_that_is_missing_halts_the_account",
     ),
 ]

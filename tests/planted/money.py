@@ -78,8 +78,7 @@ PLANTS: list[Plant] = [
         "rule &= item.current_balance >= current_min",
         "pass",
         "A customer spends dollars that he does not have: the desk pays for his coins.",
-        MARKET,
-        ACCOUNTS,
+        f"{MARKET}::test_a_purchase_nobody_can_afford_moves_nothing",
     ),
     plant(
         "ledger-last-cent-is-not-spent",
@@ -88,8 +87,7 @@ PLANTS: list[Plant] = [
         "item.current_balance >= current_min",
         "item.current_balance > current_min",
         "A customer can not spend, or withdraw, the last cent of his own dollars.",
-        MARKET,
-        LIMIT,
+        f"{MARKET}::test_a_quote_amount_is_spent_exactly",
     ),
     plant(
         "ledger-hold-of-dollars-goes-below-nothing",
@@ -98,7 +96,7 @@ PLANTS: list[Plant] = [
         "rule &= item.held_balance >= held_min",
         "pass",
         "A hold is given back twice: what is held of another order of his is spent, and the desk pays for that one.",
-        HOLDS,
+        f"{HOLDS}::test_a_hold_of_dollars_is_spent_or_given_back_once",
     ),
     plant(
         "ledger-dollars-of-a-namesake",
@@ -107,8 +105,7 @@ PLANTS: list[Plant] = [
         "rule: Condition = item.sub == sub",
         "rule: Condition = item.PK.exists()",
         "Whoever takes a deleted customer's username spends his dollars.",
-        MARKET,
-        ACCOUNTS,
+        f"{MARKET}::test_whoever_takes_a_deleted_username_does_not_get_its_money",
     ),
     plant(
         "ledger-open-orders-one-too-many",
@@ -117,7 +114,7 @@ PLANTS: list[Plant] = [
         "item.open_orders < open_before",
         "item.open_orders <= open_before",
         "A customer has more orders open than the desk can carry.",
-        OPEN,
+        f"{OPEN}::test_no_more_orders_than_may_be_open_hold_dollars",
     ),
     plant(
         "ledger-order-that-is-over-stays-counted",
@@ -126,7 +123,7 @@ PLANTS: list[Plant] = [
         "        item.open_orders.add(opened),\n",
         "",
         "After two hundred sales that he took back a customer can place none, for ever.",
-        OPEN,
+        f"{OPEN}::test_an_order_that_has_ended_makes_room_for_one",
     ),
     plant(
         "ledger-hold-of-coins-is-sold-below-nothing",
@@ -135,7 +132,7 @@ PLANTS: list[Plant] = [
         "rule &= item.held_quantity >= held_min",
         "pass",
         "A sale takes coins that are held for another one of his: that one sells what is not there.",
-        HOLDS,
+        f"{HOLDS}::test_a_hold_of_coins_is_sold_or_given_back_once",
     ),
     plant(
         "ledger-hold-of-coins-is-given-back-twice",
@@ -144,7 +141,7 @@ PLANTS: list[Plant] = [
         "(item.sub == sub) & (item.held_quantity >= released)",
         "item.sub == sub",
         "A customer has the coins of one hold twice, and sells the desk's.",
-        HOLDS,
+        f"{HOLDS}::test_a_hold_of_coins_is_sold_or_given_back_once",
     ),
     plant(
         "ledger-held-coins-are-sold",
@@ -163,7 +160,7 @@ PLANTS: list[Plant] = [
         "when=rule & (item.total_sold == total_sold)",
         "when=rule",
         "Two sales at once take their cost out of the same holding: cost and gain are wrong for ever.",
-        CONTENTION,
+        f"{CONTENTION}::test_the_last_units_are_sold_once_and_take_all_the_cost_with_them",
     ),
     plant(
         "ledger-coins-are-held-that-are-not-there",
@@ -172,8 +169,7 @@ PLANTS: list[Plant] = [
         "        & (item.quantity >= held)\n",
         "",
         "A customer sells coins at the exchange that he does not have: the desk delivers them.",
-        LIMIT,
-        "tests/offramp/test_sell_orders.py",
+        f"{LIMIT}::test_what_is_held_can_not_be_spent_or_sold_again",
     ),
     plant(
         "ledger-coins-to-a-namesake",
@@ -191,7 +187,7 @@ PLANTS: list[Plant] = [
         "current=held - spent",
         "current=ZERO",
         "What an order reserved over what it has cost never comes back to the customer.",
-        LIMIT,
+        f"{LIMIT}::test_a_fill_is_at_the_limit_or_at_what_is_better_for_the_customer",
     ),
     plant(
         "ledger-two-lines-of-one-instant",
@@ -200,8 +196,7 @@ PLANTS: list[Plant] = [
         "created_at=text(line.created_at), order_id=line.order_id",
         'created_at=text(line.created_at), order_id="order"',
         "Of two trades of one instant one is not in the journal: the books do not add up.",
-        MARKET,
-        "tests/orders/test_limit_orders.py",
+        f"{MARKET}::test_two_trades_of_one_instant_are_two_lines_of_the_journal",
     ),
     plant(
         "ledger-account-moves-with-a-hold",
@@ -210,7 +205,7 @@ PLANTS: list[Plant] = [
         " & (item.held_balance == Decimal(0))",
         "",
         "An account is moved while its dollars are held: the order that holds them can never end.",
-        MOVES,
+        f"{MOVES}::TestRefusals::test_whatever_is_not_as_it_was_read_nothing_moves",
     ),
     plant(
         "ledger-asset-moves-with-a-hold",
@@ -219,7 +214,7 @@ PLANTS: list[Plant] = [
         " & (item.held_quantity == Decimal(0))",
         "",
         "A holding is moved while a sale holds of it: the sale can never end.",
-        MOVES,
+        f"{MOVES}::TestRefusals::test_whatever_is_not_as_it_was_read_nothing_moves",
     ),
     plant(
         "ledger-account-moves-as-it-was-not-read",
@@ -228,7 +223,7 @@ PLANTS: list[Plant] = [
         " & (item.updated_at == was.updated_at)",
         "",
         "What an operator was not shown moves to another login.",
-        MOVES,
+        f"{MOVES}::TestRefusals::test_whatever_is_not_as_it_was_read_nothing_moves",
     ),
     plant(
         "limits-not-in-the-write",
@@ -237,8 +232,7 @@ PLANTS: list[Plant] = [
         "item.used.does_not_exist() | (item.used <= used_max)",
         "item.PK.does_not_exist() | item.PK.exists()",
         "A thief with a customer's password takes all of it in one day, withdrawal by withdrawal.",
-        DAILY,
-        ACCOUNTS,
+        f"{DAILY}::test_cash_outs_and_withdrawals_of_a_day_take_from_one_limit",
     ),
     plant(
         "limits-the-last-cent",
@@ -247,8 +241,7 @@ PLANTS: list[Plant] = [
         "item.used <= used_max",
         "item.used < used_max",
         "A customer can not withdraw what the day's limit still allows him.",
-        DAILY,
-        ACCOUNTS,
+        f"{DAILY}::test_cash_outs_and_withdrawals_of_a_day_take_from_one_limit",
     ),
     plant(
         "limits-back-to-another-day",
@@ -257,8 +250,7 @@ PLANTS: list[Plant] = [
         "_counter(owner, kind, counted_at)",
         "_counter(owner, kind, at)",
         "What came to nothing yesterday lets more leave today than the limit allows.",
-        DAILY,
-        ACCOUNTS,
+        f"{DAILY}::test_dollars_that_are_credited_instead_give_their_own_day_back",
     ),
     plant(
         "limits-a-withdrawal-alone",
@@ -277,7 +269,7 @@ PLANTS: list[Plant] = [
         "claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)",
         "claim = adjustments.claim(made.transfer_id, made.transfer_id, made.created_at)",
         "One wire is credited to two customers: the desk has given away as much.",
-        ACCOUNTS,
+        f"{ACCOUNTS}::test_one_booking_of_the_bank_is_one_credit_of_one_user",
     ),
     plant(
         "accounts-key-of-a-namesake",
@@ -295,8 +287,7 @@ PLANTS: list[Plant] = [
         "when=item.status == Status.PENDING",
         "when=item.PK.exists()",
         "An order that was cancelled fills all the same, with the dollars held for another one.",
-        CONTENTION,
-        LIMIT,
+        f"{CONTENTION}::test_an_order_that_is_filled_cancelled_and_expired_at_once_ends_one_way",
     ),
     plant(
         "orders-key-of-a-namesake",
@@ -314,7 +305,7 @@ PLANTS: list[Plant] = [
         "ledger.settle_of_order(owner, order.hold, total, at)",
         "ledger.settle_of_order(owner, order.hold, order.hold, at)",
         "Of a limit order that fills better than its limit the customer's difference is nobody's.",
-        LIMIT,
+        f"{LIMIT}::test_a_fill_is_at_the_limit_or_at_what_is_better_for_the_customer",
     ),
     plant(
         "orders-fill-beyond-the-limit",
@@ -323,7 +314,7 @@ PLANTS: list[Plant] = [
         "price <= order.order_price if order.order_type is Side.BUY else price >= order.order_price",
         "price <= order.order_price if order.order_type is Side.BUY else price <= order.order_price",
         "A sale fills below the least that the customer would take.",
-        LIMIT,
+        f"{LIMIT}::test_a_resting_sale_holds_its_units_until_the_market_comes_up",
     ),
     plant(
         "orders-fill-after-their-time",
@@ -332,8 +323,7 @@ PLANTS: list[Plant] = [
         " or model.is_over(order, self.now())",
         "",
         "An order fills after the time for which its customer gave it.",
-        LIMIT,
-        CONTENTION,
+        f"{LIMIT}::test_an_expired_order_is_not_filled_even_if_the_sweep_is_late",
     ),
     plant(
         "orders-market-price-is-not-protected",
@@ -342,8 +332,7 @@ PLANTS: list[Plant] = [
         "asked.min_price is not None and price < asked.min_price",
         "asked.min_price is not None and price > asked.min_price",
         "A sale at the market goes below the price by which the customer protected it.",
-        MARKET,
-        "tests/orders/test_spread.py",
+        f"{MARKET}::test_a_moved_price_is_refused_and_told",
     ),
     plant(
         "orders-a-buy-at-a-price-that-is-over",
@@ -352,8 +341,7 @@ PLANTS: list[Plant] = [
         "max(",
         "min(",
         "Whoever sees the next price buys at the old one while both are known: a free option on the desk.",
-        "tests/orders/test_matching.py",
-        MARKET,
+        "tests/orders/test_matching.py::test_no_limit_order_fills_at_a_price_that_is_known_to_be_over",
     ),
     plant(
         "orders-an-old-price-is-traded-on",
@@ -362,8 +350,7 @@ PLANTS: list[Plant] = [
         "quote.age_seconds(now) <= self.asset.price_age_max_seconds",
         "quote.age_seconds(now)",
         "While the source is silent everybody trades with the desk at yesterday's price.",
-        MARKET,
-        "tests/orders/test_schedule.py",
+        f"{MARKET}::test_nothing_is_traded_without_a_price_or_on_an_old_one",
     ),
     plant(
         "orders-a-price-from-the-future",
@@ -372,8 +359,7 @@ PLANTS: list[Plant] = [
         "CLOCKS_APART_SECONDS_MAX = 30",
         "CLOCKS_APART_SECONDS_MAX = 300_000",
         "A price that is dated ahead counts for days, whatever the market does.",
-        MARKET,
-        JUMPS,
+        f"{MARKET}::test_a_price_from_the_future_is_not_traded_on",
     ),
     plant(
         "orders-a-slip-of-the-source-is-believed",
@@ -382,7 +368,7 @@ PLANTS: list[Plant] = [
         "PRICE_MOVE_MAX_BPS = 2_000",
         "PRICE_MOVE_MAX_BPS = 9_000",
         "A price that has slipped by half is traded on: the desk sells at half of the market.",
-        JUMPS,
+        f"{JUMPS}::test_a_jump_stops_all_trading_at_once",
     ),
     plant(
         "orders-one-side-confirms-a-price",
@@ -391,7 +377,7 @@ PLANTS: list[Plant] = [
         "all(",
         "any(",
         "One order of anybody's at the exchange confirms any price for the desk.",
-        JUMPS,
+        f"{JUMPS}::test_a_price_is_confirmed_where_both_sides_are_near",
     ),
     plant(
         "orders-worth-the-maximum-and-more",
@@ -400,7 +386,7 @@ PLANTS: list[Plant] = [
         "if notional > self.max_notional:",
         "if notional > self.max_notional and self.active is None:",
         "One order is larger than all that the desk means to risk on one.",
-        MARKET,
+        f"{MARKET}::test_the_rules_of_the_asset_come_before_the_money",
     ),
     plant(
         "looks-the-second-comes-at-once",
@@ -409,9 +395,7 @@ PLANTS: list[Plant] = [
         "SECOND_LOOK_SECONDS = 10",
         "SECOND_LOOK_SECONDS = 0",
         "One slip of an outside system counts twice: coins are given back that are being sold.",
-        "tests/offramp/test_polling.py",
-        "tests/payouts/test_repeats.py",
-        "tests/purchases/test_batches.py",
+        "tests/payouts/test_repeats.py::test_one_late_look_is_not_enough_and_the_second_comes_seconds_after_it",
     ),
     plant(
         "looks-too-early",
@@ -420,8 +404,7 @@ PLANTS: list[Plant] = [
         "if asked_at < sent_at + timedelta(seconds=settled_seconds):",
         "if asked_at < sent_at:",
         "What is still on its way counts as never sent: it is given back, and then sold or paid as well.",
-        "tests/offramp/test_polling.py",
-        "tests/purchases/test_batches.py",
+        "tests/purchases/test_batches.py::test_an_order_that_never_arrived_is_refunded_after_two_looks",
     ),
     plant(
         "adjustments-one-counts-twice",
@@ -430,6 +413,6 @@ PLANTS: list[Plant] = [
         "| (AdjustmentIdItem.ours == ours)",
         "| AdjustmentIdItem.PK.exists()",
         "One booking of the bank pays two payouts: one customer never gets his dollars.",
-        "tests/payouts/test_adjustments.py",
+        "tests/payouts/test_adjustments.py::test_an_adjustment_that_the_bank_tells_of_two_attempts_decides_one",
     ),
 ]

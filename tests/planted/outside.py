@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.planted.plants import Kind, Plant, plant
+from tests.planted.plants import Change, Kind, Plant, plant
 
 BANK, BANK_EVENTS, BANK_CONTRACT = (f"tests/gateways/test_bank_{name}.py" for name in ("baas", "events", "contract"))
 BILLING, BILLING_MESSAGES = "tests/gateways/test_billing_rest.py", "tests/gateways/test_billing_messages.py"
@@ -18,7 +18,7 @@ PLANTS: list[Plant] = [
         "if (adjustment.reference_id, adjustment.account_id, adjustment.amount) != asked:",
         "if adjustment.reference_id != reference_id:",
         "The bank books another sum to another account, and the payout counts as paid.",
-        BANK,
+        f"{BANK}::test_an_answer_about_something_else_is_not_believed",
     ),
     plant(
         "bank-another-currency",
@@ -27,7 +27,7 @@ PLANTS: list[Plant] = [
         'if given.get("currency") != currency:',
         'if given.get("currency") is None:',
         "A hundred of another currency counts as a hundred dollars.",
-        BANK,
+        f"{BANK}::test_an_adjustment_that_is_none_is_not_believed",
     ),
     plant(
         "bank-a-debit-counts-as-a-credit",
@@ -36,7 +36,7 @@ PLANTS: list[Plant] = [
         'if given.get("direction") != "CREDIT":',
         'if given.get("direction") is None:',
         "The bank takes dollars from the customer, and they count as paid to him.",
-        BANK,
+        f"{BANK}::test_an_adjustment_that_is_none_is_not_believed",
     ),
     plant(
         "bank-a-fraction-of-a-cent-is-sent",
@@ -45,7 +45,7 @@ PLANTS: list[Plant] = [
         "fraction_digits(amount.usd) > 2",
         "fraction_digits(amount.usd) > 3",
         "The bank rounds what it is sent: the customer gets another sum than the books say.",
-        BANK,
+        f"{BANK}::test_an_amount_that_is_no_credit_is_not_even_sent",
     ),
     plant(
         "bank-two-of-one-reference",
@@ -54,7 +54,7 @@ PLANTS: list[Plant] = [
         "if not isinstance(found, list) or len(found) > 1:",
         "if not isinstance(found, list):",
         "Of two bookings of one payout the first one decides, and the second is seen by nobody.",
-        BANK,
+        f"{BANK}::test_two_adjustments_of_one_reference_are_not_chosen_from",
     ),
     plant(
         "bank-an-old-webhook-is-taken",
@@ -63,7 +63,7 @@ PLANTS: list[Plant] = [
         "WINDOW = timedelta(seconds=300)",
         "WINDOW = timedelta(seconds=3_000_000)",
         "A message that was overheard weeks ago is taken when somebody plays it again.",
-        BANK_EVENTS,
+        f"{BANK_EVENTS}::test_an_old_webhook_or_one_from_the_future_is_refused",
     ),
     plant(
         "prices-of-nothing",
@@ -72,7 +72,7 @@ PLANTS: list[Plant] = [
         "return Price(usd) if 0 < usd < _TOO_MUCH else None",
         "return Price(usd)",
         "A price that rounds to nothing is traded at: coins for no dollars.",
-        PRICES,
+        f"{PRICES}::test_nonsense_is_no_price",
     ),
     plant(
         "prices-below-nothing",
@@ -82,6 +82,13 @@ PLANTS: list[Plant] = [
         "if not usd_per_unit.is_finite():",
         "A price below nothing is handed on, and whoever buys is paid for it.",
         PRICES,
+        also=(
+            Change(
+                f"{GATEWAYS}/prices/__init__.py:usable_price",
+                "return Price(usd) if 0 < usd < _TOO_MUCH else None",
+                "return Price(usd) if usd < _TOO_MUCH else None",
+            ),
+        ),
     ),
     plant(
         "maker-more-executed-than-placed",
@@ -90,8 +97,7 @@ PLANTS: list[Plant] = [
         " or self.executed > self.quantity",
         "",
         "An exchange tells of more than a quote, and the owner's ledger waits for trades that never come.",
-        MAKER,
-        ANSWERS,
+        f"{ANSWERS}::test_what_can_not_be_is_not_believed",
     ),
     plant(
         "maker-a-trade-of-nothing",
@@ -100,8 +106,7 @@ PLANTS: list[Plant] = [
         "if min(amounts) <= 0 or ",
         "if ",
         "A trade with a quantity below nothing takes coins out of the owner's ledger.",
-        MAKER,
-        ANSWERS,
+        f"{ANSWERS}::test_what_can_not_be_is_not_believed",
     ),
     plant(
         "maker-bids-meet-asks",
@@ -110,8 +115,7 @@ PLANTS: list[Plant] = [
         "if any(lower >= higher for lower, higher in pairwise(rising)):",
         "if any(lower == higher == 0 for lower, higher in pairwise(rising)):",
         "Owners quote around the middle of a book that can not be.",
-        MAKER,
-        ANSWERS,
+        f"{ANSWERS}::test_what_is_not_in_the_exchanges_form_is_not_read",
     ),
     plant(
         "exchange-digits-that-can-not-be-held",
@@ -120,10 +124,7 @@ PLANTS: list[Plant] = [
         "and fraction_digits(amount) <= FRACTION_DIGITS_MAX",
         "and amount.is_finite()",
         "An amount of too many digits stops the order that it is told of, with its money.",
-        MAKER,
-        ANSWERS,
-        "tests/gateways/test_exchange_contract.py",
-        "tests/domain/test_exchange_orders.py",
+        "tests/gateways/test_exchange_amounts.py",
     ),
     plant(
         "exchange-what-was-told-an-hour-ago",
@@ -132,7 +133,7 @@ PLANTS: list[Plant] = [
         "LOOK_EVERY = timedelta(seconds=30)",
         "LOOK_EVERY = timedelta(seconds=3000)",
         "What has come is not seen for an hour, and a person is asked where it is.",
-        REMEMBERED,
+        f"{REMEMBERED}::test_twenty_orders_ask_an_exchange_as_one",
     ),
     plant(
         "exchange-another-coins-withdrawal",
@@ -150,8 +151,7 @@ PLANTS: list[Plant] = [
         'if said.get("currency") != CURRENCY:',
         'if said.get("currency") is None:',
         "A payment of another currency counts as roubles.",
-        BILLING,
-        BILLING_MESSAGES,
+        f"{BILLING}::test_what_can_not_be_is_not_believed",
     ),
     plant(
         "billing-system-a-payment-of-nothing",
@@ -160,8 +160,7 @@ PLANTS: list[Plant] = [
         "if found < least:",
         "if found < 0:",
         "A payment of nothing takes the place of the one that it is told under.",
-        BILLING,
-        BILLING_MESSAGES,
+        f"{BILLING}::test_a_payment_in_a_page_that_can_not_be_spoils_the_page",
     ),
     plant(
         "billing-system-about-something-else",
@@ -170,7 +169,7 @@ PLANTS: list[Plant] = [
         "if text(said, name) != expected:",
         "if not text(said, name):",
         "The invoice of another bill is written down as this one's, and paid for it.",
-        BILLING,
+        f"{BILLING}::test_what_can_not_be_is_not_believed",
     ),
     plant(
         "billing-system-more-credited-than-billed",
@@ -179,6 +178,6 @@ PLANTS: list[Plant] = [
         "if found.credited_kopecks > found.amount_kopecks:",
         "if found.credited_kopecks < 0:",
         "More is taken back of a bill than it was: the desk owes the dealer.",
-        BILLING,
+        f"{BILLING}::test_what_can_not_be_is_not_believed",
     ),
 ]

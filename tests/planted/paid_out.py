@@ -32,8 +32,7 @@ PLANTS: list[Plant] = [
         "NEVER_BOOKED_SECONDS = 600",
         "NEVER_BOOKED_SECONDS = 0",
         "What the bank is still booking counts as never booked, and is paid again.",
-        REPEATS,
-        WAITS,
+        f"{REPEATS}::test_what_is_booked_late_is_paid_once_though_its_repeat_was_refused",
     ),
     plant(
         "payouts-one-attempt-more",
@@ -42,7 +41,7 @@ PLANTS: list[Plant] = [
         "ATTEMPTS_MAX = 5",
         "ATTEMPTS_MAX = 6",
         "A customer's dollars are tried once more than was promised, before a person looks.",
-        ATTEMPTS,
+        f"{ATTEMPTS}::test_after_five_rejections_a_payout_has_failed_and_waits_for_a_person",
     ),
     plant(
         "payouts-failed-without-the-limit-as-read",
@@ -114,7 +113,7 @@ PLANTS: list[Plant] = [
         "(self.approval.amount, self.approval.account_id) == (",
         "(self.approval.amount, account_id) == (",
         "What two have approved for one account goes to the one that a thief has put in its place.",
-        APPROVAL,
+        f"{APPROVAL}::test_an_approval_of_another_amount_or_account_counts_for_nothing",
         also=(
             Change(
                 f"{PAYOUTS}/store.py:begin",
@@ -152,9 +151,7 @@ PLANTS: list[Plant] = [
         return self._send(paying, attempt, alone=True)
 """,
         "Dollars leave that the table knows nothing of, though two had to approve them.",
-        APPROVAL,
-        ATTEMPTS,
-        "tests/test_crash_matrix.py",
+        f"{APPROVAL}::test_an_approval_is_good_for_every_attempt",
     ),
     plant(
         "payouts-abandoned-and-sent-again",
@@ -163,7 +160,7 @@ PLANTS: list[Plant] = [
         " & item.abandoned_at.does_not_exist()",
         "",
         "What an operator has called off is sent all the same, and rejected, and paid twice.",
-        REPEATS,
+        f"{REPEATS}::test_what_is_abandoned_is_not_sent_again",
     ),
     plant(
         "payouts-two-send-it-again-at-once",
@@ -172,7 +169,7 @@ PLANTS: list[Plant] = [
         " & _sent_as_read(attempt)",
         "",
         "Two executions send an attempt again at once; the time from which it is settled is the earlier one's.",
-        REPEATS,
+        f"{REPEATS}::test_of_two_machines_that_send_again_at_once_one_does",
     ),
     plant(
         "payouts-rejected-though-sent-again",
@@ -181,8 +178,7 @@ PLANTS: list[Plant] = [
         "rule &= _sent_as_read(attempt)",
         "pass",
         "An attempt is rejected that was sent again since it was read: the next one pays a second time.",
-        REPEATS,
-        ATTEMPTS,
+        f"{REPEATS}::test_a_first_refusal_decides_nothing_when_somebody_has_sent_it_again",
     ),
     plant(
         "payouts-decided-twice",
@@ -191,8 +187,7 @@ PLANTS: list[Plant] = [
         "rule: Condition = item.status == AttemptStatus.PENDING",
         "rule: Condition = item.PK.exists()",
         "An attempt that was rejected is paid by a late event, and so is the next one.",
-        EVENTS,
-        ATTEMPTS,
+        f"{EVENTS}::test_of_two_deliveries_at_once_one_decides",
         also=(
             Change(f"{PAYOUTS}/store.py:pay", "(item.status == kind.paying) & _counted(number)", "item.PK.exists()"),
         ),
@@ -215,9 +210,7 @@ PLANTS: list[Plant] = [
         "disputed.exists() if payout.disputed else disputed.does_not_exist()",
         "PayableItem.PK.exists()",
         "The next attempt begins in the moment in which the bank says that it has paid the one before.",
-        EVENTS,
-        BY_HAND,
-        ATTEMPTS,
+        f"{EVENTS}::test_a_late_success_of_the_second_attempt_stops_the_third",
     ),
     plant(
         "payouts-another-amount-is-believed",
@@ -226,8 +219,7 @@ PLANTS: list[Plant] = [
         "if told.amount != attempt.amount:",
         "if told.amount < attempt.amount:",
         "The bank books more than the payout, and nobody looks: the desk bears the difference.",
-        ATTEMPTS,
-        EVENTS,
+        f"{ATTEMPTS}::test_an_answer_that_does_not_fit_decides_nothing_and_waits_for_a_person",
     ),
     plant(
         "payouts-another-account-is-believed",
@@ -236,8 +228,7 @@ PLANTS: list[Plant] = [
         "if told.account_id != attempt.account_id:",
         "if told.account_id is None:",
         "The bank pays a stranger, and the customer counts as paid.",
-        ATTEMPTS,
-        EVENTS,
+        f"{ATTEMPTS}::test_an_answer_that_does_not_fit_decides_nothing_and_waits_for_a_person",
     ),
     plant(
         "payouts-a-refused-repeat-rejects",
@@ -246,7 +237,7 @@ PLANTS: list[Plant] = [
         "if alone:",
         "if alone or no.ours or payout.attempts:",
         "The bank refuses what it is just booking: the attempt is rejected, and the next one pays again.",
-        REPEATS,
+        f"{REPEATS}::test_what_is_booked_late_is_paid_once_though_its_repeat_was_refused",
     ),
     plant(
         "payouts-adjustment-is-not-claimed",
@@ -255,7 +246,7 @@ PLANTS: list[Plant] = [
         "            adjustments.claim(told.adjustment_id, attempt.reference_id, at),\n",
         "",
         "One booking of the bank counts for two payouts.",
-        ADJUSTMENTS,
+        f"{ADJUSTMENTS}::test_an_adjustment_that_the_bank_tells_of_two_attempts_decides_one",
     ),
     plant(
         "payouts-sent-again-before-it-is-written",
@@ -275,8 +266,7 @@ PLANTS: list[Plant] = [
         "spent = payout.owner, payout.amount, min(evidence.paid, payout.amount)",
         "spent = payout.owner, payout.amount, evidence.paid - evidence.paid",
         "What the bank has paid goes to the customer's balance as well.",
-        PROPOSALS,
-        ADJUSTMENTS,
+        f"{PROPOSALS}::TestConfirming::test_does_what_was_proposed_and_is_told",
     ),
     plant(
         "payouts-evidence-keeps-the-days-limit",
@@ -285,8 +275,7 @@ PLANTS: list[Plant] = [
         "if spent < held:",
         "if spent > held:",
         "What came back to the customer still counts as withdrawn: he can not withdraw it that day.",
-        DAILY,
-        PROPOSALS,
+        f"{PROPOSALS}::TestConfirming::test_does_what_was_proposed_and_is_told",
     ),
     plant(
         "payouts-given-back-to-the-limit-of-today",
@@ -295,8 +284,7 @@ PLANTS: list[Plant] = [
         "limits.Limited.PAYOUT, amount, payout.created_at, at)",
         "limits.Limited.PAYOUT, amount, at, at)",
         "What an operator gives back of last week lets more leave today than the limit allows.",
-        ACCOUNTS,
-        DAILY,
+        f"{ACCOUNTS}::test_a_rejection_gives_the_limit_of_the_withdrawals_own_day_back",
     ),
     plant(
         "payouts-by-hand-while-the-bank-may-pay",
@@ -305,8 +293,7 @@ PLANTS: list[Plant] = [
         "if not is_decidable(payout, latest):",
         "if not payout.open:",
         "An operator gives the dollars back while the bank is paying them.",
-        BY_HAND,
-        ACCOUNTS,
+        f"{BY_HAND}::test_nothing_is_done_by_hand_while_an_attempt_may_still_be_paid",
         also=(Change(f"{PAYOUTS}/store.py:_still_rejected", "if payout.attempts == 0:", "if payout.attempts >= 0:"),),
     ),
     plant(
@@ -316,8 +303,7 @@ PLANTS: list[Plant] = [
         "SENDING_SECONDS = 120",
         "SENDING_SECONDS = 0",
         "Another process sends what one is just sending, and believes the refusal of the second.",
-        SENDING,
-        WAITS,
+        f"{SENDING}::test_what_the_custody_never_got_is_sent_again_as_it_was",
     ),
     plant(
         "custody-never-sent-at-once",
@@ -326,8 +312,7 @@ PLANTS: list[Plant] = [
         "NEVER_SENT_SECONDS = 600",
         "NEVER_SENT_SECONDS = 0",
         "What the custody refused to have again counts as never sent before it can be known.",
-        SENDING,
-        WAITS,
+        f"{SENDING}::test_a_refused_repeat_is_believed_only_after_ten_minutes",
     ),
     plant(
         "custody-late-snapshots-are-overlooked",
@@ -336,8 +321,7 @@ PLANTS: list[Plant] = [
         "OVERLAP = timedelta(minutes=10)",
         "OVERLAP = timedelta(0)",
         "A payment that appears a little late is never seen: its owner's money is nobody's.",
-        RECEIVING,
-        WAITS,
+        f"{RECEIVING}::test_a_snapshot_that_appears_late_is_taken",
     ),
     plant(
         "custody-denied-for-ever",
@@ -346,7 +330,7 @@ PLANTS: list[Plant] = [
         "DENIED_MAX = timedelta(hours=6)",
         "DENIED_MAX = timedelta(hours=600)",
         "For weeks nobody is told that an owner's money can not be sent.",
-        SENDING,
+        f"{SENDING}::test_what_is_refused_for_our_own_fault_is_tried_for_six_hours",
     ),
     plant(
         "custody-a-snapshot-is-taken-twice",
@@ -364,9 +348,7 @@ PLANTS: list[Plant] = [
         "when=item.status == before.disposition",
         "when=item.PK.exists()",
         "One snapshot is refunded, and is the desk's by two operators as well.",
-        RECEIVING,
-        CUSTODY_ACTS,
-        "tests/market_making/test_repeats.py",
+        f"{CUSTODY_ACTS}::TestSnapshots::test_two_that_are_confirmed_at_one_moment_move_it_once",
     ),
     plant(
         "custody-one-transfer-for-two-assets",
@@ -375,8 +357,7 @@ PLANTS: list[Plant] = [
         "kind, cause, asset_id, str(number)",
         "kind, cause, str(number)",
         "Of an order's two assets one is never sent: it has the id of the other.",
-        "tests/market_making/test_moving.py",
-        REFUNDING,
+        "tests/market_making/test_moving.py::test_the_seeds_example_is_lived_second_by_second",
     ),
     plant(
         "custody-an-output-is-spent-by-two",
@@ -385,7 +366,7 @@ PLANTS: list[Plant] = [
         "| (OutputItem.outgoing_id == outgoing.outgoing_id)",
         "| OutputItem.PK.exists()",
         "Two transfers are drafted from one output: of one of them the custody's refusal is believed.",
-        SENDING,
+        f"{SENDING}::test_what_another_has_spent_is_never_booked_for_an_attempt_before",
     ),
     plant(
         "custody-attempts-share-no-output",
@@ -394,7 +375,7 @@ PLANTS: list[Plant] = [
         "for attribute in (item.drafts, item.sent_at, item.refused_at)",
         "for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)",
         "An attempt that the custody denied and has booked is followed by one that pays again.",
-        SENDING,
+        f"{SENDING}::test_a_refusal_that_is_ours_is_tried_again_with_the_same_outputs",
     ),
     plant(
         "custody-the-next-attempt-under-the-same-id",
@@ -403,7 +384,7 @@ PLANTS: list[Plant] = [
         "str(self.attempt)",
         '"1"',
         "An attempt that was denied is found for the next one, which is never sent.",
-        SENDING,
+        f"{SENDING}::test_what_another_has_spent_is_never_booked_for_an_attempt_before",
     ),
     plant(
         "custody-refused-repeat-is-a-refusal",
@@ -412,7 +393,7 @@ PLANTS: list[Plant] = [
         "if alone:",
         "if alone or no.ours or outgoing.attempt:",
         "The custody refuses what it has already sent: the owner is paid a second time.",
-        SENDING,
+        f"{SENDING}::test_a_refused_repeat_is_believed_only_after_ten_minutes",
     ),
     plant(
         "custody-refused-though-its-outputs-are-spent",
@@ -440,7 +421,7 @@ PLANTS: list[Plant] = [
         "return memo.lower().startswith(REFUND_MEMO.lower().encode())",
         "return memo.startswith(b'refund of')",
         "Two desks give one payment back to each other for ever, each time for a fee.",
-        RECEIVING,
+        f"{RECEIVING}::test_a_transfer_nobody_is_named_for_is_parked",
     ),
     plant(
         "custody-two-have-moved-it",
