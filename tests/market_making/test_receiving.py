@@ -13,7 +13,7 @@ import pytest
 
 from common import keys
 from common.domain.custody import store, ties
-from common.domain.custody.model import Disposition, incoming_id
+from common.domain.custody.model import Disposition, incoming_id, is_nobodys
 from common.domain.custody.ties import Status as Tie
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
@@ -277,6 +277,17 @@ def test_a_transfer_nobody_is_named_for_is_parked(market: Market) -> None:
     assert found.pop(refund.snapshot_id) is Disposition.PARKED
     assert list(found.values()) == [Disposition.EXPECTED]
     assert not market.due()
+
+
+def test_what_comes_from_a_chain_is_nobodys_after_half_an_hour_only(market: Market) -> None:
+    """Until then the order that it comes home to has not claimed it: operators may not give it away."""
+    entry = market.safe.entry(US, BTC)
+    market.safe.deposit(BTC, entry.destination, entry.tag, 1000, "hash-1")
+    market.poll()
+    (snapshot_id,) = dispositions(market)
+    taken = store.incoming(market.table, incoming_id(snapshot_id))
+    late = [is_nobodys(taken, market.clock.at + timedelta(minutes=minutes)) for minutes in (0, 29, 31)]
+    assert late == [False, False, True]
 
 
 def test_our_own_transfer_is_no_ones_payment(market: Market) -> None:

@@ -28,9 +28,7 @@ PLANTS: list[Plant] = [
         "LAST_LOOK_SECONDS = 600",
         "LAST_LOOK_SECONDS = 0",
         "An order that turns up after its refund is found by nobody: its coins are nobody's.",
-        SELLS,
-        BATCHES,
-        VOIDING,
+        EXCHANGED,
     ),
     plant(
         "exchange-cancelled-before-it-could-fill",

@@ -87,8 +87,7 @@ PLANTS: list[Plant] = [
         "HOME_DUE = timedelta(minutes=30)",
         "HOME_DUE = timedelta(0)",
         "Operators may dispose of what is just coming home to an order: its owner's money is given away.",
-        RECEIVING,
-        OPERATORS,
+        f"{RECEIVING}::test_what_comes_from_a_chain_is_nobodys_after_half_an_hour_only",
     ),
     plant(
         "times-a-withdrawal-looks-like-a-loss",
@@ -106,7 +105,7 @@ PLANTS: list[Plant] = [
         "NEW = timedelta(minutes=1)",
         "NEW = timedelta(0)",
         "An account is halted when a quote is filled before the exchange has shown it.",
-        BALANCING,
+        f"{BALANCING}::test_what_a_quote_that_is_new_has_sold_is_not_missing",
     ),
     plant(
         "times-quoted-through-any-silence",
