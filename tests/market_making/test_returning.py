@@ -115,6 +115,18 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
     assert len(market.exchange.wallet.withdrawals.all()) == 2
 
 
+def test_a_leg_is_asked_for_again_under_one_next_id(market: Market) -> None:
+    """Two who both have read that it was refused would ask for it under two, and get it twice."""
+    come_home(market)
+    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
+    leg = store.homeward(market.table, market.order().order_id)[0]
+    first, second = (store.withdraw_again(leg, name, market.clock()) for name in ("next-1", "next-2"))
+    market.table.write(first)
+    with pytest.raises(MarketMakingOrderMoved):
+        market.table.write(second)
+    assert store.homeward(market.table, leg.order_id)[0].sent_by == "next-1"
+
+
 @pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
 def test_what_goes_home_of_a_halted_account_is_not_even_decided(market: Market, just_now: bool) -> None:
     """It stays where it is, and is looked after: how much of it is its owner's is found once all is there again."""

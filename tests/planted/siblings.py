@@ -207,7 +207,7 @@ PLANTS: list[Plant] = [
         "(item.status == leg.status) & (item.sent_by == leg.sent_by)",
         "item.PK.exists()",
         "What was refused is asked for under two next ids at once, and the exchange pays both.",
-        RETURNING,
+        f"{RETURNING}::test_a_leg_is_asked_for_again_under_one_next_id",
     ),
     plant(
         "guards-a-halt-is-no-halt",
@@ -226,8 +226,7 @@ PLANTS: list[Plant] = [
         " & (HaltItem.by == halted.by) & (HaltItem.updated_at == halted.at)",
         "",
         "An operator lifts what another has just halted for a reason of his own.",
-        HALTS,
-        BALANCING,
+        f"{HALTS}::test_a_halt_is_not_lifted_that_another_has_just_taken_over",
     ),
     plant(
         "guards-a-cursor-goes-forward-over-a-set-back",
