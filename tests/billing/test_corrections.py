@@ -367,11 +367,10 @@ def test_a_note_that_is_owed_since_is_not_forgotten_with_the_one_before(dealersh
     dealership.active()
     bill = dealership.billed()
     dealership.pay(bill.common_kopecks, bill)
-    deal_of = lambda price, key: dealership.corrections.change("deal-1", key, Change(price_kopecks=price))  # noqa: E731
-    deal_of(900_000_00, "once")
+    dealership.corrections.change("deal-1", "once", Change(price_kopecks=900_000_00))
     read = dealership.bills.bill(bill.bill_id)
     note = correction_store.note(dealership.table, read)
-    deal_of(LOWER, "twice")
+    dealership.corrections.change("deal-1", "twice", Change(price_kopecks=LOWER))
     with pytest.raises(model.Moved):
         dealership.table.write(*correction_store.note_made(read, note, "note-1", dealership.clock()))
     dealership.run()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from common.gateways.billing import BillingUnavailable
 from common.idempotency import Replayable
-from functions.billing import model, store
+from functions.billing import deposit_store, model, store
 from functions.billing.model import (
     AccountNotOpened,
     AccountNotReady,
@@ -171,6 +172,15 @@ def test_a_segment_is_saved_once_and_a_dry_run_saves_nothing(buyer: Dealership) 
 
 
 # Settlements
+
+
+def test_a_segment_is_not_saved_over_what_another_has_changed(buyer: Dealership) -> None:
+    now, changed = buyer.clock(), replace(CHEAP, price_max_kopecks=CHEAP.price_max_kopecks + 1)
+    buyer.table.write(deposit_store.save_segment(changed, CHEAP, now))
+    for before in (CHEAP, None):
+        with pytest.raises(model.Moved):
+            buyer.table.write(deposit_store.save_segment(CHEAP, before, now))
+    assert deposit_store.segment(buyer.table, CHEAP.segment_id) == changed
 
 
 def test_a_car_is_settled_once_for_its_deal(buyer: Dealership) -> None:

@@ -304,7 +304,7 @@ PLANTS: list[Plant] = [
         "return Write.put(item, when=as_it_was, otherwise=moved)",
         "return Write.put(item)",
         "What a deposit allows is set back by who has not seen the change.",
-        BUYOUT,
+        f"{BUYOUT}::test_a_segment_is_not_saved_over_what_another_has_changed",
     ),
     plant(
         "guards-a-release-ends-twice",
