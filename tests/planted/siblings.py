@@ -313,8 +313,7 @@ PLANTS: list[Plant] = [
         "when=item.status == release.status",
         "when=item.PK.exists()",
         "A deposit that was paid back is put on the books again by a slow answer.",
-        BUYOUT,
-        "tests/billing/test_contention.py",
+        f"{BUYOUT}::test_a_deposit_that_was_paid_back_is_put_on_the_books_by_nobody",
         also=(
             Change(
                 f"{BILLING}/deposit_store.py:_dealer_is",
@@ -330,8 +329,7 @@ PLANTS: list[Plant] = [
         " & (item.requisites_version == Decimal(account.requisites_version))",
         "",
         "A payer is made with requisites that were changed meanwhile: the dealer's invoices name another company.",
-        REQUISITES,
-        "tests/billing/test_dealers.py",
+        f"{REQUISITES}::test_a_payer_is_not_written_down_with_requisites_of_before",
     ),
     plant(
         "guards-a-parked-payment-is-taken-by-two",
