@@ -46,7 +46,7 @@ PLANTS: list[Plant] = [
         "CANCEL_SECONDS = 60",
         "CANCEL_SECONDS = 0",
         "What operators say ends an order that the exchange is still filling.",
-        EXCHANGED,
+        f"{EXCHANGED}::test_what_the_exchange_does_not_end_is_decided_by_evidence_in_the_end",
     ),
     plant(
         "exchange-more-executed-than-asked",
@@ -169,7 +169,7 @@ PLANTS: list[Plant] = [
         "when=item.PK.exists() & item.allocated_at.does_not_exist()",
         "when=item.PK.exists()",
         "Two that allocate at once give a member his coins twice: the desk buys them for him.",
-        BATCHES,
+        f"{BATCHES}::test_a_share_that_another_has_just_given_stops_nobody",
         also=(Change(f"{BUYS}/store.py:_give", ", when=item.status == Status.PENDING", ""),),
     ),
     plant(
@@ -282,7 +282,7 @@ PLANTS: list[Plant] = [
         "ROUND_CEILING",
         "ROUND_FLOOR",
         "A sale's limit is below the band around the price.",
-        "tests/common/test_market.py",
+        "tests/common/test_market.py::test_a_sellers_limit_is_never_lowered_nor_a_buyers_raised",
     ),
     plant(
         "purchases-more-is-bought-than-is-wanted",
@@ -313,7 +313,7 @@ PLANTS: list[Plant] = [
             *store.give(batch, member, share, reason, at),
 """,
         "Who finds a share given meanwhile says that its hold is missing, and stops the batch for everybody.",
-        BATCHES,
+        f"{BATCHES}::test_a_share_that_another_has_just_given_stops_nobody",
     ),
     plant(
         "purchases-price-of-long-ago",
@@ -412,7 +412,7 @@ PLANTS: list[Plant] = [
         "owner.username, owner.sub,",
         "owner.username,",
         "A customer is answered with the cash-out of whoever had his name before.",
-        SELLS,
+        f"{SELLS}::test_the_key_of_a_namesakes_sale_stands_for_nothing_of_it",
     ),
     plant(
         "sales-the-order-before-is-the-one-now",
@@ -421,8 +421,7 @@ PLANTS: list[Plant] = [
         "_status(order.status) & (SellOrderItem.exchange_orders == Decimal(order.exchange_orders))",
         "_status(order.status)",
         "An answer that comes late is taken for the sale that was asked for again since.",
-        SELLS,
-        POLLING,
+        f"{SELLS}::test_an_answer_that_comes_after_the_coins_are_free_sells_nothing",
         also=(Change(f"{ORDERS}/store.py:_moved", "when=item.status == before", "when=item.PK.exists()"),),
     ),
     plant(

@@ -84,8 +84,7 @@ PLANTS: list[Plant] = [
         "FEE_RISE_MAX = 2",
         "FEE_RISE_MAX = 200",
         "A custody that tells of a hundred times the fee takes it out of what the owner put in.",
-        MOVING,
-        RETURNING,
+        f"{RETURNING}::test_a_fee_far_beyond_what_was_told_is_told_to_a_person",
     ),
     plant(
         "making-half-of-it-is-credited",
@@ -121,8 +120,7 @@ PLANTS: list[Plant] = [
         "ROUND_FLOOR",
         '"ROUND_CEILING"',
         "More is sent than has come in for the order: of another owner's.",
-        PAYING,
-        MOVING,
+        f"{PAYING}::test_what_was_paid_is_divided_to_the_last_digit",
     ),
     plant(
         "making-what-was-paid-over-is-gone",
@@ -131,8 +129,7 @@ PLANTS: list[Plant] = [
         "surplus={asset_id: amount for asset_id, amount in surplus.items() if amount}",
         "surplus={}",
         "What was paid for fees and not used never goes back to who paid it.",
-        PAYING,
-        MOVING,
+        f"{PAYING}::test_what_was_paid_is_divided_to_the_last_digit",
     ),
     plant(
         "making-the-desks-fee-of-all-that-came",

@@ -150,8 +150,7 @@ PLANTS: list[Plant] = [
         "rule &= item.quantity >= quantity_min",
         "pass",
         "Coins that a resting order holds are sold at the market: the order then sells what nobody has.",
-        LIMIT,
-        MARKET,
+        f"{LIMIT}::test_what_is_held_can_not_be_spent_or_sold_again",
     ),
     plant(
         "ledger-sale-of-a-cost-as-it-was",
@@ -178,7 +177,7 @@ PLANTS: list[Plant] = [
         "when=item.PK.does_not_exist() | (item.sub == sub)",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "Bought coins go into the holding of another person of the same name.",
-        HOLDS,
+        f"{HOLDS}::test_coins_are_never_credited_to_a_namesake",
     ),
     plant(
         "ledger-what-was-not-spent-is-gone",
@@ -259,8 +258,7 @@ PLANTS: list[Plant] = [
         "if limit is not None and transfer.amount > limit:",
         "if limit is not None and transfer.amount.usd < 0:",
         "The first withdrawal of a day may be of any sum: its counter is not there yet.",
-        ACCOUNTS,
-        DAILY,
+        f"{ACCOUNTS}::test_what_is_alone_beyond_the_days_limit_is_refused_as_the_first",
     ),
     plant(
         "accounts-one-wire-for-two",
@@ -278,7 +276,7 @@ PLANTS: list[Plant] = [
         'owner.username, owner.sub, "withdrawals"',
         'owner.username, "withdrawals"',
         "A customer is answered with the withdrawal of whoever had his name before.",
-        ACCOUNTS,
+        f"{ACCOUNTS}::test_the_key_of_a_namesake_stands_for_nothing_of_his",
     ),
     plant(
         "orders-decided-twice",
@@ -296,7 +294,7 @@ PLANTS: list[Plant] = [
         "owner.username, owner.sub,",
         "owner.username,",
         "A customer is answered with the order of whoever had his name before.",
-        MARKET,
+        f"{MARKET}::TestRepeats::test_of_a_namesakes_order_is_none",
     ),
     plant(
         "orders-the-better-price-is-kept",

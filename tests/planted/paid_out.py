@@ -22,8 +22,7 @@ PLANTS: list[Plant] = [
         "ABANDONED_SECONDS = 120",
         "ABANDONED_SECONDS = 0",
         "An abandoned attempt is rejected while somebody is just sending it: the customer is paid twice.",
-        REPEATS,
-        WAITS,
+        f"{WAITS}::test_whoever_was_sending_has_ended_before_it_counts_as_sent_by_nobody",
     ),
     plant(
         "payouts-never-booked-at-once",
@@ -50,7 +49,7 @@ PLANTS: list[Plant] = [
         " & _limit_as_read(payout)",
         "",
         "A payout fails, although an operator has just allowed it one more attempt: his act is lost.",
-        BY_HAND,
+        f"{BY_HAND}::test_an_attempt_that_is_allowed_meanwhile_is_not_lost_in_a_failure",
     ),
     plant(
         "payouts-stopped-without-the-limit-as-read",
@@ -72,7 +71,7 @@ PLANTS: list[Plant] = [
         " & _limit_as_read(payout)",
         "",
         "The dollars go to the balance while another operator lets them be sent once more.",
-        BY_HAND,
+        f"{BY_HAND}::test_what_is_about_to_fail_is_not_decided_over_who_allows_an_attempt",
     ),
     plant(
         "payouts-retried-without-the-limit-as-read",
@@ -81,7 +80,7 @@ PLANTS: list[Plant] = [
         " & _limit_as_read(payout)",
         "",
         "Two operators who allow one more attempt at once allow one together, and are both told so.",
-        BY_HAND,
+        f"{BY_HAND}::test_what_is_about_to_fail_is_not_decided_over_who_allows_an_attempt",
     ),
     plant(
         "payouts-begun-while-one-may-be-paid",
@@ -129,7 +128,7 @@ PLANTS: list[Plant] = [
         "        & (item.total_amount == payout.amount.usd)\n",
         "",
         "Two approve one sum, and another one is paid.",
-        APPROVAL,
+        f"{APPROVAL}::test_an_approval_is_of_the_amount_that_was_read",
     ),
     plant(
         "payouts-sent-before-it-is-written",
@@ -199,9 +198,7 @@ PLANTS: list[Plant] = [
         "        & for_whom,\n",
         ",\n",
         "An attempt that is rejected lets a payout go on that waits for a person.",
-        EVENTS,
-        BY_HAND,
-        ATTEMPTS,
+        f"{EVENTS}::test_a_failure_that_meets_a_doubt_leaves_the_payout_to_a_person",
     ),
     plant(
         "payouts-a-dispute-is-not-heard",
@@ -339,7 +336,7 @@ PLANTS: list[Plant] = [
         'return Write.insert(item, otherwise=AlreadyTaken(f"snapshot {snapshot.snapshot_id} was taken before"))',
         "return Write.put(item)",
         "One payment counts twice, or is refunded after it has paid.",
-        RECEIVING,
+        f"{RECEIVING}::test_a_payment_that_has_gone_on_is_not_taken_again",
     ),
     plant(
         "custody-disposed-of-twice",
@@ -402,7 +399,7 @@ PLANTS: list[Plant] = [
         "if len(self._unspent(outgoing)) < len(outgoing.inputs):",
         "if len(outgoing.inputs) < 0:",
         "A refusal of what the custody has sent is believed: a person pays it once more.",
-        SENDING,
+        f"{SENDING}::test_a_refusal_of_what_was_sent_pays_nobody_twice",
     ),
     plant(
         "custody-another-transaction-is-believed",
@@ -411,8 +408,7 @@ PLANTS: list[Plant] = [
         "if (told.request_id, told.transaction_hash) != (outgoing.request_id, outgoing.transaction_hash):",
         "if told.request_id != outgoing.request_id:",
         "A transaction that we never signed counts as the owner's payment.",
-        SENDING,
-        "tests/market_making/test_exchange_lies.py",
+        f"{SENDING}::test_a_transaction_that_nobody_has_signed_is_not_the_one_that_was_sent",
     ),
     plant(
         "custody-a-refund-of-a-refund",
@@ -430,7 +426,6 @@ PLANTS: list[Plant] = [
         "same & (sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at)",
         "same",
         "A refusal of what another process has sent again since is believed.",
-        SENDING,
-        CUSTODY_ACTS,
+        f"{SENDING}::test_a_slow_refusal_says_nothing_of_what_was_sent_again_since",
     ),
 ]

@@ -42,7 +42,7 @@ PLANTS: list[Plant] = [
         "UNPAID_LIMIT = timedelta(minutes=15)",
         "UNPAID_LIMIT = timedelta(0)",
         "An order that its owner has just opened is over, and what he pays for it goes back, less what that costs.",
-        OPENING,
+        f"{OPENING}::test_two_who_pay_for_an_order_at_once_bind_it_to_one",
     ),
     plant(
         "times-nothing-is-waited-for-on-the-way-out",
@@ -51,7 +51,7 @@ PLANTS: list[Plant] = [
         "CONFIRM_LIMIT = timedelta(minutes=30)",
         "CONFIRM_LIMIT = timedelta(0)",
         "Each order waits for a person as soon as its money is on its way: nobody looks at those in trouble.",
-        MOVING,
+        f"{MOVING}::test_the_seeds_example_is_lived_second_by_second",
     ),
     plant(
         "times-nothing-is-waited-for-on-the-way-home",
@@ -60,7 +60,7 @@ PLANTS: list[Plant] = [
         "RETURN_LIMIT = timedelta(minutes=60)",
         "RETURN_LIMIT = timedelta(0)",
         "Each order that goes home waits for a person at once: an owner gets nothing by night.",
-        RETURNING,
+        f"{RETURNING}::test_all_of_it_comes_home_to_who_paid",
     ),
     plant(
         "times-two-decide-what-is-still-being-told",
@@ -78,7 +78,7 @@ PLANTS: list[Plant] = [
         "SHORT_MAX = timedelta(minutes=30)",
         "SHORT_MAX = timedelta(0)",
         "What waits for the change of another transfer for a second waits for a person.",
-        SENDING,
+        f"{SENDING}::test_what_another_has_spent_is_never_booked_for_an_attempt_before",
     ),
     plant(
         "times-a-deposit-is-anybodys-at-once",
@@ -96,7 +96,7 @@ PLANTS: list[Plant] = [
         "KNOWN_WITHIN = timedelta(minutes=10)",
         "KNOWN_WITHIN = timedelta(0)",
         "An account is halted each time that an order of it goes home.",
-        BALANCING,
+        f"{BALANCING}::test_what_goes_home_and_is_not_withdrawn_yet_is_owed",
     ),
     plant(
         "times-a-new-quote-looks-like-a-loss",
@@ -114,8 +114,7 @@ PLANTS: list[Plant] = [
         "SILENT_MAX = timedelta(seconds=30)",
         "SILENT_MAX = timedelta(seconds=30_000)",
         "Quotes stay open for hours in a market of which nothing is told: everybody trades with them.",
-        "tests/market_making/test_withdrawing.py",
-        "tests/market_making/test_quoting_faults.py",
+        "tests/market_making/test_withdrawing.py::test_whose_trades_are_not_told_for_half_a_minute_is_out",
     ),
     plant(
         "times-quoted-by-what-was-told-long-ago",
@@ -124,8 +123,7 @@ PLANTS: list[Plant] = [
         "DATA_AGE_MAX = timedelta(seconds=8)",
         "DATA_AGE_MAX = timedelta(seconds=8_000)",
         "Quotes are placed around a price of before a pause: whoever sees the market takes them.",
-        "tests/market_making/test_quoting_faults.py",
-        "tests/market_making/test_withdrawing.py",
+        "tests/market_making/test_quoting_faults.py::test_what_was_asked_for_long_ago_places_nothing",
     ),
     plant(
         "times-a-jump-of-a-third",
@@ -134,7 +132,7 @@ PLANTS: list[Plant] = [
         'JUMP_MAX = Decimal("0.03")',
         'JUMP_MAX = Decimal("0.33")',
         "Owners go on quoting while a market falls by a quarter within a minute.",
-        "tests/market_making/test_risk.py",
+        "tests/market_making/test_risk.py::test_a_market_has_jumped_beyond_three_hundredths",
     ),
     plant(
         "times-a-payment-on-its-way-is-missing",
@@ -143,7 +141,7 @@ PLANTS: list[Plant] = [
         "SETTLING = timedelta(minutes=15)",
         "SETTLING = timedelta(0)",
         "Each payment is told to a person as missing, and the one that is missing among them.",
-        COMPARING,
+        f"{COMPARING}::test_a_payment_on_its_way_is_unknown_until_it_has_had_its_time",
     ),
     plant(
         "times-a-bill-is-overdue-at-once",
@@ -152,8 +150,7 @@ PLANTS: list[Plant] = [
         "DUE_AFTER = timedelta(days=10)",
         "DUE_AFTER = timedelta(days=1)",
         "A dealer may not bid any more nine days before his bill is to be paid.",
-        BILLS,
-        "tests/billing/test_reminders.py",
+        f"{BILLS}::test_a_closed_deal_is_billed_its_commission_with_an_invoice",
     ),
     plant(
         "guards-a-pair-is-saved-over-anothers-change",
@@ -162,7 +159,7 @@ PLANTS: list[Plant] = [
         "        & (item.enabled == before.enabled),",
         ",",
         "A pair that an operator has just closed is open again, by who only meant to change its fee.",
-        SAVED,
+        f"{SAVED}::test_a_pair_is_not_saved_over_what_another_has_changed",
     ),
     plant(
         "guards-a-pairs-fee-is-saved-over-anothers",
@@ -171,7 +168,7 @@ PLANTS: list[Plant] = [
         "        & (item.fee_bps == before.fee_bps)\n",
         "",
         "The fee that owners pay is set back by who only meant to open the pair.",
-        SAVED,
+        f"{SAVED}::test_a_pair_is_not_saved_over_what_another_has_changed",
     ),
     plant(
         "guards-an-accounts-shard-changes-under-its-orders",
@@ -180,7 +177,7 @@ PLANTS: list[Plant] = [
         "as_read &= item.orders == Decimal(0)",
         "pass",
         "Orders are quoted for by two tickers, or by none: their quotes are nobody's.",
-        SAVED,
+        f"{SAVED}::test_who_quotes_and_pays_fees_there_changes_only_without_orders",
     ),
     plant(
         "guards-a-closed-account-takes-an-order",
@@ -189,7 +186,7 @@ PLANTS: list[Plant] = [
         " & (item.enabled == True)",
         "",
         "Money goes to an account that an operator has just closed.",
-        SAVED,
+        f"{SAVED}::test_a_closed_account_takes_no_order_though_there_is_room",
     ),
     plant(
         "guards-an-orders-own-coin-pays-fees",
@@ -198,7 +195,7 @@ PLANTS: list[Plant] = [
         "| ~TradingAccountItem.fee_coin.is_in(*coins)",
         "| TradingAccountItem.fee_coin.exists()",
         "An owner's coins pay the fees of all others on the account.",
-        BALANCING,
+        f"{BALANCING}::test_no_order_is_opened_in_a_coin_that_is_said_meanwhile",
     ),
     plant(
         "guards-a-leg-is-withdrawn-again-by-two",
@@ -216,8 +213,7 @@ PLANTS: list[Plant] = [
         "HaltItem.PK.does_not_exist() | (HaltItem.status == Status.LIFTED)",
         "HaltItem.PK.does_not_exist() | HaltItem.PK.exists()",
         "Money goes to an account that is short, and leaves it.",
-        HALTS,
-        BALANCING,
+        f"{HALTS}::test_what_is_halted_is_not_resumed_before_it_is_lifted",
     ),
     plant(
         "guards-a-halt-is-lifted-that-another-has-taken-over",
@@ -235,7 +231,7 @@ PLANTS: list[Plant] = [
         "when=forward & known",
         "when=forward",
         "Trades that two operators wanted to be looked at again are passed over once more.",
-        LOOK_BACK,
+        f"{LOOK_BACK}::test_a_ticker_that_does_not_know_of_it_moves_no_cursor",
     ),
     plant(
         "guards-a-cursor-is-set-back-beyond-the-first-trade",
@@ -244,8 +240,7 @@ PLANTS: list[Plant] = [
         "when=(item.trade_id > Decimal(trade_id)) & within",
         "when=(item.trade_id > Decimal(trade_id))",
         "All trades of an account are read anew, for hours, and nothing is quoted meanwhile.",
-        LOOK_BACK,
-        OPERATORS,
+        f"{LOOK_BACK}::test_a_cursor_is_set_neither_forward_nor_before_the_first_trade",
     ),
     plant(
         "guards-one-operator-is-two",
@@ -254,7 +249,7 @@ PLANTS: list[Plant] = [
         "_OPEN & (ProposalItem.proposed_by != by)",
         "_OPEN",
         "One operator alone says that the bank has paid, or that what is left is the desk's.",
-        PROPOSALS,
+        f"{PROPOSALS}::TestProposing::test_at_the_same_moment_twice_is_once",
         also=(
             Change(
                 "common/domain/proposals/model.py:Proposal.why_not_confirmed",
@@ -279,7 +274,7 @@ PLANTS: list[Plant] = [
         "when=item.status == order.status",
         "when=item.PK.exists()",
         "What two operators said of an open order counts for one that has ended meanwhile.",
-        EXCHANGED,
+        f"{EXCHANGED}::test_evidence_is_given_only_of_what_is_still_asked_for",
     ),
     plant(
         "guards-a-cancelled-purchase-is-cancelled-again",
@@ -288,7 +283,7 @@ PLANTS: list[Plant] = [
         "when=item.status == Status.PENDING",
         "when=item.PK.exists()",
         "A member who leaves his pool twice at once has his dollars back twice.",
-        PURCHASES,
+        f"{PURCHASES}::test_cancelling_twice_at_once_gives_the_dollars_back_once",
         also=(
             Change(
                 "functions/purchases/store.py:cancel",
@@ -338,7 +333,6 @@ PLANTS: list[Plant] = [
         "when=item.status == aside.status",
         "when=item.PK.exists()",
         "What waited for somebody to say whose it is is taken twice, for two accounts.",
-        PARKED,
-        "tests/billing/test_contention.py",
+        f"{PARKED}::test_what_waited_for_somebody_to_say_whose_it_is_is_one_accounts",
     ),
 ]
