@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-import console.__main__ as command_line
 from common.domain.acts import ACTS
 from common.domain.clients import ClientStatus
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
+from console.commands import asking
 from sandbox.bank.bank import Operation
 from sandbox.serving import Answer as WireAnswer
 from sandbox.serving import Request, as_json, serve
@@ -61,7 +61,7 @@ def gateway(doors: Doors) -> Callable[[Request], WireAnswer]:
 @pytest.fixture
 def ask(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
     """A command, asked of this desk by its operator."""
-    monkeypatch.setattr(command_line, "now", lambda: desk.clock.at)
+    monkeypatch.setattr(asking, "now", lambda: desk.clock.at)
     with opened(desk) as doors, serve(gateway(doors), name="api") as running:
         yield lambda *words, by="olga": said(*words, url=running.url, token=by)
 

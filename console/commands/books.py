@@ -1,0 +1,57 @@
+"""The books: what operators did, and whether all adds up."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from console import output
+from console.api import Request
+from console.commands import asking
+from console.commands.options import Json, Username
+
+group = typer.Typer()
+
+
+@group.command()
+def audit(
+    context: typer.Context,
+    date: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of UTC; today when not given.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = asking.PAGE,
+    json_: Json = False,
+) -> None:
+    """What operators did on one day, newest first."""
+    day = f"{date or asking.now():%Y-%m-%d}"
+    with asking.desk(context, json_) as desk:
+        items, cursor, _ = asking.pages(desk, limit, "operations", "audit", date=day)
+    asking.show_items(json_, items, cursor, output.audit, f"No operator did anything on {day}.")
+
+
+@group.command()
+def reconcile(
+    context: typer.Context,
+    username: Username,
+    json_: Json = False,
+) -> None:
+    """Hold an account against its journal. Exit code 1 when they differ."""
+    request = Request("POST", ("operations", "reconcile"), {"username": username}, changes=False)
+    with asking.desk(context, json_) as desk:
+        found = desk.ask(request)
+    asking.show(json_, found, *output.reconciled(found))
+    if found["differences"]:
+        raise typer.Exit(1)
+
+
+@group.command("books")
+def books_(context: typer.Context, json_: Json = False) -> None:
+    """What the desk's own account has, of what, and the trial balance: of each asset all accounts of the books together
+    must be 0. It is made twice a day. Exit code 1 when it is not."""
+    with asking.desk(context, json_) as desk:
+        found = desk.get("operations", "desk")
+    asking.show(json_, found, *output.books(found, asking.now()))
+    if not found["balanced"]:
+        raise typer.Exit(1)

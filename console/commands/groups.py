@@ -1,0 +1,12 @@
+"""A group of commands."""
+
+from __future__ import annotations
+
+import typer
+
+
+def group_of(does: str, *, completes: bool = False) -> typer.Typer:
+    """With its help. `completes`: it can be made known to a shell."""
+    return typer.Typer(
+        help=does, no_args_is_help=True, add_completion=completes, rich_markup_mode=None, pretty_exceptions_enable=False
+    )

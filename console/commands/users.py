@@ -1,0 +1,28 @@
+"""Whose account it is."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from console.commands import asking
+from console.commands.groups import group_of
+from console.commands.options import Json, Reason, Reference, Username, Yes
+
+group = group_of("Whose account it is.")
+
+
+@group.command("move")
+def move(
+    context: typer.Context,
+    username: Username,
+    sub: Annotated[str, typer.Option("--sub", metavar="SUB", help="Of the login made anew.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
+    told = {"sub": sub, "reference": reference, "reason": reason}
+    asking.act(context, json_, ("users", username, "move"), told, yes)
