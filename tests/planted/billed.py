@@ -68,7 +68,7 @@ PLANTS: list[Plant] = [
         "for bill in reversed(paid):",
         "for bill in paid:",
         "A credit note takes back a bill that was right, and leaves the one that was not.",
-        "tests/billing/test_correcting.py",
+        "tests/billing/test_correcting.py::test_of_bills_that_are_paid_the_newest_is_taken_back_first",
     ),
     plant(
         "billing-what-was-paid-does-not-come-back",
@@ -113,7 +113,7 @@ PLANTS: list[Plant] = [
         'Write.insert(named, otherwise=TakenTwice("this invoice is another bill\'s", id=bill.bill_id))',
         "Write.put(named)",
         "Two bills have one invoice: who pays it pays the other one.",
-        BILLS,
+        f"{BILLS}::test_an_invoice_that_is_another_bills_is_not_believed",
     ),
     plant(
         "billing-one-contract-for-two-accounts",
@@ -306,7 +306,7 @@ PLANTS: list[Plant] = [
         "(item.notes_sent == Decimal(note.n - 1)) & (item.notes == Decimal(bill.notes))",
         "item.notes_sent == Decimal(note.n - 1)",
         "A note that is owed since is never sent: the machine of its bill has ended.",
-        CORRECTIONS,
+        f"{CORRECTIONS}::test_a_note_that_is_owed_since_is_not_forgotten_with_the_one_before",
     ),
     plant(
         "billing-overdue-a-day-early",
@@ -315,7 +315,7 @@ PLANTS: list[Plant] = [
         "self.due_on < today",
         "self.due_on <= today",
         "A dealer may not bid on the day on which his bill is to be paid.",
-        "tests/billing/test_correcting.py",
+        "tests/billing/test_correcting.py::test_a_bill_is_overdue_from_the_day_after_its_last_on",
     ),
     plant(
         "billing-a-car-beyond-the-deposit",
@@ -351,7 +351,7 @@ PLANTS: list[Plant] = [
         "if month.since <= entry.at < month.until:",
         "if month.since <= entry.at <= month.until:",
         "What was paid at midnight is on two statements: both months' books are wrong.",
-        "tests/billing/test_correcting.py",
+        "tests/billing/test_correcting.py::test_what_is_booked_in_the_instant_of_midnight_is_of_one_month",
     ),
     plant(
         "billing-the-month-begins-in-another-place",

@@ -138,8 +138,7 @@ PLANTS: list[Plant] = [
         "paid = left[order.quote_asset_id]",
         "paid = received(transfers)[order.quote_asset_id]",
         "The desk takes its part also of what the withdrawals cost.",
-        PAYING,
-        MOVING,
+        f"{PAYING}::test_what_was_paid_is_divided_to_the_last_digit",
     ),
     plant(
         "making-an-account-is-overfull",
@@ -166,7 +165,7 @@ PLANTS: list[Plant] = [
         "(item.status == order.status) & (item.transfers == Decimal(order.transfers))",
         "(item.status == order.status)",
         "Two who pay first at once both bind the order to themselves.",
-        OPENING,
+        f"{OPENING}::test_two_who_pay_for_an_order_at_once_bind_it_to_one",
     ),
     plant(
         "making-the-wish-to-go-home-is-not-heard",
@@ -193,9 +192,7 @@ PLANTS: list[Plant] = [
         "when=item.status == leg.status",
         "when=item.PK.exists()",
         "What has come home is kept by the desk as well, since two operators had said so before.",
-        RETURNING,
-        OPERATORS,
-        REPEATS,
+        f"{RETURNING}::test_a_leg_moves_on_from_where_it_was_read_only",
     ),
     plant(
         "making-one-deposit-for-two-legs",
@@ -231,7 +228,7 @@ PLANTS: list[Plant] = [
         "(item.placed_that_day == Decimal(before.placed_that_day)) & (item.day == before.day)",
         "item.PK.exists()",
         "Two tickers use up what the exchange allows an account, and it bans all owners' orders.",
-        QUOTES,
+        f"{QUOTES}::test_two_who_count_placements_at_once_count_one_after_the_other",
     ),
     plant(
         "quotes-a-price-that-no-order-had",
@@ -369,7 +366,7 @@ PLANTS: list[Plant] = [
         'LOSS_MAX = Decimal("0.10")',
         'LOSS_MAX = Decimal("1.10")',
         "An order that has lost half of its money against keeping it goes on quoting.",
-        "tests/market_making/test_risk.py",
+        "tests/market_making/test_risk.py::test_an_order_ends_just_at_what_it_may_lose",
     ),
     plant(
         "risk-a-day-of-losses",
@@ -378,7 +375,7 @@ PLANTS: list[Plant] = [
         'DAILY_LOSS_MAX = Decimal("0.05")',
         'DAILY_LOSS_MAX = Decimal("0.50")',
         "An order loses more in a day than its owner was told it could.",
-        "tests/market_making/test_risk.py",
+        "tests/market_making/test_risk.py::test_an_order_ends_just_at_what_it_may_lose",
     ),
     plant(
         "risk-from-its-best",
@@ -387,7 +384,7 @@ PLANTS: list[Plant] = [
         "if EXACT.subtract(marks.best, now) >= DRAWDOWN_MAX:",
         "if EXACT.subtract(now, marks.best) >= DRAWDOWN_MAX:",
         "An order gives back all that it has made, and more, before it stops.",
-        "tests/market_making/test_risk.py",
+        "tests/market_making/test_risk.py::test_an_order_ends_just_at_what_it_may_lose",
     ),
     plant(
         "tally-a-sale-costs-nothing",
@@ -414,9 +411,7 @@ PLANTS: list[Plant] = [
         ", halts.not_halted(order.account_id))",
         ")",
         "Of an account that is short whoever comes first is paid with the others' money.",
-        BALANCING,
-        HALTS,
-        RETURNING,
+        f"{RETURNING}::test_nothing_is_withdrawn_of_an_account_that_is_halted_since",
     ),
     plant(
         "home-decided-on-a-halted-account",
@@ -425,9 +420,7 @@ PLANTS: list[Plant] = [
         "            halts.not_halted(order.account_id),\n",
         "",
         "An order leaves an account while it is short, and its owner's share is fixed at the full sum.",
-        BALANCING,
-        HALTS,
-        RETURNING,
+        f"{RETURNING}::test_what_goes_home_of_a_halted_account_is_not_even_decided",
     ),
     plant(
         "home-asked-for-before-it-is-written",

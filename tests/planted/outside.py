@@ -81,7 +81,7 @@ PLANTS: list[Plant] = [
         "if not usd_per_unit.is_finite() or not 0 < usd_per_unit < _TOO_MUCH:",
         "if not usd_per_unit.is_finite():",
         "A price below nothing is handed on, and whoever buys is paid for it.",
-        PRICES,
+        f"{PRICES}::test_a_usable_price_is_near_what_was_said_and_within_our_digits",
         also=(
             Change(
                 f"{GATEWAYS}/prices/__init__.py:usable_price",
@@ -124,7 +124,7 @@ PLANTS: list[Plant] = [
         "and fraction_digits(amount) <= FRACTION_DIGITS_MAX",
         "and amount.is_finite()",
         "An amount of too many digits stops the order that it is told of, with its money.",
-        "tests/gateways/test_exchange_amounts.py",
+        "tests/gateways/test_exchange_amounts.py::test_an_amount_has_fifteen_digits_and_eighteen_behind_the_point",
     ),
     plant(
         "exchange-what-was-told-an-hour-ago",
@@ -142,7 +142,7 @@ PLANTS: list[Plant] = [
         "if (one.withdrawal_id, one.quantity.asset_id) == (withdrawal_id, coin):",
         "if one.quantity.asset_id == coin:",
         "The withdrawal of another owner's coins counts as the order's own.",
-        REMEMBERED,
+        f"{REMEMBERED}::test_each_order_is_told_of_its_own_withdrawal",
     ),
     plant(
         "billing-system-another-currency",
