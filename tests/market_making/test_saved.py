@@ -9,8 +9,15 @@ from decimal import Decimal
 import pytest
 
 from functions.market_making import store
-from functions.market_making.model import NoCapacity, Pair, PairMoved, TradingAccount, TradingAccountMoved
-from tests.market_making.market import ACCOUNT, PAIR, Market
+from functions.market_making.model import (
+    ConfigurationMoved,
+    NoCapacity,
+    Pair,
+    PairMoved,
+    TradingAccount,
+    TradingAccountMoved,
+)
+from tests.market_making.market import ACCOUNT, ANN, BTC, PAIR, Market
 
 Others = Callable[[Pair], Pair]
 
@@ -74,3 +81,19 @@ def test_a_closed_account_takes_no_order_though_there_is_room(market: Market) ->
     with pytest.raises(NoCapacity):
         market.table.write(store.take_room(ACCOUNT, market.clock()))
     assert read_account(market).orders == 0
+
+
+def test_of_two_who_configure_an_order_at_once_one_does(market: Market) -> None:
+    market.poll()
+    market.fund(ANN, BTC, "0.1")
+    market.poll()
+    order = replace(market.order(), shard="1")
+    market.table.write(store.join_shard(order, "1", market.clock(), config=1))
+    read = store.member(market.table, order)
+    assert read is not None
+    market.table.write(store.configure_member("1", read, 2, market.clock()))
+    with pytest.raises(ConfigurationMoved):
+        market.table.write(store.configure_member("1", read, 3, market.clock()))
+    now = store.member(market.table, order)
+    assert now is not None
+    assert now.config == 2

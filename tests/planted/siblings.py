@@ -265,7 +265,7 @@ PLANTS: list[Plant] = [
         "when=item.config == Decimal(before.config)",
         "when=item.PK.exists()",
         "Of two changes at once one is lost, and the order quotes by what nobody asked for.",
-        STEERING,
+        f"{SAVED}::test_of_two_who_configure_an_order_at_once_one_does",
     ),
     plant(
         "guards-evidence-for-what-has-moved",
