@@ -40,7 +40,7 @@ test: install  ## every rule and every kind of fault (8 minutes on two cores)
 prove: export DEPTH := full
 prove: test  ## the same tests in full: every fault at every call, all schedules, nearly 19,000 random lives (45 minutes)
 
-simulate: install  ## 100,000 random batches, lives with faults, and lives of lies (3 hours; SEED=4711 replays)
+simulate: install  ## 100,000 random batches, lives with faults, lives of lies; planted bugs (3.5 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lying_lives $(or $(SEED),--lives 80000)
@@ -53,6 +53,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) --dist load $(addprefix tests/billing/test_, \
 		contention.py crash_matrix_corrections.py crash_matrix_payments.py)
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py
+	@python -m tests.planted --jobs 2
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .

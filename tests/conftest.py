@@ -37,6 +37,7 @@ SHARED = {  # what is dear and made once in a process: the files that ask for it
 
 HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do
     "tests/journeys/",
+    "tests/planted/",
     "tests/offramp/test_lying_lives.py",
     "tests/market_making/test_crash_matrix.py",
     "tests/billing/test_crash_matrix_payments.py",

@@ -12,6 +12,7 @@ from common.domain.payouts.model import ATTEMPTS_MAX, PayoutNotFound, PayoutUnse
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
 from common.owner import Owner
+from functions.accounts import model
 from functions.accounts.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
@@ -329,6 +330,29 @@ def test_nobody_withdraws_more_than_the_days_limit() -> None:
     assert refused.value.facts == {"limit_usd": "50.00", "used_usd": "30.00", "asked_usd": "20.01"}
     withdraw(desk, ann, "20", "c")
     desk.check()
+
+
+def test_what_is_alone_beyond_the_days_limit_is_refused_as_the_first() -> None:
+    """There is no counter of the day that its write could be held against."""
+    desk = limited("120", withdrawal="50")
+    ann = client(desk)
+    with pytest.raises(DailyLimitExceeded) as refused:
+        withdraw(desk, ann, "50.01")
+    assert refused.value.facts == {"limit_usd": "50.00", "used_usd": "0.00", "asked_usd": "50.01"}
+    desk.clock.forward(days=1)
+    with pytest.raises(DailyLimitExceeded):
+        desk.accounts.deposit(ann, "d", Money("120.01"))
+    withdraw(desk, ann, "50")
+    desk.accounts.deposit(ann, "d", Money(120))
+    desk.check()
+
+
+def test_the_key_of_a_namesake_stands_for_nothing_of_his() -> None:
+    """Who has the name now is answered with nothing of who had it before."""
+    at, ann, other = NOON, Owner("ann", "sub-ann"), Owner("ann", "another-sub")
+    ids = [model.withdrawal(owner, "k", Money(1), "ann-bank", at).transfer_id for owner in (ann, other)]
+    ids += [model.deposit(owner, "k", Money(1), at).transfer_id for owner in (ann, other)]
+    assert len({*ids}) == 4
 
 
 def test_a_foreign_withdrawal_is_not_found(desk: Desk) -> None:

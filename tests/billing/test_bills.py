@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -24,6 +25,7 @@ from functions.billing.service.bills import AmountWrong
 from sandbox.billing import records
 from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CME_ID, PRICE, REWARD, Dealership
+from tests.seen import around
 
 
 def test_a_closed_deal_is_billed_its_commission_with_an_invoice(dealership: Dealership) -> None:
@@ -112,6 +114,18 @@ def test_an_invoice_is_made_once_whatever_became_of_its_answer(dealership: Deale
         assert dealership.invoicing.create_invoice(bill.bill_id).stage == BillStage.DONE
     assert dealership.trouble.calls[Asked.INVOICE] == 2
     assert len(dealership.system.all(records.Invoice)) == 1
+
+
+def test_an_invoice_that_is_another_bills_is_not_believed(dealership: Dealership) -> None:
+    """Who pays it pays the bill that had it first; the other one is a person's."""
+    dealership.active()
+    first, second = dealership.billed(), dealership.billed(invoice=False)
+    assert first.invoice_id is not None
+    same = lambda real, *asked: replace(real(*asked), invoice_id=first.invoice_id)  # noqa: E731
+    dealership.asked_through = lambda billing: around(billing, create_invoice=same)
+    assert dealership.invoicing.create_invoice(second.bill_id).stage == BillStage.STOPPED
+    assert store.bill_of_invoice(dealership.table, first.invoice_id) == first.bill_id
+    assert dealership.bills.bill(second.bill_id).invoice_id is None
 
 
 def test_a_bill_that_the_billing_system_refuses_waits_for_a_person(dealership: Dealership) -> None:

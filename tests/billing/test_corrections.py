@@ -402,6 +402,22 @@ def test_a_credit_note_is_made_once_whatever_became_of_its_answer(dealership: De
     assert dealership.trouble.calls[Asked.CREDIT] == 2
 
 
+def test_a_note_that_is_owed_since_is_not_forgotten_with_the_one_before(dealership: Dealership) -> None:
+    """The price was lowered once more while the first note was on its way."""
+    dealership.active()
+    bill = dealership.billed()
+    dealership.pay(bill.common_kopecks, bill)
+    dealership.corrections.change("deal-1", "once", Change(price_kopecks=900_000_00))
+    read = dealership.bills.bill(bill.bill_id)
+    note = correction_store.note(dealership.table, read)
+    dealership.corrections.change("deal-1", "twice", Change(price_kopecks=LOWER))
+    with pytest.raises(model.Moved):
+        dealership.table.write(*correction_store.note_made(read, note, "note-1", dealership.clock()))
+    dealership.run()
+    assert told(dealership) == [(25_000_00, 5_000_00)]
+    assert dealership.bills.bill(bill.bill_id).notes_sent == 2
+
+
 def test_an_hour_without_the_billing_system_loses_no_credit_note(dealership: Dealership) -> None:
     dealership.active()
     bill = dealership.billed()

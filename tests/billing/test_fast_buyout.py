@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from common.gateways.billing import BillingUnavailable
 from common.idempotency import Replayable
-from functions.billing import model, store
+from functions.billing import deposit_store, model, store
 from functions.billing.model import (
     AccountNotOpened,
     AccountNotReady,
@@ -171,6 +172,27 @@ def test_a_segment_is_saved_once_and_a_dry_run_saves_nothing(buyer: Dealership) 
 
 
 # Settlements
+
+
+def test_a_deposit_that_was_paid_back_is_put_on_the_books_by_nobody(buyer: Dealership) -> None:
+    """One execution has heard that it is paid, and a slow one that it was refused."""
+    asked = buyer.fast_buyouts.release(CME_ID).made
+    dealer, deposit = store.dealer(buyer.table, asked.dealer_id), account(buyer, AccountType.DEPOSIT)
+    slow = deposit_store.refused(dealer, deposit, asked, "it says no", buyer.clock())
+    buyer.table.write(*deposit_store.paid_back(dealer, asked, buyer.clock()))
+    with pytest.raises(model.Moved):
+        buyer.table.write(*slow)
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
+    assert store.dealer(buyer.table, asked.dealer_id).status is DealerStatus.LEFT
+
+
+def test_a_segment_is_not_saved_over_what_another_has_changed(buyer: Dealership) -> None:
+    now, changed = buyer.clock(), replace(CHEAP, price_max_kopecks=CHEAP.price_max_kopecks + 1)
+    buyer.table.write(deposit_store.save_segment(changed, CHEAP, now))
+    for before in (CHEAP, None):
+        with pytest.raises(model.Moved):
+            buyer.table.write(deposit_store.save_segment(CHEAP, before, now))
+    assert deposit_store.segment(buyer.table, CHEAP.segment_id) == changed
 
 
 def test_a_car_is_settled_once_for_its_deal(buyer: Dealership) -> None:

@@ -14,7 +14,16 @@ from common.domain.comparisons import Verdict
 from common.gateways.billing import PaymentMessage
 from common.roubles import KOPECKS_MAX
 from functions.billing import model, payment_store, store
-from functions.billing.model import AccountType, Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
+from functions.billing.model import (
+    AccountType,
+    Aside,
+    BillStatus,
+    PaymentStatus,
+    Taken,
+    Whose,
+    receipt_id,
+    receipt_id_of,
+)
 from functions.operations.model import NotDriven, NotProposable
 from tests.billing.dealership import CHEAP, CME_ID, DEAR, Dealership
 from tests.desk import Desk
@@ -591,3 +600,22 @@ def test_a_deposit_pays_no_bill(desk: Desk) -> None:
     assert isinstance(found, Taken)
     assert (found.whose.dealer_id, found.whose.type) == (dealer.dealer_id, AccountType.DEPOSIT)
     assert dealership.bills.bill(bill.bill_id).paid_kopecks == 0
+
+
+def test_what_waited_for_somebody_to_say_whose_it_is_is_one_accounts(desk: Desk) -> None:
+    """Two write at once that it is: each of another account, whose money moves for nobody else."""
+    dealership = desk.dealership
+    for name in (CME_ID, "cme-8"):
+        dealership.active(name)
+    aside = payment_store.receipt(dealership.table, parked(desk, strange(dealership, contract_id="of-nobody")))
+    assert isinstance(aside, Aside)
+    writes = [
+        payment_store.place(
+            aside, Whose(of.dealer_id, of.type), of, "it is his", "olga and otto", dealership.clock(), as_told=False
+        )
+        for of in (dealership.account(), dealership.account("cme-8"))
+    ]
+    dealership.table.write(*writes[0])
+    with pytest.raises(store.Moved):
+        dealership.table.write(*writes[1])
+    assert [dealership.account(name).received_kopecks for name in (CME_ID, "cme-8")] == [100_00, 0]

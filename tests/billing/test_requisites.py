@@ -341,3 +341,14 @@ def test_a_bug_between_the_doors_tells_no_requisite(dealership: Dealership) -> N
     assert COMPANY.inn not in repr(
         store.account(dealership.table, dealership.account().dealer_id, AccountType.COMMISSION)
     )
+
+
+def test_a_payer_is_not_written_down_with_requisites_of_before(dealership: Dealership) -> None:
+    """They were changed while the billing system was asked for him: his invoices would name another company."""
+    dealer = dealership.registered()
+    (read,) = store.accounts(dealership.table, dealer.dealer_id)
+    slow = store.opened(read, AccountStatus.PAYER, dealership.clock(), payer_id="payer-1")
+    dealership.table.write(store.updated(read, replace(dealer, requisites_version=2), dealership.clock()))
+    with pytest.raises(store.Moved):
+        dealership.table.write(slow)
+    assert store.accounts(dealership.table, dealer.dealer_id)[0].payer_id is None

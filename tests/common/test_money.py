@@ -51,11 +51,27 @@ def test_what_money_buys_never_costs_more_nor_does_a_sale_bring_less(p: Price, c
 
 @given(st.lists(amounts, min_size=1, max_size=20))
 def test_sums_keep_every_digit(parts: list[Decimal]) -> None:
-    total = Quantity(0, "BTC")
+    coins, dollars = Quantity(0, "BTC"), Money(0)
     for part in parts:
-        total = total + Quantity(part, "BTC")
+        coins, dollars = coins + Quantity(part, "BTC"), dollars + Money(part)
     scaled = sum(int(EXACT.scaleb(part, 18)) for part in parts)
-    assert int(total.amount.scaleb(18, context=EXACT)) == scaled
+    assert [int(EXACT.scaleb(total, 18)) for total in (coins.amount, dollars.usd)] == [scaled, scaled]
+
+
+@given(amounts, amounts)
+def test_differences_keep_every_digit(a: Decimal, b: Decimal) -> None:
+    scaled = int(EXACT.scaleb(a, 18)) - int(EXACT.scaleb(b, 18))
+    coins, dollars = Quantity(a, "BTC") - Quantity(b, "BTC"), Money(a) - Money(b)
+    assert [int(EXACT.scaleb(less, 18)) for less in (coins.amount, dollars.usd)] == [scaled, scaled]
+    assert int(EXACT.scaleb((-Money(a)).usd, 18)) == -int(EXACT.scaleb(a, 18))
+
+
+@pytest.mark.parametrize(
+    ("price", "worth"),
+    [("0.0049", "0.00"), ("0.005", "0.00"), ("0.0051", "0.01"), ("0.0149", "0.01"), ("0.015", "0.02")],
+)
+def test_a_worth_is_to_the_nearest_cent_half_to_even(price: str, worth: str) -> None:
+    assert Price(price).value_of(Quantity(1, "BTC")) == Money(worth)
 
 
 def test_a_sum_that_would_lose_a_digit_raises() -> None:

@@ -18,7 +18,6 @@ from pynamodb.attributes import UnicodeAttribute
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.model import (
     CANCEL_SECONDS,
-    LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
     Bounds,
@@ -299,7 +298,7 @@ def test_two_looks_that_miss_an_order_make_it_never_placed(desk: Desk) -> None:
     never = resolve(desk.at_exchange, there(desk), THING)
     why = "the exchange never had the order"
     assert (never, never.status, never.reason) == (there(desk), NEVER, why)
-    assert never.look_at == desk.clock.at + timedelta(seconds=LAST_LOOK_SECONDS)
+    assert never.look_at == desk.clock.at + timedelta(minutes=10)
     assert told(desk) == ("never", f"NEVER: {why}", 2)
 
 
@@ -1102,9 +1101,9 @@ def test_what_the_exchange_does_not_end_is_decided_by_evidence_in_the_end(
     desk.clock.at = order.overdue_at + timedelta(seconds=1)
     give(desk, evident(desk, executed))
     given_at = desk.clock.at
-    desk.clock.at = given_at + timedelta(seconds=CANCEL_SECONDS - 2)
+    desk.clock.at = given_at + timedelta(seconds=58)
     refuses(desk, Unavailable, cancel, there(desk))
-    desk.clock.at = given_at + timedelta(seconds=CANCEL_SECONDS)
+    desk.clock.at = given_at + timedelta(seconds=60)
     assert cancel(desk.at_exchange, there(desk), THING).status is there(desk).status is after
 
 

@@ -86,6 +86,17 @@ def test_what_is_remembered_is_what_the_exchange_has_told(account: Account) -> N
     assert account.asker().deposits("USDT", account.clock.at) == []
 
 
+def test_each_order_is_told_of_its_own_withdrawal(account: Account) -> None:
+    """Of several of one coin; and none of another coin has its name."""
+    for name in ("first", "second"):
+        account.withdraw(name)
+    for name in ("second", "first"):
+        assert account.asker().withdrawal("USDT", name, account.began).withdrawal_id == name
+    for coin, name in (("USDT", "third"), ("DOGE", "first")):
+        with pytest.raises(ExchangeWithdrawalUnknown):
+            account.asker().withdrawal(coin, name, account.began)
+
+
 def test_what_has_come_since_is_seen_half_a_minute_later(account: Account) -> None:
     assert account.asker().deposits("USDT", account.began) == []
     account.bring("hash-1")

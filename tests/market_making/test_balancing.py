@@ -100,6 +100,14 @@ def test_what_is_traded_and_not_booked_yet_is_not_missing(two: Two) -> None:
     assert (short.coin, short.by) == ("BTC", Decimal("0.00000001"))
 
 
+def test_what_a_quote_that_is_new_has_sold_is_not_missing(two: Two) -> None:
+    """All of it was taken: the exchange shows it no more, and nobody has booked its trade."""
+    nearest = min((order for order in two.open if order.side == SELL), key=lambda order: order.price)
+    two.take(BUY, str(nearest.quantity))
+    assert nearest.client_order_id not in {order.client_order_id for order in two.open}
+    assert two.market.balancing.short(ACCOUNT) == []
+
+
 def test_a_ledger_below_nothing_is_owed_to_the_others(two: Two) -> None:
     """It is what one has had beyond its own, of the other's."""
     item, key = QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=two.market.order().order_id)

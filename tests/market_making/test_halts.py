@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from common.domain import halts, timeline
+from common.domain.timeline import CLOCK
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
 from functions.market_making.model import HaltOwn, NotPausable, NotResumable, Status
@@ -17,7 +18,7 @@ from functions.market_making.service import ticking
 from functions.market_making.service.order_cycle import OrderCycle
 from functions.market_making.service.shard import Ticked
 from functions.market_making.service.ticking import HALTED_WITHIN
-from tests.market_making.market import ACCOUNT, ORDER
+from tests.market_making.market import ACCOUNT, ORDER, Market
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
 
 
@@ -134,3 +135,19 @@ def test_what_is_open_though_it_is_paused_is_cancelled_and_told(two: Two, monkey
     two.market.clock.at += timedelta(seconds=1)
     two.tick()
     assert (two.open_of(ORDER), counted["QuotesOpenThoughHalted"]) == (0, 1)
+
+
+def test_a_halt_is_not_lifted_that_another_has_just_taken_over() -> None:
+    """Whoever lifts it has read the clock's reason, and not the operator's."""
+    market = Market()
+    halts.ensure(market.table, ACCOUNT, "something is missing", CLOCK, market.clock())
+    read = halts.of(market.table, ACCOUNT)
+    assert read is not None
+    market.table.write(*halts.taken_over(read, "the exchange is hacked", "olga", market.clock()))
+    with pytest.raises(halts.HaltMoved):
+        market.table.write(*halts.lift(read, "it is all there", "oleg", market.clock()))
+    now = halts.of(market.table, ACCOUNT)
+    assert now is not None
+    assert (now.why, now.operators) == ("the exchange is hacked", ("olga",))
+    market.table.write(*halts.lift(now, "it was a rumour", "oleg", market.clock()))
+    assert halts.of(market.table, ACCOUNT) is None

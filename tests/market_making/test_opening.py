@@ -7,17 +7,20 @@ from uuid import UUID
 import pytest
 from pydantic import ValidationError
 
+from common.domain.custody.model import Disposition, Incoming, incoming_id
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.funds import NoTradingKey
-from common.idempotency import IdempotencyKeyReused
+from common.idempotency import IdempotencyKeyReused, uuid_of
 from common.money import Quantity
 from common.owner import Owner
-from functions.market_making import account_store, store
+from functions.market_making import account_store, model, store
 from functions.market_making.api.orders import MarketMakingRequest
+from functions.market_making.memo import Memo
 from functions.market_making.model import (
     FundingTooSmall,
+    MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
     NoCapacity,
     Order,
@@ -29,6 +32,8 @@ from functions.market_making.model import (
 from functions.market_making.service.opening import PairUnreachable, to_pay
 from sandbox.mixin.assets import units_of
 from tests.market_making.audit import items, live, meanwhile, room_taken
+from tests.market_making.market import ANN as PAYER
+from tests.market_making.market import BOB as OTHER_PAYER
 from tests.market_making.market import BTC, ETH, PAIR, USDT, Market
 
 ANN = Owner("ann", "sub-ann")
@@ -117,6 +122,22 @@ def test_keys_are_their_owners_own(market: Market) -> None:
     same_name = Owner(ANN.username, "another sub")
     ids = {opened(market, owner=owner).order_id for owner in (ANN, BOB, same_name)}
     assert len(ids) == 3
+
+
+def test_two_who_pay_for_an_order_at_once_bind_it_to_one(market: Market) -> None:
+    """The second is decided anew, and has his money back."""
+    uuid = uuid_of(opened(market).order_id)
+    said, writes = Memo(PAIR, uuid), []
+    for payer in (PAYER, OTHER_PAYER):
+        snapshot = market.custody.snapshot(market.fund(payer, BTC, "0.1", uuid).snapshot_id)
+        at, held = market.clock(), incoming_id(snapshot.snapshot_id)
+        paid = Incoming(held, snapshot, Disposition.HELD, at, at, "a payment")
+        writes.append(market.paying.accept(paid, said))
+    market.table.write(*writes[0])
+    with pytest.raises(MarketMakingOrderMoved):
+        market.table.write(*writes[1])
+    order = store.existing(market.table, model.order_id(uuid))
+    assert (order.opponent_id, order.transfers) == (PAYER, 1)
 
 
 def test_another_owners_order_is_not_found(market: Market) -> None:

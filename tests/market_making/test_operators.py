@@ -25,7 +25,6 @@ from common.money import Quantity
 from common.table.transaction import Write
 from functions.market_making import account_store, leg_store, quotes_store
 from functions.market_making.model import (
-    CLOSING_LIMIT,
     FIRST_SHARD,
     ORDERS_PER_ACCOUNT_MAX,
     TICK_EVERY,
@@ -418,7 +417,7 @@ class TestTheWayHome:
         desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
         began = market.clock.at
         assert "may be its own" in until_a_person(market)
-        assert CLOSING_LIMIT < market.clock.at - began < CLOSING_LIMIT + timedelta(minutes=4)
+        assert timedelta(minutes=15) < market.clock.at - began < timedelta(minutes=19)
         assert offered(desk, M) == ["work redrive", "mm decide-fills"]
         assert market.order().needs_person
         redrive(desk, M)

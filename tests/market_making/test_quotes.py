@@ -583,3 +583,18 @@ def test_a_time_is_ticked_for_once() -> None:
     quoted.tick()
     with pytest.raises(shard_store.TickTaken):
         quoted.market.ticking.tick(FIRST_SHARD, quoted.market.clock.at - timedelta(seconds=1), lambda: True)
+
+
+def test_two_who_count_placements_at_once_count_one_after_the_other() -> None:
+    """Otherwise an account places more than its exchange allows, which bans it with all owners' quotes."""
+    market = Market()
+    first, second = (quotes_store.Placements("12:00:00", n, "2026-11-21", n) for n in (2, 5))
+    market.table.write(quotes_store.count_placements(ACCOUNT, None, first, market.clock()))
+    for before in (None, first):
+        mine = quotes_store.count_placements(ACCOUNT, before, second, market.clock())
+        others = replace(first, placed=3, placed_that_day=3)
+        market.table.write(quotes_store.count_placements(ACCOUNT, first, others, market.clock()))
+        with pytest.raises(quotes_store.OrderRateMoved):
+            market.table.write(mine)
+        market.table.write(quotes_store.count_placements(ACCOUNT, others, first, market.clock()))
+    assert quotes_store.placements(market.table, ACCOUNT) == first

@@ -11,12 +11,14 @@ from unittest.mock import patch
 
 import pytest
 
+from common import keys
 from common.domain.custody import store, ties
-from common.domain.custody.model import Disposition, incoming_id
+from common.domain.custody.model import Disposition, incoming_id, is_nobodys
 from common.domain.custody.ties import Status as Tie
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
 from functions.market_making import cursor_store
+from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service import receiving
 from sandbox.mixin import fake
 from sandbox.mixin.fake import FakeCustody
@@ -49,6 +51,26 @@ def test_what_came_before_the_first_poll_is_not_the_desks() -> None:
     market.pass_time(hours=1)
     market.poll()
     assert store.find_incoming(market.table, incoming_id(old.snapshot_id)) is None
+
+
+def outgoing(market: Market) -> set[str]:
+    """The ids of all that was ever decided to leave."""
+    return {item["PK"]["S"] for item in market.dynamo.items() if item["entity_type"]["S"] == keys.OUTGOING.entity}
+
+
+def test_a_payment_that_has_gone_on_is_not_taken_again(market: Market) -> None:
+    """A process that has just begun reads the last ten minutes anew: what paid by then is nobody's to have back."""
+    market.list_pair()
+    market.fund_all()
+    market.poll()
+    market.run(5, lambda: market.order().status is OrderStatus.WITHDRAWING)
+    there, legs = dispositions(market), outgoing(market)
+    assert len(legs) == 2
+    market.known.clear()
+    market.poll()
+    assert dispositions(market) == there
+    assert set(there.values()) == {Disposition.WITHDRAWN}
+    assert outgoing(market) == legs
 
 
 def test_a_snapshot_is_taken_once(market: Market) -> None:
@@ -255,6 +277,17 @@ def test_a_transfer_nobody_is_named_for_is_parked(market: Market) -> None:
     assert found.pop(refund.snapshot_id) is Disposition.PARKED
     assert list(found.values()) == [Disposition.EXPECTED]
     assert not market.due()
+
+
+def test_what_comes_from_a_chain_is_nobodys_after_half_an_hour_only(market: Market) -> None:
+    """Until then the order that it comes home to has not claimed it: operators may not give it away."""
+    entry = market.safe.entry(US, BTC)
+    market.safe.deposit(BTC, entry.destination, entry.tag, 1000, "hash-1")
+    market.poll()
+    (snapshot_id,) = dispositions(market)
+    taken = store.incoming(market.table, incoming_id(snapshot_id))
+    late = [is_nobodys(taken, market.clock.at + timedelta(minutes=minutes)) for minutes in (0, 29, 31)]
+    assert late == [False, False, True]
 
 
 def test_our_own_transfer_is_no_ones_payment(market: Market) -> None:

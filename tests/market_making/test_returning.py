@@ -10,13 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from common.domain import rulings, timeline
+from common.domain import halts, rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
+from common.domain.timeline import CLOCK
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store
-from functions.market_making.model import ReturnUnderway, Status, Way
+from functions.market_making import quotes_store, store
+from functions.market_making.model import LegStatus, MarketMakingOrderMoved, ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
 from tests.market_making.audit import (
@@ -112,6 +113,62 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
         market.returning.withdraw(market.order().order_id)
     is_returned(market)
     assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_a_leg_is_asked_for_again_under_one_next_id(market: Market) -> None:
+    """Two who both have read that it was refused would ask for it under two, and get it twice."""
+    come_home(market)
+    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
+    leg = store.homeward(market.table, market.order().order_id)[0]
+    first, second = (store.withdraw_again(leg, name, market.clock()) for name in ("next-1", "next-2"))
+    market.table.write(first)
+    with pytest.raises(MarketMakingOrderMoved):
+        market.table.write(second)
+    assert store.homeward(market.table, leg.order_id)[0].sent_by == "next-1"
+
+
+@pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
+def test_what_goes_home_of_a_halted_account_is_not_even_decided(market: Market, just_now: bool) -> None:
+    """It stays where it is, and is looked after: how much of it is its owner's is found once all is there again."""
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)
+
+    def halted() -> None:
+        halts.ensure(market.table, ACCOUNT, "something is missing", CLOCK, market.clock())
+
+    meanwhile(market, halted) if just_now else halted()
+    market.returning.withdraw(market.order().order_id)
+    assert (market.order().status, market.order().needs_person) == (Status.STOPPED, True)
+    assert store.homeward(market.table, market.order().order_id) == []
+
+
+@pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
+def test_nothing_is_withdrawn_of_an_account_that_is_halted_since(market: Market, just_now: bool) -> None:
+    """What goes home was decided before: it would be paid with what is owed to others."""
+    market.quoting.stop(market.order().order_id)
+    live_until(market, Status.STOPPED)
+    come_home(market)
+    market.returning._homecoming(market.withdrawing_of).decide(market.order())
+
+    def halted() -> None:
+        halts.ensure(market.table, ACCOUNT, "something is missing", CLOCK, market.clock())
+
+    meanwhile(market, halted) if just_now else halted()
+    market.returning.withdraw(market.order().order_id)
+    assert market.exchange.wallet.withdrawals.all() == []
+    assert (market.order().status, market.order().needs_person) == (Status.RETURNING, True)
+
+
+def test_a_leg_moves_on_from_where_it_was_read_only(market: Market) -> None:
+    """Who was slow to say that the exchange was asked takes nothing back of what has come home since."""
+    come_home(market)
+    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
+    leg = store.homeward(market.table, market.order().order_id)[0]
+    asked = store.move_leg(leg, LegStatus.CONFIRMED, market.clock())
+    is_returned(market)
+    with pytest.raises(MarketMakingOrderMoved):
+        market.table.write(asked)
 
 
 def test_a_withdrawal_that_the_exchange_never_got_is_asked_for_again(market: Market) -> None:
@@ -512,10 +569,11 @@ def with_fee(market: Market, fee: str) -> None:
     market.funds.withdraw = dearer  # type: ignore[method-assign, assignment]
 
 
-def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> None:
-    with_fee(market, "0.05")
+@pytest.mark.parametrize("fee", ["0.05", "0.00003001"])
+def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market, fee: str) -> None:
+    with_fee(market, fee)
     come_home(market)
-    waits_for_person(market, "withdrawing 0.1 BTC has cost 0.05, and the exchange had told 0.000015")
+    waits_for_person(market, f"withdrawing 0.1 BTC has cost {fee}, and the exchange had told 0.000015")
     assert BTC not in market.has(ANN)
 
 

@@ -1,7 +1,7 @@
 """An outgoing transfer is sent once, whatever is lost, repeated, refused or lied about."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import NoReturn
@@ -33,6 +33,7 @@ from common.gateways.custody import (
 )
 from common.money import Quantity
 from sandbox.mixin.fake import FakeCustody
+from tests.market_making.audit import people_told
 from tests.market_making.market import ANN, BOB, BTC, US, Market
 
 
@@ -165,6 +166,57 @@ def test_a_refusal_of_what_was_sent_pays_nobody_twice(market: Market, ours: bool
     assert store.outgoing(market.table, sent).needs_person
     assert market.has(ANN) == {BTC: Decimal("0.5")}
     assert market.custody.calls["send"] == 1
+    # Who waits for it must not go on as if nothing had left: its outputs are spent.
+    assert status(market, sent) is (Status.INTENDED if ours else Status.SENT)
+
+
+@dataclass(frozen=True)
+class Confused:
+    """Sends, and tells of another transaction."""
+
+    custody: FakeCustody
+
+    def draft(self, sending: Sending) -> Sequence[Draft]:
+        return self.custody.draft(sending)
+
+    def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
+        return [replace(told, transaction_hash="f" * 64) for told in self.custody.send(drafts)]
+
+
+def test_a_transaction_that_nobody_has_signed_is_not_the_one_that_was_sent(market: Market) -> None:
+    sent = refund(market)
+    market.sender = Confused(market.custody)
+    market.send()
+    assert (status(market, sent), store.outgoing(market.table, sent).needs_person) == (Status.SENT, True)
+    assert any("as transaction ffff" in told for told in people_told(market))
+
+
+@dataclass
+class Slow:
+    """Refuses what another process has sent again since, of which nobody has an answer yet."""
+
+    market: Market
+
+    def draft(self, sending: Sending) -> Sequence[Draft]:
+        return self.market.custody.draft(sending)
+
+    def send(self, _: Sequence[Draft]) -> NoReturn:
+        self.market.sender = self.market.custody
+        self.market.pass_time(minutes=3)
+        self.market.custody.fail_before_next("send")
+        self.market.send()
+        raise CustodyRefused("the receiver takes nothing", ours=False)
+
+
+def test_a_slow_refusal_says_nothing_of_what_was_sent_again_since(market: Market) -> None:
+    sent = refund(market)
+    market.sender = Slow(market)
+    market.send()
+    assert status(market, sent) is Status.SENT
+    for _ in range(3):
+        market.pass_time(minutes=3)
+        market.send()
+    assert (status(market, sent), market.has(ANN)) == (Status.ARRIVED, {BTC: Decimal("0.5")})
 
 
 @dataclass

@@ -32,6 +32,7 @@ from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.transaction import Busy
+from functions.offramp import model
 from functions.offramp.model import (
     LOOK_UP_BEGUN_SECONDS_MAX,
     OPERATORS_ONLY,
@@ -346,6 +347,11 @@ def test_the_same_key_with_other_terms_is_refused(desk: Desk, ann: Owner, change
     with refused(desk, IdempotencyKeyReused) as told:
         desk.offramp.sell(ann, "k", terms(**changed))
     assert told.value.facts == {"id": first.order_id}
+
+
+def test_the_key_of_a_namesakes_sale_stands_for_nothing_of_it() -> None:
+    """Who has the name now is answered with nothing of who had it before."""
+    assert model.order_id(Owner("ann", "sub-ann"), "k") != model.order_id(Owner("ann", "another-sub"), "k")
 
 
 def test_two_requests_of_one_key_at_once_are_one_order(desk: Desk, ann: Owner) -> None:

@@ -180,6 +180,8 @@ def test_what_is_held_can_not_be_spent_or_sold_again(desk: Desk) -> None:
     desk.sell(ann, "0.5", order_price="200")
     with pytest.raises(InsufficientAsset):
         desk.sell(ann, "0.00000001", order_price="100000000")
+    with pytest.raises(InsufficientAsset):
+        desk.sell(ann, "0.1")
 
 
 def test_an_inactive_asset_or_an_old_price_leaves_orders_as_they_are(desk: Desk) -> None:

@@ -1,6 +1,6 @@
 """Buying and selling at the market."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -22,8 +22,9 @@ from common.domain.ledger.model import AccountNotFound, InsufficientAsset, Insuf
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money, Price
 from common.owner import Owner
+from functions.orders import model
 from functions.orders.model import BoughtElsewhere, Side, Status, Terms
-from tests.desk import Desk
+from tests.desk import Clock, Desk
 
 
 def test_a_purchase_takes_the_dollars_and_gives_the_asset(desk: Desk) -> None:
@@ -197,6 +198,10 @@ class TestRepeats:
         desk.accounts.deposit(ann, "more", Money(100))
         assert not desk.place(ann, "BUY", "1", key="k").replayed
 
+    def test_of_a_namesakes_order_is_none(self) -> None:
+        """Who has the name now is answered with nothing of who had it before."""
+        assert model.order_id(Owner("ann", "sub-ann"), "k") != model.order_id(Owner("ann", "another-sub"), "k")
+
 
 def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: Desk) -> None:
     ann = desk.customer(usd="1000.00")
@@ -233,3 +238,22 @@ def test_all_processes_change_the_price_at_one_instant_however_old_their_views(d
             assert quote is not None
             seen.add((now >= marked_at + catalogue.NOTICE, str(quote.price)))
     assert seen == {(False, "100"), (True, "105")}
+
+
+class Still(Clock):
+    """A time that stands still."""
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def test_two_trades_of_one_instant_are_two_lines_of_the_journal() -> None:
+    desk = Desk(clock=Still())
+    desk.list_asset("BTC", "100")
+    ann = desk.customer()
+    desk.buy(ann, "1")
+    desk.buy(ann, "2")
+    lines = desk.orders.history(ann, "BTC", limit=10, after=None).items
+    assert sorted(line.quantity.amount for line in lines) == [Decimal(1), Decimal(2)]
+    assert len({line.created_at for line in lines}) == 1
+    desk.check()

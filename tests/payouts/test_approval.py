@@ -10,7 +10,16 @@ import pytest
 from common import keys
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts import store
-from common.domain.payouts.model import Attempt, AttemptStatus, PayoutUnsettled, Stage, is_approvable
+from common.domain.payouts.model import (
+    CASH_OUT,
+    Approval,
+    Attempt,
+    AttemptStatus,
+    Payout,
+    PayoutUnsettled,
+    Stage,
+    is_approvable,
+)
 from common.domain.payouts.store import AnyPayableItem, PayableItem
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -241,3 +250,15 @@ def test_dollars_that_are_not_approved_may_go_to_the_customers_balance(desk: Des
     assert not is_approvable(store.payout(desk.table, order_id))
     with pytest.raises(PayoutUnsettled):
         approve(desk, order_id)
+
+
+def test_what_one_may_send_ends_at_the_limit_to_the_cent(desk: Desk) -> None:
+    payout = Payout("C1", CASH_OUT, RICH, PAYOUT_MAX, "rich-bank", None, CASH_OUT.ready, 0, 5, False, desk.clock())
+    cent, twice = Money("0.01"), PAYOUT_MAX + PAYOUT_MAX
+    for amount, may in ((PAYOUT_MAX, True), (PAYOUT_MAX + cent, False), (twice, False)):
+        assert replace(payout, amount=amount).may_be_sent("acc-rich", PAYOUT_MAX) is may
+    two = Approval(twice, "acc-rich", "olga and ivan", desk.clock())
+    approved = replace(payout, amount=twice, approval=two)
+    assert approved.may_be_sent("acc-rich", PAYOUT_MAX)
+    assert not approved.may_be_sent("acc-new", PAYOUT_MAX)
+    assert not replace(approved, amount=twice + cent).may_be_sent("acc-rich", PAYOUT_MAX)

@@ -251,6 +251,37 @@ def test_of_two_operators_who_retry_at_once_one_does(desk: Desk, ann: Owner) -> 
     assert [entry.operator for entry in audited(desk)] == ["oleg"]
 
 
+def five_rejected(desk: Desk, owner: Owner) -> str:
+    """The id of a cash-out whose machine is about to fail it."""
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=5)
+    order_id = desk.cash_out(owner, "1").order_id
+    desk.world.machines.run()
+    while len(attempts(desk, order_id)) < 5:
+        begin(desk, order_id)
+    assert status(desk, order_id) == Status.TARGET_TXN_PENDING
+    return order_id
+
+
+def test_an_attempt_that_is_allowed_meanwhile_is_not_lost_in_a_failure(desk: Desk, ann: Owner) -> None:
+    order_id = five_rejected(desk, ann)
+    before_next_write(desk, lambda: move(desk, "retry", order_id))
+    desk.payouts.create(order_id)
+    assert (status(desk, order_id), waits_for_person(desk, order_id)) == (Status.TARGET_TXN_PENDING, None)
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
+
+
+@pytest.mark.parametrize("act", ["mark_paid", "give_back", "retry"])
+def test_what_is_about_to_fail_is_not_decided_over_who_allows_an_attempt(desk: Desk, ann: Owner, act: str) -> None:
+    order_id = five_rejected(desk, ann)
+    before_next_write(desk, lambda: move(desk, "retry", order_id, operator="oleg"))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, act, order_id)
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+    desk.run()
+    assert len(paid(desk, order_id)) == 1
+
+
 @pytest.mark.parametrize("closing", ["mark_paid", "give_back"])
 @pytest.mark.parametrize("first", ["closing", "retry"])
 def test_of_two_operators_with_different_ideas_one_has_his_way(

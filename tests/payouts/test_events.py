@@ -241,6 +241,18 @@ def test_an_early_event_that_does_not_fit_its_attempt_stops_it(desk: Desk, ann: 
     assert status(desk, order_id) == Status.FILLED
 
 
+def test_a_failure_that_meets_a_doubt_leaves_the_payout_to_a_person(desk: Desk, ann: Owner) -> None:
+    """Another event has told of another amount in the moment between: somebody is to look before the next attempt."""
+    order_id = awaiting(desk, ann)
+    failed = told(desk, f"{order_id}-01", "fail")
+    doubt = an_event(desk, f"{order_id}-01", amount=Money("99.91"))
+    before_next_write(desk, lambda: desk.events.receive(doubt))
+    assert desk.events.receive(failed) == "APPLIED"
+    desk.run()
+    assert decided(desk, order_id) == ["REJECTED"]
+    assert (waits_for_person(desk, order_id) or "").startswith("an operator, before the attempt after 1")
+
+
 def test_a_success_of_another_amount_after_a_failure_stops_the_next_attempt(
     desk: Desk, ann: Owner, counted: Counter[str]
 ) -> None:

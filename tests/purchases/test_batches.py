@@ -690,6 +690,35 @@ def test_two_that_allocate_at_once_give_each_member_his_share_once(desk: Desk, t
     assert len(moves(desk, batch_id)) == 5
 
 
+def test_a_share_that_another_has_just_given_stops_nobody(desk: Desk, three: list[Purchase]) -> None:
+    """It is given already, and its hold is not missing: the other was cut short after the first."""
+    batch_id, looks = three[0].batch_id, iter([True])
+    desk.batches.place(batch_id)
+    desk.batches.poll(batch_id)
+    before_next_write(desk, lambda: desk.batches.allocate(batch_id, lambda: next(looks, False)))
+    assert desk.batches.allocate(batch_id, lambda: True).stage is Stage.DONE
+    assert waits_for_person(desk, batch_id) is None
+
+
+def test_what_else_a_member_has_reserved_pays_no_second_share(desk: Desk, three: list[Purchase]) -> None:
+    """Of who has nothing else reserved a second share is refused for want of its hold, whatever guards it."""
+    batch_id = three[0].batch_id
+    for p in three:
+        desk.buy(p.owner, "1", order_price="90")
+    desk.batches.place(batch_id)
+    desk.batches.poll(batch_id)
+
+    def twice() -> None:
+        before_next_write(desk, lambda: desk.batches.allocate(batch_id, lambda: True))
+        desk.batches.allocate(batch_id, lambda: True)
+
+    before_next_write(desk, twice)
+    assert desk.batches.allocate(batch_id, lambda: True).stage is Stage.DONE
+    assert [coins(desk, p.owner) for p in three] == [Decimal("0.03996"), Decimal("0.02997"), Decimal("0.04995")]
+    assert [look(desk, p).total_amount for p in three] == [Money(4), Money(3), Money(5)]
+    desk.check()
+
+
 def test_two_that_place_at_once_ask_the_exchange_once(desk: Desk, three: list[Purchase]) -> None:
     stages: list[str] = []
     before_next_write(desk, lambda: stages.append(desk.batches.place(three[0].batch_id).stage))
