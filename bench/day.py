@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -95,6 +96,7 @@ def main() -> None:
     began, found = time.monotonic(), Played()
     for part in each(asked.orders, asked.hours, asked.processes):
         found += part
+        print(f"{found.orders:,} of {asked.orders:,} orders …", file=sys.stderr, flush=True)
     print(told(found, asked.hours, time.monotonic() - began, asked.processes))
 
 

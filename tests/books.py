@@ -6,22 +6,22 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 from urllib.parse import unquote
+
+from tests.raw import Raw, plain
 
 UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
 SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
 CENT = Decimal("0.01")
 UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
-Raw = Mapping[str, Mapping[str, Any]]
-
 
 def violations(items: Iterable[Raw]) -> list[str]:
     """In words; empty when all is well."""
-    books = _Books([{name: _plain(value) for name, value in item.items()} for item in items])
+    books = _Books([plain(item) for item in items])
     return [
         *books.negative(),
         *books.unbalanced(),
@@ -40,11 +40,6 @@ def violations(items: Iterable[Raw]) -> list[str]:
 def check(items: Iterable[Raw]) -> None:
     found = violations(items)
     assert not found, "\n".join(found)
-
-
-def _plain(value: Mapping[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content
 
 
 class _Books:

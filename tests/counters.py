@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
 from common import keys
+from tests.raw import Raw, plain
 
-Raw = Mapping[str, Any]
 Row = dict[str, Any]
 Sent = set[tuple[str, str]]  # orders at the exchange that it has not answered for
 NOTHING = Decimal(0)
@@ -17,15 +17,10 @@ NOTHING = Decimal(0)
 
 def miscounted(items: Iterable[Raw]) -> list[str]:
     """What is not as it should be, in words."""
-    rows = [{name: _plain(value) for name, value in item.items()} for item in items]
+    rows = [plain(item) for item in items]
     orders = [row for row in rows if row["entity_type"] == "exchange_order"]
     sent = {(order["PK"], order["SK"]) for order in orders if order["status"] == "SENT"}
     return [*_limits(rows, sent), *_open_orders(rows, sent)]
-
-
-def _plain(value: Raw) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content
 
 
 def _limits(rows: list[Row], sent: Sent) -> Iterable[str]:

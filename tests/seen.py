@@ -29,6 +29,7 @@ from sandbox.exchange.orders import Order
 from tests.desk import NOON, Desk
 from tests.harness.executions import Execution
 from tests.outside import ACCOUNT, ARN_PREFIX
+from tests.raw import plain
 
 SYMBOL = "BTCUSDT"
 
@@ -70,18 +71,13 @@ def intent(desk: Desk) -> str:
 def raw(desk: Desk, pk: str, sk: str) -> dict[str, Any]:
     """An item of the table."""
     (found,) = [item for item in desk.dynamo.items() if (item["PK"]["S"], item["SK"]["S"]) == (pk, sk)]
-    return {name: _plain(value) for name, value in found.items()}
+    return plain(found)
 
 
 def desks_own(desk: Desk, asset_id: str = "USD") -> Decimal:
     """What the desk itself has been left of sales, or has borne."""
     lines = [item for item in desk.dynamo.items() if item["PK"]["S"] == f"DESK#{asset_id}"]
     return sum((Decimal(line["amount"]["N"]) for line in lines), Decimal(0))
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content
 
 
 def attempts(desk: Desk, thing_id: str) -> list[Attempt]:

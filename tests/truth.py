@@ -23,10 +23,11 @@ from typing import Any
 
 from common import keys
 from common.gateways.exchange import client_order_id
-from tests.books import SOLD, UNPAID, Raw
+from tests.books import SOLD, UNPAID
 from tests.desk import Desk
 from tests.liars import LyingBank, LyingExchange
 from tests.outside import ACCOUNT
+from tests.raw import Raw, plain
 
 BAND, FEE = Fraction(1000, 10_000), Fraction(200, 10_000)  # as the desk's own: the catalogue's, and the settings'
 CENT = Decimal("0.01")
@@ -238,10 +239,5 @@ def _by_kind(items: Iterable[Raw]) -> dict[str, list[dict[str, Any]]]:
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
         if item["entity_type"]["S"] in KINDS:
-            kinds[item["entity_type"]["S"]].append({name: _plain(value) for name, value in item.items()})
+            kinds[item["entity_type"]["S"]].append(plain(item))
     return kinds
-
-
-def _plain(value: Any) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content

@@ -43,6 +43,7 @@ from sandbox.mixin.safe import Safe
 from sandbox.mixin.signatures import Keystore, Member
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
+from tests.depth import PROVED
 from tests.doors import NEXT_SECRET
 from tests.sandbox.hufi import US, HufiWorld
 
@@ -87,6 +88,15 @@ def embedded() -> Assets:
 @pytest.fixture(scope="module")
 def for_aws() -> Assets:
     return bundle.build(Target.AWS)
+
+
+@pytest.fixture
+def assets(request: pytest.FixtureRequest) -> Assets:
+    made: Assets = request.getfixturevalue(request.param)
+    return made
+
+
+EVERY_TARGET = pytest.mark.parametrize("assets", ["embedded", pytest.param("for_aws", marks=PROVED)], indirect=True)
 
 
 def _run(asset: Bundle, code: str, *arguments: str, **more: str) -> str:
@@ -241,11 +251,8 @@ def test_a_function_gets_the_packages_for_whom_it_has_a_key(embedded: Assets, se
     assert embedded.for_grant(Grant(table=frozenset(), secrets=frozenset(secrets))) is getattr(embedded, asset)
 
 
-@pytest.mark.parametrize("target", Target)
-def test_an_asset_lacks_what_only_one_adapter_asks_for_and_nothing_else(
-    target: Target, embedded: Assets, for_aws: Assets
-) -> None:
-    assets = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target]
+@EVERY_TARGET
+def test_an_asset_lacks_what_only_one_adapter_asks_for_and_nothing_else(assets: Assets) -> None:
     plain, with_exchange, with_custody, with_campaigns, with_documents, whole = (
         {path.name for path in asset.directory.iterdir()} for asset in _each(assets)
     )
@@ -373,18 +380,18 @@ def test_bytecode_that_is_never_checked_ships_in_the_place_of_its_source(embedde
         assert {path.read_bytes()[:8] for path in compiled} == {importlib.util.MAGIC_NUMBER + NEVER_CHECKED}
 
 
-def test_every_module_of_ours_ships(embedded: Assets, for_aws: Assets) -> None:
+@EVERY_TARGET
+def test_every_module_of_ours_ships(assets: Assets) -> None:
     ours = {
         str(path.relative_to(bundle.ROOT).with_suffix(".pyc"))
         for room in bundle.OURS
         for path in (bundle.ROOT / room).rglob("*.py")
     }
-    for made in (embedded, for_aws):
-        for asset in _each(made):
-            modules = [path for room in bundle.OURS for path in (asset.directory / room).rglob("*.pyc")]
-            writes = asset is made.with_documents  # nobody else could import what writes documents
-            expected = {one for one in ours if writes or not one.startswith("functions/billing/pdf/")}
-            assert {str(path.relative_to(asset.directory)) for path in modules} == expected
+    for asset in _each(assets):
+        modules = [path for room in bundle.OURS for path in (asset.directory / room).rglob("*.pyc")]
+        writes = asset is assets.with_documents  # nobody else could import what writes documents
+        expected = {one for one in ours if writes or not one.startswith("functions/billing/pdf/")}
+        assert {str(path.relative_to(asset.directory)) for path in modules} == expected
 
 
 def test_a_traceback_names_the_file_below_the_root_and_the_line(embedded: Assets) -> None:
@@ -396,6 +403,7 @@ def test_a_traceback_names_the_file_below_the_root_and_the_line(embedded: Assets
     assert re.search(r'File "common/money.py", line \d+, in ', _run(embedded.plain, code))
 
 
+@PROVED
 def test_the_assets_for_aws_are_for_its_python_and_its_processor(for_aws: Assets) -> None:
     for asset, size_max in zip(_each(for_aws), ZIP_BYTES_MAX[Target.AWS], strict=True):
         assert not list(asset.directory.rglob("*.py"))
@@ -464,11 +472,9 @@ _IMPORTED_AS = {
 }
 
 
-@pytest.mark.parametrize("target", Target)
-def test_what_ccxt_asks_for_and_we_do_not_need_is_not_installed(
-    target: Target, embedded: Assets, for_aws: Assets
-) -> None:
-    asset = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target].whole.directory
+@EVERY_TARGET
+def test_what_ccxt_asks_for_and_we_do_not_need_is_not_installed(assets: Assets) -> None:
+    asset = assets.whole.directory
     for package in trim.NOT_SHIPPED:
         assert not list(asset.glob(package)), package
         assert not list(asset.glob(_IMPORTED_AS.get(package, package))), package

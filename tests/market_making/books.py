@@ -17,11 +17,10 @@ from typing import Any
 from common import keys
 from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_store import QuotesItem, quotes_of
-from tests.books import Raw
+from tests.raw import Fields, Raw, plain
 
 OVER = ("refunded", "returned")
 NOTHING = Decimal(0)
-Fields = dict[str, Any]
 
 
 class Books:
@@ -31,8 +30,8 @@ class Books:
         items = list(items)
         self.by_kind: dict[str, list[Fields]] = defaultdict(list)
         for item in items:
-            plain = {name: _plain(value) for name, value in item.items()}
-            self.by_kind[plain["entity_type"]].append(plain)
+            fields = plain(item)
+            self.by_kind[fields["entity_type"]].append(fields)
         self.orders = {order["PK"]: order for order in self.by_kind["market_making_order"]}
         self.outgoing = {outgoing["PK"]: outgoing for outgoing in self.by_kind["outgoing"]}
         self.incoming = {incoming["snapshot_id"]: incoming for incoming in self.by_kind["snapshot"]}
@@ -439,8 +438,3 @@ def _listed(inputs: str | None) -> list[str]:
 
 def _writable(item: Raw) -> dict[str, dict[str, Any]]:
     return {name: dict(value) for name, value in item.items()}
-
-
-def _plain(value: Any) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content

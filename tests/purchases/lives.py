@@ -27,12 +27,12 @@ from common.owner import Owner
 from functions.purchases.model import BatchNotStuck
 from sandbox.exchange.orders import Fees, Order
 from tests import books
-from tests.books import Raw
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.lives import RATES, Forgetful, lived, main
 from tests.outside import ACCOUNT
+from tests.raw import Raw, plain
 
 MOMENT = timedelta(seconds=1)  # two who are both the first to join agree on the deadline within it
 ROUND = timedelta(minutes=1)  # between two rounds of `close_pools`
@@ -63,8 +63,8 @@ def unfair_among_members(items: Iterable[Raw]) -> Iterator[str]:
 def _kinds(items: Iterable[Raw]) -> dict[str, list[dict[str, Any]]]:
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
-        plain = {name: _plain(value) for name, value in item.items()}
-        kinds[plain["entity_type"]].append(plain)
+        fields = plain(item)
+        kinds[fields["entity_type"]].append(fields)
     return kinds
 
 
@@ -176,11 +176,6 @@ def unfinished(desk: Desk, *, but_for_people: bool = False) -> list[str]:
         for item in desk.dynamo.items(having="open_work")
         if not (but_for_people and "person" in item["open_work"]["S"])
     ]
-
-
-def _plain(value: Any) -> Any:
-    ((kind, content),) = value.items()
-    return Decimal(content) if kind == "N" else content
 
 
 # Time

@@ -219,23 +219,24 @@ def insisting(ask: Callable[[], Any]) -> Callable[[], Any]:
     return asked
 
 
-def test_two_hundred_who_join_at_once_make_twenty_batches_of_ten() -> None:
+def test_many_who_join_at_once_make_batches_of_ten() -> None:
+    batches = deep(6, 20)
     interleaver = Interleaver(at_random(1), seconds_per_step=0.004, stages=(), steps_max=1_000_000)
     patience = Patience(monotonic=interleaver.monotonic, sleep=interleaver.sleep, jitter=Random(1).random)
     desk = Desk(interleaver.watch(InMemoryDynamoDB(TABLE)), patience=patience)
     desk.list_exchange_asset(price_age_max_seconds=1_000_000, min_notional="30")
-    names = [f"user-{n}" for n in range(200)]
+    names = [f"user-{n}" for n in range(10 * batches)]
     for name in names:
         desk.customer(name, usd="10.00")
     desk.catalogue_is_cached()
     asked = [outcome.result() for outcome in interleaver.run(*(insisting(joins(desk, name, "3.00")) for name in names))]
     desk.dynamo.pause = None
     fair(desk)
-    assert Counter(Counter(purchase.batch_id for purchase in asked).values()) == {10: 20}
+    assert Counter(Counter(purchase.batch_id for purchase in asked).values()) == {10: batches}
     desk.run()
     fair(desk)
     assert not unfinished(desk)
-    assert desk.world.fake.calls["place"] == 20
+    assert desk.world.fake.calls["place"] == batches
 
 
 # A batch at the exchange
