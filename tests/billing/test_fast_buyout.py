@@ -179,7 +179,7 @@ def test_a_deposit_that_was_paid_back_is_put_on_the_books_by_nobody(buyer: Deale
     asked = buyer.fast_buyouts.release(CME_ID).made
     dealer, deposit = store.dealer(buyer.table, asked.dealer_id), account(buyer, AccountType.DEPOSIT)
     slow = deposit_store.refused(dealer, deposit, asked, "it says no", buyer.clock())
-    buyer.table.write(*deposit_store.paid_back(dealer, asked, buyer.clock()))
+    buyer.table.write(*deposit_store.paid_back(dealer, asked, buyer.clock(), "it was paid back"))
     with pytest.raises(model.Moved):
         buyer.table.write(*slow)
     assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0

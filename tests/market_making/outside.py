@@ -12,9 +12,9 @@ from sandbox.exchange.wallet.deposits import DepositStatus
 from sandbox.exchange.wallet.withdrawals import WithdrawalStatus
 from sandbox.mixin.assets import ASSETS, amount_of
 from sandbox.mixin.records import CASHIER, Payment, Request, State, Withdrawal
-from tests.market_making.books import Books, Fields
+from tests.market_making.books import Books
 from tests.market_making.market import ACCOUNT, US, Market
-from tests.raw import Raw
+from tests.raw import Fields, Raw
 
 Leaving = tuple[str, Decimal, str, str, str]  # asset, amount, to whom, with which tag, memo in hex
 

@@ -16,7 +16,7 @@ from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
 from common.domain.timeline import CLOCK
 from common.gateways.exchange import ExchangeUnavailable
-from functions.market_making import quotes_store, store
+from functions.market_making import leg_store, quotes_store
 from functions.market_making.model import LegStatus, MarketMakingOrderMoved, ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
@@ -118,13 +118,13 @@ def test_two_executions_at_once_withdraw_once(market: Market) -> None:
 def test_a_leg_is_asked_for_again_under_one_next_id(market: Market) -> None:
     """Two who both have read that it was refused would ask for it under two, and get it twice."""
     come_home(market)
-    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
-    leg = store.homeward(market.table, market.order().order_id)[0]
-    first, second = (store.withdraw_again(leg, name, market.clock()) for name in ("next-1", "next-2"))
+    live(market, 5, lambda: bool(leg_store.homeward(market.table, market.order().order_id)))
+    leg = leg_store.homeward(market.table, market.order().order_id)[0]
+    first, second = (leg_store.withdraw_again(leg, name, market.clock()) for name in ("next-1", "next-2"))
     market.table.write(first)
     with pytest.raises(MarketMakingOrderMoved):
         market.table.write(second)
-    assert store.homeward(market.table, leg.order_id)[0].sent_by == "next-1"
+    assert leg_store.homeward(market.table, leg.order_id)[0].sent_by == "next-1"
 
 
 @pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
@@ -140,7 +140,7 @@ def test_what_goes_home_of_a_halted_account_is_not_even_decided(market: Market, 
     meanwhile(market, halted) if just_now else halted()
     market.returning.withdraw(market.order().order_id)
     assert (market.order().status, market.order().needs_person) == (Status.STOPPED, True)
-    assert store.homeward(market.table, market.order().order_id) == []
+    assert leg_store.homeward(market.table, market.order().order_id) == []
 
 
 @pytest.mark.parametrize("just_now", [False, True], ids=["before", "just now"])
@@ -163,9 +163,9 @@ def test_nothing_is_withdrawn_of_an_account_that_is_halted_since(market: Market,
 def test_a_leg_moves_on_from_where_it_was_read_only(market: Market) -> None:
     """Who was slow to say that the exchange was asked takes nothing back of what has come home since."""
     come_home(market)
-    live(market, 5, lambda: bool(store.homeward(market.table, market.order().order_id)))
-    leg = store.homeward(market.table, market.order().order_id)[0]
-    asked = store.move_leg(leg, LegStatus.CONFIRMED, market.clock())
+    live(market, 5, lambda: bool(leg_store.homeward(market.table, market.order().order_id)))
+    leg = leg_store.homeward(market.table, market.order().order_id)[0]
+    asked = leg_store.move_leg(leg, LegStatus.CONFIRMED, market.clock())
     is_returned(market)
     with pytest.raises(MarketMakingOrderMoved):
         market.table.write(asked)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from functions.market_making import store
+from functions.market_making import account_store, pair_store, shard_store
 from functions.market_making.model import (
     ConfigurationMoved,
     NoCapacity,
@@ -40,26 +40,26 @@ def market() -> Market:
     ids=["enabled", "fee_bps", "base_min", "quote_min"],
 )
 def test_a_pair_is_not_saved_over_what_another_has_changed(market: Market, change: Others) -> None:
-    read = store.pair(market.table, PAIR)
-    market.table.write(store.save_pair(change(read), read, market.clock()))
+    read = pair_store.pair(market.table, PAIR)
+    market.table.write(pair_store.save_pair(change(read), read, market.clock()))
     for mine in (read, replace(read, fee_bps=Decimal(77))):
         with pytest.raises(PairMoved):
-            market.table.write(store.save_pair(mine, read, market.clock()))
+            market.table.write(pair_store.save_pair(mine, read, market.clock()))
     with pytest.raises(PairMoved):
-        market.table.write(store.save_pair(read, None, market.clock()))
-    assert store.pair(market.table, PAIR) == change(read)
+        market.table.write(pair_store.save_pair(read, None, market.clock()))
+    assert pair_store.pair(market.table, PAIR) == change(read)
 
 
 def read_account(market: Market) -> TradingAccount:
-    return store.account(market.table, ACCOUNT)
+    return account_store.account(market.table, ACCOUNT)
 
 
 @pytest.mark.parametrize("changed", [{"capacity": 9}, {"enabled": False}], ids=["capacity", "enabled"])
 def test_an_account_is_not_saved_over_what_another_has_changed(market: Market, changed: dict[str, int]) -> None:
     read = read_account(market)
-    market.table.write(store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
+    market.table.write(account_store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
     with pytest.raises(TradingAccountMoved):
-        market.table.write(store.save_account(replace(read, capacity=2), read, market.clock()))
+        market.table.write(account_store.save_account(replace(read, capacity=2), read, market.clock()))
     assert read_account(market) == replace(read, **changed)  # type: ignore[arg-type]
 
 
@@ -67,19 +67,19 @@ def test_an_account_is_not_saved_over_what_another_has_changed(market: Market, c
 def test_who_quotes_and_pays_fees_there_changes_only_without_orders(market: Market, changed: dict[str, str]) -> None:
     """Also where an order has come in the moment since the account was read."""
     read = read_account(market)
-    market.table.write(store.take_room(ACCOUNT, market.clock()))
+    market.table.write(account_store.take_room(ACCOUNT, market.clock()))
     with pytest.raises(TradingAccountMoved):
-        market.table.write(store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
-    market.table.write(store.give_room(ACCOUNT, market.clock()))
-    market.table.write(store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
+        market.table.write(account_store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
+    market.table.write(account_store.give_room(ACCOUNT, market.clock()))
+    market.table.write(account_store.save_account(replace(read, **changed), read, market.clock()))  # type: ignore[arg-type]
     assert read_account(market) == replace(read, **changed)  # type: ignore[arg-type]
 
 
 def test_a_closed_account_takes_no_order_though_there_is_room(market: Market) -> None:
     read = read_account(market)
-    market.table.write(store.save_account(replace(read, enabled=False), read, market.clock()))
+    market.table.write(account_store.save_account(replace(read, enabled=False), read, market.clock()))
     with pytest.raises(NoCapacity):
-        market.table.write(store.take_room(ACCOUNT, market.clock()))
+        market.table.write(account_store.take_room(ACCOUNT, market.clock()))
     assert read_account(market).orders == 0
 
 
@@ -88,12 +88,12 @@ def test_of_two_who_configure_an_order_at_once_one_does(market: Market) -> None:
     market.fund(ANN, BTC, "0.1")
     market.poll()
     order = replace(market.order(), shard="1")
-    market.table.write(store.join_shard(order, "1", market.clock(), config=1))
-    read = store.member(market.table, order)
+    market.table.write(shard_store.join_shard(order, "1", market.clock(), config=1))
+    read = shard_store.member(market.table, order)
     assert read is not None
-    market.table.write(store.configure_member("1", read, 2, market.clock()))
+    market.table.write(shard_store.configure_member("1", read, 2, market.clock()))
     with pytest.raises(ConfigurationMoved):
-        market.table.write(store.configure_member("1", read, 3, market.clock()))
-    now = store.member(market.table, order)
+        market.table.write(shard_store.configure_member("1", read, 3, market.clock()))
+    now = shard_store.member(market.table, order)
     assert now is not None
     assert now.config == 2
