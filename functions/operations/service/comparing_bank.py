@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 from common.domain.comparisons import BANK
@@ -28,20 +28,21 @@ class BankSide:
     def part(self, day: date, after: str | None) -> tuple[Sequence[Told], str | None]:
         """See `Side.part`. Raises BankUnavailable, TableUnavailable, Busy."""
         page = self.bank().adjustments(day, after)
-        return [self._held_against_ours(adjustment) for adjustment in page.items], page.after
+        told = [self._held_against_ours(adjustment) for adjustment in page.items]
+        if any(each.why is not None for each in told):  # both sides may have moved since they were read
+            self.pause()
+            both = zip(page.items, told, strict=True)
+            told = [each if each.why is None else self._once_more(adjustment, each) for adjustment, each in both]
+        return told, page.after
+
+    def _once_more(self, adjustment: Adjustment, before: Told) -> Told:
+        try:
+            return self._held_against_ours(self.bank().find(adjustment.reference_id))
+        except AdjustmentUnknown:
+            return replace(before, why=f"{before.why}; and asked for by its reference, it does not know it")
 
     def _held_against_ours(self, adjustment: Adjustment) -> Told:
         attempt = payouts_store.by_reference(self.table, adjustment.reference_id)
-        why = _wrong(adjustment, attempt)
-        if why is not None:  # both sides may have moved since they were read
-            self.pause()
-            try:
-                adjustment = self.bank().find(adjustment.reference_id)
-            except AdjustmentUnknown:
-                why = f"{why}; and asked for by its reference, it does not know it"
-            else:
-                attempt = payouts_store.by_reference(self.table, adjustment.reference_id)
-                why = _wrong(adjustment, attempt)
         if attempt is not None:
             self.table.write(payouts_store.listed(attempt, self.now()))
         return Told(
@@ -50,7 +51,7 @@ class BankSide:
             whose=NOBODYS if attempt is None else attempt.order_id,
             there=(adjustment.amount if adjustment.state is State.COMPLETED else ZERO).usd,
             booked=(ZERO if attempt is None else attempt.booked).usd,
-            why=why,
+            why=_wrong(adjustment, attempt),
         )
 
 
