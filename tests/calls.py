@@ -73,6 +73,8 @@ class World:
     total: str
     reminder: str
     refund: str
+    held: str
+    leaving: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -166,6 +168,8 @@ class World:
             total=_differing(desk),
             reminder=_overdue(desk, bill),
             refund=_contradicted(desk),
+            held=desk.dealership.leaving("cme-held", moved=True),
+            leaving=desk.dealership.leaving("cme-leaving"),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -449,6 +453,9 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
+    Route("POST", "/operations/deposits/{dealer_id}/let-go"): Call(body=_LOOKED_UP, thing="held"),
+    Route("POST", "/operations/deposits/{dealer_id}/keep"): Call(body=_LOOKED_UP, thing="held"),
+    Route("POST", "/operations/deposits/{dealer_id}/paid"): Call(body=_LOOKED_UP, thing="leaving"),
     Route("POST", "/operations/payments/{payment_id}/replay"): Call(body=_BECAUSE, thing="payment"),
     Route("POST", "/operations/refunds/{refund_id}/retry"): Call(body=_BECAUSE, thing="refund"),
     Route("POST", "/operations/reminders/{reminder_id}/snooze"): Call(body=_BECAUSE, thing="reminder"),
@@ -545,6 +552,7 @@ def path(route: Route, world: World, **parts: str) -> str:
                 "total_id",
                 "reminder_id",
                 "refund_id",
+                "dealer_id",
             ),
             named,
         ),

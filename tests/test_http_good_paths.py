@@ -410,6 +410,10 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/assign": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/identify": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
+    **{
+        f"/operations/deposits/{{dealer_id}}/{verb}": ({"dealer_id": f"C{'A' * 25}"}, {}, "NothingKnown")
+        for verb in ("let-go", "keep", "paid")
+    },
     "/operations/payments/{payment_id}/dismiss": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/totals/{total_id}/agree": ({"total_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/retry": ({"outgoing_id": f"X{'A' * 25}"}, {}, "NothingKnown"),

@@ -249,6 +249,16 @@ class Dealership:
         self.payments.take(self.message(deposit_kopecks, contract_id=deposit.contract_id))
         return self
 
+    def leaving(self, cme_dealer_id: str = "cme-7", *, moved: bool = False) -> str:
+        """The id of a dealer who wants his deposit back; moved: his bank is another than when he was registered."""
+        dealer_id = self.active(cme_dealer_id).dealer_id
+        self.buying(cme_dealer_id=cme_dealer_id)
+        if moved:
+            self.dealers.update_requisites(cme_dealer_id, replace(COMPANY, bank_name="Банк «Другой»"))
+            self.onboard(dealer_id)
+        self.fast_buyouts.release(cme_dealer_id)
+        return dealer_id
+
     def billed(self, kopecks: int = REWARD, cme_dealer_id: str = CME_ID, *, invoice: bool = True) -> Bill:
         """The next deal, closed for a commission of so much."""
         deal_id = f"deal-{next(self._numbers)}"

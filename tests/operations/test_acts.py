@@ -40,7 +40,6 @@ from sandbox.billing import records
 from sandbox.billing.faults import Operation as AtBilling
 from tests.billing.dealership import CME_ID
 from tests.billing.test_reminders import overdue_bill
-from tests.common.test_requisites import COMPANY
 from tests.depth import deep
 from tests.desk import Desk
 from tests.doors import ROUTES
@@ -500,23 +499,11 @@ def a_bill_that_is_overdue(desk: Desk, ann: Owner) -> None:
     check(desk, Counter())
 
 
-def a_dealer_who_leaves(desk: Desk, name: str = "cme-7", *, moved: bool = False) -> str:
-    """With a deposit; moved: his bank account is another than when he was registered."""
-    dealership = desk.dealership
-    dealer_id = dealership.active(name).dealer_id
-    dealership.buying(cme_dealer_id=name)
-    if moved:
-        dealership.dealers.update_requisites(name, replace(COMPANY, bank_name="Банк «Другой»"))
-        dealership.onboard(dealer_id)
-    dealership.fast_buyouts.release(name)
-    return dealer_id
-
-
 def deposits_of_dealers(desk: Desk, ann: Owner) -> None:
     """One is let go, one kept, and one paid as two operators say."""
     dealership = desk.dealership
-    let_go, kept = (a_dealer_who_leaves(desk, name, moved=True) for name in ("cme-1", "cme-2"))
-    paid = a_dealer_who_leaves(desk, "cme-3")
+    let_go, kept = (dealership.leaving(name, moved=True) for name in ("cme-1", "cme-2"))
+    paid = dealership.leaving("cme-3")
     check(desk, Counter())
     dealership.run(seconds=1)
     for command, dealer_id in (("deposits let-go", let_go), ("deposits keep", kept), ("deposits paid", paid)):
@@ -713,7 +700,7 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if of == "batches":
         return desk.purchase(ann, "20").batch_id
     if of == "deposits":
-        return a_dealer_who_leaves(desk, moved=not command.endswith("paid"))
+        return desk.dealership.leaving(moved=not command.endswith("paid"))
     if of == "payments":
         desk.dealership.active()
         if command.endswith("identify"):
