@@ -46,6 +46,7 @@ SERVICES = (
     "sweeper",
 )  # what the schedules ask: each a property of a desk
 MARKETS = ("balancing", "campaigning", "sending", "comparing")  # and of a market
+DEALERSHIPS = ("rounds", "refunding")  # and of a dealership
 
 
 @dataclass(frozen=True)
@@ -130,8 +131,9 @@ def _serving(module: Any, desk: Desk, oracle: Oracle) -> Iterator[None]:
         for name in MARKETS:
             if hasattr(module, name):
                 patched.enter_context(patch.object(module, name, partial(getattr, market, name)))
-        if hasattr(module, "rounds"):
-            patched.enter_context(patch.object(module, "rounds", lambda: desk.dealership.rounds))
+        for name in DEALERSHIPS:
+            if hasattr(module, name):
+                patched.enter_context(patch.object(module, name, partial(getattr, desk.dealership, name)))
         patched.enter_context(patch.object(configured, "prices", lambda _: oracle))
         patched.enter_context(patch.object(configured, "tickers", lambda: desk.world.exchange))
         yield

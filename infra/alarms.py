@@ -387,6 +387,7 @@ class Watch(Construct):
         graphs: list[Graph] = [
             ("The billing system: against itself, against the books: always 0", [not_believed, off]),
             ("Payments: taken, parked, spread by the clock", _all("PaymentsTaken", "PaymentsParked", "PaymentsSpread")),
+            ("Taken back by banks; refunds over, refused", _all("PaymentsTakenBack", "RefundsOver", "RefundsRefused")),
             ("The billing system: invoices and payments compared", [_ours("BillingCompared")]),
             ("Bills: overdue", [_ours("BillsOverdue")]),
             ("Payments: totals compared, and those that differ", _all("PaymentsCompared", "PaymentsDiffer")),

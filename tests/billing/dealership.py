@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 from common.data_keys import DataKeys
+from common.domain import dealer_refunds
 from common.gateways.billing import (
     Billing,
     BillingUnavailable,
@@ -286,12 +287,18 @@ class Dealership:
         return self.payments.take(self.message(kopecks, bill=bill))
 
     def waits_everywhere(self) -> None:
-        """A dealer, a bill and a payment that nobody has moved yet, and an account whose total nobody has compared."""
+        """A dealer, a bill, a payment and a refund that nobody has moved yet, and an account whose total nobody has
+        compared."""
         self.active("cme-paid")
         self.payments.take(self.message(1_00, contract_id=self.account("cme-paid").contract_id))
         self.registered()
         self.billed(invoice=False)
         self.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
+        dealer_id = model.dealer_id("cme-paid")
+        agreed = dealer_refunds.Refund(
+            dealer_id, AccountType.COMMISSION, 1, 1_00, 1, "line 12", "olga, otto", self.clock()
+        )
+        self.table.write(*dealer_refunds.agree(agreed))
 
     # What always holds
 

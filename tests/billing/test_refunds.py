@@ -223,7 +223,7 @@ class TestNotPaidBack:
         agreed(desk, "300.00")
         dealership.trouble.down = True
         clock(desk)
-        dealership.dealers.update_requisites(CME_ID, COMPANY)
+        dealership.dealers.update_requisites(CME_ID, COMPANY, 2)
         dealership.trouble.down = False
         assert (clock(desk).status, there(desk)) == (Status.REFUSED, [])
         assert money(dealership.account()) == (SPARE, SPARE, 0)

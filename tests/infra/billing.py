@@ -135,7 +135,7 @@ def paid_back(recorder: Recorder) -> None:
                 (*_, refund) = dealership.system.all(records.Refund)
                 dealership.system.settle_refund(refund.refund_id, "DONE")
                 waiting = desk.operations.work(["refunds"], overdue_only=False, limit=1)[0].id
-                desk.interventions.redrive(waiting, "they have looked", "olga", dry_run=False)
+                desk.asking_again.retry_refund(waiting, "they have looked", "olga", dry_run=False)
                 dealership.clock.forward(minutes=2)
                 clock({}, _context(55))
 

@@ -204,6 +204,7 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
 
     with serve(empty, name="aws") as aws:
         secrets = {"BANK_WEBHOOK_SECRET": "webhook", "BANK_KEY_SECRET": "banks-key", "CUSTODY_READ_SECRET": "custody"}
+        secrets["EXCHANGE_KEY_SECRET"] = "exchanges-key"
         named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "AWS_ENDPOINT_URL": aws.url}
         environment = {**settled.ENVIRONMENT, **named, **secrets}
         printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)

@@ -12,10 +12,11 @@ from dataclasses import replace
 import pytest
 
 from common import keys
-from common.domain import acts
+from common.domain import acts, dealer_refunds
 from common.domain.acts import ACTS, Case
 from common.domain.clients import ClientStatus
 from common.domain.custody import shortages
+from common.domain.dealer_refunds import Refund
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.model import POLL_LIMIT
@@ -482,12 +483,16 @@ def payments_of_dealers(desk: Desk, ann: Owner) -> None:
     assert dealership.account().open_work is None
     assert a_total_that_differs(desk) == total  # again, and otherwise
     a_refund_that_is_contradicted(desk, total)
-    dealership.active("cme-8")
+    other = dealership.active("cme-8")
+    agreed = Refund(other.dealer_id, "COMMISSION", 1, 1_00, 1, "line 13", "olga, otto", desk.clock())
+    desk.table.write(*dealer_refunds.agree(agreed))
     dealership.check()
 
 
 def a_bill_that_is_overdue(desk: Desk, ann: Owner) -> None:
-    """Its dealer is reminded, and reminded again."""
+    """Its dealer is reminded, and reminded again; another dealer is not."""
+    desk.dealership.active("cme-8")
+    desk.dealership.billed(50_00, "cme-8")
     bill = overdue_bill(desk)
     check(desk, Counter())
     desk.dealership.rounds.round(lambda: True)
@@ -497,6 +502,7 @@ def a_bill_that_is_overdue(desk: Desk, ann: Owner) -> None:
     desk.clock.forward(days=7)
     desk.dealership.rounds.round(lambda: True)
     check(desk, Counter())
+    desk.asking_again.snooze_reminder(f"{bill.bill_id}:REMINDER", "called", "olga", dry_run=False)
 
 
 def deposits_of_dealers(desk: Desk, ann: Owner) -> None:
