@@ -646,7 +646,7 @@ TOLD: dict[str, Told] = {
     "refund_of_account": Told(
         _PROPOSED,
         _PROPOSABLE,
-        examples={"paid twice": {"sum": "900000.00", **_LOOKED_UP, "reason": "he has paid twice, and asks for it"}},
+        examples={"paid twice": {"sum": "1.00", **_LOOKED_UP, "reason": "he has paid it twice, and asks for it"}},
     ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}

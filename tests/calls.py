@@ -15,7 +15,7 @@ from common.domain.dealer_refunds import Refund
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from functions.billing import payment_store, refund_store, reminder_store, store
-from functions.billing.model import AccountType, receipt_id, receipt_id_of
+from functions.billing.model import AccountType, Operation, receipt_id, receipt_id_of
 from functions.billing.store import account_id
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
@@ -182,12 +182,17 @@ APART = pytest.mark.apart(made=World.kept)
 
 
 def _billed(desk: Desk) -> str:
-    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid; beside him another
-    dealer, and a segment of dear cars."""
-    desk.dealership.active()
-    desk.dealership.active(OTHER_CME_ID)
+    """A dealer with fast buyout, something on his deposit, and a bill, of a deal, that is not paid, though the car is;
+    beside him another dealer, and a segment of dear cars."""
+    dealership = desk.dealership
+    dealership.active()
+    dealership.active(OTHER_CME_ID)
     desk.fast_buyouts.save_segment(DEAR, "the offer of November", "olga", dry_run=False)
-    return desk.dealership.buying().billed().bill_id
+    bill = dealership.buying().billed()
+    car = dealership.bills.create(Operation.GET_SETTLEMENT, CME_ID, bill.deal_id, 800_000_00).made
+    dealership.invoicing.create_invoice(car.bill_id)
+    dealership.pay(800_000_00, dealership.bills.bill(car.bill_id))
+    return bill.bill_id
 
 
 def _poison(desk: Desk) -> str:

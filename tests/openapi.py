@@ -99,11 +99,14 @@ def _one(schema: Mapping[str, Any]) -> Mapping[str, Any]:
     return found
 
 
-def parameters(place: str, name: str) -> list[Route]:
-    """The routes that have this parameter there: path, query or header."""
+def parameters(place: str, name: str, *, required: bool = False) -> list[Route]:
+    """The routes that have this parameter there: path, query or header. required: only where it must be."""
     return [
         Route(method.upper(), path)
         for path, operations in DOCUMENT["paths"].items()
         for method, told in operations.items()
-        if any((p["in"], p["name"]) == (place, name) for p in told.get("parameters", []))
+        if any(
+            (p["in"], p["name"]) == (place, name) and p.get("required", False) >= required
+            for p in told.get("parameters", [])
+        )
     ]

@@ -581,8 +581,10 @@ class TestKeys:
     @pytest.mark.parametrize("route", openapi.parameters("header", "Idempotency-Key"), ids=named)
     def test_a_key_that_is_missing_empty_too_long_or_not_plain_is_refused(self, bad: Bad, route: Route) -> None:
         body = json.dumps(CALLS[route].body)
+        needed = route in openapi.parameters("header", "Idempotency-Key", required=True)
         for key in (
-            *(None, "", "x" * 129, "x" * 8000, "ключ", "a b", " a", "a ", "a, b", "a\tb", "a\n", "\x7f", "é", "\0"),
+            *((None,) if needed else ()),
+            *("", "x" * 129, "x" * 8000, "ключ", "a b", " a", "a ", "a, b", "a\tb", "a\n", "\x7f", "é", "\0"),
         ):
             headers = JSON_TYPE if key is None else {**JSON_TYPE, "idempotency-key": key}
             answer = bad.request(route, body=body, headers=headers)
@@ -627,6 +629,15 @@ def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> Non
             status < 300
             or (route == leaving and status == 409)
             or route.path.endswith(
-                ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "/mark-filled", "{proposal_id}/dismiss")
+                (
+                    "/cancel",
+                    "/fail",
+                    "/reject",
+                    "/complete",
+                    "/retry-payout",
+                    "/mark-filled",
+                    "{proposal_id}/dismiss",
+                    "/snooze",
+                )
             )
         )
