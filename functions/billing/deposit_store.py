@@ -103,7 +103,7 @@ def ask(dealer: Dealer, deposit: Account, settlement: Account, release: Release,
     waits = (
         work.waits(keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his deposit's way")
         if why is None
-        else work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"a person: {why}")
+        else work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"an operator: {why}")
     )
     return [
         Write.insert(written, otherwise=moved),
@@ -173,7 +173,7 @@ def _release(item: ReleaseItem) -> Release:
 
 def hold(dealer: Dealer, release: Release, why: str, at: datetime) -> list[Write]:
     """It waits for a person. Refused with Moved."""
-    waits = work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"a person: {why}")
+    waits = work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for=f"an operator: {why}")
     return [
         _becomes(release, ReleaseStatus.HELD, at, ReleaseItem.reason.set(why)),
         _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.set(why), *waits),
