@@ -109,7 +109,7 @@ def _run(tests: tuple[str, ...], seconds_max: float, **planted: str) -> _Run:
     with subprocess.Popen(
         [*command, *tests],
         cwd=ROOT,
-        env=environment | planted,
+        env=environment | planted | {"PYTHONHASHSEED": "0"},  # what iterates over a set does so alike each time
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
