@@ -75,7 +75,7 @@ class RequisitesBody(RequestBody):
 class RequisitesUpdate(RequisitesBody):
     """All of them, as they are from now on."""
 
-    replaces: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+    replaces: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
         default=None,
         description="the version that he has, by `requisites_version`: refused where it is another by now. Without it, "
         "requisites that he had before are taken for a late repeat, and refused",
