@@ -36,7 +36,7 @@ demo: up  ## play five stories through the HTTP API; STORY=orders|purchases|cash
 # that, do nothing under pytest 9.2.
 # What iterates over a set of strings does so alike in every run.
 test simulate: export PYTHONHASHSEED := 0
-test: install  ## every rule and every kind of fault (8 minutes on two cores)
+test: install  ## every rule and every kind of fault (10 minutes on two cores)
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: export DEPTH := full
