@@ -206,10 +206,9 @@ def tries(release: Release, at: datetime) -> Write:
     return _becomes(release, release.status, at, ReleaseItem.tried_at.set(at))
 
 
-def is_answered(release: Release, tried_at: datetime | None, at: datetime) -> Write:
+def is_answered(release: Release, tried_at: datetime, at: datetime) -> Write:
     """The request that was noted last is answered, the one of `tried_at` may still come. Refused with Moved."""
-    last = ReleaseItem.tried_at.remove() if tried_at is None else ReleaseItem.tried_at.set(tried_at)
-    return _becomes(release, release.status, at, last)
+    return _becomes(release, release.status, at, ReleaseItem.tried_at.set(tried_at))
 
 
 def sent(dealer: Dealer, release: Release, at: datetime) -> list[Write]:

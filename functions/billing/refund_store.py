@@ -85,9 +85,9 @@ def tries(refund: Refund, at: datetime) -> Write:
     return _becomes(refund, refund.status, at, RefundItem.tried_at.set(at))
 
 
-def waits(refund: Refund, tried_at: datetime | None, why: str, at: datetime, due_at: datetime) -> Write:
+def waits(refund: Refund, tried_at: datetime, why: str, at: datetime, due_at: datetime) -> Write:
     """The request that was noted last is answered, the one of `tried_at` may still come. Refused with Moved."""
-    last = RefundItem.tried_at.remove() if tried_at is None else RefundItem.tried_at.set(tried_at)
+    last = RefundItem.tried_at.set(tried_at)
     return _becomes(refund, refund.status, at, last, *_waits(refund, at, due_at, why))
 
 

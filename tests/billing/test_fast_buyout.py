@@ -360,6 +360,24 @@ def test_a_no_puts_the_deposit_back_when_a_lost_request_is_over(buyer: Dealershi
     assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 150_000_00
 
 
+def test_a_no_to_one_of_two_executions_puts_no_deposit_back(buyer: Dealership) -> None:
+    """The other's request is noted meanwhile, and held up on its way."""
+    buyer.fast_buyouts.release(CME_ID)
+
+    def another_execution() -> None:
+        buyer.while_refunding = lambda: None
+        buyer.trouble.hold_up_next(Asked.REFUND)
+        buyer.clock.forward(seconds=1)
+        with pytest.raises(BillingUnavailable):
+            buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+        buyer.refuses.add("refund")
+
+    buyer.while_refunding = another_execution
+    buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert buyer.dealers.dealer(CME_ID).status is DealerStatus.LEAVING
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
+
+
 def lost_then_refused(buyer: Dealership) -> None:
     buyer.fast_buyouts.release(CME_ID)
     buyer.trouble.hold_up_next(Asked.REFUND)

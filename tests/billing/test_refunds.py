@@ -11,6 +11,7 @@ from common import keys
 from common.domain import dealer_refunds, timeline
 from common.domain.comparisons import Verdict
 from common.domain.dealer_refunds import Refund, Status
+from common.gateways.billing import BillingUnavailable
 from common.requisites import Requisites, violations
 from functions.billing import model, refund_store, store
 from functions.billing.model import Account, AccountType, DealerStatus, Operation
@@ -255,7 +256,26 @@ class TestNotPaidBack:
         assert clock(desk).status is Status.REFUSED
         assert money(desk.dealership.account()) == (SPARE, SPARE, 0)
 
-    def test_other_requisites_put_nothing_back_while_a_lost_request_may_be_carried_out(self, desk: Desk) -> None:
+    def test_a_no_to_one_of_two_rounds_puts_nothing_back(self, desk: Desk) -> None:
+        """The other's request is noted meanwhile, and held up on its way."""
+        dealership = desk.dealership
+        agreed(desk, "300.00")
+        (refund,) = refunds(desk)
+
+        def another_round() -> None:
+            dealership.while_refunding = lambda: None
+            dealership.trouble.hold_up_next(Asked.REFUND)
+            desk.clock.forward(seconds=1)
+            with pytest.raises(BillingUnavailable):
+                dealership.refunding.go_on(refund.refund_id)
+            dealership.refuses.add("refund")
+
+        dealership.while_refunding = another_round
+        dealership.refunding.go_on(refund.refund_id)
+        assert refunds(desk)[0].status is Status.ASKED
+        assert dealership.account().balance_kopecks == 0
+
+    def test_other_requisites_put_nothing_back_while_a_request_may_come(self, desk: Desk) -> None:
         agreed(desk, "300.00")
         desk.dealership.trouble.hold_up_next(Asked.REFUND)
         clock(desk)

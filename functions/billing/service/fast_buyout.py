@@ -232,7 +232,7 @@ class Releasing:
         try:
             answer = refunding.ask(self.billing(), deposit, before, "Возврат депозита", at)
         except MayStillCome as later:
-            self.table.write(deposit_store.is_answered(release, before.tried_at, at))
+            self.table.write(deposit_store.is_answered(release, later.tried_at, at))
             raise RefundPending(later.detail, id=release.dealer_id) from None  # its machine asks again, by this name
         except RefundPending as strange:
             self._contradicted(dealer, deposit, release, strange.detail)

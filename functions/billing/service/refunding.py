@@ -32,13 +32,13 @@ class RefundPending(Unavailable):
 class MayStillCome(RefundPending):
     """It is not paid back, unless an earlier request, whose answer was lost, is carried out after all.
 
-    over_at: by then it was, or never is.
+    tried_at: when that was sent. over_at: by then it was carried out, or never is.
     """
 
-    def __init__(self, refund: Release | Refund, over_at: datetime) -> None:
-        self.over_at = over_at
+    def __init__(self, refund: Release | Refund, tried_at: datetime) -> None:
+        self.tried_at, self.over_at = tried_at, tried_at + REQUEST_OVER
         super().__init__(
-            f"a request whose answer was lost may be carried out until {over_at:%Y-%m-%d %H:%M} UTC",
+            f"a request whose answer was lost may be carried out until {self.over_at:%Y-%m-%d %H:%M} UTC",
             id=refund.external_id,
         )
 
@@ -74,7 +74,7 @@ def stays(billing: Billing, account: Account, refund: Release | Refund, why: str
     """
     if is_back(billing, account, refund):
         if refund.tried_at is not None and now < refund.tried_at + REQUEST_OVER:
-            raise MayStillCome(refund, refund.tried_at + REQUEST_OVER)
+            raise MayStillCome(refund, refund.tried_at)
         return Answer(RefundState.REFUSED, why)
     log.error("a refund is refused and made", extra={"dealer_id": refund.dealer_id, "why": why})
     count("BillingNotBelieved")
@@ -171,7 +171,7 @@ class Refunding:
                 self.table.write(refund_store.tries(refund, at))
                 answer = ask(billing, account, refund, WHAT_IS_LEFT, at)
         except MayStillCome as later:
-            self.table.write(refund_store.waits(tried, refund.tried_at, later.detail, at, due_at=later.over_at))
+            self.table.write(refund_store.waits(tried, later.tried_at, later.detail, at, due_at=later.over_at))
             return
         except RefundPending as contradiction:
             self.table.write(*refund_store.stops(tried, contradiction.detail, at))
