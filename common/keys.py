@@ -233,6 +233,8 @@ LIMIT_COUNTER = Key("limit_counter", pk="{username}", sk="LIMIT#{kind}#{date}")
 ASSET_TRANSACTION = Key("asset_transaction", pk="TRANS#{username}#{asset_id}", sk="{created_at}#{order_id}")
 DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at}#{order_id}")
 ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", backlog="orders")
+# A price that the desk has promised for a few seconds.
+QUOTE = Key("quote", pk="{quote_id}", sk="QUOTE", id_prefix="Q")
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT", id_prefix="D")
 WITHDRAWAL = Key(
     "withdrawal",
@@ -417,6 +419,7 @@ SCHEMA = [
     ASSET_TRANSACTION,
     DESK_TRANSACTION,
     ORDER,
+    QUOTE,
     DEPOSIT,
     WITHDRAWAL,
     SELL_ORDER,

@@ -32,6 +32,7 @@ from common.domain.ledger.model import (
     AccountNotFound,
     InsufficientAsset,
     InsufficientFunds,
+    TooManyOpenOrders,
     UnreadableLine,
 )
 from common.domain.limits import DailyLimitExceeded
@@ -124,6 +125,7 @@ from functions.operations.model import (
     TooManyDays,
 )
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
+from functions.orders.quotes import QuoteExpired, QuoteNotFound, QuoteOfOtherTerms, QuoteUsed
 from functions.purchases.model import (
     AmountTooSmall,
     BatchNotFound,
@@ -282,6 +284,11 @@ TOLD: dict[str, Told] = {
             AccountNotFound,
             InsufficientFunds,
             InsufficientAsset,
+            TooManyOpenOrders,
+            QuoteNotFound,
+            QuoteOfOtherTerms,
+            QuoteUsed,
+            QuoteExpired,
         ),
         repeats=True,
         examples={
@@ -290,6 +297,26 @@ TOLD: dict[str, Told] = {
             "buy at a limit": {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.1", "order_price": "20.00"},
         },
     ),
+    "quote": Told(
+        {201: "what the order comes to, if it is placed with this quote and in time"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            BoughtElsewhere,
+            ContradictoryTerms,
+            PrecisionExceeded,
+            BelowMinimum,
+            AboveMaximum,
+            AmountTooLarge,
+        ),
+        repeats=True,
+        examples={
+            "to buy": {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.001"},
+            "to get fifty dollars": {"asset_id": "BTC", "order_type": "SELL", "quote_amount": "50.00"},
+        },
+    ),
+    "quoted": Told(_FOUND, (QuoteNotFound,)),
     "list_orders": Told(_FOUND),
     "order": Told(_FOUND, (OrderNotFound,)),
     "cancel": Told({200: "cancelled, and the hold given back"}, (OrderNotFound, OrderNotPending), repeats=True),
@@ -403,6 +430,7 @@ TOLD: dict[str, Told] = {
             NotALot,
             ExchangeUnavailable,
             InsufficientAsset,
+            TooManyOpenOrders,
             SaleRefused,
             SaleUnresolved,
         ),
@@ -469,6 +497,7 @@ TOLD: dict[str, Told] = {
             PriceMoved,
             AccountNotFound,
             InsufficientFunds,
+            TooManyOpenOrders,
         ),
         repeats=True,
         examples={

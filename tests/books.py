@@ -30,6 +30,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.misowned(),
         *books.misplaced(),
         *books.missold(),
+        *books.misquoted(),
         *books.misfilled(),
         *books.misadjusted(),
         *books.misbought(),
@@ -196,6 +197,27 @@ class _Books:
             for (order, asset_id), amount in desk.items()
             if amount and order[0] not in "BLMN"  # market making's are added up in books of its own
         )
+
+    def misquoted(self) -> Iterable[str]:
+        """An order at a quote is the only one, for just what was promised, and in time."""
+        quotes = {quote["PK"]: quote for quote in self.by_kind["quote"]}
+        orders = {order["PK"]: order for order in self.by_kind["order"] if "quote_id" in order}
+        for order in orders.values():
+            quote = quotes.get(order["quote_id"])
+            if quote is None or quote.get("order_id") != order["PK"]:
+                yield f"{order['PK']} is at quote {order['quote_id']}, which knows nothing of it"
+        for quote in quotes.values():
+            if "order_id" not in quote:
+                continue
+            if quote["order_id"] not in orders:
+                yield f"quote {quote['PK']} is used by {quote['order_id']}, which is not there"
+                continue
+            order = orders[quote["order_id"]]
+            if order["created_at"] >= quote["expires_at"]:
+                yield f"{order['PK']} came too late for its quote"
+            for name in ("username", "sub", "asset_id", "order_type", "quantity", "price_per_unit", "total_amount"):
+                if order[name] != quote[name]:
+                    yield f"{order['PK']} has {name} {order[name]}, its quote {quote[name]}"
 
     def misfilled(self) -> Iterable[str]:
         """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only

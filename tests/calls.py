@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -17,6 +18,7 @@ from common.money import Money
 from functions.billing import payment_store, refund_store, reminder_store, store
 from functions.billing.model import AccountType, Operation, receipt_id, receipt_id_of
 from functions.billing.store import account_id
+from functions.orders.model import Side, Terms
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.billing.dealership import CME_ID, DEAR
@@ -36,9 +38,10 @@ OTHER_CME_ID = "cme-8"
 class World:
     """Ann trades; Bob has an account, too, and nothing to do with her. What is named here is hers.
 
-    `pending` and `sale` rest in the book, `bought` is done. `withdrawal` is not yet begun to be paid, `paying` is with
-    the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
-    stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
+    `pending` and `sale` rest in the book, `bought` is done, `quote` is not used. `withdrawal` is not yet begun to be
+    paid, `paying` is with the bank, which has decided it: `told` is what its webhook says. Of the cash-outs
+    `cashed_out` is filled, `unsold` stays open at the exchange, the bank has rejected all payouts of `unpaid` and has
+    never decided those of
     `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
     of one that is not placed yet.
 
@@ -49,6 +52,7 @@ class World:
 
     desk: Desk
     bought: str
+    quote: str
     pending: str
     sale: str
     withdrawal: str
@@ -85,7 +89,16 @@ class World:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
+        orders = (
+            self.bought,
+            self.quote,
+            self.pending,
+            self.sale,
+            self.cashed_out,
+            self.unsold,
+            self.unpaid,
+            self.stuck,
+        )
         return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch, *self.written.ids)
 
     @staticmethod
@@ -144,6 +157,7 @@ class World:
         made = cls(
             desk=desk,
             bought=bought.order_id,
+            quote=desk.orders.quote(ann, "q", Terms("BTC", Side.BUY, quantity=Decimal(1))).made.quote_id,
             pending=desk.buy(ann, "1", order_price="90").order_id,
             sale=desk.sell(ann, "0.25", order_price="200").order_id,
             withdrawal=desk.accounts.withdraw(ann, "w", Money("40.00"), "ann-bank").made.transfer_id,
@@ -311,6 +325,8 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/assets/{asset_id}"): Call(),
     Route("GET", "/assets/{asset_id}/transactions"): Call(),
     Route("POST", "/orders"): Call(201, {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}),
+    Route("POST", "/quotes"): Call(201, {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}),
+    Route("GET", "/quotes/{quote_id}"): Call(thing="quote"),
     Route("GET", "/orders"): Call(),
     Route("GET", "/orders/{order_id}"): Call(),
     Route("POST", "/orders/{order_id}/cancel"): Call(),
@@ -557,6 +573,7 @@ def path(route: Route, world: World, **parts: str) -> str:
                 "total_id",
                 "reminder_id",
                 "refund_id",
+                "quote_id",
                 "dealer_id",
             ),
             named,

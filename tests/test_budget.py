@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -26,7 +26,7 @@ from common.money import Money, Price
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
 from functions.orders import store
-from functions.orders.model import Side, Status
+from functions.orders.model import Side, Status, Terms
 from sandbox.exchange.flow import TAKERS
 from sandbox.exchange.orders import Kind
 from sandbox.exchange.venue import HOUSE, TimeInForce
@@ -76,6 +76,13 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def buy(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "1")
         return lambda: desk.buy(ann, "1")
+
+    asked = Terms("BTC", Side.BUY, quantity=Decimal(1))
+
+    def at_quote(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.buy(ann, "1")
+        terms = replace(asked, quote_id=desk.orders.quote(ann, "q", asked).made.quote_id)
+        return lambda: desk.orders.place(ann, "k", terms)
 
     def repeated(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.place(ann, "BUY", "1", key="k")
@@ -457,6 +464,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "buy, refused for lack of funds": lambda desk, ann: refused(lambda: desk.buy(ann, "5000")),
         "buy, by an unknown user": lambda desk, _: refused(lambda: desk.buy(Owner("eve", "sub-eve"), "1")),
         "buy, repeated": repeated,
+        "quote": lambda desk, ann: lambda: desk.orders.quote(ann, "q", asked),
+        "buy at a quote": at_quote,
         "sell": sell("1"),
         "sell, all of it": sell("2"),
         "sell, refused": lambda desk, ann: refused(lambda: desk.sell(ann, "1")),

@@ -38,6 +38,7 @@ class Entry(OpenWork, AnyItem):
     asset_id = UnicodeAttribute(null=True)
     order_type = UnicodeAttribute(null=True)
     order_id = UnicodeAttribute(null=True)
+    quote_id = UnicodeAttribute(null=True)
     order_price = DecimalAttribute(null=True)
     quantity = DecimalAttribute(null=True)
     hold = DecimalAttribute(null=True)

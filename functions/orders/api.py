@@ -38,6 +38,7 @@ from common.wire import (
     View,
 )
 from functions.orders.model import ListedType, Order, OtherOrder, Side, Status, Terms, tradable_quote
+from functions.orders.quotes import FirmQuote
 from functions.orders.service import Orders
 
 app = http.api()
@@ -57,7 +58,8 @@ ROUTES = {  # that tell orders of other contexts
 
 class OrderRequest(RequestBody):
     """Exactly one of `quantity` and `quote_amount`. With `order_price` it is a limit order, otherwise one at the
-    market, which `max_price` (a buy) or `min_price` (a sale) protects."""
+    market, which `max_price` (a buy) or `min_price` (a sale) protects; or one at the price of a quote, `quote_id`, for
+    just what that was asked for."""
 
     asset_id: AssetId
     order_type: Side
@@ -67,6 +69,33 @@ class OrderRequest(RequestBody):
     expires_at: Instant | None = None
     max_price: Amount | None = None
     min_price: Amount | None = None
+    quote_id: Annotated[str | None, Field(pattern=ORDER_ID_PATTERN)] = None
+
+
+class QuoteRequest(RequestBody):
+    """Exactly one of `quantity` and `quote_amount`: what the order is going to be for."""
+
+    asset_id: AssetId
+    order_type: Side
+    quantity: Amount | None = None
+    quote_amount: Dollars | None = None
+
+
+class QuoteView(View):
+    """What the order comes to, in US dollars, if it is placed with the `quote_id`, and for the same, before
+    `expires_at`, wherever the market is by then."""
+
+    quote_id: str
+    asset_id: str
+    order_type: Side
+    quantity: str
+    price_per_unit: str
+    price_source: str
+    price_as_of: InstantText
+    total_amount: str
+    created_at: InstantText
+    expires_at: InstantText
+    order_id: str | None = Field(description="of the order that was placed at it: a quote is good for one")
 
 
 class AnyOrderView(View):
@@ -91,6 +120,7 @@ class OrderView(AnyOrderView):
 
     order_type: Side
     status: Status
+    quote_id: str | None = Field(description="of the quote at which it was placed")
 
 
 class ListedOrderView(AnyOrderView):
@@ -243,8 +273,26 @@ def place(body: OrderRequest, idempotency_key: IdempotencyKey) -> Response[Order
         expires_at=body.expires_at,
         max_price=_price(body.max_price),
         min_price=_price(body.min_price),
+        quote_id=body.quote_id,
     )
     return _placed(orders().place(caller(app).owner, idempotency_key, asked), HTTPStatus.CREATED)
+
+
+@app.post("/quotes", tags=["orders"], summary="A price that is good for 15 seconds")
+def quote(body: QuoteRequest, idempotency_key: IdempotencyKey) -> Response[QuoteView]:
+    asked = Terms(
+        asset_id=body.asset_id,
+        order_type=body.order_type,
+        quantity=body.quantity,
+        quote_amount=_money(body.quote_amount),
+    )
+    made = orders().quote(caller(app).owner, idempotency_key, asked)
+    return answer(_quote(made.made), HTTPStatus.CREATED, replayed=made.replayed)
+
+
+@app.get("/quotes/<quote_id>", tags=["orders"], summary="One of your quotes")
+def quoted(quote_id: OrderId) -> QuoteView:
+    return _quote(orders().quoted(caller(app).owner, quote_id))
 
 
 @app.get("/orders", tags=["orders"], summary="Your orders, newest first")
@@ -377,8 +425,24 @@ def _listed(order: Order | OtherOrder) -> ListedOrderView:
     )
 
 
+def _quote(quote: FirmQuote) -> QuoteView:
+    return QuoteView(
+        quote_id=quote.quote_id,
+        asset_id=quote.quantity.asset_id,
+        order_type=quote.order_type,
+        quantity=plain(quote.quantity.amount),
+        price_per_unit=str(quote.price_per_unit),
+        price_source=quote.price_source,
+        price_as_of=quote.price_as_of,
+        total_amount=str(quote.total_amount),
+        created_at=quote.created_at,
+        expires_at=quote.expires_at,
+        order_id=quote.order_id,
+    )
+
+
 def _order(order: Order) -> OrderView:
-    return OrderView(**_told(order), status=order.status)
+    return OrderView(**_told(order), status=order.status, quote_id=order.quote_id)
 
 
 def _told(order: Order) -> dict[str, Any]:

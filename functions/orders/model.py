@@ -77,7 +77,8 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {(Status.PENDING, Status.FAILED)}
 
 @dataclass(frozen=True)
 class Terms:
-    """What a customer asks for. Exactly one of `quantity` and `quote_amount`; a limit order has `order_price`."""
+    """What a customer asks for. Exactly one of `quantity` and `quote_amount`; a limit order has `order_price`. With
+    `quote_id`, at the price that was promised him."""
 
     asset_id: str
     order_type: Side
@@ -87,6 +88,7 @@ class Terms:
     expires_at: datetime | None = None
     max_price: Price | None = None  # protects a buyer at the market
     min_price: Price | None = None  # protects a seller at the market
+    quote_id: str | None = None
 
     def __post_init__(self) -> None:
         """Raises ContradictoryTerms."""
@@ -102,6 +104,8 @@ class Terms:
             raise ContradictoryTerms("max_price protects a buyer; a seller gives min_price")
         if self.min_price is not None and self.order_type is Side.BUY:
             raise ContradictoryTerms("min_price protects a seller; a buyer gives max_price")
+        if self.quote_id is not None and (self.order_price or self.max_price or self.min_price):
+            raise ContradictoryTerms("a quote has its price: give no order_price, max_price or min_price")
 
     @property
     def is_limit(self) -> bool:
@@ -121,6 +125,7 @@ class Terms:
             expires_at=None if self.expires_at is None else self.expires_at.isoformat(),
             max_price=number(self.max_price),
             min_price=number(self.min_price),
+            quote_id=self.quote_id,
         )
 
 
@@ -128,7 +133,8 @@ class Terms:
 class Order:
     """`price_per_unit` and `total_amount` are those of the fill; a pending order has neither.
 
-    `hold` is what a pending order reserves: dollars for a buy; a sale reserves its quantity.
+    `hold` is what a pending order reserves: dollars for a buy; a sale reserves its quantity. `quote_id` is of the quote
+    at which it was placed.
     """
 
     order_id: str
@@ -147,6 +153,7 @@ class Order:
     price_as_of: datetime | None = None
     total_amount: Money | None = None
     reason: str | None = None
+    quote_id: str | None = None
 
     def repeated(self, asked: Terms) -> Order:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused when other terms are asked."""

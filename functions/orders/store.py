@@ -51,6 +51,7 @@ class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
     price_as_of = InstantAttribute(null=True)
     total_amount = DecimalAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    quote_id = UnicodeAttribute(null=True)
 
 
 class AnyOrderItem(AnyItem, OrderItem):
@@ -279,6 +280,7 @@ def _item(order: Order) -> OrderItem:
         price_source=order.price_source,
         price_as_of=order.price_as_of,
         total_amount=None if total is None else total.usd,
+        quote_id=order.quote_id,
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -326,4 +328,5 @@ def order_of(item: OrderItem) -> Order:
         price_as_of=item.price_as_of,
         total_amount=None if item.total_amount is None else Money(item.total_amount),
         reason=item.reason,
+        quote_id=item.quote_id,
     )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from common.money import Money
 from common.owner import Owner
+from functions.orders.model import Side, Terms
 from tests.desk import TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 
@@ -47,7 +48,7 @@ def first(desk: Desk, entity: str, **having: str) -> tuple[str, str]:
     item = next(
         item
         for item in desk.dynamo.items()
-        if item["entity_type"]["S"] == entity and all(item[k] == {"S": v} for k, v in having.items())
+        if item["entity_type"]["S"] == entity and all(item.get(k) == {"S": v} for k, v in having.items())
     )
     return item["PK"]["S"], item["SK"]["S"]
 
@@ -67,15 +68,20 @@ class Books:
     generation: str = ""  # in which the purchase waits
     bought: str = ""
     batch: str = ""
+    quote: str = ""
 
     @classmethod
     def opened(cls, desk: Desk) -> Books:
         desk.list_asset()
         ann = desk.customer(usd="3000.00")
         desk.clients(ann)
-        desk.buy(ann, "10")
+        desk.buy(ann, "9")
+        asked = Terms("BTC", Side.BUY, quantity=Decimal(1))
+        quote = desk.orders.quote(ann, "q", asked).made.quote_id
+        desk.orders.place(ann, "at-a-quote", replace(asked, quote_id=quote))
         desk.list_exchange_asset(pool_shards=1)
         books = cls(desk, ann)
+        books.quote = quote
         books.sold = desk.cash_out(ann, "1.00012").order_id
         bought = desk.purchase(ann, "25.55")
         desk.run()
@@ -125,6 +131,9 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "a hold freed under an open order": lambda b: b.spend(current_balance="50", held_balance="-50"),
     "no order in the book's entry": lambda b: forget(b.desk, b.bid, "ORDER"),
     "no entry in the book": lambda b: forget(b.desk, *first(b.desk, "book_entry", order_id=b.bid)),
+    "a quote used by no order": lambda b: forget(b.desk, *first(b.desk, "order", quote_id=b.quote)),
+    "a quote that was used and does not know it": lambda b: lose(b.desk, b.quote, "QUOTE", "order_id"),
+    "a quote of a coin less": lambda b: plus(b.desk, b.quote, "QUOTE", quantity="-0.5"),
     "no purchase of a member": lambda b: forget(b.desk, b.purchase, "PURCHASE"),
     "no member of a purchase": lambda b: forget(b.desk, b.generation, f"MEMBER#{b.purchase}"),
     "a pool with five dollars more": lambda b: plus(b.desk, "POOL#SOL#0", "HEAD", total="5"),

@@ -20,8 +20,9 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
-from functions.orders import model, store
+from functions.orders import model, quote_store, quotes, store
 from functions.orders.model import Order, OrderNotPending, OtherOrder, Side, Status, Terms
+from functions.orders.quotes import FirmQuote
 from functions.orders.service.book import Book
 from functions.orders.service.trading import trade
 
@@ -45,9 +46,13 @@ class Orders:
         The order, the balances and the journal change together. The same key with the same terms gives the order of
         the first time for ever, whatever has changed since; a refused order leaves nothing, so it may be tried again.
 
+        With a quote's id, at what the quote says, and only for what it was asked for.
+
         Raises, in this order:
+            QuoteNotFound;
             AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
             ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge;
+            QuoteOfOtherTerms, QuoteUsed, QuoteExpired;
             IdempotencyKeyReused: the key stands for other terms;
             AccountNotFound, InsufficientFunds, InsufficientAsset, TooManyOpenOrders (limit orders): as the table has
             it, in the write itself;
@@ -66,18 +71,51 @@ class Orders:
             if order.status is Status.PENDING:
                 self.book.enter(order, CUSTOMER)
             else:
-                trade(self.table, order, store.insert(order))
+                at_quote = () if order.quote_id is None else (quote_store.use(order),)
+                trade(self.table, order, store.insert(order), *at_quote)
         except store.AlreadyPlaced as repeat:
             return Replayable(repeat.order.repeated(asked), replayed=True)
         return Replayable(order)
 
     def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
+        promised = None if asked.quote_id is None else quote_store.get(self.table, owner, asked.quote_id)
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
+        if promised is not None:
+            listing.must_be_active()
+            model.check_execution(listing.asset)
+            return quotes.order_at(promised, order_id, asked, now)
         if asked.is_limit:
             listing.must_be_active()
             return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
         quote = model.tradable_quote(listing, asked.order_type, now)
         return model.market_order(owner, order_id, asked, listing.asset, quote, now)
+
+    def quote(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[FirmQuote]:
+        """Promise a price for so much, for `quotes.GOOD_FOR`. Nothing is held for it: funds are looked for when the
+        order is placed. The same key gives the quote of the first time, used or expired as it may be.
+
+        Raises ContradictoryTerms, AssetNotFound, AssetInactive, PriceUnavailable, BoughtElsewhere, PrecisionExceeded,
+        BelowMinimum, AboveMaximum, AmountTooLarge; IdempotencyKeyReused; Busy.
+        """
+        quote_id = quotes.quote_id(owner, idempotency_key)
+        try:
+            listing, now = self.catalogue.listing(asked.asset_id), self.now()
+            price = model.tradable_quote(listing, asked.order_type, now)
+            quote = quotes.quoted(owner, quote_id, asked, listing.asset, price, now)
+        except Refusal:
+            promised = quote_store.find(self.table, quote_id)
+            if promised is None:
+                raise
+            return Replayable(promised.repeated(asked), replayed=True)
+        try:
+            self.table.write(quote_store.insert(quote))
+        except quote_store.AlreadyQuoted as repeat:
+            return Replayable(repeat.quote.repeated(asked), replayed=True)
+        return Replayable(quote)
+
+    def quoted(self, owner: Owner, quote_id: str) -> FirmQuote:
+        """Raises QuoteNotFound."""
+        return quote_store.get(self.table, owner, quote_id)
 
     def order(self, owner: Owner, order_id: str) -> Order:
         """Raises OrderNotFound."""

@@ -3,7 +3,7 @@
 A check begins with one item, reads the few that belong to it, and compares; nothing is added up over the whole table.
 Each relation is checked from both of its ends, so that it is found whichever of them is missing:
 
-    order       ⇄ line of the journal      ⇄ book entry
+    order       ⇄ line of the journal      ⇄ book entry, quote
     payout      ⇄ its attempts             ⇄ the bank's adjustment
     purchase    ⇄ member of a batch        ⇄ the pool's total
     sale, batch ⇄ order at the exchange    ⇄ the exchange's own id ⇄ line of the desk
@@ -29,6 +29,7 @@ _CHECKS: Mapping[Key, Check] = {
     keys.USER: trading.user,
     keys.ASSET_BALANCE: trading.holding,
     keys.ORDER: trading.order,
+    keys.QUOTE: trading.quote,
     keys.BOOK_ENTRY: trading.book_entry,
     keys.ASSET_TRANSACTION: trading.line,
     keys.DEPOSIT: trading.deposit,

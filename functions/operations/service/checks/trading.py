@@ -48,6 +48,29 @@ def order(reads: Reads, order: Entry) -> Iterator[str]:
     elif order.status == COMPLETED:
         assert order.order_type is not None
         yield from journaled(reads, order, str(order.asset_id), TransactionType(order.order_type), order.quantity)
+    if order.quote_id is not None:
+        yield from _quoted(order, reads.get(keys.QUOTE(quote_id=order.quote_id)))
+
+
+def quote(reads: Reads, quote: Entry) -> Iterator[str]:
+    if quote.order_id is None:
+        return
+    order = reads.get(keys.ORDER(order_id=quote.order_id))
+    if order is None:
+        yield f"it is used by order {quote.order_id}, which is not there"
+    else:
+        yield from _quoted(order, quote)
+
+
+def _quoted(order: Entry, quote: Entry | None) -> Iterator[str]:
+    """A quote is forgotten after a while; the order stays."""
+    if quote is None:
+        return
+    if quote.order_id != order.PK or order.quote_id != quote.PK:
+        yield f"order {order.PK} is at quote {order.quote_id}, and quote {quote.PK} was used by {quote.order_id}"
+    told, promised = ((each.sub, each.quantity, each.total_amount) for each in (order, quote))
+    if told != promised:
+        yield f"order {order.PK} is not for what quote {quote.PK} has promised"
 
 
 def _in_book(reads: Reads, order: Entry) -> Iterator[str]:
