@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from functools import partial
 from typing import Any
 
@@ -23,7 +24,8 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.transaction import Patience
 from functions.operations.model import NotDriven, StillRunning
-from functions.orders.model import Status
+from functions.orders.model import Side, Status
+from functions.orders.model import Terms as OrderTerms
 from tests import books
 from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
@@ -65,6 +67,20 @@ def bought_at_thirds(quiet: Desk, ann: Owner) -> None:
 def bought_before_the_price_left_its_protection(quiet: Desk, ann: Owner) -> None:
     quiet.place(ann, "BUY", "1", key="k", max_price=Price(100))
     quiet.mark("BTC", "101")
+
+
+def quoted(side: str) -> Before:
+    def ask(quiet: Desk, ann: Owner) -> OrderTerms:
+        quiet.buy(ann, "2")
+        asked = OrderTerms("BTC", Side(side), quantity=Decimal(1))
+        return replace(asked, quote_id=quiet.orders.quote(ann, "q", asked).made.quote_id)
+
+    return ask
+
+
+def at_a_quote(desk: Desk, ann: Owner, terms: OrderTerms) -> str:
+    placed: str = desk.orders.place(ann, "k", terms).made.order_id
+    return placed
 
 
 def resting(side: str) -> Before:
@@ -267,6 +283,7 @@ def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
     return (desk.orders.portfolio(ann).balance, len(orders.items), len(history.items), reconciled.differences)
 
 
+ONE = OrderTerms("BTC", Side.BUY, quantity=Decimal(1))
 PROTECTED = place("BUY", max_price=Price(100))
 USE_CASES: dict[str, UseCase] = {
     "buy": use_case(place("BUY")),
@@ -277,6 +294,9 @@ USE_CASES: dict[str, UseCase] = {
     "sell": use_case(place("SELL"), bought("3")),
     "sell everything": use_case(place("SELL", "2"), bought_at_thirds),
     "sell too much": use_case(place("SELL", "2"), bought("1")),
+    "quote": use_case(lambda desk, ann, _: desk.orders.quote(ann, "q", ONE).made.quote_id),
+    "buy at a quote": use_case(at_a_quote, quoted("BUY")),
+    "sell at a quote": use_case(at_a_quote, quoted("SELL")),
     "rest a buy": use_case(place("BUY", order_price="90")),
     "rest a sale": use_case(place("SELL", order_price="110"), bought("2")),
     "cancel a buy": use_case(cancel, resting("BUY")),
@@ -351,7 +371,7 @@ USE_CASES: dict[str, UseCase] = {
     "save an asset": use_case(save_an_asset),
     "look": use_case(look, resting("BUY")),
 }
-IN_PAIRS = ("buy", "sell", "cancel a sale", "withdraw", "pay", "hear that it is paid")
+IN_PAIRS = ("buy", "sell", "buy at a quote", "cancel a sale", "withdraw", "pay", "hear that it is paid")
 # An answer that is lost was perhaps an answer: the repeat then finds it done.
 REPEATS: dict[str, set[Any]] = {
     "hear that it is paid": {EventOutcome.APPLIED, EventOutcome.REPEATED},
