@@ -132,6 +132,7 @@ from functions.purchases.model import (
     PurchaseNotFound,
     PurchaseNotPending,
 )
+from functions.purchases.sale_model import NothingToSell, PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
 
 Json = dict[str, Any]
 
@@ -479,6 +480,30 @@ TOLD: dict[str, Told] = {
     "purchase": Told(_FOUND, (PurchaseNotFound,)),
     "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
     "pools": Told(_FOUND),
+    "sell_coins": Told(
+        {201: "the coins are held, and the rest goes on by itself"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            SoldHere,
+            PrecisionExceeded,
+            AmountTooLarge,
+            AboveMaximum,
+            PriceMoved,
+            NothingToSell,
+            PartTooSmall,
+            InsufficientAsset,
+        ),
+        repeats=True,
+        examples={
+            "everything": {"asset_id": "SOL", "quantity": "all"},
+            "one, if it is not below $140": {"asset_id": "SOL", "quantity": "1", "min_price": "140"},
+        },
+    ),
+    "sale": Told(_FOUND, (SaleNotFound,)),
+    "cancel_sale": Told({200: "cancelled, or it was already"}, (SaleNotFound, SaleNotPending)),
+    "sale_pools": Told(_FOUND),
     "void_batch": Told(
         {200: "its members are refunded"},
         (BatchNotFound, BatchNotStuck, ExchangeUnavailable),
