@@ -498,7 +498,7 @@ TOLD: dict[str, Told] = {
         repeats=True,
         examples={
             "everything": {"asset_id": "SOL", "quantity": "all"},
-            "one, if it is not below $140": {"asset_id": "SOL", "quantity": "1", "min_price": "140"},
+            "a part, if it is not below $90": {"asset_id": "SOL", "quantity": "0.05", "min_price": "90"},
         },
     ),
     "sale": Told(_FOUND, (SaleNotFound,)),
