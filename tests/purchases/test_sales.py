@@ -13,6 +13,7 @@ from common.domain import pools
 from common.domain.catalogue.model import AboveMaximum, AssetInactive, PrecisionExceeded, PriceMoved
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import InsufficientAsset, TooManyOpenOrders
+from common.domain.open_sales import open_sales
 from common.errors import Refusal
 from common.idempotency import IdempotencyKeyReused
 from common.money import ZERO, Money, Quantity
@@ -469,3 +470,15 @@ def test_a_pool_and_a_batch_of_sales_are_seen_by_operators(desk: Desk, ann: Owne
     batch = desk.operations.story(sale.batch_id)
     assert (batch.kind, batch.pool, batch.members) == ("batch", "SOL:0:SALES", [sale.order_id])
     assert keys.row_of_id(sale.order_id) is keys.SALE
+
+
+def test_the_open_sales_of_a_customer_are_listed_with_what_they_hold(desk: Desk, ann: Owner, bob: Owner) -> None:
+    for owner in (ann, bob):
+        desk.bring(owner, "0.5")
+    pooled, direct, gone = desk.sale(ann, "0.04"), desk.sale(ann, "0.2"), desk.sale(ann, "0.03")
+    desk.sale(bob, "0.02")
+    desk.sales.cancel(ann, gone.order_id)
+    told = [(s.order_id, s.held, s.batch_id, s.expires_at) for s in open_sales(desk.table, ann)]
+    assert told == [(s.order_id, s.quantity, s.batch_id, s.expires_at) for s in (pooled, direct)]
+    desk.run()
+    assert [sale.order_id for sale in open_sales(desk.table, ann)] == [pooled.order_id]
