@@ -1,5 +1,5 @@
-"""The sales at the exchange that a customer has open, as every context may list them: what they hold, and what they wait
-for."""
+"""The sales at the exchange that a customer has open, as every context may list them: what they hold, and until when
+they wait."""
 
 from __future__ import annotations
 

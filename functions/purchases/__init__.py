@@ -10,7 +10,7 @@ conditional on the generation, so it is closed exactly once, and nobody joins or
 is a batch: one order at the exchange under one id, which the machine `purchase` places, polls and allocates, and goes
 on wherever it died. Whatever is not spent goes back.
 
-Sales are the same the other way round: `POST /sales` holds coins, in pools of their own, and gives dollars for what the
-exchange takes. What is less than a lot of it, and a pool that the exchange takes no order of at its deadline, the desk's
-own book buys within a limit a day; so a holding of any size can be emptied.
+Sales are the same the other way round: `POST /sales` holds coins, pools them apart, and gives dollars for what the
+exchange takes. What is less than a lot, and a pool of which the exchange takes no order at its deadline, the desk's own
+book buys within a limit a day; so a holding of any size can be emptied.
 """
