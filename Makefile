@@ -44,9 +44,11 @@ prove: test  ## the same tests in full: every fault at every call, all schedules
 
 simulate: install  ## 100,000 random batches, lives with faults, lives of lies; planted bugs (3.5 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
+	@python -m tests.purchases.any_sale $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lying_lives $(or $(SEED),--lives 80000)
 	@python -m tests.purchases.lying_lives $(or $(SEED),--lives 20000)
+	@python -m tests.purchases.lying_sale_lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.$(if $(SEED),slots $(SEED),faulty_cycles)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)

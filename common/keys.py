@@ -113,11 +113,19 @@ USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
+SALE_POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}:SALES$"
 BILLING_ACCOUNT_ID_PATTERN = r"^C[A-Z0-9]{20,31}:[A-Z]{1,20}$"
 REMINDER_ID_PATTERN = r"^I[A-Z0-9]{20,31}:REMINDER$"
 # Of what operators can ask for by its id.
 THING_ID_PATTERN = "|".join(
-    (ORDER_ID_PATTERN, POOL_ID_PATTERN, BILLING_ACCOUNT_ID_PATTERN, REMINDER_ID_PATTERN, USERNAME_PATTERN)
+    (
+        ORDER_ID_PATTERN,
+        POOL_ID_PATTERN,
+        SALE_POOL_ID_PATTERN,
+        BILLING_ACCOUNT_ID_PATTERN,
+        REMINDER_ID_PATTERN,
+        USERNAME_PATTERN,
+    )
 )
 
 
@@ -268,6 +276,19 @@ BATCH = Key(
     machines=("purchase",),
 )
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
+# Coins that are sold at the exchange: the same the other way round, in batches of the same row.
+SALE = Key("sale", pk="{order_id}", sk="SALE", indexes=ORDER_INDEXES, id_prefix="V", backlog="purchases")
+SALE_POOL = Key(
+    "sale_pool",
+    pk="POOL#{asset_id}#{shard}",
+    sk="SALES",
+    indexes=(OPEN_WORK,),
+    id="{asset_id}:{shard}:SALES",
+    backlog="purchases",
+)
+SELLER = Key("seller", pk="{batch_id}", sk="SELLER#{order_id}")
+# What the desk's own book has bought of an asset on a day, in dollars.
+DESK_LIMIT = Key("desk_limit", pk="LIMIT#{asset_id}", sk="{date}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
@@ -427,6 +448,10 @@ SCHEMA = [
     POOL,
     BATCH,
     MEMBER,
+    SALE,
+    SALE_POOL,
+    SELLER,
+    DESK_LIMIT,
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,
     STRAY_ORDER,
@@ -534,6 +559,9 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(SALE_POOL_ID_PATTERN, thing_id):
+        asset_id, shard, _ = thing_id.split(":")
+        return SALE_POOL(asset_id=asset_id, shard=shard)
     if re.fullmatch(BILLING_ACCOUNT_ID_PATTERN, thing_id):
         dealer_id, _, type_ = thing_id.partition(":")
         return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)

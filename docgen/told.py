@@ -134,6 +134,7 @@ from functions.purchases.model import (
     PurchaseNotFound,
     PurchaseNotPending,
 )
+from functions.purchases.sale_model import NothingToSell, PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
 
 Json = dict[str, Any]
 
@@ -508,6 +509,30 @@ TOLD: dict[str, Told] = {
     "purchase": Told(_FOUND, (PurchaseNotFound,)),
     "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
     "pools": Told(_FOUND),
+    "sell_coins": Told(
+        {201: "the coins are held, and the rest goes on by itself"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            SoldHere,
+            PrecisionExceeded,
+            AmountTooLarge,
+            AboveMaximum,
+            PriceMoved,
+            NothingToSell,
+            PartTooSmall,
+            InsufficientAsset,
+        ),
+        repeats=True,
+        examples={
+            "everything": {"asset_id": "SOL", "quantity": "all"},
+            "a part, if it is not below $90": {"asset_id": "SOL", "quantity": "0.05", "min_price": "90"},
+        },
+    ),
+    "sale": Told(_FOUND, (SaleNotFound,)),
+    "cancel_sale": Told({200: "cancelled, or it was already"}, (SaleNotFound, SaleNotPending)),
+    "sale_pools": Told(_FOUND),
     "void_batch": Told(
         {200: "its members are refunded"},
         (BatchNotFound, BatchNotStuck, ExchangeUnavailable),

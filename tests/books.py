@@ -7,7 +7,7 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -34,6 +34,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.misfilled(),
         *books.misadjusted(),
         *books.misbought(),
+        *books.sold_apart(),
         *books.mispaid(),
     ]
 
@@ -54,7 +55,7 @@ class _Books:
     def negative(self) -> Iterable[str]:
         """Nothing that is owned, held or spent is below zero."""
         kinds = ["balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal", "sell_order"]
-        kinds += ["purchase", "pool", "batch", "member"]
+        kinds += ["purchase", "pool", "batch", "member", "sale", "sale_pool", "seller", "desk_limit"]
         for kind in kinds:
             for item in self.by_kind[kind]:
                 for name, value in item.items():
@@ -117,6 +118,8 @@ class _Books:
                 assets[sale["username"], sale["asset_id"]] += sale["quantity"]
         for purchase in self._pending("purchase"):
             usd[purchase["username"]] += purchase["held_amount"]
+        for sale in self._pending("sale"):
+            assets[sale["username"], sale["asset_id"]] += sale["quantity"]
         for balance in self.by_kind["balance"]:
             if balance["held_balance"] != usd[balance["PK"]]:
                 yield f"{balance['PK']} holds ${balance['held_balance']}, its orders ${usd[balance['PK']]}"
@@ -132,7 +135,7 @@ class _Books:
         former = {b["PK"]: json.loads(b.get("former_subs", "[]")) for b in self.by_kind["balance"]}
         users = [(user["PK"], user) for user in self.by_kind["user"]]
         users += [(holding["username"], holding) for holding in self.by_kind["asset_balance"]]
-        for kind in ("order", "withdrawal", "sell_order", "purchase"):
+        for kind in ("order", "withdrawal", "sell_order", "purchase", "sale"):
             users += [(x["username"], x) for x in self.by_kind[kind] if x["status"] in UNFINISHED]
         for username, item in users:
             if item["sub"] != whose[username]:
@@ -144,7 +147,7 @@ class _Books:
     def unjournaled(self) -> Iterable[str]:
         """Whatever is completed has one line, and nothing else has any; a sale has one for the coins and, when its
         dollars have left, one for those."""
-        done = [item for kind in ("order", "deposit", "withdrawal", "purchase") for item in self.by_kind[kind]]
+        done = [item for kind in ("order", "deposit", "withdrawal", "purchase", "sale") for item in self.by_kind[kind]]
         expected = [item["PK"] for item in done if item["status"] == "COMPLETED"]
         expected += [sale["PK"] for sale in self.by_kind["sell_order"] if sale["status"] in SOLD]
         told = [line["order_id"] for line in self.lines]
@@ -159,7 +162,7 @@ class _Books:
 
     def misplaced(self) -> Iterable[str]:
         """What is unfinished waits, and a pending order is in the book; nothing else is in either."""
-        for kind in ("order", "withdrawal", "sell_order", "purchase"):
+        for kind in ("order", "withdrawal", "sell_order", "purchase", "sale"):
             for item in self.by_kind[kind]:
                 if item["status"] in ("NEW", "BASE_TXN_FAILED") and not self._holds_coins(item):
                     continue  # it may wait for a last look
@@ -260,7 +263,7 @@ class _Books:
         for line in self.by_kind["desk_transaction"]:
             desk[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
         purchases = {purchase["PK"]: purchase for purchase in self.by_kind["purchase"]}
-        batches = {batch["PK"]: batch for batch in self.by_kind["batch"]}
+        batches = {batch["PK"]: batch for batch in self.by_kind["batch"] if batch.get("side") != "SELL"}
         members: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for member in self.by_kind["member"]:
             order_id = member["SK"].removeprefix("MEMBER#")
@@ -312,6 +315,78 @@ class _Books:
         for purchase in self.by_kind["purchase"]:
             if purchase.get("total_amount", Decimal(0)) > purchase["held_amount"]:
                 yield f"{purchase['PK']} paid more than it gave"
+
+    def sold_apart(self) -> Iterable[str]:
+        """As `misbought`, of sales: what a batch has brought, and the desk has paid for what it bought of it, is what
+        its members have got and the fee; what they have sold was executed, or the desk has it."""
+        desk: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for line in self.by_kind["desk_transaction"]:
+            desk[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+        sales = {sale["PK"]: sale for sale in self.by_kind["sale"]}
+        batches = {batch["PK"]: batch for batch in self.by_kind["batch"] if batch.get("side") == "SELL"}
+        waiting: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for seller in self.by_kind["seller"]:
+            order_id = seller["SK"].removeprefix("SELLER#")
+            sale = sales.pop(order_id, None)
+            if sale is None or sale["batch_id"] != seller["PK"] or sale["status"] == "CANCELLED":
+                yield f"{order_id} is a seller of {seller['PK']}, and {sale}"
+                continue
+            if ("allocated_at" in seller) != (sale["status"] != "PENDING"):
+                yield f"{order_id} is {sale['status']}, its membership says otherwise"
+            if (sale["quantity"], sale["asset_id"]) != (seller["quantity"], seller["asset_id"]):
+                yield f"{order_id} sells {sale['quantity']}, as a member {seller['quantity']}"
+            if sale.get("executed_quantity", Decimal(0)) > sale["quantity"]:
+                yield f"{order_id} sold more than it gave"
+            waiting[seller["PK"]].append(sale)
+        yield from (
+            f"{order_id} is {sale['status']} and a seller of nothing"
+            for order_id, sale in sales.items()
+            if sale["status"] != "CANCELLED"
+        )
+        told_of: dict[str, Decimal] = defaultdict(Decimal)
+        for batch_id, batch in batches.items():
+            inside, asset_id = waiting.pop(batch_id, []), batch["asset_id"]
+            if any(sale["asset_id"] != asset_id for sale in inside):
+                yield f"{batch_id} mixes assets"
+            by_desk = batch.get("desk_quantity", Decimal(0))
+            if by_desk:
+                amount = batch["desk_price"] * by_desk
+                told_of[asset_id] += amount.quantize(Decimal("1E-8"), ROUND_FLOOR)
+            if batch["status"] != "ALLOCATED":
+                if "open_work" not in batch:
+                    yield f"{batch_id} is {batch['status']} and does not wait"
+                continue
+            if any(sale["status"] == "PENDING" for sale in inside):
+                yield f"{batch_id} is allocated, not all of its sellers"
+            got = sum((sale["total_amount"] for sale in inside), Decimal(0))
+            gone = sum((sale["executed_quantity"] for sale in inside), Decimal(0))
+            net = batch["gross_amount"] - batch.get("fee_amount", Decimal(0))
+            if net - got != desk[batch_id, "USD"]:
+                yield f"{batch_id} brought {net}, its sellers got {got}, the desk's line is {desk[batch_id, 'USD']}"
+            left = gone - batch["executed_quantity"] - batch.get("fee_in_asset", Decimal(0))
+            if left != desk[batch_id, asset_id]:
+                yield f"{batch_id} sold {gone}, {left} elsewhere, the desk's line is {desk[batch_id, asset_id]}"
+            if gone > batch["executed_quantity"] + by_desk:
+                yield f"{batch_id} sold {gone}, and {batch['executed_quantity']} and {by_desk} were taken"
+        for pool in self.by_kind["sale_pool"]:
+            of = pool["asset_id"], pool["shard"], pool["pool_generation"]
+            inside = [
+                sale
+                for sales_inside in waiting.values()
+                for sale in sales_inside
+                if (sale["asset_id"], sale.get("shard"), sale.get("pool_generation")) == of
+            ]
+            told = pool["total"], pool["members"], "open_work" in pool
+            if told != (sum((sale["quantity"] for sale in inside), Decimal(0)), len(inside), bool(inside)):
+                yield f"{pool['PK']} of sales is {told}, its sellers {[sale['PK'] for sale in inside]}"
+            for sale in inside:
+                waiting.pop(sale["batch_id"], None)
+        yield from (f"{batch_id} is neither open nor closed, and is sold from" for batch_id in waiting)
+        counted: dict[str, Decimal] = defaultdict(Decimal)
+        for counter in self.by_kind["desk_limit"]:
+            counted[counter["PK"].removeprefix("LIMIT#")] += counter["bought"]
+        if dict(counted) != dict(told_of):
+            yield f"the desk has bought {dict(told_of)}, counted are {dict(counted)}"
 
     def mispaid(self) -> Iterable[str]:
         """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""

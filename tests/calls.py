@@ -15,6 +15,7 @@ from common.domain import dealer_refunds
 from common.domain.dealer_refunds import Refund
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
+from common.owner import Owner
 from functions.billing import payment_store, refund_store, reminder_store, store
 from functions.billing.model import AccountType, Operation, receipt_id, receipt_id_of
 from functions.billing.store import account_id
@@ -41,9 +42,8 @@ class World:
     `pending` and `sale` rest in the book, `bought` is done, `quote` is not used. `withdrawal` is not yet begun to be
     paid, `paying` is with the bank, which has decided it: `told` is what its webhook says. Of the cash-outs
     `cashed_out` is filled, `unsold` stays open at the exchange, the bank has rejected all payouts of `unpaid` and has
-    never decided those of
-    `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
-    of one that is not placed yet.
+    never decided those of `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, and so
+    does `sold`, of sales; `batch` is of a purchase that is not placed yet.
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
@@ -65,6 +65,7 @@ class World:
     unanswered: str
     purchase: str
     batch: str
+    sold: str
     overdue: str
     claimed: str
     large: str
@@ -89,17 +90,10 @@ class World:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        orders = (
-            self.bought,
-            self.quote,
-            self.pending,
-            self.sale,
-            self.cashed_out,
-            self.unsold,
-            self.unpaid,
-            self.stuck,
-        )
-        return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch, *self.written.ids)
+        resting = (self.quote, self.pending, self.sale)
+        orders = (self.bought, *resting, self.cashed_out, self.unsold, self.unpaid, self.stuck)
+        paid = (self.unanswered, self.withdrawal, self.paying)
+        return (*orders, *paid, self.purchase, self.sold, self.batch, *self.written.ids)
 
     @staticmethod
     @cache
@@ -169,6 +163,7 @@ class World:
             stuck=stuck,
             unanswered=unanswered,
             purchase=desk.purchase(ann, "4").order_id,
+            sold=_for_sale(desk, ann),
             batch=desk.purchase(ann, "20").batch_id,
             overdue=overdue,
             claimed=claimed,
@@ -193,6 +188,12 @@ class World:
 
 
 APART = pytest.mark.apart(made=World.kept)
+
+
+def _for_sale(desk: Desk, owner: Owner) -> str:
+    """Some of the coins that somebody has are to be sold in a pool."""
+    desk.bring(owner, "0.5")
+    return desk.sale(owner, "0.04").order_id
 
 
 def _billed(desk: Desk) -> str:
@@ -320,6 +321,10 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/purchases/pools"): Call(),
     Route("GET", "/purchases/{order_id}"): Call(thing="purchase"),
     Route("POST", "/purchases/{order_id}/cancel"): Call(thing="purchase"),
+    Route("POST", "/sales"): Call(201, {"asset_id": "SOL", "quantity": "0.03"}),
+    Route("GET", "/sales/pools"): Call(),
+    Route("GET", "/sales/{order_id}"): Call(thing="sold"),
+    Route("POST", "/sales/{order_id}/cancel"): Call(thing="sold"),
     Route("POST", "/operations/batches/{batch_id}/void"): Call(body=_BECAUSE, thing="batch"),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),

@@ -71,6 +71,8 @@ def _open_orders(rows: list[Row], sent: Sent) -> Iterable[str]:
                 there[f"{row['username']} {'USD' if row['order_type'] == 'BUY' else row['asset_id']}"] += 1
             case "purchase" if row["status"] == "PENDING":
                 there[f"{row['username']} USD"] += 1
+            case "sale" if row["status"] == "PENDING":
+                there[f"{row['username']} {row['asset_id']}"] += 1
             case "sell_order" if _may_sell(row, sent):
                 there[f"{row['username']} {row['asset_id']}"] += 1
     for row in rows:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -71,8 +71,12 @@ from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
+from functions.purchases.sale_model import ALL, Sale
+from functions.purchases.sale_model import Terms as CoinTerms
 from functions.purchases.service.batches import Batches
+from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.sales import Sales
 from tests import books, counters
 from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
@@ -277,6 +281,14 @@ class Desk:
         return Purchases(self.table, self.catalogue, self.machines, self.clock)
 
     @property
+    def sales(self) -> Sales:
+        return Sales(self.pooling)
+
+    @property
+    def pooling(self) -> Pooling:
+        return self.purchases.pooling
+
+    @property
     def batches(self) -> Batches:
         view = self.catalogue
         return Batches(self.table, view, self._at_exchange(view), self.machines, self.clock)
@@ -359,6 +371,7 @@ class Desk:
             pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
             pool_top_up=rules.get("pool_top_up", False),
             min_pooled=Money(rules.get("min_pooled", "1")),
+            desk_buys_max=Money(rules.get("desk_buys_max", "100")),
             spread_bps=rules.get("spread_bps", 0),
         )
         with self._direct().transaction() as tx:
@@ -428,6 +441,28 @@ class Desk:
         )
         return self.purchases.buy(owner, key, asked).made
 
+    def sale(self, owner: Owner, quantity: str = ALL, **more: Any) -> Sale:
+        """Sell SOL at the exchange, a quantity or all."""
+        key = more.pop("key", None) or next(self.keys)
+        asked = CoinTerms(
+            asset_id=more.pop("asset_id", "SOL"),
+            quantity=None if quantity == ALL else Decimal(quantity),
+            min_price=None if "min_price" not in more else Price(more.pop("min_price")),
+        )
+        return self.sales.sell(owner, key, asked).made
+
+    def bring(self, owner: Owner, quantity: str, asset_id: str = "SOL") -> None:
+        """Let somebody have coins: for a moment the desk's own book sells the asset."""
+        table = self._direct()
+        saved = catalogue.find(table, asset_id)
+        assert saved is not None
+        instant = replace(saved.asset, execution=Execution.INSTANT, active=True, min_notional=Money("0.01"))
+        table.write(catalogue.save(instant, self.clock(), saved))
+        Orders(table, Catalogue(table, self.clock), self.clock).place(
+            owner, next(self.keys), Terms(asset_id, Side.BUY, quantity=Decimal(quantity))
+        )
+        table.write(catalogue.save(saved.asset, self.clock(), catalogue.find(table, asset_id)))
+
     def by_hand(
         self, act: str, thing_id: str, reason: str = "by hand", operator: str = "olga", *, dry_run: bool = False
     ) -> OperatorOutcome:
@@ -438,7 +473,7 @@ class Desk:
         return done
 
     def close_pools(self) -> int:
-        return self.purchases.close_overdue_pools(lambda: True)
+        return self.pooling.close_overdue_pools(lambda: True)
 
     def run(self, *, until: Callable[[], bool] = lambda: False, days: float = 2, sweep: bool = True) -> None:
         """Let time pass: machines move, the bank decides and its webhooks come, the sweeper comes every minute; until

@@ -67,7 +67,7 @@ SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     "asking_again",
     *("corrections", "fast_buyouts", "statements"),
-    *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
+    *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "sales", "voiding"),
     *("comparing_bank", "comparing_exchange", "cross_checking"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )

@@ -153,7 +153,8 @@ class Outside:
             if kind == "sell_order" and "executed_quantity" in item:
                 booked["SELL", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
             if kind == "batch" and "executed_quantity" in item:
-                booked["BUY", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
+                side = "SELL" if "side" in item else "BUY"
+                booked[side, item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
         executed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         orders = self.venue.history(ACCOUNT)
         found += self._booked_otherwise(items, {order.client_order_id: order for order in orders})

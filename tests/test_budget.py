@@ -237,6 +237,20 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def sells(quantity: str, *, waiting: int = 0, key: str | None = None) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """A sale at the exchange, with so many already in the pool."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_exchange_asset()
+            desk.bring(ann, "1")
+            for _ in range(waiting):
+                desk.sale(ann, "0.03")
+            if key is not None:
+                desk.sale(ann, quantity, key=key)
+            return lambda: desk.sale(ann, quantity, **({"key": key} if key else {}))
+
+        return prepared
+
     def proposed(desk: Desk, ann: Owner) -> Callable[[], Any]:
         """One operator says what the bank has paid of a withdrawal that it has pending."""
         desk.world.simulated.set_outcome("pending")
@@ -384,7 +398,33 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return live
 
+    def leaves_sellers(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        sells("0.03")(desk, ann)
+        sale = desk.sale(ann, "0.03")
+        return lambda: desk.sales.cancel(ann, sale.order_id)
+
+    def sold_together(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Three small sales, from the first request to the last share."""
+        sells("0.03")(desk, ann)
+        desk.world.nobody_sells()
+        desk.world.bid("100", "1000", "SOLUSDT")
+
+        def live() -> None:
+            asked = [desk.sale(ann, quantity) for quantity in ("0.04", "0.03", "0.0501")]
+            desk.run(sweep=False)
+            assert {desk.sales.sale(ann, sale.order_id).status for sale in asked} == {"COMPLETED"}
+
+        return live
+
     return {
+        "sale, direct": sells("0.1"),
+        "sale of everything, direct": sells("all"),
+        "sale, the first of a pool": sells("0.03"),
+        "sale, joining a pool": sells("0.03", waiting=1),
+        "sale, filling a pool": sells("0.05", waiting=2),
+        "sale, repeated": sells("0.03", key="k"),
+        "sale, cancelled": leaves_sellers,
+        "three sales together, from the request to COMPLETED": sold_together,
         "purchase, direct": buys("10"),
         "purchase, the first of a pool": buys("3"),
         "purchase, joining a pool": buys("3", waiting=1),

@@ -103,6 +103,7 @@ ANY_LETTERS = {(REQUISITES, name) for name in ("name", "bank_name", "legal_addre
 MAY_BE_NOTHING = {
     "base",
     "credited",
+    "desk_buys_max",
     "executed",
     "fee",
     "gross",
@@ -151,6 +152,7 @@ def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
         "min_notional",
         "max_notional",
         "min_pooled",
+        "desk_buys_max",
         "gross",
         "fee",
         "paid",

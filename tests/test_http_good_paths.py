@@ -251,15 +251,15 @@ class TestOrders:
         assert {order["order_id"] for order in done["items"]} == {world.pending, world.sale}
         assert {order["status"] for order in done["items"]} == {"CANCELLED"}
         pending = ann.get("/orders", status="PENDING").json["items"]
-        assert {order["route"].partition("/")[2].partition("/")[0] for order in pending} == {"purchases"}
+        assert {order["route"].partition("/")[2].partition("/")[0] for order in pending} == {"purchases", "sales"}
 
 
 class TestHoldings:
     def test_the_portfolio_adds_up(self, doors: Doors) -> None:
         ann = doors.customer()
         told = ann.get("/portfolio").json
-        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("105.00", 2, True)
-        assert [p["asset_id"] for p in told["asset_balances"]] == ["AI", "BTC"]
+        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("155.00", 3, True)
+        assert [p["asset_id"] for p in told["asset_balances"]] == ["AI", "BTC", "SOL"]
         btc = ann.get("/balances/BTC").json
         assert (btc["quantity"], btc["held_quantity"], btc["cost_basis"]) == ("0.4445", "0.3055", "75.00")
         assert btc in ann.get("/balances").json["items"]
@@ -318,6 +318,7 @@ class TestOperators:
             "pool_top_up": False,
             "exchange_symbol": "DOGE",
             "min_pooled": "1.00",
+            "desk_buys_max": "100.00",
             "spread_bps": 0,
         }
         assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")

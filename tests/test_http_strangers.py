@@ -35,6 +35,10 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/purchases/pools"): ("the catalogue",) * 3,
     Route("GET", "/purchases/{order_id}"): ("PurchaseNotFound",) * 3,
     Route("POST", "/purchases/{order_id}/cancel"): ("PurchaseNotFound",) * 3,
+    Route("POST", "/sales"): ("InsufficientAsset",) * 3,
+    Route("GET", "/sales/pools"): ("the catalogue",) * 3,
+    Route("GET", "/sales/{order_id}"): ("SaleNotFound",) * 3,
+    Route("POST", "/sales/{order_id}/cancel"): ("SaleNotFound",) * 3,
     Route("POST", "/market-making/orders"): (DONE, DONE, DONE),  # it is paid from outside
     Route("POST", "/market-making/configurations/check"): ("the catalogue",) * 3,
     Route("GET", "/market-making/orders"): (EMPTY, EMPTY, EMPTY),
@@ -78,7 +82,7 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/portfolio"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/statements/{month}"): (OWN, "AccountNotFound", "AccountNotFound"),
 }
-STATUS = {"AccountExists": 409, "ScopeMissing": 403}
+STATUS = {"AccountExists": 409, "InsufficientAsset": 409, "ScopeMissing": 403}
 
 
 @pytest.fixture

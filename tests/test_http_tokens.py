@@ -55,6 +55,7 @@ FOR_ALL = {
     Route("GET", "/assets/{asset_id}"),
     Route("GET", "/market-making/pairs"),
     Route("GET", "/purchases/pools"),
+    Route("GET", "/sales/pools"),
 }
 
 

@@ -37,6 +37,7 @@ KINDS = {
     "asset_transaction",
     "desk_transaction",
     "purchase",
+    "sale",
     "batch",
     "exchange_order",
 }
@@ -120,8 +121,11 @@ class Truth:
         members: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for purchase in kinds["purchase"]:
             members[purchase["batch_id"]].append(purchase)
+        for sold in kinds["sale"]:
+            members[sold["batch_id"]].append(sold)
         for batch in kinds["batch"]:
-            yield from self._not_bought(batch, members[batch["PK"]], by_hand=batch["PK"] in by_hand)
+            check = self._not_sold if batch.get("side") == "SELL" else self._not_bought
+            yield from check(batch, members[batch["PK"]], by_hand=batch["PK"] in by_hand)
 
     def _not_earned(self, sale: dict[str, Any], *, by_hand: bool) -> Iterator[str]:
         """What was credited for a sale, against what was executed. Operators tell the truth, whatever the exchange
@@ -172,6 +176,38 @@ class Truth:
         if paid < least - Fraction(CENT) * (len(members) + 2):
             yield f"got but not paid: {batch_id} gave {got} for ${paid}, ${float(least)} is the least that can be"
 
+    def _not_sold(self, batch: dict[str, Any], members: list[dict[str, Any]], *, by_hand: bool) -> Iterator[str]:
+        """What the members of a batch of sales have sold and got, against what was executed."""
+        if batch["status"] != "ALLOCATED":
+            return
+        batch_id, booked = batch["PK"], batch["executed_quantity"]
+        true = self.executed(batch["PK"], 1)
+        if booked > true.quantity and not true.overstated:
+            yield f"paid but not sold: {batch_id} has booked {booked}, the exchange has executed {true.quantity}"
+        got = sum((sale.get("total_amount", Decimal(0)) for sale in members), Decimal(0))
+        gone = sum((sale.get("executed_quantity", Decimal(0)) for sale in members), Decimal(0))
+        by_desk = batch.get("desk_quantity", Decimal(0))
+        if not booked and not by_desk:
+            if got or gone:
+                yield f"{batch_id} has sold nothing, its members sold {gone} for ${got}"
+            return
+        if not booked:
+            return
+        told = batch["gross_amount"], batch.get("fee_amount", Decimal(0)), batch.get("fee_in_asset", Decimal(0))
+        honest = by_hand or not (true.shaded or true.overstated)
+        if honest and (booked, *told) != (true.quantity, true.gross, true.fee, true.coins):
+            yield f"{batch_id} has booked {booked} for {told}, {true} was executed"
+        if gone > booked + by_desk:
+            yield f"paid but not sold: {batch_id} sold {gone}, {booked} and {by_desk} were taken"
+        highest = max(Fraction(batch["limit_price"]), Fraction(batch["price"]) * (1 + BAND))
+        if by_hand:
+            highest = max(highest, Fraction(true.gross) / Fraction(true.quantity))
+        most, least = Fraction(gone) * highest * (1 + FEE), Fraction(gone) * Fraction(batch["limit_price"]) * (1 - FEE)
+        if got > most + Fraction(CENT) * 2:
+            yield f"paid but not earned: {batch_id} gave ${got} for {gone}, ${float(most)} can be"
+        if got < least - Fraction(CENT) * (len(members) + 2):
+            yield f"not theirs: {batch_id} gave ${got} for {gone}, ${float(least)} is the least that can be"
+
     def _mispaid(self, order: dict[str, Any], spent: Decimal, beyond: Decimal) -> Iterator[str]:
         """What the bank has paid, against what has left the customer's balance for it, or is still held."""
         assert self.bank is not None
@@ -210,6 +246,9 @@ def holds(items: Iterable[Raw]) -> dict[str, str]:
     for purchase in kinds["purchase"]:
         if purchase["status"] == "PENDING":
             found[purchase["batch_id"]] = f"{purchase['PK']}, ${purchase['held_amount']}"
+    for sold in kinds["sale"]:
+        if sold["status"] == "PENDING":
+            found[sold["batch_id"]] = f"{sold['PK']}, {sold['quantity']} {sold['asset_id']}"
     return found
 
 

@@ -64,7 +64,9 @@ class Entry(OpenWork, AnyItem):
     listed_at = InstantAttribute(null=True)
     position = JSONAttribute(null=True)  # of a cursor
     ours = UnicodeAttribute(null=True)
-    # Purchases
+    # Purchases and sales
+    desk_quantity = DecimalAttribute(null=True)
+    desk_price = DecimalAttribute(null=True)
     batch_id = UnicodeAttribute(null=True)
     shard = DecimalAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)

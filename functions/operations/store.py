@@ -64,7 +64,7 @@ class KnownItem(Unfinished):
     """Any item that an id names."""
 
     sub = UnicodeAttribute(null=True)  # of a user
-    batch_id = UnicodeAttribute(null=True)  # of a purchase
+    batch_id = UnicodeAttribute(null=True)  # of a purchase or a sale
     asset_id = UnicodeAttribute(null=True)
     shard = DecimalAttribute(null=True)  # of the asset's pool: a pool's own, or where it waits or has waited
     opponent_id = UnicodeAttribute(null=True)  # who pays for a market-making order
@@ -92,6 +92,7 @@ class KnownItem(Unfinished):
     account_id = UnicodeAttribute(null=True)  # of a market-making order, at which exchange's account it quotes
     symbol = UnicodeAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
+    side = UnicodeAttribute(null=True)  # of a batch that sells
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:
@@ -113,19 +114,26 @@ class KnownItem(Unfinished):
     @property
     def pool(self) -> str | None:
         """The id of the pool that it is, or that it waits or has waited in."""
-        return None if self.shard is None or self.asset_id is None else pools.pool_id(self.asset_id, int(self.shard))
+        if self.shard is None or self.asset_id is None:
+            return None
+        return pools.pool_id(self.asset_id, int(self.shard), sells=self.sells)
+
+    @property
+    def sells(self) -> bool:
+        """Is it a sale at the exchange, or a pool or batch of such?"""
+        return self.row in (keys.SALE, keys.SALE_POOL) or self.side is not None
 
     @property
     def batch(self) -> str | None:
         """The id of the batch that it is, that it is bought with, or that a pool's open generation will be."""
         if self.row is keys.BATCH:
             return self.PK
-        if self.row is not keys.POOL:
+        if self.row not in (keys.POOL, keys.SALE_POOL):
             return self.batch_id
         assert self.asset_id is not None
         assert self.shard is not None
         assert self.pool_generation is not None
-        return pools.batch_id(self.asset_id, int(self.shard), int(self.pool_generation))
+        return pools.batch_id(self.asset_id, int(self.shard), int(self.pool_generation), sells=self.sells)
 
 
 class OutsideCallItem(AnyItem):
@@ -172,18 +180,20 @@ def known(table: Table, key: PrimaryKey) -> KnownItem | None:
 def _open_pool(table: Table, batch_id: str) -> KnownItem | None:
     """The pool of its first member; nobody else knows which pool an open generation is of."""
     order_id = next(members(table, batch_id), None)
-    purchase = None if order_id is None else table.get(KnownItem, keys.PURCHASE(order_id=order_id), consistent=True)
-    if purchase is None or purchase.pool is None:
+    named = None if order_id is None else keys.item_named(order_id)
+    member = None if named is None else table.get(KnownItem, named, consistent=True)
+    if member is None or member.pool is None:
         return None
-    key = keys.item_named(purchase.pool)
+    key = keys.item_named(member.pool)
     return None if key is None else table.get(KnownItem, key, consistent=True)
 
 
 def members(table: Table, batch_id: str) -> Iterator[str]:
-    """The ids of the purchases in a batch, or in the open generation that will be one."""
-    where = partition(batch_id) & Item.SK.startswith(keys.MEMBER.prefix)
-    for item in table.all(AnyItem, Query(where, consistent=True)):
-        yield keys.MEMBER.read(PrimaryKey(item.PK, item.SK))["order_id"]
+    """The ids of the purchases, or sales, in a batch, or in the open generation that will be one."""
+    for row in (keys.MEMBER, keys.SELLER):
+        where = partition(batch_id) & Item.SK.startswith(row.prefix)
+        for item in table.all(AnyItem, Query(where, consistent=True)):
+            yield row.read(PrimaryKey(item.PK, item.SK))["order_id"]
 
 
 def exchange_order(table: Table, thing_id: str) -> ExchangeOrder | None:

@@ -52,6 +52,7 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 ROUTES = {  # that tell orders of other contexts
     ListedType.BUY: "/purchases",
     ListedType.SELL: "/crypto/order/sell",
+    ListedType.SALE: "/sales",
     ListedType.MARKET_MAKING: "/market-making/orders",
 }
 
@@ -146,7 +147,7 @@ class AssetView(View):
     asset_id: str
     name: str
     active: bool
-    execution: str = Field(description="INSTANT: POST /orders; EXCHANGE: POST /purchases")
+    execution: str = Field(description="INSTANT: POST /orders; EXCHANGE: POST /purchases, POST /sales")
     precision: int
     min_notional: str
     max_notional: str

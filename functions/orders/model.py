@@ -43,7 +43,7 @@ class OrderNotPending(Conflict):
 
 
 class BoughtElsewhere(Conflict):
-    """The asset is bought at an exchange, not from the desk's book."""
+    """The asset is bought and sold at an exchange, not on the desk's book."""
 
 
 class ExpiryOutOfRange(Rejected):
@@ -167,6 +167,7 @@ class ListedType(StrEnum):
 
     BUY = "BUY"
     SELL = "SELL"
+    SALE = "SALE"
     MARKET_MAKING = "MARKET_MAKING"
 
 
@@ -198,7 +199,7 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
 
     Raises BoughtElsewhere, PriceMoved, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
     """
-    check_execution(asset)
+    check_execution(asset, asked.order_type)
     price = quote.price
     if asked.max_price is not None and price > asked.max_price:
         raise PriceMoved(f"the price is {price}, over your max_price {asked.max_price}", price=str(price))
@@ -240,7 +241,7 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
     """
     assert asked.order_price is not None
     assert asked.quantity is not None
-    check_execution(asset)
+    check_execution(asset, asked.order_type)
     if asked.order_price.usd_per_unit.adjusted() >= PRICE_DIGITS_MAX:
         raise AmountTooLarge(f"a price has at most {PRICE_DIGITS_MAX} digits before the point")
     expires_at = asked.expires_at or now + ORDER_LIFETIME_DEFAULT
@@ -301,10 +302,12 @@ def closed(order: Order, status: Status, reason: str, now: datetime) -> Order:
     return replace(order, status=status, reason=reason, updated_at=now)
 
 
-def check_execution(asset: Asset) -> None:
+def check_execution(asset: Asset, side: Side) -> None:
     """Raises BoughtElsewhere."""
-    if asset.execution is not Execution.INSTANT:
-        raise BoughtElsewhere(f"{asset.asset_id} is bought at an exchange: POST /purchases", route="POST /purchases")
+    if asset.execution is Execution.INSTANT:
+        return
+    done, route = ("bought", "POST /purchases") if side is Side.BUY else ("sold", "POST /sales")
+    raise BoughtElsewhere(f"{asset.asset_id} is {done} at an exchange: {route}", route=route)
 
 
 def tradable_quote(listing: Listing, side: Side, now: datetime) -> Quote:

@@ -1,9 +1,10 @@
-"""Purchases over HTTP."""
+"""Purchases and sales over HTTP."""
 
 from __future__ import annotations
 
+from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -24,9 +25,11 @@ from common.wire import (
     View,
 )
 from functions.purchases.model import Purchase, Status, Terms
+from functions.purchases.sale_model import Sale
+from functions.purchases.sale_model import Terms as SaleTerms
 from functions.purchases.service.purchasing import PoolState
 from functions.purchases.strategy import Strategy
-from functions.purchases.wiring import batches, purchases
+from functions.purchases.wiring import batches, purchases, sales
 
 app = http.api()
 
@@ -116,7 +119,86 @@ def cancel_purchase(order_id: OrderId) -> PurchaseView:
     return _view(purchases().cancel(caller(app).owner, order_id))
 
 
-@app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be bought")
+class SaleRequest(RequestBody):
+    """Sell coins at the exchange: a `quantity`, or `all` that you have free. With `min_price` nothing is sold below it,
+    before the exchange's fee."""
+
+    asset_id: AssetId
+    quantity: Literal["all"] | Amount
+    min_price: Amount | None = None
+
+
+class SaleView(View):
+    """`status` moves from PENDING to COMPLETED, perhaps with less than was asked for (`reason` says why), to FAILED
+    (nothing was sold, the coins are free again), or to CANCELLED by you."""
+
+    order_id: str
+    order_type: str
+    asset_id: str
+    strategy: Strategy = Field(description="DIRECT: on its own; POOLED: with others, until they reach the minimum")
+    quantity: str = Field(description="what is held for it: as asked for, or all that was free")
+    all: bool = Field(description="whether it was all that was free")
+    min_price: str | None
+    price: str = Field(description="of one unit, when it was asked for")
+    price_source: str
+    price_as_of: InstantText
+    status: Status
+    batch_id: str = Field(description="the batch that it is sold with: one order at the exchange for all its members")
+    expires_at: InstantText | None = Field(description="when its pool is sold, if it has not filled by then")
+    executed_quantity: str | None = Field(description="what was sold for you")
+    total_amount: str | None = Field(description="the dollars that you got for it, the exchange's fee taken off")
+    returned_quantity: str | None = Field(description="what went back of what was held")
+    reason: str | None
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class SaleShardView(View):
+    waiting_quantity: str = Field(description="coins that wait in it")
+    sales: int
+    expires_at: InstantText | None
+
+
+class SalePoolView(View):
+    """Sales worth less than `min_notional` wait in a pool until they are worth it together, or its deadline: then it is
+    sold as it is."""
+
+    asset_id: str
+    min_notional: str
+    shards: list[SaleShardView]
+
+
+class SalePoolList(View):
+    items: list[SalePoolView]
+
+
+@app.post("/sales", tags=["purchases"], summary="Sell coins at the exchange")
+def sell_coins(body: SaleRequest, idempotency_key: IdempotencyKey) -> Response[SaleView]:
+    asked = SaleTerms(
+        asset_id=body.asset_id,
+        quantity=body.quantity if isinstance(body.quantity, Decimal) else None,
+        min_price=None if body.min_price is None else Price(body.min_price),
+    )
+    result = sales().sell(caller(app).owner, idempotency_key, asked)
+    return answer(_sale_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
+
+
+@app.get("/sales/pools", tags=["purchases"], summary="What small sales wait for")
+def sale_pools() -> SalePoolList:
+    return SalePoolList(items=[_sale_pool(state) for state in sales().pools()])
+
+
+@app.get("/sales/<order_id>", tags=["purchases"], summary="What became of a sale")
+def sale(order_id: OrderId) -> SaleView:
+    return _sale_view(sales().sale(caller(app).owner, order_id))
+
+
+@app.post("/sales/<order_id>/cancel", tags=["purchases"], summary="Leave the pool, as long as it is not full")
+def cancel_sale(order_id: OrderId) -> SaleView:
+    return _sale_view(sales().cancel(caller(app).owner, order_id))
+
+
+@app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be traded")
 def void_batch(batch_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     act, told = batches().void, body.public_reason
@@ -158,6 +240,43 @@ def _view(purchase: Purchase) -> PurchaseView:
         reason=purchase.reason,
         created_at=purchase.created_at,
         updated_at=purchase.updated_at,
+    )
+
+
+def _sale_pool(state: PoolState) -> SalePoolView:
+    return SalePoolView(
+        asset_id=state.asset.asset_id,
+        min_notional=str(state.asset.min_notional),
+        shards=[
+            SaleShardView(waiting_quantity=plain(pool.units), sales=pool.members, expires_at=pool.due_at)
+            for pool in state.shards
+        ],
+    )
+
+
+def _sale_view(sale: Sale) -> SaleView:
+    over, held = sale.status is not Status.PENDING, sale.quantity
+    returned = held if sale.executed is None else held - sale.executed
+    return SaleView(
+        order_id=sale.order_id,
+        order_type="SALE",
+        asset_id=sale.asset_id,
+        strategy=sale.strategy,
+        quantity=plain(held.amount),
+        all=sale.sells_all,
+        min_price=None if sale.min_price is None else str(sale.min_price),
+        price=str(sale.quote.price),
+        price_source=sale.quote.source,
+        price_as_of=sale.quote.as_of,
+        status=sale.status,
+        batch_id=sale.batch_id,
+        expires_at=sale.expires_at,
+        executed_quantity=None if sale.executed is None else plain(sale.executed.amount),
+        total_amount=None if sale.total_amount is None else str(sale.total_amount),
+        returned_quantity=plain(returned.amount) if over else None,
+        reason=sale.reason,
+        created_at=sale.created_at,
+        updated_at=sale.updated_at,
     )
 
 

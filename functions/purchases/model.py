@@ -1,12 +1,13 @@
-"""A purchase, the pool it may wait in, and the batch it is bought with. Pure. Who gets what of it: `allocation`."""
+"""A purchase, the pool it may wait in, and the batch it is bought with. Pure. Who gets what of it: `allocation`. Sales,
+whose pools and batches are these too: `sale_model`."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from common import keys
@@ -15,7 +16,7 @@ from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, 
 from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import EXACT, ZERO, Money, Price, Quantity
+from common.money import COST_STEP, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
@@ -164,10 +165,6 @@ def direct_batch_id(order_id: str) -> str:
     return derived_id(keys.BATCH, order_id)
 
 
-def pooled_batch_id(asset_id: str, shard: int, generation: int) -> str:
-    return pools.batch_id(asset_id, shard, generation)
-
-
 def shard_of(order_id: str, shards: int) -> int:
     return hashlib.sha256(order_id.encode()).digest()[0] % shards
 
@@ -220,20 +217,33 @@ def purchase(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quo
 
 @dataclass(frozen=True)
 class Pool:
-    """One shard of an asset's pool: the generation that can be joined, what its members have given, and until when it
-    waits for more. An empty one waits for nothing."""
+    """One shard of an asset's pool: the generation that can be joined, what its members have given (`units`: dollars,
+    or coins where it `sells`), and until when it waits for more. An empty one waits for nothing."""
 
     asset_id: str
     shard: int
     generation: int = 1
-    total: Money = ZERO
+    units: Decimal = Decimal(0)
     members: int = 0
     due_at: datetime | None = None
     exists: bool = True
+    sells: bool = False
+
+    @property
+    def total(self) -> Money:
+        """Of a pool of purchases."""
+        assert not self.sells
+        return Money(self.units)
+
+    @property
+    def quantity(self) -> Quantity:
+        """Of a pool of sales."""
+        assert self.sells
+        return Quantity(self.units, self.asset_id)
 
     @property
     def batch_id(self) -> str:
-        return pooled_batch_id(self.asset_id, self.shard, self.generation)
+        return pools.batch_id(self.asset_id, self.shard, self.generation, sells=self.sells)
 
 
 @dataclass(frozen=True)
@@ -264,6 +274,29 @@ class Plan:
     precision: int
     quantity: Quantity
     limit_price: Price
+    rest: Rest | None = None
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What a batch of sales has above whole lots, and what the desk's own book may buy of the asset a day."""
+
+    quantity: Quantity
+    desk_buys_max: Money
+
+
+@dataclass(frozen=True)
+class DeskBuys:
+    """What of a batch of sales the desk's own book buys, and at which price."""
+
+    quantity: Quantity
+    price: Price
+
+    @property
+    def amount(self) -> Money:
+        """Down to `COST_STEP`: with the rest of what the batch has brought it is shared out in cents."""
+        exact = EXACT.multiply(self.price.usd_per_unit, self.quantity.amount)
+        return Money(exact.quantize(COST_STEP, ROUND_FLOOR, ROUNDING))
 
 
 @dataclass(frozen=True)
@@ -276,6 +309,12 @@ class BatchResult:
     fee_in_asset: Decimal = Decimal(0)
     fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
     reason: str | None = None  # why not all, or nothing
+    desk_buys: DeskBuys | None = None  # of a batch of sales
+
+    @property
+    def net(self) -> Money:
+        """What a batch of sales has brought; a fee of more than that is the desk's."""
+        return max(ZERO, self.gross - self.fee)
 
     @property
     def cost(self) -> Money:
@@ -293,14 +332,15 @@ class BatchResult:
 
 @dataclass(frozen=True)
 class Batch:
-    """A closed generation, or a direct purchase. `top_up` is what the desk adds of its own dollars."""
+    """A closed generation, or a direct purchase or sale. `top_up` is what the desk adds of its own dollars."""
 
     batch_id: str
     asset_id: str
     status: BatchStatus
     created_at: datetime
     updated_at: datetime
-    quote: Quote | None = None  # of a direct purchase: the price that its customer was told
+    buys: bool = True
+    quote: Quote | None = None  # of a direct one: the price that its customer was told
     top_up: Money = ZERO
     shard: int | None = None  # of the pool it was; a direct purchase has none
     generation: int | None = None
@@ -310,13 +350,29 @@ class Batch:
     needs_person: bool = False
     waits_for: str | None = None
 
+    @property
+    def traded(self) -> str:
+        """What is done to its coins, in a sentence."""
+        return "bought" if self.buys else "sold"
+
+
+def expired(batch: Batch, pool: Pool, asset: Asset) -> tuple[Batch, str]:
+    """What the generation of a pool of purchases becomes at its deadline, and why."""
+    if pool.total >= asset.min_notional:
+        return batch, "the deadline of its pool, which is full since the minimum was lowered"
+    if asset.pool_top_up and asset.active:
+        missing = asset.min_notional - pool.total
+        return replace(batch, top_up=missing), f"the deadline of its pool; the desk adds ${missing}"
+    why = "its pool did not fill by its deadline"
+    return replace(batch, status=BatchStatus.DECIDED, bought=nothing(batch.asset_id, why)), why
+
 
 def nothing(asset_id: str, reason: str) -> BatchResult:
     return BatchResult(executed=Quantity(0, asset_id), gross=ZERO, reason=reason)
 
 
 def bought(fill: Fill, asked: Quantity) -> BatchResult:
-    """What the exchange has finally executed of a batch's order."""
+    """What the exchange has finally executed of a batch's order, whichever side it is of."""
     asset_id = asked.asset_id
     part = "" if fill.executed == asked else f"the exchange has executed {fill.executed} of {asked} ({fill.state})"
     return BatchResult(
@@ -332,12 +388,15 @@ def bought(fill: Fill, asked: Quantity) -> BatchResult:
 def facts(batch: Batch) -> dict[str, str]:
     """What a person reads of a batch in its machine's history."""
     told = {"status": batch.status.value, "reason": "", "asset": batch.asset_id}
+    told["side"] = "BUY" if batch.buys else "SELL"
     if batch.plan is not None:
-        told["order"] = f"{batch.plan.quantity} at ${batch.plan.limit_price} or less"
+        told["order"] = f"{batch.plan.quantity} at ${batch.plan.limit_price} or {'less' if batch.buys else 'more'}"
         told["price"] = f"${batch.plan.quote.price} of {batch.plan.quote.source}"
     if batch.bought is not None:
         told["executed"] = str(batch.bought.executed)
         told |= {"gross": f"${batch.bought.gross}", "fee": f"${batch.bought.fee}"}
+        if batch.bought.desk_buys is not None:
+            told["desk"] = f"buys {batch.bought.desk_buys.quantity} at ${batch.bought.desk_buys.price}"
         told["reason"] = batch.bought.reason or ""
     if batch.needs_person:
         told["reason"] = batch.waits_for or ""

@@ -1,4 +1,4 @@
-"""What the clock does for purchases: it closes the pools that have not filled by their deadline."""
+"""What the clock does for purchases and sales: it closes the pools that have not filled by their deadline."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.purchases.wiring import purchases
+from functions.purchases.wiring import pooling
 
 EVERY_MINUTES = {"close_pools": 1}  # the functions of this module, and how often they run
 
 
 def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
-    closed = purchases().close_overdue_pools(more_time(context))
+    closed = pooling().close_overdue_pools(more_time(context))
     count("PoolsExpired", closed)
     log.info("done", extra={"closed": closed})
     metrics.flush_metrics()

@@ -9,7 +9,6 @@ from decimal import Decimal
 from typing import NamedTuple, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
-from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from common import keys
@@ -33,17 +32,19 @@ from functions.purchases.model import (
     BatchNotFound,
     BatchResult,
     BatchStatus,
+    DeskBuys,
     Member,
     Plan,
-    Pool,
     Purchase,
     PurchaseNotFound,
     PurchaseNotPending,
+    Rest,
     Status,
 )
 from functions.purchases.strategy import Strategy
 
 EXCHANGE_ORDER = 1  # a batch has one
+SELL = "SELL"
 _T = TypeVar("_T")
 
 
@@ -73,16 +74,9 @@ class PurchaseItem(OpenWork, discriminator=keys.PURCHASE.entity):
     reason = UnicodeAttribute(null=True)
 
 
-class PoolItem(OpenWork, discriminator=keys.POOL.entity):
-    asset_id = UnicodeAttribute()
-    shard = DecimalAttribute()
-    pool_generation = DecimalAttribute()
-    total = DecimalAttribute()
-    members = DecimalAttribute()
-
-
 class BatchItem(OpenWork, discriminator=keys.BATCH.entity):
     asset_id = UnicodeAttribute()
+    side = UnicodeAttribute(null=True)  # SELL; none: it buys
     status = UnicodeAttribute()
     shard = DecimalAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
@@ -93,6 +87,10 @@ class BatchItem(OpenWork, discriminator=keys.BATCH.entity):
     precision = DecimalAttribute(null=True)
     quantity = DecimalAttribute(null=True)
     limit_price = DecimalAttribute(null=True)
+    rest_quantity = DecimalAttribute(null=True)  # of sales: less than a lot, for the desk's own book
+    desk_buys_max = DecimalAttribute(null=True)
+    desk_quantity = DecimalAttribute(null=True)  # what that buys
+    desk_price = DecimalAttribute(null=True)
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
@@ -119,14 +117,6 @@ class AlreadyAsked(Refusal):
         self.purchase = purchase
 
 
-class PoolMoved(Refusal):
-    """The pool is not as it was read. Carries it as it is."""
-
-    def __init__(self, pool: Pool) -> None:
-        super().__init__("the pool has moved")
-        self.pool = pool
-
-
 class BatchMoved(ExchangeOrderMoved):
     """The batch is not as it was read: read again."""
 
@@ -149,12 +139,6 @@ def visible(table: Table, owner: Owner, order_id: str) -> Purchase:
     if purchase is None or purchase.owner != owner:
         raise PurchaseNotFound("there is no such purchase", id=order_id)
     return purchase
-
-
-def pool(table: Table, asset_id: str, shard: int, *, consistent: bool = True) -> Pool:
-    """Where nobody has ever joined, the first generation, empty."""
-    item = table.get(PoolItem, keys.POOL(asset_id=asset_id, shard=str(shard)), consistent=consistent)
-    return Pool(asset_id, shard, exists=False) if item is None else _pool_of(item)
 
 
 def batch(table: Table, batch_id: str) -> Batch:
@@ -201,139 +185,13 @@ def insert_member(purchase: Purchase) -> Write:
     return Write.put(item)
 
 
-def join(pool: Pool, amount: Money, minimum: Money, expires_at: datetime, at: datetime) -> Write:
-    """One more member, who does not fill the pool. Refused with PoolMoved, when he would by now."""
-    key = _pool_key(pool)
-    wait = work.Wait(
-        work.partition(keys.POOL, key.pk), expires_at, f"purchases for ${minimum} together, or its deadline", at
-    )
-    opened = None if pool.exists else _Opened(pool.asset_id, Decimal(pool.shard))
-    total_max = (minimum - amount).usd
-    return _join(key, opened, Decimal(pool.generation), amount.usd, total_max, wait, at).refused_with(_pool_moved)
-
-
-class _Opened(NamedTuple):
-    asset_id: str
-    shard: Decimal
-
-
-@prepared
-def _join(
-    key: keys.PrimaryKey,
-    opened: _Opened | None,
-    generation: Decimal,
-    amount: Decimal,
-    total_max: Decimal,
-    wait: work.Wait,
-    at: datetime,
-) -> Write:
-    """Add a member to a pool, which is `opened` by the first; the total before must be below `total_max`."""
-    item = PoolItem
-    actions: list[Action] = []
-    rule: Condition = item.pool_generation == generation
-    if opened is not None:
-        actions = [
-            item.entity_type.set(item),
-            item.asset_id.set(opened.asset_id),
-            item.shard.set(opened.shard),
-            item.pool_generation.set(generation),
-            item.created_at.set(at),
-        ]
-        rule = item.PK.does_not_exist()
-    actions += [
-        item.total.add(amount),
-        item.members.add(Decimal(1)),
-        item.updated_at.set(at),
-        # The first member says until when it waits. Two who are both the first agree within a moment.
-        item.due_at.set(item.due_at | wait.due_at),
-        item.waits_for.set(item.waits_for | wait.waits_for),
-        item.waits_since.set(item.waits_since | wait.since),
-        item.open_work.set(item.open_work | wait.open_work),
-    ]
-    return Write.update(item(*key), *actions, when=rule & (item.total.does_not_exist() | (item.total < total_max)))
-
-
-def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> Write:
-    """The member who fills the pool: the next generation begins. Refused with PoolMoved."""
-    return _close(pool, at, total_min=(minimum - amount).usd)
-
-
-def expire(pool: Pool, at: datetime) -> Write:
-    """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
-    return _close(pool, at, read=_Read(pool.total.usd, Decimal(pool.members)))
-
-
-class _Read(NamedTuple):
-    total: Decimal
-    members: Decimal
-
-
-def _close(pool: Pool, at: datetime, *, total_min: Decimal | None = None, read: _Read | None = None) -> Write:
-    generation = Decimal(pool.generation) if pool.exists else None
-    following = Decimal(pool.generation + 1)
-    return _begin_generation(_pool_key(pool), generation, following, at, total_min, read).refused_with(_pool_moved)
-
-
-@prepared
-def _begin_generation(
-    key: keys.PrimaryKey,
-    generation: Decimal | None,
-    following: Decimal,
-    at: datetime,
-    total_min: Decimal | None,
-    read: _Read | None,
-) -> Write:
-    """The `generation` is over, which must have so much in it, or be due and as it was `read`."""
-    item = PoolItem
-    rule: Condition = item.PK.does_not_exist() if generation is None else item.pool_generation == generation
-    if total_min is not None:
-        rule &= item.total >= total_min
-    if read is not None:
-        rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)
-    return Write.update(
-        item(*key),
-        item.pool_generation.set(following),
-        item.total.set(Decimal(0)),
-        item.members.set(Decimal(0)),
-        item.updated_at.set(at),
-        *work.done(),
-        when=rule,
-    )
-
-
-def leave(pool: Pool, amount: Money, at: datetime) -> Write:
-    """One member less. Refused with PoolMoved, also when the generation is closed."""
-    item = PoolItem
-    alone = pool.members == 1
-    count = item.members == Decimal(1) if alone else item.members > Decimal(1)
-    return Write.update(
-        _pool(pool),
-        item.total.add(-amount.usd),
-        item.members.add(Decimal(-1)),
-        item.updated_at.set(at),
-        *(work.done() if alone else []),
-        when=_generation(pool) & count,
-        otherwise=_pool_moved,
-    )
-
-
-def _generation(pool: Pool) -> Condition:
-    if not pool.exists:
-        return PoolItem.PK.does_not_exist()
-    return PoolItem.pool_generation == Decimal(pool.generation)
-
-
-def _pool_moved(old: RawItem | None) -> Refusal:
-    assert old is not None
-    return PoolMoved(_pool_of(PoolItem.from_raw_data(dict(old))))
-
-
 def insert_batch(batch: Batch) -> Write:
     """Nobody else can have inserted it: its pool's generation is closed once."""
     quote, found = batch.quote, batch.bought
     item = BatchItem(
         *keys.BATCH(batch_id=batch.batch_id),
         asset_id=batch.asset_id,
+        side=None if batch.buys else SELL,
         status=batch.status,
         shard=None if batch.shard is None else Decimal(batch.shard),
         pool_generation=None if batch.generation is None else Decimal(batch.generation),
@@ -389,7 +247,8 @@ def place(batch: Batch, plan: Plan, at: datetime, due_at: datetime) -> Write:
         plan.quantity.amount,
         plan.limit_price.usd_per_unit,
     )
-    move = _move(_key(batch), BatchStatus.CLOSED, BatchStatus.PLACED, at, wait, planned=planned)
+    rest = None if plan.rest is None else _Rest(plan.rest.quantity.amount, plan.rest.desk_buys_max.usd)
+    move = _move(_key(batch), BatchStatus.CLOSED, BatchStatus.PLACED, at, wait, planned=planned, rest=rest)
     return move.refused_with(BatchMoved("the batch is placed, or over"))
 
 
@@ -411,7 +270,9 @@ def decide(batch: Batch, bought: BatchResult, at: datetime) -> Write:
         json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())}),
         bought.reason,
     )
-    move = _move(_key(batch), batch.status, BatchStatus.DECIDED, at, wait, told=told)
+    desk = bought.desk_buys
+    by_desk = None if desk is None else _DeskBuys(desk.quantity.amount, desk.price.usd_per_unit)
+    move = _move(_key(batch), batch.status, BatchStatus.DECIDED, at, wait, told=told, by_desk=by_desk)
     return move.refused_with(BatchMoved("the batch is decided"))
 
 
@@ -431,6 +292,18 @@ class _Planned(NamedTuple):
     precision: Decimal
     quantity: Decimal
     limit_price: Decimal
+
+
+class _Rest(NamedTuple):
+    """Less than a lot."""
+
+    rest_quantity: Decimal
+    desk_buys_max: Decimal
+
+
+class _DeskBuys(NamedTuple):
+    quantity: Decimal
+    price: Decimal
 
 
 class _Told(NamedTuple):
@@ -453,7 +326,9 @@ def _move(
     wait: work.Wait | None,
     *,
     planned: _Planned | None = None,
+    rest: _Rest | None = None,
     told: _Told | None = None,
+    by_desk: _DeskBuys | None = None,
 ) -> Write:
     """A batch goes from one status to another, with what is known by then; with no `wait` it waits no more."""
     item = BatchItem
@@ -467,6 +342,10 @@ def _move(
             item.quantity.set(planned.quantity),
             item.limit_price.set(planned.limit_price),
         ]
+    if rest is not None:
+        actions += [item.rest_quantity.set(rest.rest_quantity), item.desk_buys_max.set(rest.desk_buys_max)]
+    if by_desk is not None:
+        actions += [item.desk_quantity.set(by_desk.quantity), item.desk_price.set(by_desk.price)]
     if told is not None:
         actions += [
             item.executed_quantity.set(told.executed_quantity),
@@ -584,14 +463,6 @@ def _order(order_id: str) -> PurchaseItem:
     return PurchaseItem(*keys.PURCHASE(order_id=order_id))
 
 
-def _pool(pool: Pool) -> PoolItem:
-    return PoolItem(*_pool_key(pool))
-
-
-def _pool_key(pool: Pool) -> keys.PrimaryKey:
-    return keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard))
-
-
 def _batch(batch_id: str) -> BatchItem:
     return BatchItem(*keys.BATCH(batch_id=batch_id))
 
@@ -653,22 +524,11 @@ def purchase_of(item: PurchaseItem) -> Purchase:
     )
 
 
-def _pool_of(item: PoolItem) -> Pool:
-    return Pool(
-        asset_id=item.asset_id,
-        shard=int(item.shard),
-        generation=int(item.pool_generation),
-        total=Money(item.total),
-        members=int(item.members),
-        due_at=item.due_at,
-    )
-
-
 def _batch_of(item: BatchItem) -> Batch:
     def units(amount: Decimal) -> Quantity:
         return Quantity(amount, item.asset_id)
 
-    quote, plan, found = None, None, None
+    quote, plan, found, rest, desk_buys = None, None, None, None, None
     if item.price is not None:
         assert item.price_source is not None
         assert item.price_as_of is not None
@@ -677,9 +537,13 @@ def _batch_of(item: BatchItem) -> Batch:
         assert quote is not None
         assert item.precision is not None
         assert item.quantity is not None
-        plan = Plan(quote, int(item.precision), units(item.quantity), Price(item.limit_price))
+        if item.rest_quantity is not None:
+            rest = Rest(units(item.rest_quantity), Money(item.desk_buys_max or 0))
+        plan = Plan(quote, int(item.precision), units(item.quantity), Price(item.limit_price), rest)
     if item.executed_quantity is not None:
         assert item.gross_amount is not None
+        if item.desk_quantity is not None:
+            desk_buys = DeskBuys(units(item.desk_quantity), Price(item.desk_price or 0))
         found = BatchResult(
             executed=units(item.executed_quantity),
             gross=Money(item.gross_amount),
@@ -687,6 +551,7 @@ def _batch_of(item: BatchItem) -> Batch:
             fee_in_asset=item.fee_in_asset or Decimal(0),
             fees_elsewhere={k: Decimal(v) for k, v in json.loads(item.fees_elsewhere or "{}").items()},
             reason=item.reason,
+            desk_buys=desk_buys,
         )
     return Batch(
         batch_id=item.PK,
@@ -694,6 +559,7 @@ def _batch_of(item: BatchItem) -> Batch:
         status=BatchStatus(item.status),
         created_at=item.created_at,
         updated_at=item.updated_at,
+        buys=item.side != SELL,
         quote=quote,
         top_up=Money(item.top_up or 0),
         shard=_if(int, item.shard),
@@ -719,9 +585,3 @@ def _member_of(item: MemberItem) -> Member:
 
 def _if(make: Callable[[Decimal], _T], amount: Decimal | None) -> _T | None:
     return None if amount is None else make(amount)
-
-
-def pool_at(key: keys.PrimaryKey) -> tuple[str, int]:
-    """Asset and shard of a pool."""
-    parts = keys.POOL.read(key)
-    return parts["asset_id"], int(parts["shard"])

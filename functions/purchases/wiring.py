@@ -10,13 +10,25 @@ from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from common.settings import settings
 from functions.purchases.service.batches import Batches
+from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.sales import Sales
 
 
 @cache
 def purchases() -> Purchases:
     table = aws.table()
     return Purchases(table, Catalogue(table, clock.now), aws.machines(), clock.now)
+
+
+@cache
+def sales() -> Sales:
+    return Sales(purchases().pooling)
+
+
+@cache
+def pooling() -> Pooling:
+    return purchases().pooling
 
 
 @cache

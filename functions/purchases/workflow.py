@@ -1,4 +1,4 @@
-"""The machine `purchase`: buys a batch and shares it out. A direct purchase is a batch of one.
+"""The machine `purchase`: buys or sells a batch and shares it out. A direct purchase or sale is a batch of one.
 
     PlaceBatch ─▶ PollBatch (again and again; too late: CancelBatch) ─▶ AllocateBatch ─▶ Bought
 
@@ -45,7 +45,7 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     """Each machine, by its name."""
     passing = [ExchangeUnavailable, PriceUnavailable]
     line = Line(Construct(scope, "Purchase"), passing, "ReadBatch", tasks.read_batch)
-    bought = line.succeed("Bought", "Every member has its share, or its dollars back")
+    bought = line.succeed("Bought", "Every member has its share, or back what it gave")
     waits = line.fail("WaitsForOperator", "A person has to look: desk work show")
     allocate = line.task(
         "AllocateBatch", tasks.allocate_batch, "Give every member its share, and the desk what is left", then=bought
@@ -69,5 +69,5 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     line.when(Stage.ALLOCATE, allocate)
     line.when(Stage.LOOK_AGAIN, exchange_order.look_again)
     line.when(Stage.DONE, bought)
-    comment = "Buys a batch at the exchange: one order for all its members, who get their shares"
+    comment = "Buys or sells a batch at the exchange: one order for all its members, who get their shares"
     return {"purchase": line.machine(place, comment, otherwise=waits)}

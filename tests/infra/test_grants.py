@@ -384,11 +384,36 @@ def pools_at_their_deadline(recorder: Recorder) -> None:
     desk, ann = buying(recorder)
     desk.purchase(ann, "4")
     desk.clock.forward(days=2)
-    with patch.object(purchases_schedule, "purchases", lambda: desk.purchases):
+    with patch.object(purchases_schedule, "pooling", lambda: desk.pooling):
         recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
 
 
+def sales_at_the_exchange(recorder: Recorder) -> None:
+    """On their own, with what is less than a lot, and in pools; one member has left his."""
+    desk, ann = buying(recorder)
+    desk.world.nobody_sells()
+    desk.world.bid("100", "1000", "SOLUSDT")
+    for quantity in ("0.1234567", "0.06"):
+        desk.bring(ann, quantity)
+        desk.sale(ann)
+        desk.run()
+    desk.bring(ann, "0.07")
+    leaves = desk.sale(ann, "0.02")
+    desk.sales.cancel(ann, leaves.order_id)
+    desk.sale(ann, "0.05")
+    desk.sales.pools()
+    desk.run()
+    desk.bring(ann, "0.01")
+    desk.sale(ann, "0.02")
+    desk.clock.forward(days=2)
+    desk.mark("SOL", "100")
+    with patch.object(purchases_schedule, "pooling", lambda: desk.pooling):
+        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
+    desk.run()
+
+
 LIVES = (
+    sales_at_the_exchange,
     sales,
     unanswered_sales,
     turned_up,

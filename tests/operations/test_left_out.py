@@ -47,6 +47,7 @@ CHANGED: dict[str, Any] = {  # none of it is what a new asset has
     "pool_top_up": True,
     "exchange_symbol": "DOGEX",
     "min_pooled": "3",
+    "desk_buys_max": "4",
     "spread_bps": 54,
 }
 

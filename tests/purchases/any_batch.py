@@ -98,7 +98,7 @@ def any_case(random: Random) -> Case:
         step, chance.one_of(*map(Decimal, (lots, lots, lots * 37 // 100, chance.below(lots + 1))))
     )
     paid_a_unit = EXACT.multiply(planned.limit_price.usd_per_unit, chance.one_of(*BETTER))
-    found = bought(_any_fill(chance, executed, EXACT.multiply(executed, paid_a_unit)), planned.quantity)
+    found = bought(any_fill(chance, executed, EXACT.multiply(executed, paid_a_unit)), planned.quantity)
     return Case(replace(closed, plan=planned, bought=found), members, asked)
 
 
@@ -118,7 +118,7 @@ def _any_member(chance: Chance, number: int, price: Decimal, precision: int) -> 
     return Member(f"P{chance.below(10)}{number}", ANN, Money(held), quantity, max_price)
 
 
-def _any_fill(chance: Chance, executed: Decimal, gross: Decimal) -> Fill:
+def any_fill(chance: Chance, executed: Decimal, gross: Decimal) -> Fill:
     """With no fee, one, or one on each side; each of them may be a rebate."""
     fee, fees = NONE, dict[str, Decimal]()
     for _ in range(chance.below(3)):

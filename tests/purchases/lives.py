@@ -99,9 +99,10 @@ def _unfair_orders(desk: Desk, kinds: dict[str, list[dict[str, Any]]]) -> Iterat
 def _unfair_generations(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
     """Each closed generation of a pool is one batch, and no other is. Who can fill a pool closes it, and the clock
     closes none that may still be filled."""
+    batches = [batch for batch in kinds["batch"] if "side" not in batch]
     closed = Counter(
         (batch["asset_id"], batch["shard"], batch["pool_generation"])
-        for batch in kinds["batch"]
+        for batch in batches
         if batch.get("shard") is not None
     )
     minimum = {asset["asset_id"]: asset["min_notional"] for asset in kinds["asset"]}
@@ -116,7 +117,7 @@ def _unfair_generations(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]
     for purchase in kinds["purchase"]:
         if purchase["status"] != "CANCELLED":
             members[purchase["batch_id"]].append(purchase)
-    for batch in kinds["batch"]:
+    for batch in batches:
         inside = members[batch["PK"]]
         total = sum((purchase["held_amount"] for purchase in inside), Decimal(0))
         missing = minimum[batch["asset_id"]] - total
@@ -155,6 +156,9 @@ def _unfair_members(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
             most = purchase["max_price"] * purchase["quantity"]
             if purchase["total_amount"] > most + Decimal("0.01") and "quote_amount" not in purchase:
                 yield f"{order_id} has paid {purchase['total_amount']}, at its max_price that were {most}"
+    for order in kinds["order"]:  # of the desk's own book
+        if order["status"] == "COMPLETED" and order["order_type"] == "BUY":
+            bought[order["username"], order["asset_id"]] += order["quantity"]
     for holding in kinds["asset_balance"]:
         key = holding["username"], holding["asset_id"]
         if key in bought and holding["total_bought"] != bought.pop(key):
@@ -236,13 +240,14 @@ def beginning() -> tuple[Desk, list[Owner]]:
 class Life:
     """One seed: a desk, and what its people, its exchange and its hosts do."""
 
+    beginning = staticmethod(beginning)
     fill_band_bps = 5_000  # the exchange tells the truth, at prices far from the desk's
 
     def __init__(self, seed: int) -> None:
         self.seed, self.chance = seed, Random(seed)
         chance = self.chance
         self.faults = Faults(never, calls=Forgetful())
-        before, self.owners = beginning()
+        before, self.owners = self.beginning()
         self.desk = FaultyDesk.after(before, self.faults)
         self.told: list[str] = []
         self.price = Decimal(100)
@@ -272,15 +277,18 @@ class Life:
             for one in range(chance.choice([1, 2, 3])):
                 self._something(f"{self.seed}-{step}-{one}")
             self._pass(minutes=chance.choice([0, 1, 1, 90]))
-            fair(self.desk)
+            self._fair()
         self.faults.heal()
         self._pass(days=1.2)
         for _ in range(3):
             if self._operators():
                 self._pass(hours=1)
-        fair(self.desk)
+        self._fair()
         left = unfinished(self.desk)
         assert not left, f"not over: {left}"
+
+    def _fair(self) -> None:
+        fair(self.desk)
 
     def _market_moves(self) -> None:
         """What the desk is told, and what the exchange asks: not always the same, nor for as much as one wants."""
@@ -327,10 +335,14 @@ class Life:
                 size = chance.choice(QUANTITIES)
                 self._tell(f"{owner.username} buys {size}")
                 self._buy(owner, lambda: desk.purchase(owner, quantity=size, key=key))
-            case _ if self.asked:
-                owner, order_id = chance.choice(self.asked)
+            case _ if self.bought:
+                owner, order_id = chance.choice(self.bought)
                 self._tell(f"{owner.username} cancels {order_id}")
                 self._insist(lambda: desk.purchases.cancel(owner, order_id))
+
+    @property
+    def bought(self) -> list[tuple[Owner, str]]:
+        return [(owner, order_id) for owner, order_id in self.asked if order_id.startswith("P")]
 
     def _buy(self, owner: Owner, ask: Callable[[], Any]) -> None:
         purchase = self._insist(ask)

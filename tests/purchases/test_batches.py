@@ -627,7 +627,7 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
         desk.purchase(ann, "4", asset_id=f"X{n}")
     desk.clock.forward(hours=24)
     looks = iter([True])
-    assert desk.purchases.close_overdue_pools(lambda: next(looks, False)) == 1
+    assert desk.purchases.pooling.close_overdue_pools(lambda: next(looks, False)) == 1
     assert desk.close_pools() == 2
     desk.run()
     assert dollars(desk, ann) == FREE

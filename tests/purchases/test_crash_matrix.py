@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -63,7 +63,10 @@ def life(
     return build
 
 
-def insist(desk: FaultyDesk, ask: Callable[[], Purchase]) -> Purchase:
+A = TypeVar("A")
+
+
+def insist(desk: FaultyDesk, ask: Callable[[], A]) -> A:
     """Ask until it is answered: a 503 says that the same may be sent again, later."""
     for _ in range(30):
         try:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from common.domain import pools
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -37,10 +38,9 @@ from functions.purchases.model import (
     PurchaseNotPending,
     Status,
     Terms,
-    pooled_batch_id,
     shard_of,
 )
-from functions.purchases.service.purchasing import JOIN_TRIES_MAX
+from functions.purchases.service.pooling import JOIN_TRIES_MAX
 from functions.purchases.strategy import Strategy
 from tests.desk import Desk
 from tests.harness.errors import client_error
@@ -210,7 +210,7 @@ def test_a_pool_closes_with_exactly_the_minimum_and_not_a_cent_below(
     desk: Desk, ann: Owner, bob: Owner, last: str, closes: bool
 ) -> None:
     first, second = desk.purchase(ann, "4"), desk.purchase(bob, last)
-    assert first.batch_id == second.batch_id == pooled_batch_id("SOL", 0, 1)
+    assert first.batch_id == second.batch_id == pools.batch_id("SOL", 0, 1)
     assert batches(desk) == ([first.batch_id] if closes else [])
     assert pool(desk).generation == (2 if closes else 1)
 
@@ -240,7 +240,7 @@ def test_a_hot_pool_has_shards_each_of_which_fills_by_itself(desk: Desk, ann: Ow
     assert {p.shard for p in asked} == {0, 1, 2, 3}
     for p in asked:
         assert p.shard == shard_of(p.order_id, 4)
-        assert p.batch_id == pooled_batch_id("SOL", p.shard, p.generation or 0)
+        assert p.batch_id == pools.batch_id("SOL", p.shard, p.generation or 0)
     members = [sum(p.shard == n for p in asked) for n in range(4)]
     assert [pool(desk, shard=n).members for n in range(4)] == [count % 3 for count in members]
     assert len(batches(desk)) == sum(count // 3 for count in members)

@@ -21,6 +21,7 @@ SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
 MIN_POOLED = Money(1)
+DESK_BUYS_MAX = Money(100)
 PRICE_AGE_MAX_SECONDS = 180
 ELSEWHERE = "exchange"  # before the exchange's name for a coin that is not our asset of that name
 CLOCKS_APART_SECONDS_MAX = 30  # so far may a price source's clock be ahead of ours
@@ -123,12 +124,13 @@ class Asset:
     exchange_symbol: str  # what the exchange calls it
     price_age_max_seconds: int
     estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
-    slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought at the exchange; the desk pays
+    slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought (the desk pays), below it sold
     fill_band_bps: int = FILL_BAND_BPS  # how much better than the price the exchange may fill and be believed
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunding it
-    min_pooled: Money = MIN_POOLED  # the smallest purchase that may wait in a pool
+    min_pooled: Money = MIN_POOLED  # the smallest purchase, or sale of a part, that may wait in a pool
+    desk_buys_max: Money = DESK_BUYS_MAX  # what the desk's own book buys a day of what the exchange takes no lot of
     spread_bps: int = 0  # from what the desk buys at to what it sells at, of the price: half of it on either side
 
     @property
@@ -162,10 +164,10 @@ class Asset:
         self.check_maximum(notional)
 
     def check_pooled(self, amount: Money) -> None:
-        """Of a purchase that is too small to be made on its own. Raises BelowMinimum."""
+        """Of a purchase or sale that is too small to be made on its own. Raises BelowMinimum."""
         if amount < self.min_pooled:
             raise BelowMinimum(
-                f"a purchase of {self.asset_id} is worth at least ${self.min_pooled}, this one ${amount}",
+                f"an order of {self.asset_id} is worth at least ${self.min_pooled}, this one ${amount}",
                 notional_usd=str(amount),
                 min_notional_usd=str(self.min_pooled),
             )

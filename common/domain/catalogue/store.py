@@ -12,6 +12,7 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.domain.catalogue.model import (
+    DESK_BUYS_MAX,
     ESTIMATE_BAND_BPS,
     FILL_BAND_BPS,
     MIN_POOLED,
@@ -55,6 +56,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     pool_deadline_seconds = DecimalAttribute(null=True)
     pool_top_up = BooleanAttribute(null=True)
     min_pooled = DecimalAttribute(null=True)
+    desk_buys_max = DecimalAttribute(null=True)
     spread_bps = DecimalAttribute(null=True)
     exchange_symbol = UnicodeAttribute(null=True)
 
@@ -180,6 +182,7 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
         item.pool_top_up.set(asset.pool_top_up),
         item.min_pooled.set(asset.min_pooled.usd),
+        item.desk_buys_max.set(asset.desk_buys_max.usd),
         item.spread_bps.set(Decimal(asset.spread_bps)),
         item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
@@ -304,6 +307,7 @@ def _asset(item: AssetItem) -> Asset:
         pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
         pool_top_up=bool(item.pool_top_up),
         min_pooled=MIN_POOLED if item.min_pooled is None else Money(item.min_pooled),
+        desk_buys_max=DESK_BUYS_MAX if item.desk_buys_max is None else Money(item.desk_buys_max),
         spread_bps=_whole(item.spread_bps, 0),
     )
 

@@ -509,9 +509,9 @@ def _asset_balance(owner: Owner, asset_id: str) -> keys.PrimaryKey:
     return keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id)
 
 
-def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
-    """A moment old, 0.5 read units. None when the owner never had the asset."""
-    item = table.get(AssetBalanceItem, keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id))
+def holding(table: Table, owner: Owner, asset_id: str, *, consistent: bool = False) -> Holding | None:
+    """A moment old, 0.5 read units, unless it has to be of now. None when the owner never had the asset."""
+    item = table.get(AssetBalanceItem, _asset_balance(owner, asset_id), consistent=consistent)
     return _holding(item) if item is not None and item.sub == owner.sub else None
 
 

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
 from common.domain.catalogue.model import (
+    DESK_BUYS_MAX,
     ESTIMATE_BAND_BPS,
     FILL_BAND_BPS,
     MIN_POOLED,
@@ -33,6 +34,7 @@ from common.wire import (
     Amount,
     AssetId,
     Dollars,
+    DollarsOrZero,
     InstantText,
     OperatorAct,
     OperatorOutcomeView,
@@ -94,6 +96,11 @@ class AssetRequest(OperatorAct):
     min_pooled: Dollars | None = Field(
         default=None, description=f"the smallest purchase that may wait for others; of a new asset {MIN_POOLED}"
     )
+    desk_buys_max: DollarsOrZero | None = Field(
+        default=None,
+        description="what the desk itself buys a day (UTC) of what customers sell and the exchange takes no lot of, in "
+        f"dollars; of a new asset {DESK_BUYS_MAX}",
+    )
     spread_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
         default=None,
         description="of instant trades: customers buy half of it above the price and sell half of it below; of a new "
@@ -106,7 +113,7 @@ class AssetRequest(OperatorAct):
     def given(self) -> dict[str, Any]:
         """The rules that are said, as `Asset` has them."""
         said = self.model_dump(exclude=set(OperatorAct.model_fields), exclude_none=True)
-        dollars = ("min_notional", "max_notional", "min_pooled")
+        dollars = ("min_notional", "max_notional", "min_pooled", "desk_buys_max")
         return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 

@@ -126,6 +126,8 @@ def _of(entry: Entry) -> tuple[str, Decimal]:
         return USD, ZERO
     if entry.row is keys.PURCHASE:
         return USD, entry.held_amount or ZERO
+    if entry.row is keys.SALE:
+        return str(entry.asset_id), entry.quantity or ZERO
     if entry.order_type == "BUY":
         return USD, entry.hold or ZERO
     return str(entry.asset_id), entry.quantity or ZERO

@@ -102,10 +102,13 @@ def _entries(reads: Reads, entry: Entry) -> Entries:
     elif row is keys.PURCHASE and entry.status == COMPLETED:
         yield SHARES, USD, entry.total_amount or ZERO, at
         yield SHARES, str(entry.asset_id), -(entry.executed_quantity or ZERO), at
-    elif row is keys.EXCHANGE_ORDER and entry.status == AtExchange.FINAL and not entry.buys:
+    elif row is keys.SALE and entry.status == COMPLETED:
+        yield SHARES, USD, -(entry.total_amount or ZERO), at
+        yield SHARES, str(entry.asset_id), entry.executed_quantity or ZERO, at
+    elif row is keys.EXCHANGE_ORDER and entry.status == AtExchange.FINAL and _is_cash_outs(entry):
         yield from _sold(entry)
     elif row is keys.BATCH and entry.status == ALLOCATED:
-        yield from _bought(reads, entry)
+        yield from (_bought(reads, entry) if entry.side is None else _sold_together(reads, entry))
 
 
 def _of_customer(line: Entry) -> Entries:
@@ -129,6 +132,11 @@ def _by_an_attempt(reads: Reads, order: Entry) -> bool:
     return any(attempt.status == AttemptStatus.COMPLETED for attempt in attempts)
 
 
+def _is_cash_outs(placed: Entry) -> bool:
+    """What a batch has placed is told by the batch."""
+    return keys.row_of_id(placed.PK) is keys.SELL_ORDER
+
+
 def _sold(placed: Entry) -> Entries:
     at = placed.resolved_at or placed.updated_at
     net = EXACT.subtract(placed.gross_amount or ZERO, placed.fee_amount or ZERO)
@@ -148,5 +156,20 @@ def _bought(reads: Reads, batch: Entry) -> Entries:
     received = max(ZERO, EXACT.subtract(batch.executed_quantity or ZERO, batch.fee_in_asset or ZERO))
     yield EXCHANGE, USD, EXACT.add(batch.gross_amount or ZERO, batch.fee_amount or ZERO), at
     yield EXCHANGE, asset_id, -received, at
+    for other, fee in json.loads(batch.fees_elsewhere or "{}").items():
+        yield EXCHANGE, other, Decimal(fee), at
+
+
+def _sold_together(reads: Reads, batch: Entry) -> Entries:
+    """What the desk's own book has bought of the members is in the desk's lines, like all that is left over."""
+    at, asset_id = batch.updated_at, str(batch.asset_id)
+    for member in reads.beside(batch.PK, keys.SELLER):
+        sale = reads.get(keys.SALE(order_id=member.parts["order_id"]))
+        if sale is not None and sale.status == COMPLETED:
+            yield SHARES, USD, sale.total_amount or ZERO, at
+            yield SHARES, asset_id, -(sale.executed_quantity or ZERO), at
+    net = EXACT.subtract(batch.gross_amount or ZERO, batch.fee_amount or ZERO)
+    yield EXCHANGE, USD, -net, at
+    yield EXCHANGE, asset_id, EXACT.add(batch.executed_quantity or ZERO, batch.fee_in_asset or ZERO), at
     for other, fee in json.loads(batch.fees_elsewhere or "{}").items():
         yield EXCHANGE, other, Decimal(fee), at

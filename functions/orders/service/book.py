@@ -65,7 +65,7 @@ class Book:
 
         Raises AssetInactive, BoughtElsewhere, PriceUnavailable: nothing is filled at a price that may not be traded on.
         """
-        model.check_execution(catalogue.listing(asset_id).asset)
+        model.check_execution(catalogue.listing(asset_id).asset, Side.BUY)
         buyers, sellers = (self._crossed(catalogue, asset_id, side) for side in Side)
         orders = (order for both in zip_longest(buyers, sellers) for order in both if order is not None)
         return self._in_turn(orders, lambda book, order: book.meet(catalogue, order), more_time)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -16,7 +16,6 @@ from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMove
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import AssetTransaction, TransactionType
 from common.domain.timeline import MACHINE
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Side
@@ -25,20 +24,18 @@ from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.purchases import allocation, model, store
-from functions.purchases.allocation import Share
+from functions.purchases import model, store
 from functions.purchases.model import (
     PLACE_LIMIT,
     Batch,
     BatchNotStuck,
     BatchResult,
     BatchStatus,
-    Member,
     Plan,
     Stage,
-    Status,
 )
-from functions.purchases.service.buying import Buying, decided
+from functions.purchases.service.sharing import Shared, sharing
+from functions.purchases.service.trading import Trading, settled
 from functions.purchases.store import AlreadyAllocated, BatchMoved
 
 
@@ -94,7 +91,8 @@ class Batches:
         plan = self._plan(batch)
         try:
             if isinstance(plan, BatchResult):
-                self.table.write(*decided(batch, plan, self.now()))
+                limit = self.catalogue.listing(batch.asset_id).asset.desk_buys_max
+                settled(batch, plan, limit, self.now(), lambda writes: self.table.write(*writes))
             else:
                 self._place(batch, plan)
         except ExchangeOrderMoved:
@@ -102,37 +100,38 @@ class Batches:
         return self._standing(store.batch(self.table, batch_id))
 
     def _place(self, batch: Batch, plan: Plan) -> None:
+        side, reach = (Side.BUY, "or less") if batch.buys else (Side.SELL, "or more")
         order = self.at_exchange.draft(
             batch.batch_id,
             store.EXCHANGE_ORDER,
-            Side.BUY,
+            side,
             plan.quantity,
             plan.limit_price,
             price=plan.quote.price,
             band_bps=self.catalogue.listing(batch.asset_id).asset.fill_band_bps,
         )
         at, placed = order.sent_at, BatchStatus.PLACED
-        why = f"{plan.quantity} at ${plan.limit_price} or less, price ${plan.quote.price} of {plan.quote.source}"
+        why = f"{plan.quantity} at ${plan.limit_price} {reach}, price ${plan.quote.price} of {plan.quote.source}"
         intent = [
             store.place(batch, plan, at, at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, placed, why, MACHINE, at),
         ]
-        self.at_exchange.place(order, Buying(replace(batch, status=placed, plan=plan)), intent)
+        self.at_exchange.place(order, Trading(replace(batch, status=placed, plan=plan)), intent)
 
     def _plan(self, batch: Batch) -> Plan | BatchResult:
         """Raises PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
-        members = store.members(self.table, batch.batch_id)
+        members = sharing(self.table, batch)
         try:
             listing, now = self.catalogue.listing(batch.asset_id), self.now()
             listing.must_be_active()
-            quote = self._told(batch, listing.asset, now) or listing.tradable_ask(now)
-            return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.rules(batch.asset_id))
+            quote = self._told(batch, listing.asset, now) or members.quote(listing, now)
+            return members.plan(listing.asset, quote, self.at_exchange.rules(batch.asset_id))
         except (AssetInactive, MarketUnknown) as no:
-            return model.nothing(batch.asset_id, f"not bought: {no.detail}")
+            return model.nothing(batch.asset_id, f"not {batch.traded}: {no.detail}")
         except (PriceUnavailable, ExchangeUnavailable) as silent:
             if self.now() < batch.created_at + PLACE_LIMIT:
                 raise
-            return model.nothing(batch.asset_id, f"not bought: {silent.detail}")
+            return model.nothing(batch.asset_id, f"not {batch.traded}: {silent.detail}")
 
     @staticmethod
     def _told(batch: Batch, asset: Asset, now: datetime) -> Quote | None:
@@ -170,10 +169,10 @@ class Batches:
         """
         return self._ask(batch_id, BatchStatus.ALLOCATED, self.at_exchange.look_again)
 
-    def _ask(self, batch_id: str, where: BatchStatus, act: Callable[[ExchangeOrder, Buying], object]) -> Standing:
+    def _ask(self, batch_id: str, where: BatchStatus, act: Callable[[ExchangeOrder, Trading], object]) -> Standing:
         batch = store.batch(self.table, batch_id)
         if batch.status is where and batch.waits:
-            act(self._exchange_order(batch), Buying(batch))
+            act(self._exchange_order(batch), Trading(batch))
         return self._standing(store.batch(self.table, batch_id))
 
     def _exchange_order(self, batch: Batch) -> ExchangeOrder:
@@ -194,16 +193,13 @@ class Batches:
         return self._standing(store.batch(self.table, batch_id))
 
     def _allocate(self, batch: Batch, more_time: Callable[[], bool]) -> None:
-        members = store.members(self.table, batch.batch_id)
-        shares = {share.order_id: share for share in allocation.shares(batch, members)}
+        shared = sharing(self.table, batch).shared()
         refused = []
-        for member in members:
-            if member.done:
-                continue
+        for member in shared.due:
             if not more_time():
                 return
             try:
-                self._give(batch, member, shares[member.order_id])
+                member.give(self.now())
             except AlreadyAllocated:
                 log.info("given meanwhile", extra={"order_id": member.order_id})
             except Unavailable:
@@ -215,30 +211,12 @@ class Batches:
             why = f"{len(refused)} members can not get their shares: {refused[0]}"
             self.table.write(store.stop(batch, why, self.now()))
         else:
-            self._finish(batch, list(shares.values()))
+            self._finish(batch, shared)
 
-    def _give(self, batch: Batch, member: Member, share: Share) -> None:
-        at, owner, reason = self.now(), member.owner, allocation.why_not_all(member, share, batch)
-        told = f"{share.allocated} for ${share.charged}" if share.allocated.amount else "nothing"
-        writes = [
-            *store.give(batch, member, share, reason, at),
-            ledger.settle_of_order(owner, member.held, share.charged, at),
-            store.event(member.order_id, Status.PENDING, share.status, f"{told}: {reason}" if reason else told, at),
-        ]
-        if share.allocated.amount:
-            writes += [
-                ledger.credit_asset(owner, share.allocated, share.charged, at),
-                ledger.journal(_line(member, share, at)),
-            ]
-        self.table.write(*writes)
-
-    def _finish(self, batch: Batch, shares: Sequence[Share]) -> None:
+    def _finish(self, batch: Batch, shared: Shared) -> None:
         at = self.now()
-        lines = [
-            ledger.desk_line(amount, "its part of a batch", batch.batch_id, at)
-            for amount in allocation.left_to_the_desk(batch, shares)
-        ]
-        why = f"{sum(bool(s.allocated.amount) for s in shares)} of {len(shares)} members have got coins"
+        lines = [ledger.desk_line(amount, "its part of a batch", batch.batch_id, at) for amount in shared.left]
+        why = f"{shared.served} of {shared.number} members have got {'coins' if batch.buys else 'dollars'}"
         allocated = store.batch_event(batch.batch_id, batch.status, BatchStatus.ALLOCATED, why, MACHINE, at)
         self.table.write(store.finish(batch, at, self._look_at(batch)), *lines, allocated)
 
@@ -287,27 +265,13 @@ class Batches:
             writes = [store.looked(batch, at), exchange_orders.follow_up(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
         if order is None:
-            found = model.nothing(batch.asset_id, f"not bought: {public_reason}")
+            found = model.nothing(batch.asset_id, f"not {batch.traded}: {public_reason}")
             event = store.batch_event(
                 batch.batch_id, batch.status, BatchStatus.DECIDED, f"void: {reason}", operator, at
             )
             return BatchStatus.DECIDED, "its members are refunded", [store.decide(batch, found, at), event]
         if self.at_exchange.answers.is_lost(order, at):
-            writes = self.at_exchange.lost(order, Buying(batch), f"void: {reason}", operator)
+            writes = self.at_exchange.lost(order, Trading(batch), f"void: {reason}", operator)
             says = "its members are refunded, and were anything bought, it is the desk's"
             return BatchStatus.DECIDED, says, writes
         raise not_stuck
-
-
-def _line(member: Member, share: Share, at: datetime) -> AssetTransaction:
-    """The journal's line of a purchase. Its price is what was paid for a unit, fees included, to 18 decimals."""
-    return AssetTransaction(
-        username=member.owner.username,
-        sub=member.owner.sub,
-        quantity=share.allocated,
-        transaction_type=TransactionType.BUY,
-        price_per_unit=share.charged.per_unit_of(share.allocated),
-        total_amount=share.charged,
-        order_id=member.order_id,
-        created_at=at,
-    )

@@ -5,7 +5,7 @@ Each relation is checked from both of its ends, so that it is found whichever of
 
     order       ⇄ line of the journal      ⇄ book entry, quote
     payout      ⇄ its attempts             ⇄ the bank's adjustment
-    purchase    ⇄ member of a batch        ⇄ the pool's total
+    purchase, sale ⇄ member of a batch     ⇄ the pool's total
     sale, batch ⇄ order at the exchange    ⇄ the exchange's own id ⇄ line of the desk
     snapshot    ⇄ transfer or leg of an order ⇄ outgoing ⇄ output
     dealer's account ⇄ bill ⇄ invoice      ⇄ payment
@@ -39,7 +39,10 @@ _CHECKS: Mapping[Key, Check] = {
     keys.ADJUSTMENT_ID: payouts.adjustment,
     keys.PURCHASE: pooling.purchase,
     keys.MEMBER: pooling.member,
+    keys.SALE: pooling.sale,
+    keys.SELLER: pooling.member,
     keys.POOL: pooling.pool,
+    keys.SALE_POOL: pooling.pool,
     keys.BATCH: pooling.batch,
     keys.EXCHANGE_ORDER: at_exchange.order,
     keys.EXCHANGE_ORDER_ID: at_exchange.claim,
@@ -89,11 +92,18 @@ def thing(entry: Entry) -> str:
     whose = entry.order_id or entry.outgoing_id or entry.bill_id
     if whose is not None:
         return str(whose)
-    if entry.row in (keys.MEMBER, keys.SHARD_MEMBER, keys.UNLEDGERED, keys.CAMPAIGN_MEMBER, keys.CAMPAIGN_SEEKER):
+    if entry.row in (
+        keys.MEMBER,
+        keys.SELLER,
+        keys.SHARD_MEMBER,
+        keys.UNLEDGERED,
+        keys.CAMPAIGN_MEMBER,
+        keys.CAMPAIGN_SEEKER,
+    ):
         return entry.parts["order_id"]
     if entry.row is keys.CONTRACT and entry.dealer_id is not None:
         return str(entry.dealer_id)
-    if entry.row in (keys.POOL, keys.BILLING_ACCOUNT):
+    if entry.row in (keys.POOL, keys.SALE_POOL, keys.BILLING_ACCOUNT):
         return entry.row.id_of(entry.key)
     if entry.row is keys.ADJUSTMENT_ID and entry.ours is not None:
         return str(entry.ours).partition("-")[0]

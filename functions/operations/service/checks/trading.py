@@ -15,7 +15,7 @@ from functions.operations.entries import ZERO, Entry, Reads
 
 PENDING, COMPLETED = "PENDING", "COMPLETED"
 BUY, SELL, DEPOSIT, WITHDRAW = TransactionType
-BOUGHT_OR_PAID = (keys.ORDER, keys.DEPOSIT, keys.WITHDRAWAL, keys.PURCHASE)  # one line each, once they are COMPLETED
+TRADED_OR_PAID = (keys.ORDER, keys.DEPOSIT, keys.WITHDRAWAL, keys.PURCHASE, keys.SALE)  # one line each when COMPLETED
 
 
 def user(reads: Reads, user: Entry) -> Iterator[str]:
@@ -120,7 +120,7 @@ def journaled(
 
 def line(reads: Reads, line: Entry) -> Iterator[str]:
     """A line of the journal is of something that has come to it."""
-    row = next((row for row in (*BOUGHT_OR_PAID, keys.SELL_ORDER) if str(line.order_id)[:1] == row.id_prefix), None)
+    row = next((row for row in (*TRADED_OR_PAID, keys.SELL_ORDER) if str(line.order_id)[:1] == row.id_prefix), None)
     entry = None if row is None else reads.get(keys.PrimaryKey(str(line.order_id), row.sk))
     if row is None or entry is None:
         yield "the journal has a line of something that is not there"
@@ -133,7 +133,7 @@ def line(reads: Reads, line: Entry) -> Iterator[str]:
         yield f"it is {entry.status}, and the journal has a line of it"
     if line.transaction_type == SELL and EXACT.add(line.cost or ZERO, line.realised_gain or ZERO) != line.total_amount:
         yield "its gain is not what it brought less what it cost"
-    if row in (keys.ORDER, keys.PURCHASE, keys.SELL_ORDER) and line.transaction_type != WITHDRAW:
+    if row in (keys.ORDER, keys.PURCHASE, keys.SALE, keys.SELL_ORDER) and line.transaction_type != WITHDRAW:
         came_to = entry.quantity if row is keys.ORDER else entry.executed_quantity
         if (came_to, entry.total_amount) != (line.quantity, line.total_amount):
             told = _came_to(line.quantity, line.total_amount)
