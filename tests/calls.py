@@ -274,7 +274,9 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance"): Call(),
     Route("POST", "/balance/deposits"): Call(201, {"amount": "25.00"}),
     Route("POST", "/balance/withdrawals"): Call(202, {"amount": "10.50", "banking_client_id": "ann-bank"}),
+    Route("GET", "/balance/withdrawals"): Call(),
     Route("GET", "/balance/withdrawals/{transfer_id}"): Call(thing="withdrawal"),
+    Route("GET", "/balance/holds"): Call(),
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
@@ -318,6 +320,8 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balances"): Call(),
     Route("GET", "/balances/{asset_id}"): Call(),
     Route("GET", "/portfolio"): Call(),
+    Route("GET", "/statements"): Call(),
+    Route("GET", "/statements.csv"): Call(),
     Route("GET", "/statements/{month}"): Call(),
     Route("POST", "/operations/orders/{order_id}/fail"): Call(body=_BECAUSE),
     Route("PUT", "/operations/catalogue/{asset_id}"): Call(

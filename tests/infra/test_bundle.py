@@ -24,7 +24,7 @@ import pytest
 from pydantic import ValidationError
 
 from common import clock
-from functions.orders.api import OrderRequest
+from functions.orders.api.trading import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
@@ -448,7 +448,7 @@ def test_the_trimmed_pydantic_refuses_in_the_words_of_the_whole(embedded: Assets
     code = (
         "import sys; sys.path.insert(0, ''); import json\n"
         "from pydantic import ValidationError\n"
-        "from functions.orders.api import OrderRequest\n"
+        "from functions.orders.api.trading import OrderRequest\n"
         "print(json.dumps(OrderRequest.model_json_schema()))\n"
         "for body in json.loads(sys.argv[1]):\n"
         "    try:\n        OrderRequest.model_validate(body)\n"
