@@ -172,9 +172,10 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
                 },
                 "headers": {"content-type": "application/json"},
                 "body": '{"reason": "by hand"}',
-                "rawQueryString": "date=2026-11-20",
-                "queryStringParameters": {"date": "2026-11-20"},  # the audit's
+                "rawQueryString": "",
             }
+            if route.path == "/operations/audit":
+                event |= {"rawQueryString": "date=2026-11-20", "queryStringParameters": {"date": "2026-11-20"}}
             found[f"{context.name}.{door}"] = f"functions.{context.name}.{door}.handler", event
         for name in context.every_minutes:
             found[f"{context.name}.{name}"] = f"functions.{context.name}.schedule.{name}", {}
