@@ -28,8 +28,8 @@ table of this page, and the table that is deployed.
 | bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                                     |
 | reconciliation         | {thing_id}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                                     |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                              |
-| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    |                                              |
-| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    |                                              |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    | UserOrders                                   |
+| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    | UserOrders                                   |
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                    |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                    |               |                    |                                              |
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                    |               |                    |                                              |
@@ -290,8 +290,8 @@ BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_
 # What is wrong with the books of an account, or with what else an id names.
 RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
-CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
-BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
+CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO", indexes=(USER_ORDERS,))
+BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING", indexes=(USER_ORDERS,))
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")

@@ -200,6 +200,7 @@ TOLD: dict[str, Told] = {
         examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
     ),
     "withdrawal": Told(_FOUND, (WithdrawalNotFound,)),
+    "own_clients": Told(_FOUND),
     "withdrawals": Told(_FOUND),
     "transactions": Told(_FOUND, (Busy,)),
     "users": Told(_FOUND),

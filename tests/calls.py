@@ -277,6 +277,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance/withdrawals"): Call(),
     Route("GET", "/balance/withdrawals/{transfer_id}"): Call(thing="withdrawal"),
     Route("GET", "/balance/holds"): Call(),
+    Route("GET", "/clients"): Call(),
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),

@@ -150,6 +150,14 @@ def test_an_order_says_what_a_purchase_has_brought_and_cost(fee_asset: str | Non
         assert abs(fees[1] - bought.fee_in_asset) < Decimal("0.000001")
 
 
+def test_ones_own_clients_are_listed_and_nobody_elses(ann: Client) -> None:
+    found = ann.get("/clients").json["items"]
+    assert [(one["client_id"], one["kind"], one["status"], one["account_id"]) for one in found] == [
+        ("ann-crypto", "CRYPTO", "ACTIVE", None),
+        ("ann-bank", "BANKING", "ACTIVE", "acc-ann"),
+    ]
+
+
 def test_a_cash_out_says_what_was_sold_and_the_fee(ann: Client, world: World) -> None:
     (told,) = (one for one in ann.every("/orders", limit=100) if one["order_id"] == world.cashed_out)
     full = ann.get(f"/crypto/order/sell/{world.cashed_out}").json

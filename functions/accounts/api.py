@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
+from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.ledger.moves import Move
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
@@ -111,6 +112,21 @@ class TransactionPage(View):
     cursor: str | None
 
 
+class OwnClientView(View):
+    """What you name in a cash-out or a withdrawal: CRYPTO, you as one who sells coins; BANKING, your account at a
+    bank. Only an ACTIVE one can be used."""
+
+    client_id: str
+    kind: ClientKind
+    status: ClientStatus
+    account_id: str | None = Field(description="of a BANKING one, where it is paid")
+    updated_at: InstantText
+
+
+class OwnClientList(View):
+    items: list[OwnClientView]
+
+
 class UserPage(View):
     items: list[UserView]
     cursor: str | None
@@ -190,6 +206,11 @@ def transactions(
     )
 
 
+@app.get("/clients", tags=["accounts"], summary="Your clients: what a cash-out or a withdrawal names")
+def own_clients() -> OwnClientList:
+    return OwnClientList(items=[_client(client) for client in accounts().clients(caller(app).owner)])
+
+
 @app.get("/operations/users", tags=["operators"], summary="All accounts, in no order")
 def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
     operator = caller(app).must_be_operator()
@@ -225,6 +246,16 @@ def _transfer(transfer: Transfer) -> TransferView:
         reason=transfer.reason,
         created_at=transfer.created_at,
         updated_at=transfer.updated_at,
+    )
+
+
+def _client(client: Client) -> OwnClientView:
+    return OwnClientView(
+        client_id=client.client_id,
+        kind=client.kind,
+        status=client.status,
+        account_id=client.account_id,
+        updated_at=client.updated_at,
     )
 
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from common import keys
 from common.domain import adjustments, audit, clients, holds, limits
 from common.domain.audit import AuditEntry
-from common.domain.clients import ClientKind
+from common.domain.clients import Client, ClientKind
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -126,6 +126,10 @@ class Accounts:
             return ledger.ownership(self.table, username)
         except AccountNotFound:
             raise model.UserNotFound(f"there is no user {username}") from None
+
+    def clients(self, owner: Owner) -> list[Client]:
+        """The owner's clients: who he is as one who sells coins, and who is paid for him, and where."""
+        return clients.of_user(self.table, owner)
 
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
