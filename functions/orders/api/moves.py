@@ -34,7 +34,7 @@ CSV_COLUMNS = (
 )
 
 
-class TransactionView(View):
+class LineView(View):
     """A line of the journal. `cost` and `realised_gain` are those of a sale."""
 
     asset_id: str
@@ -49,18 +49,18 @@ class TransactionView(View):
     created_at: InstantText
 
 
-class ListedTransactionView(TransactionView):
+class TransactionView(LineView):
     quantity_after: str | None = Field(
         description="what you had of the asset after it, free and held; null: too much has moved since to tell"
     )
 
 
 class TransactionPage(View):
-    items: list[ListedTransactionView]
+    items: list[TransactionView]
     cursor: str | None
 
 
-class StatedMoveView(TransactionView):
+class StatedMoveView(LineView):
     quantity_after: str = Field(description="what you had of its asset after it, free and held; of USD, dollars")
     usd_after: str = Field(description="what dollars you had after it, free and held")
 
@@ -102,9 +102,7 @@ def asset_transactions(
     page = orders().history(owner, asset_id, since=since, until=until, limit=limit, after=after)
     return TransactionPage(
         items=[
-            ListedTransactionView(
-                **dict(_line(move.line)), quantity_after=None if move.after is None else plain(move.after)
-            )
+            TransactionView(**dict(_line(move.line)), quantity_after=None if move.after is None else plain(move.after))
             for move in page.items
         ],
         cursor=cursors().write(listed, page.after),
@@ -134,9 +132,9 @@ def statement(
     return _as_csv(caller(app).owner, since, until)
 
 
-def _line(line: AssetTransaction) -> TransactionView:
+def _line(line: AssetTransaction) -> LineView:
     sale = line.transaction_type == "SELL"
-    return TransactionView(
+    return LineView(
         asset_id=line.quantity.asset_id,
         transaction_type=line.transaction_type,
         quantity=plain(line.quantity.amount),
