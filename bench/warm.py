@@ -26,6 +26,7 @@ from common import aws
 from common.domain.catalogue.model import Asset, Execution, Listing, Quote
 from common.money import Money, Price
 from functions.orders import api
+from functions.orders.api import door
 
 CALLS = 1000
 WARM_UP = 50
@@ -64,7 +65,7 @@ def main() -> None:
     )
     now = datetime.now(UTC)
     asset = Asset("BTC", "Bitcoin", 8, Money(1), Money(1_000_000), Execution.INSTANT, True, "bitcoin", "BTC", 86_400)
-    catalogue = api.orders().catalogue
+    catalogue = door.orders().catalogue
     catalogue._listings, catalogue._seen_at = {"BTC": Listing(asset, Quote(Price("67000.1"), "bench", now))}, now
     catalogue.now = lambda: now  # the view stays warm
     claims = {

@@ -101,6 +101,8 @@ def api() -> APIGatewayHttpResolver:
         response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
     )
 
+    app.use(middlewares=[_known_queries_only])
+
     @app.exception_handler(Refusal)
     def refused(refusal: Refusal) -> Response[str]:
         say = log.warning if isinstance(refusal, Unavailable) else log.info  # what is down, production tells too
@@ -137,6 +139,20 @@ def api() -> APIGatewayHttpResolver:
         )
 
     return app
+
+
+def _known_queries_only(app: APIGatewayHttpResolver, go_on: Callable[[APIGatewayHttpResolver], Any]) -> Any:
+    """A query says what it says, as a body does: a filter that is misspelt would else be no filter at all. What is
+    signed is exempt: its sender's system may append to the address what it likes, and the signature covers the body.
+
+    Raises InvalidRequest, with the names that are known."""
+    event = app.current_event
+    known = sorted(parameter.alias for parameter in app.context["_route"].dependant.query_params)
+    unknown = sorted({*(event.query_string_parameters or {})} - {*known})
+    if unknown and event.request_context.authorizer:
+        errors = [{"where": f"query.{name[:100]}", "what": "there is no such parameter here"} for name in unknown[:20]]
+        raise InvalidRequest("the request is not of the form this route takes", errors=errors, known_parameters=known)
+    return go_on(app)
 
 
 def _parsed(text: str) -> dict[str, Any]:

@@ -4,100 +4,101 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity                 | PK                                              | SK                                 | ids                | backlog       | machines           | indexes                            |
-|------------------------|-------------------------------------------------|------------------------------------|--------------------|---------------|--------------------|------------------------------------|
-| user                   | {username}                                      | USER                               |                    |               |                    |                                    |
-| balance                | {username}                                      | BALANCE                            |                    |               |                    |                                    |
-| asset_balance          | {username}                                      | ASSET#{asset_id}                   |                    |               |                    |                                    |
-| limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                    |               |                    |                                    |
-| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}            |                    |               |                    |                                    |
-| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                    |               |                    |                                    |
-| order                  | {order_id}                                      | ORDER                              | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
-| deposit                | {order_id}                                      | DEPOSIT                            | D…                 |               |                    |                                    |
-| withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                 | accounts      | payout             | OpenWork                           |
-| sell_order             | {order_id}                                      | SELL_ORDER                         | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase               | {order_id}                                      | PURCHASE                           | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
-| pool                   | POOL#{asset_id}#{shard}                         | HEAD                               | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
-| batch                  | {batch_id}                                      | BATCH                              | B…                 | batches       | purchase           | OpenWork                           |
-| member                 | {batch_id}                                      | MEMBER#{order_id}                  |                    |               |                    |                                    |
-| exchange_order         | {order_id}                                      | VENUE#{n}                          |                    |               |                    |                                    |
-| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                    |               |                    |                                    |
-| stray_order            | {stray_id}                                      | STRAY                              | Z…                 | strays        |                    | OpenWork                           |
-| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                    |               |                    |                                    |
-| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                    |               |                    |                                    |
-| bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                           |
-| reconciliation         | {thing_id}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                           |
-| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                    |
-| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    |                                    |
-| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    |                                    |
-| asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                    |               |                    |                                    |
-| price                  | PRICE                                           | {asset_id}                         |                    |               |                    |                                    |
-| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                    |               |                    |                                    |
-| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                    |               |                    |                                    |
-| proposal               | {proposal_id}                                   | PROPOSAL                           | E…                 | proposals     |                    | OpenWork                           |
-| ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                    |               |                    |                                    |
-| snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                 | snapshots     |                    | OpenWork                           |
-| snapshot_tie           | {tie_id}                                        | TIE                                | T…                 | snapshots     |                    | OpenWork                           |
-| outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                 | outgoing      |                    | OpenWork                           |
-| custody_shortage       | {shortage_id}                                   | SHORTAGE                           | L…                 | outgoing      |                    | OpenWork                           |
-| output                 | OUTPUT#{output_id}                              | RESERVED                           |                    |               |                    |                                    |
-| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                    |               |                    |                                    |
-| market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
-| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}             |                    |               |                    |                                    |
-| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
-| market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
-| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
-| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                    |
-| market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
-| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
-| market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
-| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                  |                    |               |                    |                                    |
-| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id}  |                    |               |                    |                                    |
-| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                  |                    |               |                    |                                    |
-| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                       |                    |               |                    |                                    |
-| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                               |                    |               |                    |                                    |
-| exchange_look          | LOOK#{account_id}                               | {list}                             |                    |               |                    |                                    |
-| mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                    |               |                    |                                    |
-| pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
-| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
-| halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
-| unledgered             | ACCOUNT#{account_id}                            | UNLEDGERED#{order_id}              |                    |               |                    |                                    |
-| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                    |
-| order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
-| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
-| shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
-| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
-| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
-| requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
-| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                    |
-| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                    |
-| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type} | totals        |                    | OpenWork                           |
-| contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
-| invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
-| deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                    |
-| deal_change            | DEAL#{deal_id}                                  | CHANGE#{change_id}                 |                    |               |                    |                                    |
-| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         | bill               | OpenWork                           |
-| open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
-| paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
-| cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
-| reminder               | {bill_id}                                       | REMINDER                           | {bill_id}:REMINDER | bills         |                    | OpenWork                           |
-| credit_note            | {bill_id}                                       | CREDIT#{n}                         |                    |               |                    |                                    |
-| payment                | {receipt_id}                                    | PAYMENT                            | Y…                 | payments      |                    | OpenWork                           |
-| application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                    |
-| journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                    |               |                    |                                    |
-| release                | {dealer_id}                                     | RELEASE#{n}                        |                    |               |                    |                                    |
-| refund                 | {refund_id}                                     | REFUND                             | F…                 | refunds       |                    | OpenWork                           |
-| segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                    |               |                    |                                    |
-| cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                    |
-| ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                    |
-| comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                    |
-| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                    |               |                    |                                    |
+| entity                 | PK                                              | SK                                 | ids                | backlog       | machines           | indexes                                      |
+|------------------------|-------------------------------------------------|------------------------------------|--------------------|---------------|--------------------|----------------------------------------------|
+| user                   | {username}                                      | USER                               |                    |               |                    |                                              |
+| balance                | {username}                                      | BALANCE                            |                    |               |                    |                                              |
+| asset_balance          | {username}                                      | ASSET#{asset_id}                   |                    |               |                    |                                              |
+| limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                    |               |                    |                                              |
+| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}            |                    |               |                    |                                              |
+| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                    |               |                    |                                              |
+| order                  | {order_id}                                      | ORDER                              | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
+| deposit                | {order_id}                                      | DEPOSIT                            | D…                 |               |                    |                                              |
+| withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                 | accounts      | payout             | UserOrders, OpenWork, UserOpen               |
+| sell_order             | {order_id}                                      | SELL_ORDER                         | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork, UserOpen |
+| purchase               | {order_id}                                      | PURCHASE                           | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
+| pool                   | POOL#{asset_id}#{shard}                         | HEAD                               | {asset_id}:{shard} | purchases     |                    | OpenWork                                     |
+| batch                  | {batch_id}                                      | BATCH                              | B…                 | batches       | purchase           | OpenWork                                     |
+| member                 | {batch_id}                                      | MEMBER#{order_id}                  |                    |               |                    |                                              |
+| exchange_order         | {order_id}                                      | VENUE#{n}                          |                    |               |                    |                                              |
+| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                    |               |                    |                                              |
+| stray_order            | {stray_id}                                      | STRAY                              | Z…                 | strays        |                    | OpenWork                                     |
+| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                    |               |                    |                                              |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                    |               |                    |                                              |
+| bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                                     |
+| reconciliation         | {thing_id}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                                     |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                              |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    | UserOrders                                   |
+| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    | UserOrders                                   |
+| asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                    |               |                    |                                              |
+| price                  | PRICE                                           | {asset_id}                         |                    |               |                    |                                              |
+| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                    |               |                    |                                              |
+| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                    |               |                    |                                              |
+| proposal               | {proposal_id}                                   | PROPOSAL                           | E…                 | proposals     |                    | OpenWork                                     |
+| ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                    |               |                    |                                              |
+| snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                 | snapshots     |                    | OpenWork                                     |
+| snapshot_tie           | {tie_id}                                        | TIE                                | T…                 | snapshots     |                    | OpenWork                                     |
+| outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                 | outgoing      |                    | OpenWork                                     |
+| custody_shortage       | {shortage_id}                                   | SHORTAGE                           | L…                 | outgoing      |                    | OpenWork                                     |
+| output                 | OUTPUT#{output_id}                              | RESERVED                           |                    |               |                    |                                              |
+| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                    |               |                    |                                              |
+| market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork, UserOpen |
+| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}             |                    |               |                    |                                              |
+| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                              |
+| market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                              |
+| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                              |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                              |
+| market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                              |
+| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                              |
+| market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                              |
+| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                  |                    |               |                    |                                              |
+| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id}  |                    |               |                    |                                              |
+| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                  |                    |               |                    |                                              |
+| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                       |                    |               |                    |                                              |
+| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                               |                    |               |                    |                                              |
+| exchange_look          | LOOK#{account_id}                               | {list}                             |                    |               |                    |                                              |
+| mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                    |               |                    |                                              |
+| pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                              |
+| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                              |
+| halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                                     |
+| unledgered             | ACCOUNT#{account_id}                            | UNLEDGERED#{order_id}              |                    |               |                    |                                              |
+| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                              |
+| order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                              |
+| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                              |
+| shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                              |
+| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                              |
+| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                                     |
+| requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                              |
+| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                              |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                              |
+| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type} | totals        |                    | OpenWork                                     |
+| contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                              |
+| invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                              |
+| deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                              |
+| deal_change            | DEAL#{deal_id}                                  | CHANGE#{change_id}                 |                    |               |                    |                                              |
+| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         | bill               | OpenWork                                     |
+| open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
+| paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
+| cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
+| reminder               | {bill_id}                                       | REMINDER                           | {bill_id}:REMINDER | bills         |                    | OpenWork                                     |
+| credit_note            | {bill_id}                                       | CREDIT#{n}                         |                    |               |                    |                                              |
+| payment                | {receipt_id}                                    | PAYMENT                            | Y…                 | payments      |                    | OpenWork                                     |
+| application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                              |
+| journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                    |               |                    |                                              |
+| release                | {dealer_id}                                     | RELEASE#{n}                        |                    |               |                    |                                              |
+| refund                 | {refund_id}                                     | REFUND                             | F…                 | refunds       |                    | OpenWork                                     |
+| segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                    |               |                    |                                              |
+| cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                              |
+| ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                              |
+| comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                              |
+| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                    |               |                    |                                              |
 
-| index             | partition key | sort key    | holds           | for                                                                  |
-|-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; of all assets, by asset  |
-| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                 |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk |
+| index             | partition key | sort key    | holds           | for                                                                      |
+|-------------------|---------------|-------------|-----------------|--------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, his clients |
+| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                     |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk     |
+| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                         |
 
 A username is `[a-z][a-z0-9_.-]{2,31}`. Every other partition key holds an upper-case letter or a `#`, so no
 username can name another kind of item.
@@ -212,9 +213,11 @@ USER_ORDERS = Index(
     hash="username",
     range="ASSET_ID",
     holds=(),
-    purpose="a user's orders of one asset, newest first; of all assets, by asset",
+    purpose="a user's orders of one asset, newest first; his withdrawals, his clients",
     sort_key="{asset_id}#{created_at}#{order_id}",  # by asset alone, orders would come in no order
 )
+# In the place of an asset: its ids are upper-case, so nobody who asks for orders of an asset meets them.
+WITHDRAWALS, CLIENTS = "withdrawal", "client"
 USER_TIMELINE = Index(
     "UserTimelineIndex",
     hash="username",
@@ -231,8 +234,17 @@ OPEN_WORK = Index(
     purpose="unfinished work by the time it is due: the sweeper, expiry, the desk",
     sort_key="{due_at}",
 )
-INDEXES = [USER_ORDERS, USER_TIMELINE, OPEN_WORK]
-ORDER_INDEXES = (USER_ORDERS, USER_TIMELINE, OPEN_WORK)
+# Of what waits, and is a user's: that needs no attribute of its own.
+USER_OPEN = Index(
+    "UserOpenIndex",
+    hash="username",
+    range="waits_since",
+    holds=(),
+    purpose="what of a user's is open: what his holds are for",
+    sort_key="{waits_since}",
+)
+INDEXES = [USER_ORDERS, USER_TIMELINE, OPEN_WORK, USER_OPEN]
+ORDER_INDEXES = (USER_ORDERS, USER_TIMELINE, OPEN_WORK, USER_OPEN)
 
 USER = Key("user", pk="{username}", sk="USER")
 BALANCE = Key("balance", pk="{username}", sk="BALANCE")
@@ -248,7 +260,7 @@ WITHDRAWAL = Key(
     "withdrawal",
     pk="{order_id}",
     sk="WITHDRAWAL",
-    indexes=(OPEN_WORK,),
+    indexes=(USER_ORDERS, OPEN_WORK, USER_OPEN),
     id_prefix="W",
     backlog="accounts",
     machines=("payout",),
@@ -301,8 +313,8 @@ BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_
 # What is wrong with the books of an account, or with what else an id names.
 RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
-CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
-BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
+CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO", indexes=(USER_ORDERS,))
+BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING", indexes=(USER_ORDERS,))
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")

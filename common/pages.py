@@ -14,9 +14,10 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from common.errors import Rejected
-from common.table.table import Position
+from common.table.table import LOOKED_MAX, Page, Position
 
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
@@ -26,6 +27,13 @@ _MAC_BYTES = 16
 
 class CursorRefused(Rejected):
     """The cursor was changed, belongs to another list or another user, or is older than a day."""
+
+
+def why_short(page: Page[Any], limit: int) -> str | None:
+    """What a page says that goes on and has fewer than were asked for."""
+    if page.after is None or len(page.items) >= limit:
+        return None
+    return f"among the {LOOKED_MAX} looked at for this page there were no more of these; the cursor goes on behind them"
 
 
 @dataclass(frozen=True)

@@ -125,6 +125,10 @@ InstantText = Annotated[
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00.000000Z"]}),
 ]
 
+WhyShort = Annotated[
+    str | None, Field(description="why a page that goes on has fewer than were asked for; null: it has not")
+]
+
 
 class OneOf:
     """A text that is one of those given: what Literal is for values that are not known before the program runs."""

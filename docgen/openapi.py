@@ -192,7 +192,7 @@ def _common_refusals(path: str, method: str, drawn: Json, *, signed: bool) -> It
         yield RouteNotFound
     if method != "get":
         yield Busy
-    if names or "requestBody" in drawn:
+    if not signed or names or "requestBody" in drawn:  # no query has more than its route knows
         yield InvalidRequest
     if "cursor" in names:
         yield CursorRefused

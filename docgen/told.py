@@ -35,6 +35,7 @@ from common.domain.ledger.model import (
     TooManyOpenOrders,
     UnreadableLine,
 )
+from common.domain.ledger.moves import StatementTooLong
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
@@ -47,6 +48,7 @@ from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
+from common.table.transaction import Busy
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.billing.model import (
     AccountNotOpened,
@@ -201,7 +203,9 @@ TOLD: dict[str, Told] = {
         examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
     ),
     "withdrawal": Told(_FOUND, (WithdrawalNotFound,)),
-    "transactions": Told(_FOUND),
+    "own_clients": Told(_FOUND),
+    "withdrawals": Told(_FOUND),
+    "transactions": Told(_FOUND, (Busy,)),
     "users": Told(_FOUND),
     "credit": Told(
         {200: "credited, or it was already"},
@@ -267,7 +271,7 @@ TOLD: dict[str, Told] = {
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
-    "asset_transactions": Told(_FOUND),
+    "asset_transactions": Told(_FOUND, (Busy,)),
     "place": Told(
         {201: "done, or resting in the book until the market gets there"},
         (
@@ -325,7 +329,10 @@ TOLD: dict[str, Told] = {
     "balances": Told(_FOUND, (AccountNotFound,)),
     "asset_balance": Told(_FOUND, (HoldingNotFound,)),
     "portfolio": Told(_FOUND, (AccountNotFound,)),
-    "statement": Told(_FOUND, (AccountNotFound,), media="text/csv"),
+    "held": Told(_FOUND, (AccountNotFound,)),
+    "any_statement": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy)),
+    "any_statement_as_csv": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy), media="text/csv"),
+    "statement": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy), media="text/csv"),
     "fail": Told(
         {200: "failed, and the hold given back, or it was already"},
         (OrderNotFound, OrderNotPending),

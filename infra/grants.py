@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from common import keys
-from common.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
+from common.keys import OPEN_WORK, USER_OPEN, USER_ORDERS, USER_TIMELINE, Index
 
 GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
@@ -126,12 +126,13 @@ GRANTS: dict[str, Grant] = {
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
+        indexes=(USER_ORDERS, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines={PAYOUT: frozenset({START})},
     ),
     "orders.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book
-        indexes=(USER_ORDERS, USER_TIMELINE),
+        indexes=(USER_ORDERS, USER_TIMELINE, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
     ),
     "orders.tend_market": Grant(

@@ -165,10 +165,16 @@ class _Books:
         for kind in ("order", "withdrawal", "sell_order", "purchase", "sale"):
             for item in self.by_kind[kind]:
                 if item["status"] in ("NEW", "BASE_TXN_FAILED") and not self._holds_coins(item):
+                    if item["status"] == "NEW" and ("timeline_at" in item or "ASSET_ID" in item):
+                        yield f"{item['PK']} holds nothing, and is in a list of {item['username']}"
                     continue  # it may wait for a last look
                 unfinished = item["status"] in UNFINISHED
                 if unfinished != ("open_work" in item):
                     yield f"{item['PK']} is {item['status']} and {'waits' if 'open_work' in item else 'does not wait'}"
+                if unfinished and "waits_since" not in item:
+                    yield f"{item['PK']} is {item['status']} and not among what is open of {item['username']}"
+                if unfinished and kind == "sell_order" and "timeline_at" not in item:
+                    yield f"{item['PK']} is {item['status']} and in no list of {item['username']}"
                 if unfinished and not item["waits_for"]:
                     yield f"{item['PK']} does not say what it waits for"
         book = sorted(entry["order_id"] for entry in self.by_kind["book_entry"])

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -59,7 +60,9 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "portfolio of ten assets": (1, 0, 0.5),
     "a page of ten orders": (1, 0, 1),
     "a page of ten orders of one asset": (1, 0, 1),
-    "a page of ten transactions": (1, 0, 0.5),
+    "a page of ten transactions": (3, 0, 3),
+    "what an account's holds are for": (2, 0, 2),
+    "a page of ten moves of dollars": (4, 0, 4),
 }
 
 
@@ -140,6 +143,17 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
             for _ in range(20):
                 desk.buy(ann, "1")
+            return lambda: read(desk, ann)
+
+        return prepared
+
+    def place_and(read: Callable[[Desk, Owner], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """With twenty orders open, and twenty that are over."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            for _ in range(20):
+                desk.buy(ann, "1")
+                desk.buy(ann, "0.1", order_price="90")
             return lambda: read(desk, ann)
 
         return prepared
@@ -525,6 +539,16 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             lambda desk, ann: desk.orders.orders(ann, status=Status.COMPLETED, limit=10, after=None)
         ),
         "a page of ten transactions": page(lambda desk, ann: desk.orders.history(ann, "BTC", limit=10, after=None)),
+        "a page of ten moves of dollars": page(
+            lambda desk, ann: desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None)
+        ),
+        "what an account's holds are for": place_and(lambda desk, ann: desk.orders.explained(ann)),
+        "a page of ten withdrawals": withdrawn(
+            lambda desk, _: desk.accounts.withdrawals(Owner("ann", "sub-ann"), limit=10, after=None)
+        ),
+        "a statement of twenty trades": page(
+            lambda desk, ann: desk.orders.statement(ann, NOON, desk.clock.at + timedelta(days=1))
+        ),
         "a page of ten cash-outs": cash_outs,
         **billing.SCENARIOS,
     }

@@ -220,7 +220,8 @@ class TestOrders:
         }
         assert ann.get(f"/orders/{done.json['order_id']}").json == done.json
         route = f"GET /orders/{done.json['order_id']}"
-        assert ann.get("/orders", limit=1).json["items"] == [{**done.json, "route": route}]
+        also = {"executed_quantity": "5", "fee_amount": None, "fee_quantity": None, "route": route}
+        assert ann.get("/orders", limit=1).json["items"] == [{**done.json, **also}]
 
     def test_an_order_at_a_limit_is_filled_by_the_market_and_told(self, doors: Doors, world: World) -> None:
         ann = doors.customer()

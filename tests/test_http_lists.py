@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from common.identity import BILLING
 from common.money import Money, Quantity
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
+from common.table import table
 from functions.orders import store
 from functions.orders.model import Order, Side, Status
 from infra.contexts import Route
@@ -131,10 +133,24 @@ class TestOrders:
         for limit in (7, 100):
             assert ann.every("/orders", limit=limit, **asked) == expected
 
-    def test_of_one_status_may_come_in_short_pages_that_go_on(self, ann: Client) -> None:
-        pages = list(ann.pages("/orders", limit=5, status="CANCELLED"))
-        assert len(pages) == 51  # as many as without the filter, and the one that finds the end
-        assert any(page.json["items"] == [] and page.json["cursor"] for page in pages)
+    def test_of_one_status_come_in_pages_that_are_full(self, ann: Client) -> None:
+        pages = [page.json for page in ann.pages("/orders", limit=5, status="CANCELLED")]
+        assert len(pages) > 3
+        assert [len(page["items"]) for page in pages[:-1]] == [5] * (len(pages) - 1)
+        assert {page["short"] for page in pages} == {None}
+
+    def test_a_page_that_has_looked_at_too_many_says_so_and_goes_on(
+        self, ann: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        whole = ann.every("/orders", limit=100, status="CANCELLED")
+        monkeypatch.setattr(table, "LOOK", 10)
+        monkeypatch.setattr(table, "LOOKED_MAX", 12)
+        pages = [page.json for page in ann.pages("/orders", limit=5, status="CANCELLED")]
+        assert [order for page in pages for order in page["items"]] == whole
+        short = [page for page in pages if len(page["items"]) < 5]
+        assert len(short) > 3
+        assert all(page["short"] for page in short if page["cursor"])
+        assert all(page["short"] is None for page in pages if page not in short)
 
     def test_from_is_inclusive_and_to_exclusive_to_the_microsecond(self, ann: Client) -> None:
         one = ann.get("/orders", limit=1).json["items"][0]
@@ -190,14 +206,14 @@ class TestOfOneMicrosecond:
     def test_deposits_and_filters_too(self, ann: Client) -> None:
         for _ in range(4):
             ann.post("/balance/deposits", {"amount": "1.00"})
-        assert len({line["order_id"] for line in ann.every("/balance/transactions", limit=1)}) == 5
+        assert len({line["order_id"] for line in ann.every("/balance/transactions", limit=1)}) == 5 + 20
         for span in ({"from_": text(NOON)}, {"to": "2026-11-21T12:00:00.000001Z"}, {"asset_id": "BTC"}):
             assert len(ann.every("/orders", limit=3, **span)) == 20
         assert ann.every("/orders", to=text(NOON)) == []
 
     def test_come_with_the_others_in_one_statement(self, ann: Client) -> None:
         lines = ann.get("/statements/2026-11").text.splitlines()
-        assert len(lines) == 1 + 1 + 20
+        assert len(lines) == 1 + 1 + 20 + 4  # it opens and closes with dollars and a coin
 
 
 def test_ten_thousand_orders_are_all_reachable() -> None:
@@ -213,8 +229,15 @@ def test_ten_thousand_orders_are_all_reachable() -> None:
 
 class TestOthers:
     def test_the_journal_of_dollars_and_of_an_asset_are_newest_first_and_whole(self, ann: Client) -> None:
-        dollars = ann.every("/balance/transactions", limit=2)
-        assert [line["transaction_type"] for line in dollars] == ["DEPOSIT"] * 6
+        dollars = ann.every("/balance/transactions", limit=7)
+        assert [line["transaction_type"] for line in dollars].count("DEPOSIT") == 6
+        balance = ann.get("/balance").json
+        there = Decimal(balance["current_balance"]) + Decimal(balance["held_balance"])
+        for line in dollars:
+            assert Decimal(line["balance_after"]) == there
+            comes = line["transaction_type"] in ("DEPOSIT", "SELL")
+            there -= Decimal(line["amount"]) if comes else -Decimal(line["amount"])
+        assert there == 0
         assert times(dollars) == sorted(times(dollars), reverse=True)
         done = {order["order_id"] for order in ann.every("/orders", asset_id="ETH", status="COMPLETED", limit=100)}
         trades = ann.every("/assets/ETH/transactions", limit=9)
@@ -321,6 +344,10 @@ LISTS = [
     List(Route("GET", "/assets/{asset_id}/transactions"), others=(SPAN, {"to": "2026-11-22T00:00:00Z"})),
     List(Route("GET", "/balance/transactions"), others=(SPAN, {"to": "2026-11-22T00:00:00Z"})),
     List(Route("POST", "/orders/cancel-all"), others=({"asset_id": "BTC"}, {"asset_id": "AI"})),
+    List(
+        Route("GET", "/balance/withdrawals"),
+        others=({"status": "PENDING"}, SPAN, {"to": "2026-11-22T00:00:00Z"}),
+    ),
     List(Route("GET", "/crypto/order/sell")),
     List(Route("GET", "/market-making/orders")),
     List(Route("GET", "/market-making/orders/{order_id}/fills")),
@@ -359,6 +386,8 @@ def doors() -> Iterator[Doors]:
                 who.post("/orders", asked)
             desk.clients(Owner(name, f"sub-{name}"))
             for _ in range(3):
+                asked = {"amount": "1.00", "banking_client_id": f"{name}-bank"}
+                assert who.post("/balance/withdrawals", asked).status == 202
                 assert who.post("/crypto/order/sell", cash_out(name, "1")).status == 200
             desk.market.list_pair(capacity=10)
             for _ in range(3):

@@ -14,10 +14,11 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from common import keys
+from common.clock import text
 from common.errors import Conflict, NotFound, Rejected
 from common.owner import Owner
 from common.table.items import Item
-from common.table.table import Table
+from common.table.table import Query, Table
 from common.table.transaction import Write
 
 
@@ -78,12 +79,14 @@ class Client:
 
 
 class CryptoClientItem(Item, discriminator=keys.CRYPTO_CLIENT.entity):
+    ASSET_ID = UnicodeAttribute(null=True)
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
     status = UnicodeAttribute()
 
 
 class BankingClientItem(Item, discriminator=keys.BANKING_CLIENT.entity):
+    ASSET_ID = UnicodeAttribute(null=True)
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
     status = UnicodeAttribute()
@@ -108,10 +111,24 @@ def existing(table: Table, kind: ClientKind, client_id: str) -> Client | None:
     """As of now; None when there is none."""
     row, item_class = _ROWS[kind]
     item = table.get(item_class, row(client_id=client_id), consistent=True)
-    if item is None:
-        return None
+    return None if item is None else _client(item)
+
+
+def of_user(table: Table, owner: Owner) -> list[Client]:
+    """All of the owner's, of both kinds, the oldest first; a moment old, as any index is."""
+    item = CryptoClientItem
+    first, last = f"{keys.CLIENTS}#0", f"{keys.CLIENTS}#:"  # ":" follows "9"
+    where = (item.username == owner.username) & item.ASSET_ID.between(first, last)
+    found = table.all(Item, Query(where, index=keys.USER_ORDERS, only=item.sub == owner.sub))
+    return [_client(each) for each in found if isinstance(each, CryptoClientItem | BankingClientItem)]
+
+
+def _client(item: CryptoClientItem | BankingClientItem) -> Client:
+    banking = isinstance(item, BankingClientItem)
+    kind = ClientKind.BANKING if banking else ClientKind.CRYPTO
+    row, _ = _ROWS[kind]
     return Client(
-        client_id=client_id,
+        client_id=row.read(keys.PrimaryKey(item.PK, item.SK))["client_id"],
         kind=kind,
         owner=Owner(item.username, item.sub),
         status=ClientStatus(item.status),
@@ -132,8 +149,10 @@ def save(client: Client, before: Client | None) -> Write:
     """Write a client as a whole, new or changed. Refused with ClientMoved when it is not as it was read, `before`."""
     row, item = _ROWS[client.kind]
     key, at, owner = row(client_id=client.client_id), client.updated_at, client.owner
+    listed = keys.USER_ORDERS(asset_id=keys.CLIENTS, created_at=text(at), order_id=client.client_id)
     actions = [
         item.entity_type.set(item),
+        item.ASSET_ID.set(item.ASSET_ID | listed),
         item.username.set(owner.username),
         item.sub.set(owner.sub),
         item.status.set(client.status),

@@ -18,6 +18,7 @@ from common.money import Money
 from common.owner import Owner
 from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.prepared import prepared
+from common.table.table import Table
 from common.table.transaction import Write
 
 KEPT = timedelta(days=3)  # a day's counter is deleted after this
@@ -73,6 +74,12 @@ def _count(key: keys.PrimaryKey, at: datetime, expires: Decimal, amount: Decimal
         item.used.add(amount),
         when=None if used_max is None else item.used.does_not_exist() | (item.used <= used_max),
     )
+
+
+def used(table: Table, owner: Owner, kind: Limited, at: datetime) -> Money:
+    """What has counted on the day of `at`, as of now: for a refusal that is made before anything is written."""
+    item = table.get(LimitCounterItem, _counter(owner, kind, at), consistent=True)
+    return Money(0 if item is None else item.used)
 
 
 def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitExceeded:

@@ -21,6 +21,8 @@ T = TypeVar("T", bound=Item)
 A = TypeVar("A")
 B = TypeVar("B")
 Position = dict[str, dict[str, str]]  # DynamoDB's LastEvaluatedKey
+LOOK = 250  # items that one request looks at, when those that a filter lets through are few
+LOOKED_MAX = 5_000  # items that are looked at for one page
 
 
 class TableUnavailable(Unavailable):
@@ -127,6 +129,25 @@ class Table:
         if after is not None:
             asked["ExclusiveStartKey"] = after
         return _page(kind, self._ask("query", **asked))
+
+    def filled(self, kind: type[T], query: Query, *, limit: int, after: Position | None = None) -> Page[T]:
+        """A page of a filtered query with `limit` items, where there are so many: one request, and further ones only
+        where the filter has left the page short. A page that is short and goes on has looked at `LOOKED_MAX` items."""
+        found: list[Mapping[str, Any]] = []
+        looked, asked = 0, {**query.statement, "Limit": limit}
+        while True:
+            if after is not None:
+                asked["ExclusiveStartKey"] = after
+            answer = self._ask("query", **asked)
+            for raw in answer["Items"]:
+                if len(found) == limit:
+                    assert after is not None, "the first request finds no more than the page has"
+                    return _page(kind, {"Items": found, "LastEvaluatedKey": {name: found[-1][name] for name in after}})
+                found.append(raw)
+            looked += answer["ScannedCount"]
+            after, asked["Limit"] = answer.get("LastEvaluatedKey"), LOOK
+            if after is None or len(found) == limit or looked >= LOOKED_MAX:
+                return _page(kind, {**answer, "Items": found})
 
     def all(self, kind: type[T], query: Query, *, at_once: int | None = None) -> Iterator[T]:
         """Every item of a query, a request for each page. `at_once` is how many a page has at most, where few of many

@@ -11,15 +11,26 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
-from common.domain.ledger.model import AssetTransaction
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.ledger.moves import Move
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
-from common.wire import ClientId, Dollars, Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, View
-from functions.accounts.model import Transfer, User
+from common.wire import (
+    ClientId,
+    Dollars,
+    Instant,
+    InstantText,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+    WhyShort,
+)
+from functions.accounts.model import Status, Transfer, User
 from functions.accounts.service import Accounts, Rules
 
 app = http.api()
@@ -27,6 +38,8 @@ app = http.api()
 TransferId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Since = Annotated[Instant | None, Query(alias="from", description="inclusive")]
+Until = Annotated[Instant | None, Query(alias="to", description="exclusive")]
 
 
 class Amount(RequestBody):
@@ -70,19 +83,48 @@ class TransferView(View):
     updated_at: InstantText
 
 
-class TransactionView(View):
-    """A line of the journal: dollars that came or went."""
+class TransferPage(View):
+    items: list[TransferView]
+    short: WhyShort
+    cursor: str | None
 
-    transaction_type: str
+
+class TransactionView(View):
+    """Dollars that came or went. `amount` is without a sign: DEPOSIT and SELL add to them, WITHDRAW and BUY take from
+    them."""
+
+    transaction_type: str = Field(description="DEPOSIT, WITHDRAW, BUY or SELL")
     amount: str
+    asset_id: str = Field(description="what was bought or sold for them; USD: they came from outside or went there")
     order_id: str
     status: str
     created_at: InstantText
+    balance_after: str | None = Field(
+        description="the dollars that you had after it, free and held; null: too much has moved since to tell"
+    )
 
 
 class TransactionPage(View):
+    pending: list[TransferView] = Field(
+        description="withdrawals that are not over: their dollars are held, and still yours. On the first page only"
+    )
     items: list[TransactionView]
     cursor: str | None
+
+
+class OwnClientView(View):
+    """What you name in a cash-out or a withdrawal: CRYPTO, you as one who sells coins; BANKING, your account at a
+    bank. Only an ACTIVE one can be used."""
+
+    client_id: str
+    kind: ClientKind
+    status: ClientStatus
+    account_id: str | None = Field(description="of a BANKING one, where it is paid")
+    updated_at: InstantText
+
+
+class OwnClientList(View):
+    items: list[OwnClientView]
 
 
 class UserPage(View):
@@ -123,22 +165,50 @@ def withdraw(body: Withdrawal, idempotency_key: IdempotencyKey) -> Response[Tran
     return _made(accounts().withdraw(owner, idempotency_key, amount, body.banking_client_id), HTTPStatus.ACCEPTED)
 
 
+@app.get("/balance/withdrawals", tags=["accounts"], summary="Your withdrawals, pending and over, newest first")
+def withdrawals(
+    status: Status | None = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> TransferPage:
+    owner = caller(app).owner
+    listed = f"GET /balance/withdrawals {owner} {status} {since} {until}"
+    after = cursors().read(listed, cursor)
+    page = accounts().withdrawals(owner, status=status, since=since, until=until, limit=limit, after=after)
+    return TransferPage(
+        items=[_transfer(item) for item in page.items],
+        short=why_short(page, limit),
+        cursor=cursors().write(listed, page.after),
+    )
+
+
 @app.get("/balance/withdrawals/<transfer_id>", tags=["accounts"], summary="What became of a withdrawal")
 def withdrawal(transfer_id: TransferId) -> TransferView:
     return _transfer(accounts().withdrawal(caller(app).owner, transfer_id))
 
 
-@app.get("/balance/transactions", tags=["accounts"], summary="Your deposits and withdrawals, newest first")
+@app.get("/balance/transactions", tags=["accounts"], summary="All that moved your dollars, newest first")
 def transactions(
-    since: Annotated[Instant | None, Query(alias="from")] = None,
-    until: Annotated[Instant | None, Query(alias="to")] = None,
+    since: Since = None,
+    until: Until = None,
     limit: Limit = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> TransactionPage:
     owner = caller(app).owner
     listed = f"GET /balance/transactions {owner} {since} {until}"
     page = accounts().transactions(owner, since=since, until=until, limit=limit, after=cursors().read(listed, cursor))
-    return TransactionPage(items=[_line(item) for item in page.items], cursor=cursors().write(listed, page.after))
+    return TransactionPage(
+        pending=[_transfer(item) for item in accounts().pending(owner)] if cursor is None else [],
+        items=[_line(item) for item in page.items],
+        cursor=cursors().write(listed, page.after),
+    )
+
+
+@app.get("/clients", tags=["accounts"], summary="Your clients: what a cash-out or a withdrawal names")
+def own_clients() -> OwnClientList:
+    return OwnClientList(items=[_client(client) for client in accounts().clients(caller(app).owner)])
 
 
 @app.get("/operations/users", tags=["operators"], summary="All accounts, in no order")
@@ -179,13 +249,26 @@ def _transfer(transfer: Transfer) -> TransferView:
     )
 
 
-def _line(line: AssetTransaction) -> TransactionView:
+def _client(client: Client) -> OwnClientView:
+    return OwnClientView(
+        client_id=client.client_id,
+        kind=client.kind,
+        status=client.status,
+        account_id=client.account_id,
+        updated_at=client.updated_at,
+    )
+
+
+def _line(move: Move) -> TransactionView:
+    line = move.line
     return TransactionView(
         transaction_type=line.transaction_type,
         amount=str(line.total_amount),
+        asset_id=line.quantity.asset_id,
         order_id=line.order_id,
         status="COMPLETED",
         created_at=line.created_at,
+        balance_after=None if move.after is None else str(Money(move.after)),
     )
 
 

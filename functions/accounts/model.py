@@ -43,6 +43,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     Status.PAYOUT_FAILED: {Status.PENDING, Status.COMPLETED, Status.REJECTED},
     Status.REJECTED: set(),
 }
+UNPAID = (Status.PENDING, Status.PAYOUT_FAILED)  # a withdrawal whose dollars are held
 OPERATORS_ONLY: set[tuple[Status, Status]] = {
     (Status.PENDING, Status.REJECTED),
     (Status.PAYOUT_FAILED, Status.PENDING),

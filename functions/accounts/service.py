@@ -7,22 +7,25 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import adjustments, audit, clients, limits
+from common.domain import adjustments, audit, clients, holds, limits
 from common.domain.audit import AuditEntry
-from common.domain.clients import ClientKind
+from common.domain.clients import Client, ClientKind
+from common.domain.holds import Kind
+from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD, AccountNotFound, AssetTransaction, Balance, TransactionType
+from common.domain.ledger.model import AccountNotFound, Balance, TransactionType
+from common.domain.ledger.moves import Move
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
 from common.idempotency import Replayable
 from common.machines import Machines
-from common.money import ZERO, Money
+from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner, Ownership
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
-from functions.accounts.model import DepositsByBankOnly, Transfer, TransferKind, User
+from functions.accounts.model import DepositsByBankOnly, Status, Transfer, TransferKind, User
 
 
 @dataclass(frozen=True)
@@ -65,9 +68,17 @@ class Accounts:
 
     def transactions(
         self, owner: Owner, *, since: datetime | None, until: datetime | None, limit: int, after: Position | None
-    ) -> Page[AssetTransaction]:
-        """A page of deposits and withdrawals, newest first."""
-        return ledger.history(self.table, owner, USD, since, until, limit=limit, after=after)
+    ) -> Page[Move]:
+        """A page of all that has moved the owner's dollars, newest first, with what was there after each. Raises
+        Busy."""
+        now = self.now()
+        return moves.of_dollars(self.table, owner, now=now, since=since, until=until, limit=limit, after=after)
+
+    def pending(self, owner: Owner) -> list[Transfer]:
+        """The owner's withdrawals that are not over, newest first."""
+        open_ = [thing for thing in holds.open_of(self.table, owner) if thing.kind is Kind.WITHDRAWAL]
+        found = [store.withdrawal(self.table, thing.thing_id) for thing in reversed(open_)]
+        return [transfer for transfer in found if transfer.status in model.UNPAID]
 
     def deposit(self, owner: Owner, idempotency_key: str, amount: Money) -> Replayable[Transfer]:
         """Credit the caller's own dollars, where the place allows that.
@@ -116,6 +127,10 @@ class Accounts:
         except AccountNotFound:
             raise model.UserNotFound(f"there is no user {username}") from None
 
+    def clients(self, owner: Owner) -> list[Client]:
+        """The owner's clients: who he is as one who sells coins, and who is paid for him, and where."""
+        return clients.of_user(self.table, owner)
+
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
     ) -> Replayable[Transfer]:
@@ -147,7 +162,9 @@ class Accounts:
             # The limit may have been higher when it was accepted: a repeat comes first.
             made = store.find(self.table, transfer)
             if made is None:
-                raise limits.over(limit, _limited(transfer), transfer.amount, ZERO)
+                kind, amount = _limited(transfer), transfer.amount
+                used = limits.used(self.table, transfer.owner, kind, transfer.created_at)
+                raise limits.over(limit, kind, amount, used)
             return Replayable(made.repeated(transfer.terms), replayed=True)
         counted = () if limit is None else (_counted(limit, transfer),)
         try:
@@ -162,6 +179,19 @@ class Accounts:
         if transfer.owner != owner:
             raise model.WithdrawalNotFound("there is no such withdrawal", id=transfer_id)
         return transfer
+
+    def withdrawals(
+        self,
+        owner: Owner,
+        *,
+        status: Status | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        after: Position | None,
+    ) -> Page[Transfer]:
+        """A page of the owner's withdrawals, pending and over, newest first; a moment old, as any index is."""
+        return store.withdrawals(self.table, owner, status, since, until, limit=limit, after=after)
 
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
         return store.users(self.table, limit=limit, after=after)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 
 from common import keys
+from common.clock import text
 from common.domain import timeline, work
 from common.domain.ledger.model import AccountExists, AccountNotFound
 from common.domain.payouts.store import PayableItem
@@ -13,7 +17,8 @@ from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
 from common.table.items import DecimalAttribute, Item, RawItem
-from common.table.table import Page, Position, Table
+from common.table.prepared import prepared
+from common.table.table import Page, Position, Query, Table
 from common.table.transaction import Write
 from functions.accounts.model import (
     Status,
@@ -37,6 +42,7 @@ class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
 
 
 class WithdrawalItem(PayableItem, discriminator=keys.WITHDRAWAL.entity):
+    ASSET_ID = UnicodeAttribute(null=True)
     terms = UnicodeAttribute()
 
 
@@ -122,6 +128,33 @@ def withdrawal(table: Table, transfer_id: str) -> Transfer:
     return _transfer(item)
 
 
+def withdrawals(
+    table: Table,
+    owner: Owner,
+    status: Status | None,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    limit: int,
+    after: Position | None,
+) -> Page[Transfer]:
+    """The owner's, newest first. Times are inclusive and exclusive."""
+    first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
+    first, last = (f"{keys.WITHDRAWALS}#{time}" for time in (first, max(first, last)))
+    query = _withdrawals(owner.username, owner.sub, first, last, status)
+    return table.filled(WithdrawalItem, query, limit=limit, after=after).of(_transfer)
+
+
+@prepared
+def _withdrawals(username: str, sub: str, first: str, last: str, status: Status | None) -> Query:
+    item = WithdrawalItem
+    only: Condition = item.sub == sub
+    if status is not None:
+        only &= item.status == status
+    where = (item.username == username) & item.ASSET_ID.between(first, last)
+    return Query(where, index=keys.USER_ORDERS, only=only, newest_first=True)
+
+
 def _key(kind: TransferKind, transfer_id: str) -> keys.PrimaryKey:
     return (keys.DEPOSIT if kind is TransferKind.DEPOSIT else keys.WITHDRAWAL)(order_id=transfer_id)
 
@@ -133,6 +166,8 @@ def _item(transfer: Transfer) -> Item:
     else:
         item = WithdrawalItem(*_key(transfer.kind, transfer.transfer_id))
         item.banking_client_id = transfer.banking_client_id
+        created_at, order_id = text(transfer.created_at), transfer.transfer_id
+        item.ASSET_ID = keys.USER_ORDERS(asset_id=keys.WITHDRAWALS, created_at=created_at, order_id=order_id)
         item.created_at = transfer.created_at
         due_at = transfer.created_at + work.SOON
         work.wait(item, keys.WITHDRAWAL, due_at=due_at, waits_for="its first payout attempt")

@@ -15,7 +15,7 @@ from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
 from common.money import Money, plain
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
 from common.wire import (
     Amount,
@@ -27,6 +27,7 @@ from common.wire import (
     OperatorOutcomeView,
     RequestBody,
     View,
+    WhyShort,
 )
 from functions.offramp.model import SellOrder, Status, Terms
 from functions.offramp.wiring import offramp, voiding
@@ -49,7 +50,9 @@ class SellRequest(RequestBody):
 
 class SellOrderView(View):
     """`status` moves from BASE_TXN_PENDING over BASE_TXN_COMPLETED and TARGET_TXN_PENDING to FILLED; or it ends as
-    BASE_TXN_FAILED (nothing was sold, the coins are free again), or waits as SELL_PAYOUT_FAILED for us to help."""
+    BASE_TXN_FAILED (nothing was sold, the coins are free again), or waits as SELL_PAYOUT_FAILED for us to help. Before,
+    it is NEW until the exchange has said whether it takes the order: if not, the coins are free again, the order gone.
+    """
 
     order_id: str
     order_type: str
@@ -73,6 +76,7 @@ class SellOrderView(View):
 
 class SellOrderPage(View):
     items: list[SellOrderView]
+    short: WhyShort
     cursor: str | None
 
 
@@ -93,7 +97,11 @@ def sell_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> Sell
     owner = caller(app).owner
     listed = f"GET /crypto/order/sell {owner}"
     page = offramp().orders(owner, limit=limit, after=cursors().read(listed, cursor))
-    return SellOrderPage(items=[_view(order) for order in page.items], cursor=cursors().write(listed, page.after))
+    return SellOrderPage(
+        items=[_view(order) for order in page.items],
+        short=why_short(page, limit),
+        cursor=cursors().write(listed, page.after),
+    )
 
 
 @app.get("/crypto/order/sell/<order_id>", tags=["cash out"], summary="What became of a cash-out")

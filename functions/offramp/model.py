@@ -49,7 +49,7 @@ class SaleUnresolved(Unavailable):
 
 
 class Status(StrEnum):
-    NEW = "NEW"  # an intent, invisible to users
+    NEW = "NEW"  # an intent: a customer sees it as long as it holds his coins
     BASE_TXN_PENDING = "BASE_TXN_PENDING"
     BASE_TXN_FAILED = "BASE_TXN_FAILED"
     BASE_TXN_COMPLETED = "BASE_TXN_COMPLETED"

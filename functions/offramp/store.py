@@ -29,7 +29,7 @@ PAYOUT_MACHINE = keys.SELL_ORDER.machines[1]
 
 
 class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
-    ASSET_ID = UnicodeAttribute(null=True)  # in the users' indexes only once the exchange has the order
+    ASSET_ID = UnicodeAttribute(null=True)  # an intent that came to nothing is in no index of users
     timeline_at = UnicodeAttribute(null=True)
     asset_id = UnicodeAttribute()
     order_type = UnicodeAttribute()
@@ -80,11 +80,11 @@ def existing(table: Table, order_id: str) -> SellOrder:
 
 
 def visible(table: Table, owner: Owner, order_id: str) -> SellOrder:
-    """Raises SellOrderNotFound, also for somebody else's and for one that is only an intent."""
-    order = existing(table, order_id)
-    if order.owner != owner or order.status is Status.NEW:
+    """Raises SellOrderNotFound, also for somebody else's and for an intent that holds nothing."""
+    item = table.get(SellOrderItem, key(order_id), consistent=True)
+    if item is None or Owner(item.username, item.sub) != owner or item.timeline_at is None:
         raise SellOrderNotFound("there is no such sell order", id=order_id)
-    return order
+    return order_of(item)
 
 
 def of_user(owner: Owner) -> Query:
@@ -119,13 +119,11 @@ def ask_again(order: SellOrder) -> Write:
 
 
 def accept(order: SellOrder, at: datetime) -> Write:
-    """The exchange has the order: it becomes visible and waits for its fill. Refused with OrderMoved."""
-    item, created_at, asset_id = SellOrderItem, text(order.created_at), order.quantity.asset_id
+    """The exchange has the order: it waits for its fill. Refused with OrderMoved."""
+    item = SellOrderItem
     return Write.update(
         _order(order),
         item.status.set(Status.BASE_TXN_PENDING),
-        item.ASSET_ID.set(keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id)),
-        item.timeline_at.set(keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id)),
         item.updated_at.set(at),
         *_waits(order, at, at + work.SOON, "the exchange to execute the sale"),
         when=_as_read(order),
@@ -140,6 +138,7 @@ def refuse(order: SellOrder, why: str, at: datetime) -> Write:
         _order(order),
         item.reason.set(why),
         item.updated_at.set(at),
+        *_hidden(),
         *work.done(),
         when=_as_read(order),
         otherwise=OrderMoved("the intent has moved"),
@@ -154,6 +153,7 @@ def wait_to_look_again(order: SellOrder, exchange_order: ExchangeOrder) -> Write
         _order(order),
         item.reason.set(exchange_order.reason),
         item.updated_at.set(at),
+        *_hidden(),
         *_waits(order, at, exchange_order.look_at, LAST_LOOK),
         when=_as_read(order),
         otherwise=OrderMoved("the intent has moved"),
@@ -257,6 +257,11 @@ def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: 
 # Mapping
 
 
+def _hidden() -> list[Action]:
+    """The actions after which an intent, which holds nothing any more, is in no list of its customer."""
+    return [SellOrderItem.ASSET_ID.remove(), SellOrderItem.timeline_at.remove()]
+
+
 def _waits(order: SellOrder, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
     return work.waits(keys.SELL_ORDER, order.order_id, now=at, due_at=due_at, waits_for=waits_for)
 
@@ -276,10 +281,13 @@ def _as_read(order: SellOrder) -> Condition:
 
 def _item(order: SellOrder) -> SellOrderItem:
     """Of an intent: nothing else is put as a whole."""
+    created_at, asset_id = text(order.created_at), order.quantity.asset_id
     item = SellOrderItem(
         *keys.SELL_ORDER(order_id=order.order_id),
         username=order.owner.username,
         sub=order.owner.sub,
+        ASSET_ID=keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id),
+        timeline_at=keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
         asset_id=order.quantity.asset_id,
         order_type="SELL",
         quantity=order.quantity.amount,

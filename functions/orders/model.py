@@ -20,13 +20,23 @@ from common.domain.catalogue.model import (
 )
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import PRICE_DIGITS_MAX, Money, Price, Quantity
+from common.money import (
+    EXACT,
+    FRACTION_DIGITS_MAX,
+    PRICE_DIGITS_MAX,
+    ROUNDING,
+    ZERO,
+    Money,
+    Price,
+    Quantity,
+)
 from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
 ORDER_LIFETIME_MAX = timedelta(days=90)
 ENDED_BY_THE_DESK = "the desk could not carry it out"  # where an operator has no more to tell the customer
-STATEMENT_LINES_MAX = 20_000
+STATEMENT_LINES_MAX = 20_000  # as CSV; Lambda answers with 6 MB
+JSON_LINES_MAX = 10_000
 CANCEL_ALL_BATCH = 50  # orders in one request; it returns a cursor to go on
 
 
@@ -48,10 +58,6 @@ class BoughtElsewhere(Conflict):
 
 class ExpiryOutOfRange(Rejected):
     """`expires_at` is past, or too far ahead."""
-
-
-class StatementTooLong(Rejected):
-    """More moved in the month than one answer can hold."""
 
 
 class Side(StrEnum):
@@ -188,6 +194,39 @@ class OtherOrder:
     price_source: str | None
     price_as_of: datetime | None
     expires_at: datetime | None
+    executed: Quantity | None = None  # what was bought or sold of it
+    gross: Money | None = None  # what a sale brought before the exchange's fee
+    fee: Money | None = None  # what of its total the exchange took
+    fee_in_coins: Quantity | None = None  # or what it kept of the coins that were bought
+    batch_id: str | None = None  # what a purchase was bought with, which knows its fees
+
+    @property
+    def price_per_unit(self) -> Price | None:
+        """On average: what a purchase has cost with its fees, and what a sale has brought before them."""
+        amount = self.total_amount if self.gross is None else self.gross
+        if amount is None or self.executed is None or not self.executed.amount:
+            return None
+        return amount.per_unit_of(self.executed)
+
+    def with_fees_of(self, batch: BatchFees) -> OtherOrder:
+        """A purchase that is over, with its part of the fees of its batch: pro rata."""
+        if self.total_amount is None or self.executed is None or not self.executed.amount:
+            return self
+        cost, received = batch.gross + batch.fee, EXACT.subtract(batch.executed, batch.fee_in_coins)
+        fee = self.total_amount.share(batch.fee.usd, cost.usd) if cost != ZERO else ZERO
+        kept = ROUNDING.divide(EXACT.multiply(self.executed.amount, batch.fee_in_coins), received)
+        kept = ROUNDING.quantize(kept, Decimal(1).scaleb(-FRACTION_DIGITS_MAX))
+        return replace(self, fee=fee, fee_in_coins=Quantity(kept, self.executed.asset_id))
+
+
+@dataclass(frozen=True)
+class BatchFees:
+    """What a batch of purchases was bought for at the exchange, and its fees: in dollars, and in what was bought."""
+
+    executed: Decimal
+    gross: Money
+    fee: Money
+    fee_in_coins: Decimal
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:

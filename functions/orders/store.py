@@ -23,6 +23,7 @@ from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from functions.orders.model import (
+    BatchFees,
     ListedType,
     Order,
     OrderNotFound,
@@ -58,6 +59,19 @@ class AnyOrderItem(AnyItem, OrderItem):
     """An order of any kind, as the users' indexes have it."""
 
     held_amount = DecimalAttribute(null=True)
+    executed_quantity = DecimalAttribute(null=True)
+    gross_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    batch_id = UnicodeAttribute(null=True)
+
+
+class BatchFeesItem(AnyItem):
+    """Of a batch of purchases what its members are told of its fees."""
+
+    executed_quantity = DecimalAttribute(null=True)
+    gross_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    fee_in_asset = DecimalAttribute(null=True)
 
 
 class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
@@ -303,11 +317,24 @@ def listed(item: AnyOrderItem) -> Order | OtherOrder:
         updated_at=item.updated_at,
         total_amount=None if item.total_amount is None else Money(item.total_amount),
         reason=item.reason,
-        held=None if item.held_amount is None else Money(item.held_amount),
+        held=None if item.held_amount is None or item.status != Status.PENDING else Money(item.held_amount),
         price_source=item.price_source,
         price_as_of=item.price_as_of,
         expires_at=item.expires_at,
+        executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),
+        gross=None if item.gross_amount is None else Money(item.gross_amount),
+        fee=None if item.fee_amount is None else Money(item.fee_amount),
+        batch_id=item.batch_id,
     )
+
+
+def fees_of(table: Table, batch_id: str) -> BatchFees | None:
+    """A moment old; None while they are not known."""
+    item = table.get(BatchFeesItem, keys.BATCH(batch_id=batch_id))
+    if item is None or item.executed_quantity is None or item.gross_amount is None:
+        return None
+    fee, kept = item.fee_amount or Decimal(0), item.fee_in_asset or Decimal(0)
+    return BatchFees(item.executed_quantity, Money(item.gross_amount), Money(fee), kept)
 
 
 def order_of(item: OrderItem) -> Order:

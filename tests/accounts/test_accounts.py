@@ -142,7 +142,7 @@ def test_a_withdrawal_holds_its_dollars_until_the_bank_has_paid_it(desk: Desk) -
     assert (status(desk, asked), balance.current, balance.held) == (Status.COMPLETED, Money(70), Money(0))
     (credit,) = desk.world.simulated.credits()
     assert (credit.account_id, credit.amount, credit.reference_id) == ("acc-ann", Money(30), f"{asked.transfer_id}-01")
-    (line, _) = desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None).items
+    line = desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None).items[0].line
     assert (line.transaction_type, line.total_amount, line.order_id) == ("WITHDRAW", Money(30), asked.transfer_id)
     assert desk.operations.work(("accounts",), overdue_only=False, limit=10) == []
     assert moves(desk, asked.transfer_id) == [(None, "PENDING"), ("PENDING", "COMPLETED")]
@@ -372,12 +372,12 @@ def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk
         desk.accounts.deposit(ann, f"d{day}", Money(day + 1))
         desk.clock.forward(days=1)
     listed = desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None)
-    assert [str(line.total_amount) for line in listed.items] == ["5.00", "4.00", "3.00", "2.00", "1.00"]
-    start = listed.items[-1].created_at
+    assert [str(move.line.total_amount) for move in listed.items] == ["5.00", "4.00", "3.00", "2.00", "1.00"]
+    start = listed.items[-1].line.created_at
     middle = desk.accounts.transactions(
         ann, since=start + timedelta(hours=1), until=start + timedelta(days=3, hours=1), limit=10, after=None
     )
-    assert [str(line.total_amount) for line in middle.items] == ["4.00", "3.00", "2.00"]
+    assert [str(move.line.total_amount) for move in middle.items] == ["4.00", "3.00", "2.00"]
 
 
 def test_machines_pay_a_withdrawal_or_fail_it_and_only_operators_do_more() -> None:

@@ -63,12 +63,12 @@ def test_the_journal_tells_of_the_sale_and_of_the_dollars_that_left(desk: Desk, 
     desk.world.bid("101", "2")
     order = desk.cash_out(ann, "3", "300.00")
     desk.run()
-    line, *_ = desk.orders.history(ann, "BTC", since=None, until=None, limit=1, after=None).items
+    line = desk.orders.history(ann, "BTC", since=None, until=None, limit=1, after=None).items[0].line
     assert str(line.price_per_unit) == "102"
     sold = desk.offramp.order(ann, order.order_id)
     assert (line.quantity.amount, line.total_amount) == (Decimal(3), sold.total_amount)
     assert (line.cost, line.realised_gain) == (Money(300), Money("305.69") - Money(300))
-    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    newest = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items[0].line
     assert (newest.order_id, newest.total_amount) == (order.order_id, sold.total_amount)
 
 

@@ -45,6 +45,7 @@ from functions.offramp.model import (
     Status,
 )
 from functions.operations.model import NothingKnown
+from functions.orders.model import OtherOrder
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
 from tests.seen import (
@@ -494,15 +495,16 @@ def test_an_order_without_an_answer_is_found_by_the_machine(desk: Desk, ann: Own
     assert len(at_the_exchange(desk)) == 1
 
 
-def test_an_intent_is_invisible_to_its_customer(desk: Desk, ann: Owner) -> None:
+def test_an_intent_is_seen_as_long_as_it_holds_coins(desk: Desk, ann: Owner) -> None:
     seen = desk.cash_out(ann, "1")
     desk.world.fake.drop_answer_next("place")
     desk.world.fake.fail_before_next("find")
     with pytest.raises(SaleUnresolved) as told:
         desk.cash_out(ann, "2")
-    with pytest.raises(SellOrderNotFound):
-        desk.offramp.order(ann, told.value.facts["id"])
-    assert [order.order_id for order in desk.offramp.orders(ann, limit=10, after=None).items] == [seen.order_id]
+    intent = told.value.facts["id"]
+    assert desk.offramp.order(ann, intent).status is Status.NEW
+    assert [order.order_id for order in desk.offramp.orders(ann, limit=10, after=None).items] == [intent, seen.order_id]
+    assert [order.order_id for order in desk.orders.orders(ann, limit=1, after=None).items] == [intent]
     assert [w.id for w in desk.operations.work(("offramp",), overdue_only=False, limit=10)] == [
         seen.order_id,
         told.value.facts["id"],
@@ -510,6 +512,26 @@ def test_an_intent_is_invisible_to_its_customer(desk: Desk, ann: Owner) -> None:
     desk.run()
     found = desk.offramp.orders(ann, limit=10, after=None).items
     assert [order.order_id for order in found] == [told.value.facts["id"], seen.order_id]
+
+
+def test_an_intent_that_came_to_nothing_is_in_no_list(desk: Desk, ann: Owner) -> None:
+    """Neither refused, nor never arrived: its coins are free. Asked for again, it is there again."""
+    desk.world.fake.refuse_next()
+    with pytest.raises(SaleRefused):
+        desk.offramp.sell(ann, "refused", terms())
+    desk.world.fake.fail_before_next("place")
+    desk.world.fake.fail_before_next("find")
+    with pytest.raises(SaleUnresolved) as told:
+        desk.offramp.sell(ann, "never", terms())
+    assert len(desk.offramp.orders(ann, limit=10, after=None).items) == 1
+    desk.run()
+    assert desk.offramp.orders(ann, limit=10, after=None).items == []
+    assert [o for o in desk.orders.orders(ann, limit=10, after=None).items if isinstance(o, OtherOrder)] == []
+    with pytest.raises(SellOrderNotFound):
+        desk.offramp.order(ann, told.value.facts["id"])
+    desk.mark("BTC", "100")
+    sold = desk.offramp.sell(ann, "refused", terms()).made
+    assert [order.order_id for order in desk.offramp.orders(ann, limit=10, after=None).items] == [sold.order_id]
 
 
 def test_a_repeat_of_what_is_unresolved_looks_for_it_and_never_places_it(desk: Desk, ann: Owner) -> None:

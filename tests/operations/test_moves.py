@@ -140,9 +140,9 @@ class TestMoving:
         moved(desk)
         own = desk.buy(ANEW, "0.5")
         assert [o.order_id for o in desk.orders.orders(ANEW, limit=9, after=None).items] == [own.order_id]
-        assert desk.orders.history(ANEW, "BTC", limit=9, after=None).items[0].order_id == own.order_id
+        assert desk.orders.history(ANEW, "BTC", limit=9, after=None).items[0].line.order_id == own.order_id
         since, until = desk.clock.at - timedelta(days=1), desk.clock.at + timedelta(days=1)
-        assert [line.order_id for line in desk.orders.statement(ANEW, since, until)] == [own.order_id]
+        assert [move.line.order_id for move in desk.orders.statement(ANEW, since, until).moves] == [own.order_id]
         with pytest.raises(OrderNotFound):
             desk.orders.order(ANEW, bought.order_id)
         with pytest.raises(SellOrderNotFound):

@@ -324,7 +324,7 @@ class TestPayouts:
         assert ("$1.10 beyond it at the desk's own cost" in told.says) is (desks != "0")
         (attempt,) = attempts(desk, order_id)
         assert (attempt.status, attempt.adjustment_id, attempt.booked) == ("COMPLETED", LINE, Money(paid))
-        line, *_ = desk.orders.history(ann, "USD", limit=1, after=None).items
+        line = desk.orders.history(ann, "USD", limit=1, after=None).items[0].line
         assert (line.order_id, line.total_amount) == (order_id, min(Money(paid), Money("99.90")))
 
     def test_the_machine_that_waits_for_the_bank_is_told(self, desk: Desk, ann: Owner) -> None:

@@ -50,7 +50,7 @@ def test_a_sale_takes_its_share_of_the_cost_and_tells_the_gain(desk: Desk) -> No
     desk.sell(ann, "1")
     _, (btc,) = desk.orders.holdings(ann)
     assert (btc.cost_basis, btc.realised_gain) == (Money(200), Money(60))
-    line, *_ = desk.orders.history(ann, "BTC", limit=10, after=None).items
+    line = desk.orders.history(ann, "BTC", limit=10, after=None).items[0].line
     assert (line.cost, line.realised_gain, line.total_amount) == (Money(100), Money(60), Money(160))
 
 
@@ -211,7 +211,8 @@ def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: D
     desk.clock.at = middle
     desk.list_asset("AI", "1")
     desk.buy(ann, "3", "AI")
-    told = [(line.transaction_type, str(line.quantity)) for line in desk.orders.statement(ann, begin, middle)]
+    lines = [move.line for move in desk.orders.statement(ann, begin, middle).moves]
+    told = [(line.transaction_type, str(line.quantity)) for line in lines]
     assert told == [("DEPOSIT", "1000 USD"), ("BUY", "2 BTC"), ("SELL", "1 BTC")]
 
 
@@ -253,7 +254,7 @@ def test_two_trades_of_one_instant_are_two_lines_of_the_journal() -> None:
     ann = desk.customer()
     desk.buy(ann, "1")
     desk.buy(ann, "2")
-    lines = desk.orders.history(ann, "BTC", limit=10, after=None).items
+    lines = [move.line for move in desk.orders.history(ann, "BTC", limit=10, after=None).items]
     assert sorted(line.quantity.amount for line in lines) == [Decimal(1), Decimal(2)]
     assert len({line.created_at for line in lines}) == 1
     desk.check()

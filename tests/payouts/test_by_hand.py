@@ -119,7 +119,7 @@ def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk,
     )
     assert moved.says == "is FILLED; the held $99.90 count as paid"
     assert dollars(desk, ann) == (Money(1000), Money(0))
-    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    newest = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items[0].line
     assert (newest.transaction_type, newest.total_amount, newest.order_id) == (
         TransactionType.WITHDRAW,
         Money("99.90"),
@@ -140,8 +140,8 @@ def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk,
         "is FILLED; the held $99.90 are free on the customer's balance",
     )
     assert dollars(desk, ann) == (Money("1099.90"), Money(0))
-    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
-    assert newest.transaction_type is TransactionType.DEPOSIT  # her first: nothing has left
+    newest = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items[0].line
+    assert newest.transaction_type is TransactionType.SELL  # nothing has left
     (entry,) = audited(desk)
     assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp credit-usd", order_id)
     desk.mark("BTC", "100")

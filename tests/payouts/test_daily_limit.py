@@ -63,6 +63,20 @@ def test_a_cash_out_beyond_the_limit_alone_asks_nothing_of_the_exchange(desk: De
     assert desk.world.fake.calls["place"] == 0
 
 
+def test_one_that_is_alone_beyond_the_limit_is_told_what_is_used(desk: Desk, ann: Owner) -> None:
+    """It was told that nothing was."""
+    withdraw(desk, ann, "120.00")
+    for asked in (lambda: desk.cash_out(ann, "3.01"), lambda: withdraw(desk, ann, "300.01")):
+        with pytest.raises(DailyLimitExceeded) as refused:
+            asked()
+        assert refused.value.facts["used_usd"] == "120.00"
+    desk.clock.forward(days=1)
+    desk.mark("BTC", "100")
+    with pytest.raises(DailyLimitExceeded) as refused:
+        desk.cash_out(ann, "3.01")
+    assert refused.value.facts["used_usd"] == "0.00"
+
+
 def test_a_repeat_of_a_cash_out_is_answered_whatever_the_limit_is_now(desk: Desk, ann: Owner) -> None:
     first = desk.cash_out(ann, "3", key="k")
     assert desk.cash_out(ann, "3", key="k").order_id == first.order_id

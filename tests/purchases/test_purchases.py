@@ -132,7 +132,7 @@ def test_what_is_not_spent_of_what_was_held_goes_back_to_the_cent(desk: Desk, an
 def test_the_journal_has_what_was_bought_at_what_was_paid(desk: Desk, ann: Owner) -> None:
     asked = desk.purchase(ann, "50.00")
     desk.run()
-    (line,) = desk.orders.history(ann, "SOL", since=None, until=None, limit=5, after=None).items
+    (line,) = (move.line for move in desk.orders.history(ann, "SOL", since=None, until=None, limit=5, after=None).items)
     assert (line.order_id, line.quantity, line.total_amount) == (asked.order_id, Quantity("0.4995", "SOL"), Money(50))
     assert str(line.price_per_unit) == "100.1001001001001001"
     _, holdings = desk.orders.holdings(ann)

@@ -189,6 +189,18 @@ class Books:
                     _add(assets[line.quantity.asset_id], sold, -line.cost, line.realised_gain)
         return Books(usd, {asset_id: (a, b, c, d, e) for asset_id, (a, b, c, d, e) in assets.items()})
 
+    def minus(self, other: Books) -> Books:
+        """What was there before what the other adds up to had moved; without the assets of which nothing was known."""
+        assets = {
+            asset_id: tuple(
+                EXACT.subtract(there, moved)
+                for there, moved in zip(sums, other.assets.get(asset_id, _NOTHING), strict=True)
+            )
+            for asset_id, sums in self.assets.items()
+        }
+        known = {asset_id: (a, b, c, d, e) for asset_id, (a, b, c, d, e) in assets.items() if any((a, b, c, d, e))}
+        return Books(self.usd - other.usd, known)
+
     @classmethod
     def by_balances(cls, balance: Balance, holdings: Iterable[Holding]) -> Books:
         """What the balances say."""

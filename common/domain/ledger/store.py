@@ -515,10 +515,10 @@ def holding(table: Table, owner: Owner, asset_id: str, *, consistent: bool = Fal
     return _holding(item) if item is not None and item.sub == owner.sub else None
 
 
-def account(table: Table, owner: Owner) -> tuple[Balance, list[Holding]]:
-    """The USD balance and every holding, by asset, in one request for a dozen assets; a moment old. Raises
-    AccountNotFound."""
-    usd, assets = _items(table, owner.username, consistent=False)
+def account(table: Table, owner: Owner, *, consistent: bool = False) -> tuple[Balance, list[Holding]]:
+    """The USD balance and every holding, by asset, in one request for a dozen assets; a moment old, unless it is read
+    consistently. Raises AccountNotFound."""
+    usd, assets = _items(table, owner.username, consistent=consistent)
     return _owned(usd, owner), [_holding(item) for item in assets if item.sub == owner.sub]
 
 
@@ -667,21 +667,6 @@ def dollars(
     )
 
 
-def history(
-    table: Table,
-    owner: Owner,
-    asset_id: str,
-    since: datetime | None,
-    until: datetime | None,
-    *,
-    limit: int,
-    after: Position | None,
-) -> Page[AssetTransaction]:
-    """A page of the owner's journal of one asset, newest first. Times are inclusive and exclusive."""
-    query = _journal(owner, asset_id, since, until, newest_first=True)
-    return table.page(AssetTransactionItem, query, limit=limit, after=after).of(_line)
-
-
 def lines(
     table: Table, whose: Owner | Ownership, asset_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> Iterator[AssetTransaction]:
@@ -689,6 +674,25 @@ def lines(
     rebuilding."""
     query = _journal(whose, asset_id, since, until, consistent=True)
     return map(_line, table.all(AssetTransactionItem, query))
+
+
+def lines_before(
+    table: Table,
+    owner: Owner,
+    asset_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    behind: tuple[str, str] | None,
+    *,
+    at_once: int,
+) -> Iterator[AssetTransaction]:
+    """Every line of one asset, newest first, as of now: where `behind` is given, those that follow the line of this
+    sort key and asset in a list of several assets', of which lines of one time and order are sorted by asset."""
+    last = None if behind is None else behind[0]
+    query = _journal(owner, asset_id, since, until, last=last, newest_first=True, consistent=True)
+    for item in table.all(AssetTransactionItem, query, at_once=at_once):
+        if behind is None or (item.SK, asset_id) < behind:
+            yield _line(item)
 
 
 def page_of_lines(
@@ -711,13 +715,14 @@ def _journal(
     since: datetime | None,
     until: datetime | None,
     *,
+    last: str | None = None,
     newest_first: bool = False,
     consistent: bool = False,
 ) -> Query:
     item, subs = AssetTransactionItem, whose.subs
     where = partition(keys.ASSET_TRANSACTION.partition(username=whose.username, asset_id=asset_id))
-    if since is not None or until is not None:
-        first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
+    if since is not None or until is not None or last is not None:
+        first, last = text(since) if since else "0", last or (text(until) if until else ":")  # ":" follows "9"
         where &= item.SK.between(first, max(first, last))  # a span that ends before it begins is empty
     only: Condition = item.sub == subs[0] if len(subs) == 1 else item.sub.is_in(*subs)
     return Query(where, only=only, newest_first=newest_first, consistent=consistent)

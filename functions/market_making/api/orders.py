@@ -12,8 +12,8 @@ from pydantic import AfterValidator, Field
 from common.campaigns import Kind, campaign_id
 from common.http import IdempotencyKey, answer, caller
 from common.money import Quantity, fraction_digits, plain
-from common.pages import LIMIT_DEFAULT
-from common.wire import Amount, InstantText, RequestBody, View
+from common.pages import LIMIT_DEFAULT, why_short
+from common.wire import Amount, InstantText, RequestBody, View, WhyShort
 from functions.market_making import configuration, hummingbot
 from functions.market_making.api.configurations import Parameters
 from functions.market_making.api.door import Exchange, Limit, OrderId, Symbol, app, cursors
@@ -123,6 +123,7 @@ class QuotingOrderView(MarketMakingOrderView):
 
 class MarketMakingOrderPage(View):
     items: list[MarketMakingOrderView]
+    short: WhyShort
     cursor: str | None
 
 
@@ -149,7 +150,9 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
     listed = f"GET /market-making/orders {owner}"
     page = opening().orders(owner, limit=limit, after=cursors().read(listed, cursor))
     return MarketMakingOrderPage(
-        items=[_view(order) for order in page.items], cursor=cursors().write(listed, page.after)
+        items=[_view(order) for order in page.items],
+        short=why_short(page, limit),
+        cursor=cursors().write(listed, page.after),
     )
 
 

@@ -136,8 +136,9 @@ class Opening:
         return store.transfers(self.table, order.order_id)
 
     def orders(self, owner: Owner, *, limit: int, after: Position | None) -> Page[Order]:
-        """A page of the owner's market-making orders, newest first; it may be short and still not the last."""
-        return self.table.page(store.OrderItem, store.of_user(owner), limit=limit, after=after).of(store.order_of)
+        """A page of the owner's market-making orders, newest first, that goes on where it is short."""
+        query = store.of_user(owner)
+        return self.table.filled(store.OrderItem, query, limit=limit, after=after).of(store.order_of)
 
 
 def memo_of(order: Order) -> str:

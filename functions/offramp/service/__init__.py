@@ -20,7 +20,7 @@ from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, Side
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
-from common.money import ZERO, Money
+from common.money import Money
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
@@ -93,7 +93,8 @@ class Offramp:
         rules = self.at_exchange.rules(asked.asset_id)
         order = model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
         if order.estimated_amount > self.daily_limit:
-            raise limits.over(self.daily_limit, Limited.PAYOUT, order.estimated_amount, ZERO)
+            used = limits.used(self.table, owner, Limited.PAYOUT, now)
+            raise limits.over(self.daily_limit, Limited.PAYOUT, order.estimated_amount, used)
         return order
 
     def _again(self, known: SellOrder, fresh: SellOrder | None) -> Replayable[SellOrder]:
@@ -164,8 +165,9 @@ class Offramp:
         return store.visible(self.table, owner, order_id)
 
     def orders(self, owner: Owner, *, limit: int, after: Position | None) -> Page[SellOrder]:
-        """A page of the owner's sell orders, newest first; it may be short and still not the last."""
-        return self.table.page(store.SellOrderItem, store.of_user(owner), limit=limit, after=after).of(store.order_of)
+        """A page of the owner's sell orders, newest first, that goes on where it is short: see `Table.filled`."""
+        query = store.of_user(owner)
+        return self.table.filled(store.SellOrderItem, query, limit=limit, after=after).of(store.order_of)
 
     # What the machine asks. All of it may be asked at any time, and again. Each raises SellOrderNotFound, Busy.
 

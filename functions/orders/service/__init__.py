@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from itertools import islice
 
-from common.domain import audit
+from common.domain import audit, holds
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.store import Catalogue
+from common.domain.holds import Explained
+from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, portfolio
+from common.domain.ledger.model import Balance, Holding, Mark, Portfolio, portfolio
+from common.domain.ledger.moves import Move, Statement
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.idempotency import Replayable
@@ -21,7 +23,7 @@ from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
 from functions.orders import model, quote_store, quotes, store
-from functions.orders.model import Order, OrderNotPending, OtherOrder, Side, Status, Terms
+from functions.orders.model import BatchFees, Order, OrderNotPending, OtherOrder, Side, Status, Terms
 from functions.orders.quotes import FirmQuote
 from functions.orders.service.book import Book
 from functions.orders.service.trading import trade
@@ -82,7 +84,7 @@ class Orders:
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
         if promised is not None:
             listing.must_be_active()
-            model.check_execution(listing.asset)
+            model.check_execution(listing.asset, asked.order_type)
             return quotes.order_at(promised, order_id, asked, now)
         if asked.is_limit:
             listing.must_be_active()
@@ -132,10 +134,16 @@ class Orders:
         limit: int,
         after: Position | None,
     ) -> Page[Order | OtherOrder]:
-        """A page of the owner's orders of every kind, newest first. With `status` a page may be short and still not
-        the last."""
+        """A page of the owner's orders of every kind, newest first. A page may be short and go on only where few
+        are let through: see `Table.filled`."""
         query = store.of_user(owner, asset_id, status, since, until)
-        return self.table.page(store.AnyOrderItem, query, limit=limit, after=after).of(store.listed)
+        page = self.table.filled(store.AnyOrderItem, query, limit=limit, after=after).of(store.listed)
+        fees: dict[str | None, BatchFees | None] = {
+            order.batch_id: store.fees_of(self.table, order.batch_id)
+            for order in page.items
+            if isinstance(order, OtherOrder) and order.batch_id is not None and order.executed is not None
+        }
+        return page.of(lambda order: _with_fees(order, fees))
 
     def cancel(self, owner: Owner, order_id: str) -> Replayable[Order]:
         """Take a resting order back, and its hold with it. A repeat gives the cancelled order.
@@ -201,8 +209,15 @@ class Orders:
 
     def portfolio(self, owner: Owner) -> Portfolio:
         """Everything the owner has, at the latest prices. Raises AccountNotFound."""
-        balance, holdings = ledger.account(self.table, owner)
+        return self.valued(*ledger.account(self.table, owner))
+
+    def valued(self, balance: Balance, holdings: Sequence[Holding]) -> Portfolio:
+        """At the latest prices."""
         return portfolio(balance, holdings, self._marks(holdings))
+
+    def explained(self, owner: Owner) -> Explained:
+        """What the owner has, what of it is held by what, and what is open. Raises AccountNotFound."""
+        return holds.explained(self.table, owner)
 
     def _marks(self, holdings: Sequence[Holding]) -> dict[str, Mark]:
         now, listings = self.now(), self.catalogue.listings()
@@ -234,21 +249,23 @@ class Orders:
         until: datetime | None = None,
         limit: int,
         after: Position | None,
-    ) -> Page[AssetTransaction]:
-        """A page of the owner's trades of one asset, newest first."""
-        return ledger.history(self.table, owner, asset_id, since, until, limit=limit, after=after)
+    ) -> Page[Move]:
+        """A page of the owner's trades of one asset, newest first, with what he had of it after each. Raises Busy."""
+        now = self.now()
+        return moves.of_asset(self.table, owner, asset_id, now=now, since=since, until=until, limit=limit, after=after)
 
-    def statement(self, owner: Owner, since: datetime, until: datetime) -> list[AssetTransaction]:
-        """Everything that moved the owner's dollars and assets in a span of time, oldest first.
+    def statement(
+        self, owner: Owner, since: datetime, until: datetime, *, lines_max: int = model.STATEMENT_LINES_MAX
+    ) -> Statement:
+        """What the owner had, everything that moved his dollars and assets in a span of time, and what he had then.
 
-        Raises AccountNotFound, StatementTooLong.
+        Raises AccountNotFound, StatementTooLong, Busy.
         """
-        _, holdings = ledger.account(self.table, owner)
-        assets = [USD, *(holding.asset_id for holding in holdings)]
-        every = (line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id, since, until))
-        lines = list(islice(every, model.STATEMENT_LINES_MAX + 1))
-        if len(lines) > model.STATEMENT_LINES_MAX:
-            raise model.StatementTooLong(
-                f"a statement has at most {model.STATEMENT_LINES_MAX} lines: page through the transactions instead"
-            )
-        return sorted(lines, key=lambda line: (line.created_at, line.order_id))
+        return moves.statement(self.table, owner, since, max(since, until), now=self.now(), lines_max=lines_max)
+
+
+def _with_fees(order: Order | OtherOrder, fees: Mapping[str | None, BatchFees | None]) -> Order | OtherOrder:
+    if isinstance(order, Order):
+        return order
+    batch = fees.get(order.batch_id)
+    return order if batch is None else order.with_fees_of(batch)

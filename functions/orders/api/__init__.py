@@ -1,0 +1,9 @@
+"""HTTP: orders, the catalogue they are placed against, holdings, and what has moved. What they share is in `door`."""
+
+from __future__ import annotations
+
+from common import http
+from functions.orders.api import catalogue, holdings, moves, quoting, trading  # noqa: F401  # their routes
+from functions.orders.api.door import app, orders
+
+handler = http.serve(app, orders)
