@@ -127,6 +127,7 @@ class Entry(OpenWork, AnyItem):
     from_balance_kopecks = DecimalAttribute(null=True)
     balance_kopecks = DecimalAttribute(null=True)
     returned_kopecks = DecimalAttribute(null=True)
+    recalled_kopecks = DecimalAttribute(null=True)
     notes = DecimalAttribute(null=True)
     version = DecimalAttribute(null=True)
 

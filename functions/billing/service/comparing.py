@@ -47,7 +47,7 @@ SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
 ACTION = "compare billing"
 FAR = datetime.max.replace(tzinfo=UTC)
-_CAME, _GONE = (EntryKind.PAYMENT,), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
+_CAME, _GONE = (EntryKind.PAYMENT, EntryKind.RECALL), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
 ALWAYS = lambda: True  # noqa: E731
 MOVES = "it moves while it is looked at"
 _ROUBLE = Decimal(100)
@@ -282,6 +282,9 @@ class Comparing:
         booked, own = known.told.kopecks, _of(known.whose) == of
         if not own and known.told.contract_id != payment.contract_id:
             return _line(name, account, there, 0, Verdict.OFF, "it was taken for another account"), 0
+        if known.status in (PaymentStatus.RECALLING, PaymentStatus.RECALLED):
+            counts = booked - (known.recalled_kopecks or 0)
+            return _line(name, account, there, counts, Verdict.OFF, "the bank took it back, two have said"), counts
         agrees = booked == there
         why = "" if own else "two operators have said that it is another account's"
         return _line(

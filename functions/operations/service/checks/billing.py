@@ -119,7 +119,7 @@ def account(reads: Reads, account: Entry) -> Iterator[str]:
                 yield f"his journal has bill {entry.about}, which is not there"
                 continue
             owed += (bill.common_kopecks or ZERO) - (bill.credited_kopecks or ZERO) - (bill.paid_kopecks or ZERO)
-            paid += (bill.paid_kopecks or ZERO) + (bill.returned_kopecks or ZERO)
+            paid += (bill.paid_kopecks or ZERO) + (bill.returned_kopecks or ZERO) + (bill.recalled_kopecks or ZERO)
             given += bill.from_balance_kopecks or ZERO
         elif entry.kind == "PAYMENT":
             payment = reads.get(keys.PAYMENT(receipt_id=derived_id(keys.PAYMENT, str(entry.about))))
