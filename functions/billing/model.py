@@ -16,9 +16,10 @@ from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import derived_id, terms
 from common.requisites import Requisites, violations
+from functions.billing import moscow
 from functions.billing.commission import commission_kopecks
 
-DUE_AFTER = timedelta(days=10)  # a bill is to be paid by then
+DUE_AFTER = timedelta(days=10)  # a bill is to be paid by the end of that day in Moscow
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
 CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
@@ -368,8 +369,8 @@ class Bill:
     def left_kopecks(self) -> int:
         return self.in_force_kopecks - self.paid_kopecks
 
-    def is_overdue(self, today: date) -> bool:
-        return self.takes_money and self.due_on < today
+    def is_overdue(self, now: datetime) -> bool:
+        return self.takes_money and self.due_on < moscow.day(now)
 
     @property
     def takes_money(self) -> bool:
@@ -589,7 +590,7 @@ def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
         deal_id=deal.deal_id,
         status=BillStatus.NEW,
         common_kopecks=kopecks,
-        due_on=(at + DUE_AFTER).date(),
+        due_on=moscow.day(at + DUE_AFTER),
         created_at=at,
     )
 

@@ -31,6 +31,7 @@ DEALERS = ("cme-7", "cme-8")
 BANKS = ("Банк «Первый»", "Банк «Второй»", "Банк «Третий»")
 SUMS = (1, 99, 100_00, 2_499_99, 25_000_00, 150_000_00)
 PRICES = (40, 39_99, 1_000_00, 100_000_00, 1_000_000_00)
+LAST = ("payments recall", "payments dismiss", "deposits let-go", "payments retry-refund", "payments agree-total")
 ALWAYS = lambda: True  # noqa: E731
 
 
@@ -158,7 +159,7 @@ class ByChance:
                 self.deliver(payment.payment_id)
                 if payment.taken_back:
                     self.told_back(payment.payment_id)
-            for kind in ("payments recall", "payments dismiss", "deposits let-go", "payments retry-refund", "payments agree-total"):
+            for kind in LAST:
                 self.operate(kind)
             for item in self.waiting():
                 if item["entity_type"]["S"] == "bill":

@@ -356,7 +356,7 @@ PLANTS: list[Plant] = [
     plant(
         "billing-the-month-begins-in-another-place",
         Kind.LIMIT,
-        f"{HERE}/statement.py",
+        f"{HERE}/moscow.py",
         "MOSCOW = timezone(timedelta(hours=3))",
         "MOSCOW = timezone(timedelta(hours=0))",
         "What a dealer pays in the first three hours of a month is on the statement of the one before.",

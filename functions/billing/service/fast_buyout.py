@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 from typing import assert_never
 
 from common import keys
@@ -18,10 +18,10 @@ from common.idempotency import Replayable
 from common.log import log
 from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
-from common.roubles import roubles
+from common.roubles import KOPECKS_MAX, roubles
 from common.table.table import Table
 from common.table.transaction import Busy
-from functions.billing import deposit_store, model, store
+from functions.billing import deposit_store, model, moscow, store
 from functions.billing.model import (
     Account,
     AccountNotReady,
@@ -34,6 +34,7 @@ from functions.billing.model import (
     DepositEmpty,
     FastBuyout,
     Moved,
+    PaymentRecalled,
     Release,
     ReleasedBefore,
     ReleaseStatus,
@@ -91,8 +92,8 @@ class FastBuyouts:
         segment = model.segment_of(deposit, deposit_store.segments(self.table))
         owes = list(store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT))
         found = FastBuyout(dealer, deposit, segment, sum(bill.left_kopecks for bill in owes))
-        today = self.now().date()
-        overdue = next((bill.bill_id for bill in owes if bill.is_overdue(today)), None)
+        now = self.now()
+        overdue = next((bill.bill_id for bill in owes if bill.is_overdue(now)), None)
         if overdue is not None:
             return replace(found, reason=f"a car that was bought for him is not paid in time: bill {overdue}")
         return replace(found, reason=_why_not(found, list(accounts.values()), asked))
@@ -122,7 +123,8 @@ class FastBuyouts:
         key: the caller's own. While one is on its way whatever is asked for is a repeat of it, and tells what has
         become of it; once a dealer has come back the next one needs a key, by which a late repeat is known.
 
-        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty, Busy.
+        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, PaymentRecalled, BuyoutOpen,
+        DepositEmpty, Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
@@ -142,6 +144,8 @@ class FastBuyouts:
         for account in store.accounts(self.table, dealer_id):
             if account.status is not AccountStatus.READY:
                 raise AccountNotReady("his accounts are being opened at the billing system")
+            if account.recalls:
+                raise PaymentRecalled("the bank has taken back a payment of his, which is not settled yet")
             if account.requisites_version != dealer.requisites_version:
                 raise AccountNotReady("his requisites are being brought to the billing system")
         for bill in store.open_bills(self.table, dealer_id, AccountType.SETTLEMENT):
@@ -152,7 +156,8 @@ class FastBuyouts:
         held = version != REGISTERED_WITH
         status, why = (ReleaseStatus.HELD, OTHER_REQUISITES) if held else (ReleaseStatus.ASKED, None)
         asked = () if key is None else (model.key_of(key),)
-        release = Release(dealer_id, dealer.releases + 1, status, deposit.balance_kopecks, at, version, asked, why)
+        kopecks = min(deposit.balance_kopecks, KOPECKS_MAX)  # what is more than a sum can be is asked for next
+        release = Release(dealer_id, dealer.releases + 1, status, kopecks, at, version, asked, why)
         self.table.write(*deposit_store.ask(dealer, deposit, settlement, release, at))
         work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
         return Replayable(release)
@@ -274,7 +279,7 @@ class Releasing:
         for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
             why, at = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him", self.now()
             if dealer.reason != why:
-                due_at = max(at, datetime.combine(bill.due_on, time.max, at.tzinfo))
+                due_at = max(at, moscow.end_of(bill.due_on))
                 self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
             raise RefundPending(why, id=release.dealer_id)
 

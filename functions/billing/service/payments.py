@@ -199,7 +199,7 @@ class Payments:
         """The latest of two operators, of what is told now."""
         ruled = rulings.of(self.table, aside.receipt_id)
         of_it = [ruled.get((matter, WHOLE)) for matter in (Matter.ACCOUNT, Matter.PAYMENT, Matter.NOTHING)]
-        found = [ruling for ruling in of_it if ruling is not None and ruling.at >= aside.told_at]
+        found = [ruling for ruling in of_it if ruling is not None and _is_about(ruling, aside)]
         return max(found, key=lambda ruling: ruling.at, default=None)
 
     def _identified(self, aside: Aside, ruling: Ruling) -> Receipt:
@@ -312,6 +312,14 @@ def _contradicts(known: Receipt, told: Told) -> bool:
     log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
     count("BillingNotBelieved")
     return True
+
+
+def _is_about(ruling: Ruling, aside: Aside) -> bool:
+    """Have the two looked at what is told now? Another clock than ours has told the time of theirs."""
+    if aside.told is None or ruling.matter is Matter.PAYMENT:
+        return ruling.at >= aside.told_at
+    seen = ruling.terms.get("sum"), ruling.terms.get("came_for")
+    return ruling.at >= aside.told_at and seen == (f"{roubles(aside.told.kopecks)} roubles", aside.told.contract_id)
 
 
 def _terms(told: Told) -> tuple[str, int]:

@@ -31,12 +31,13 @@ class Decision:
     does: str
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {**given, "sum": _sum(subject), "why": str(subject.item.reason)}
+        item = subject.item
+        return {**given, "sum": _sum(subject), "came_for": str(item.contract_id), "why": str(item.reason)}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         for name, now in self.terms(subject, {}).items():
-            if now != terms[name]:
-                raise NotProposable(f"{name} was {terms[name]!r}, and now it is {now!r}", id=subject.id)
+            if now != terms.get(name):
+                raise NotProposable(f"{name} was {terms.get(name)!r}, and now it is {now!r}", id=subject.id)
         return self.does.format(**terms)
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
@@ -78,8 +79,8 @@ class Identification:
 
 
 class Recall:
-    """That the bank has taken a payment back, which is on its account, or has paid its bills. The clock of dealer billing
-    takes it off: what it has paid is owed again."""
+    """That the bank has taken a payment back, which is on its account, or has paid its bills. The clock of dealer
+    billing takes it off: what it has paid is owed again."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
         item = subject.item
