@@ -128,4 +128,9 @@ def test_a_deposit_of_more_than_one_sum_can_be_is_paid_back() -> None:
     buyer.payments.take(buyer.message(9_999_999_999_99, contract_id=deposit.contract_id))
     buyer.fast_buyouts.release(CME_ID)
     buyer.run(seconds=7200)
+    (first,) = buyer.system.all(records.Refund)
+    buyer.system.settle_refund(first.refund_id, "DONE")
+    buyer.run(seconds=7200)
+    buyer.fast_buyouts.release(CME_ID)
+    buyer.run(seconds=7200)
     assert buyer.system.refunded(deposit.contract_id) == 2 * 9_999_999_999_99

@@ -282,13 +282,21 @@ class Releasing:
         return rulings.of(self.table, release.dealer_id).get((Matter.DEPOSIT, str(release.n)))
 
     def _look_once_more(self, dealer: Dealer, release: Release) -> None:
-        """A car that was his before he asked may have been billed since. Raises Moved, RefundPending."""
+        """A car that was his before he asked may have been billed since; or the bank has taken back a payment of his.
+        Raises Moved, RefundPending."""
         for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
-            why, at = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him", self.now()
-            if dealer.reason != why:
-                due_at = max(at, moscow.end_of(bill.due_on))
-                self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
-            raise RefundPending(why, id=release.dealer_id)
+            why = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him"
+            self._wait(dealer, release, why, moscow.end_of(bill.due_on))
+        if any(account.recalls for account in store.accounts(self.table, release.dealer_id)):
+            why = "his deposit waits until what the bank took back of his payments is settled"
+            self._wait(dealer, release, why, self.now())
+
+    def _wait(self, dealer: Dealer, release: Release, why: str, due_at: datetime) -> None:
+        """Raises Moved, RefundPending."""
+        at = self.now()
+        if dealer.reason != why:
+            self.table.write(*deposit_store.wait(dealer, release, why, at, max(at, due_at)))
+        raise RefundPending(why, id=release.dealer_id)
 
 
 def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:

@@ -20,6 +20,7 @@ from common.roubles import roubles
 from common.table.table import Table
 from functions.billing import refund_store, store
 from functions.billing.model import Account, AccountStatus, AccountType, Moved, Release
+from functions.billing.service.balances import over_open_bills, spread_balance
 
 WHAT_IS_LEFT = "Возврат излишне уплаченного"
 REQUEST_OVER = timedelta(seconds=REQUEST_OVER_SECONDS)
@@ -145,6 +146,8 @@ class Refunding:
             return f"nothing of a {account.type} account that is {account.status} is paid back so"
         if account.refunds != refund.n - 1 or account.refund_id is not None:
             return "another refund of this account is on its way, or was meanwhile"
+        if any(each.recalls for each in store.accounts(self.table, account.dealer_id)):
+            return "the bank has taken back a payment of his, which is not settled yet"
         if self._has_other_requisites(account, refund):
             return f"he has other requisites than {refund.requisites_version}, which two operators have looked at"
         for bill in store.open_bills(self.table, account.dealer_id, account.type, at_once=1):
@@ -181,9 +184,15 @@ class Refunding:
                 self.table.write(*refund_store.paid(account, tried, at))
             case RefundState.REFUSED:
                 count("RefundsRefused")
-                self.table.write(*refund_store.put_back(account, tried, answer.why, at))
+                self._put_back(account, tried, answer.why, at)
             case RefundState.PENDING:
                 self.table.write(*refund_store.sent(tried, at))
+
+    def _put_back(self, account: Account, refund: Refund, why: str, at: datetime) -> None:
+        """What is owed by now it pays at once. Raises Moved, Busy."""
+        rest, applied = over_open_bills(self.table, account, refund.kopecks, at)
+        self.table.write(*refund_store.put_back(account, refund, rest, why, at), *applied)
+        spread_balance(self.table, account.dealer_id, account.type, self.now)
 
     def _account(self, refund: Refund) -> Account:
         return store.account(self.table, refund.dealer_id, AccountType(refund.type))
