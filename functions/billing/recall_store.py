@@ -106,10 +106,10 @@ def _becomes(taken: Taken, status: PaymentStatus, recalled: int, missing: str | 
 def _totals(account: Account, kopecks: int) -> list[Action]:
     """The billing system tells so much less of the contract from now on; the payment made last may have been told with
     that total already."""
-    item, told = AccountItem, Decimal(max(0, account.told_kopecks - kopecks))
+    item, told = AccountItem, Decimal(account.told_kopecks - kopecks)
     if account.latest_at is None or account.latest_kopecks < account.told_kopecks:
         return [item.told_kopecks.set(told)]
-    return [item.told_kopecks.set(told), item.latest_kopecks.set(Decimal(max(0, account.latest_kopecks - kopecks)))]
+    return [item.told_kopecks.set(told), item.latest_kopecks.set(Decimal(account.latest_kopecks - kopecks))]
 
 
 def _reopen(taken: Taken, bill: Bill, kopecks: int, at: datetime) -> Iterator[Write]:

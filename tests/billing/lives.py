@@ -298,6 +298,8 @@ class ByChance:
 
     def bank_takes_back(self) -> None:
         payments = [each for each in self.system.all(records.Payment) if not each.taken_back]
+        if not payments:
+            return
         taken = self.random.choice(payments)
         self.system.take_back(taken.payment_id)
         self.told_back(taken.payment_id)
@@ -377,6 +379,11 @@ class ByChance:
     def waiting(self) -> Sequence[dict[str, Any]]:
         return [item for item in self.desk.dynamo.items() if "open_work" in item]
 
+    def is_paid_back(self, item: dict[str, Any]) -> bool:
+        """Two who say that he has it say so rightly."""
+        named = f"{item['PK']['S']}-release-{item['releases']['N']}"
+        return any(each.external_id == named and each.state == "DONE" for each in self.system.all(records.Refund))
+
     def is_taken_back(self, item: dict[str, Any]) -> bool:
         return bool(self.system.find(records.Payment, item["payment_id"]["S"]).taken_back)
 
@@ -393,6 +400,8 @@ class ByChance:
                 if not act.command.startswith(("deposits", "payments")) or act.command == "payments replay":
                     continue
                 if act.command == "payments recall" and not self.is_taken_back(item):
+                    continue
+                if act.command == "deposits paid" and not self.is_paid_back(item):
                     continue
                 given: dict[str, str] = {}
                 if "sum" in act.asks:

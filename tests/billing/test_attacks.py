@@ -14,6 +14,7 @@ from common.domain.dealer_refunds import Status
 from functions.billing import model, store
 from functions.billing.model import AccountType, BillStatus, receipt_id, receipt_id_of
 from functions.operations.model import NotProposable
+from sandbox.billing import records
 from tests.billing.dealership import CME_ID, Dealership
 from tests.billing.test_corrections import Between
 from tests.billing.test_parked_payments import decided, strange

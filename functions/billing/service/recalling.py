@@ -19,7 +19,7 @@ from common.log import count, log
 from common.roubles import roubles
 from common.table.table import Table
 from functions.billing import payment_store, recall_store, store
-from functions.billing.model import Account, AccountType, Bill, Taken
+from functions.billing.model import Account, AccountType, Bill, DealerStatus, Taken
 from functions.billing.spreading import Application
 
 BILLS_A_WRITE = 10
@@ -49,11 +49,17 @@ class Recalling:
 
     def _lost(self, taken: Taken, account: Account, missing: str) -> Taken:
         ruling = rulings.of(self.table, taken.receipt_id).get((Matter.NOTHING, WHOLE))
-        if ruling is None or ruling.terms["why"] != missing:
+        if ruling is None or ruling.terms["why"] != missing or self._may_come_back(account):
             return taken
         why = f"what is missing of it is the desk's loss, reference {ruling.reference}"
         self.table.write(*recall_store.lose(taken, account, why, ruling.operators, self.now()))
         return self._read(taken)
+
+    def _may_come_back(self, account: Account) -> bool:
+        """Is something of it on its way to the dealer, which the billing system may refuse to pay back?"""
+        if account.type is not AccountType.DEPOSIT:
+            return account.refund_id is not None
+        return store.dealer(self.table, account.dealer_id).status is DealerStatus.LEAVING
 
     def _from_bills(self, taken: Taken, left: int) -> tuple[list[tuple[Bill, Application]], bool]:
         """What of bills is owed again with the next write, and whether there may be more of them."""
