@@ -22,9 +22,9 @@ from functions.billing.service.corrections import Change
 from sandbox.billing import records
 from sandbox.billing.faults import Operation as Asked
 from tests.billing.dealership import CHEAP, DEAR, Dealership
-from tests.billing.dying import Died
 from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
+from tests.harness.faults import Crash
 
 ENDPOINT = "https://dynamodb.us-east-1.amazonaws.com/"
 DEALERS = ("cme-7", "cme-8")
@@ -51,12 +51,12 @@ class Shaky:
         if kind == 0:
             raise EndpointConnectionError(endpoint_url=ENDPOINT)
         if kind == 1 and self.dies:
-            raise Died
+            raise Crash("the process")
         answer = self._dynamo.transact_write_items(**asked)
         if kind == 2:
             raise ReadTimeoutError(endpoint_url=ENDPOINT)
         if kind == 3 and self.dies:
-            raise Died
+            raise Crash("the process")
         return answer
 
 
@@ -101,7 +101,7 @@ class ByChance:
         before = self.desk.dynamo.items() and len(self.done)
         assert before
         try:
-            with suppress(Refusal, Died):
+            with suppress(Refusal, Crash):
                 MOVES[name][1](self)
                 self.counts[name] += 1
         finally:
