@@ -48,6 +48,7 @@ from functions.billing.service.refunding import RefundPending as RefundPending
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
 REGISTERED_WITH = 1  # the version of requisites
 OTHER_REQUISITES = "his requisites are not those that he was registered with: two operators let his deposit go to them"
+RECALLED = "the bank has taken back a payment of his, which is not settled yet: it stays, until he asks again"
 MOVES_MAX = 20  # of others, in between
 
 
@@ -201,6 +202,8 @@ class Releasing:
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
             if release.status is ReleaseStatus.HELD:
                 self._held(dealer, deposit, release)
+            elif self._is_recalled(deposit, release):
+                self._keep(dealer, deposit, release, RECALLED)
             else:
                 self._ask(dealer, deposit, release)
         return self.read(dealer_id)
@@ -282,21 +285,19 @@ class Releasing:
         return rulings.of(self.table, release.dealer_id).get((Matter.DEPOSIT, str(release.n)))
 
     def _look_once_more(self, dealer: Dealer, release: Release) -> None:
-        """A car that was his before he asked may have been billed since; or the bank has taken back a payment of his.
-        Raises Moved, RefundPending."""
+        """A car that was his before he asked may have been billed since. Raises Moved, RefundPending."""
         for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
-            why = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him"
-            self._wait(dealer, release, why, moscow.end_of(bill.due_on))
-        if any(account.recalls for account in store.accounts(self.table, release.dealer_id)):
-            why = "his deposit waits until what the bank took back of his payments is settled"
-            self._wait(dealer, release, why, self.now())
+            why, at = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him", self.now()
+            if dealer.reason != why:
+                due_at = max(at, moscow.end_of(bill.due_on))
+                self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
+            raise RefundPending(why, id=release.dealer_id)
 
-    def _wait(self, dealer: Dealer, release: Release, why: str, due_at: datetime) -> None:
-        """Raises Moved, RefundPending."""
-        at = self.now()
-        if dealer.reason != why:
-            self.table.write(*deposit_store.wait(dealer, release, why, at, max(at, due_at)))
-        raise RefundPending(why, id=release.dealer_id)
+    def _is_recalled(self, deposit: Account, release: Release) -> bool:
+        """Has the bank taken back a payment of his since he asked, and the billing system not paid his deposit back?"""
+        recalled = any(account.recalls for account in store.accounts(self.table, release.dealer_id))
+        asked = release.status is ReleaseStatus.ASKED
+        return recalled and asked and refunding.is_back(self.billing(), deposit, release)
 
 
 def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:
