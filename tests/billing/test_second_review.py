@@ -1,11 +1,11 @@
-"""Attacks."""
+"""What a second look at dealer billing found: each would have lost money, or hidden that it is lost."""
 
 from __future__ import annotations
 
 import json
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_what_leaves_a_contract_while_its_deposit_is_held_is_found() -> None:
     buyer.run()
     assert compared(desk) is Verdict.AGREES or compared(desk) is Verdict.UNKNOWN
     deposit = store.account(desk.table, dealer_id, AccountType.DEPOSIT)
-    buyer.system.create_refund("theft", deposit.contract_id, 7_00, {"reason": "x", "currency": "RUB"})
+    buyer.system.create_refund("theft", deposit.contract_id or "", 7_00, {"reason": "x", "currency": "RUB"})
     assert compared(desk) is Verdict.OFF
 
 
@@ -50,7 +50,7 @@ def test_what_leaves_a_contract_beside_a_refund_is_found(desk: Desk) -> None:  #
     agreed(desk, "100.00")
     clock(desk)
     contract = desk.dealership.account().contract_id
-    desk.dealership.system.create_refund("theft", contract, 7_00, {"reason": "x", "currency": "RUB"})
+    desk.dealership.system.create_refund("theft", contract or "", 7_00, {"reason": "x", "currency": "RUB"})
     assert compared(desk) is Verdict.OFF
 
 
@@ -114,10 +114,11 @@ def test_a_bill_is_due_by_the_day_of_moscow() -> None:
 
 def test_a_refund_that_the_bank_never_ends_is_shown_as_late(desk: Desk) -> None:  # noqa: F811
     agreed(desk, "100.00")
-    for _ in range(5 * 24):
-        clock(desk, minutes=60)
-    late = desk.operations.work(["refunds"], overdue_only=True, limit=10)
-    assert late, refunds(desk)
+    for days in (2, 2):
+        desk.clock.forward(days=days)
+        clock(desk, minutes=0)
+        late = desk.operations.work(["refunds"], overdue_only=True, limit=10)
+        assert bool(late) is (refunds(desk)[0].agreed_at + timedelta(days=3) < desk.clock())
 
 
 def test_a_deposit_of_more_than_one_sum_can_be_is_paid_back() -> None:
@@ -134,4 +135,4 @@ def test_a_deposit_of_more_than_one_sum_can_be_is_paid_back() -> None:
     buyer.run(seconds=7200)
     buyer.fast_buyouts.release(CME_ID)
     buyer.run(seconds=7200)
-    assert buyer.system.refunded(deposit.contract_id) == 2 * 9_999_999_999_99
+    assert buyer.system.refunded(deposit.contract_id or "") == 2 * 9_999_999_999_99
