@@ -9,8 +9,8 @@ import pytest
 from tests.billing.lives import ByChance
 from tests.depth import SIMULATED, deep
 
-LIVES = 2_000 if SIMULATED else deep(4, 200)
-STEPS = 60
+LIVES = 2_000 if SIMULATED else deep(2, 60)
+STEPS = 40
 
 
 @pytest.mark.parametrize("seed", range(LIVES))
