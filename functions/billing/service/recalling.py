@@ -15,7 +15,7 @@ from itertools import chain
 
 from common.domain import rulings
 from common.domain.rulings import WHOLE, Matter
-from common.log import count, log
+from common.log import log
 from common.roubles import roubles
 from common.table.table import Table
 from functions.billing import payment_store, recall_store, store
@@ -43,7 +43,6 @@ class Recalling:
             return self._lost(taken, account, missing), False
         self.table.write(*recall_store.take_back(taken, account, from_balance, from_bills, missing, at))
         if missing is not None:
-            count("PaymentsRecalledShort")
             log.error("a payment was taken back that has left", extra={"id": taken.receipt_id, "short": short})
         return self._read(taken), True
 
