@@ -690,6 +690,9 @@ TOLD: dict[str, Told] = {
     "dismiss_payment": Told(
         _PROPOSED, _PROPOSABLE, examples={"no payment": {**_LOOKED_UP, "reason": "a test of the billing system's"}}
     ),
+    "recall_payment": Told(
+        _PROPOSED, _PROPOSABLE, examples={"a fraud": {**_LOOKED_UP, "reason": "its payer's bank has asked for it back"}}
+    ),
     "let_deposit_go": Told(
         _PROPOSED, _PROPOSABLE, examples={"his own": {**_LOOKED_UP, "reason": "he has changed his bank, and says so"}}
     ),

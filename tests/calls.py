@@ -75,6 +75,7 @@ class World:
     bill: str
     payment: str
     poison: str
+    taken: str
     total: str
     reminder: str
     refund: str
@@ -174,6 +175,7 @@ class World:
             bill=bill,
             payment=_parked(desk),
             poison=_poison(desk),
+            taken=_taken(desk),
             total=_differing(desk),
             reminder=_overdue(desk, bill),
             refund=_contradicted(desk),
@@ -214,6 +216,13 @@ def _poison(desk: Desk) -> str:
     """A message of a payment that can not be read."""
     desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
     return receipt_id_of(b"no JSON")
+
+
+def _taken(desk: Desk) -> str:
+    """A payment of the other dealer, which lies on his account."""
+    message = desk.dealership.message(70_00, contract_id=desk.dealership.account(OTHER_CME_ID).contract_id)
+    desk.dealership.payments.take(message)
+    return receipt_id(message.payment.payment_id)
 
 
 def _parked(desk: Desk) -> str:
@@ -483,6 +492,7 @@ CALLS: Mapping[Route, Call] = {
         body={"payment": "payment-1", "contract": "contract-1", "sum": "1.00", **_LOOKED_UP}, thing="poison"
     ),
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
+    Route("POST", "/operations/payments/{payment_id}/recall"): Call(body=_LOOKED_UP, thing="taken"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
     Route("POST", "/operations/deposits/{dealer_id}/let-go"): Call(body=_LOOKED_UP, thing="held"),
     Route("POST", "/operations/deposits/{dealer_id}/keep"): Call(body=_LOOKED_UP, thing="held"),

@@ -417,6 +417,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
         f"/operations/deposits/{{dealer_id}}/{verb}": ({"dealer_id": f"C{'A' * 25}"}, {}, "NothingKnown")
         for verb in ("let-go", "keep", "paid")
     },
+    "/operations/payments/{payment_id}/recall": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/payments/{payment_id}/dismiss": ({"payment_id": f"Y{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/totals/{total_id}/agree": ({"total_id": f"C{'A' * 25}:DEPOSIT"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/retry": ({"outgoing_id": f"X{'A' * 25}"}, {}, "NothingKnown"),

@@ -101,6 +101,7 @@ class Case:
     shortage: Shortage | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
+    takes_back: bool = False  # is it a message of a payment that the bank has taken back?
     why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
 
 
@@ -302,7 +303,18 @@ def _may_assign_payment(case: Case) -> bool:
 
 def _may_identify_payment(case: Case) -> bool:
     """Is it a message that can not be read, be it dismissed already?"""
-    return (_is_parked_payment(case) or case.status == "DISMISSED") and not case.has_sum
+    waits = _is_parked_payment(case) or case.status == "DISMISSED"
+    return waits and not case.has_sum and not case.takes_back
+
+
+def _may_dismiss_payment(case: Case) -> bool:
+    """Is it parked; or is a part of one missing that the bank has taken back?"""
+    return _is_parked_payment(case) or (case.status == "RECALLING" and _is_late(case))
+
+
+def _may_recall_payment(case: Case) -> bool:
+    """Is all of it on its account, or paid of its bills?"""
+    return case.status == "SPREAD"
 
 
 def _may_agree_total(case: Case) -> bool:
@@ -624,7 +636,13 @@ ACTS: tuple[Act, ...] = (
         asks=("payment", "contract", "sum", "reference"),
     ),
     _of_payment(
-        "dismiss", "with a second operator: nothing is to be done about it", _is_parked_payment, asks=("reference",)
+        "dismiss", "with a second operator: nothing is to be done about it", _may_dismiss_payment, asks=("reference",)
+    ),
+    _of_payment(
+        "recall",
+        "with a second operator: the bank has taken it back, and what it has paid is owed again",
+        _may_recall_payment,
+        asks=("reference",),
     ),
     _of_deposit(
         "let-go", "with a second operator: the dealer's deposit goes to the requisites that he has", _may_let_deposit_go

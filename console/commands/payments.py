@@ -80,6 +80,12 @@ acts.with_reference(
 )
 acts.with_reference(
     group,
+    "payments",
+    "recall",
+    "Propose that the bank has taken it back: what it has paid is owed again; another operator confirms it.",
+)
+acts.with_reference(
+    group,
     "totals",
     "agree",
     "Propose that what is told of an account is rightly not what has come; another operator confirms it.",

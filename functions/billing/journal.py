@@ -1,7 +1,7 @@
 """What happens to a dealer's accounts, entry by entry: what a monthly statement is made of.
 
-A bill and a refund count against the dealer, a payment and a credit note for him. So the sum of an account's entries is
-what is on it, less what is owed there.
+A bill, a refund and a recall count against the dealer, a payment and a credit note for him. So the sum of an account's
+entries is what is on it, less what is owed there.
 
     sum of entries = balance + what is not spread yet − what is left of its bills
 """
@@ -13,7 +13,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from common.domain.dealer_refunds import Refund
-from functions.billing.model import AccountType, Bill, CreditNote, Release
+from functions.billing.model import AccountType, Bill, CreditNote, Release, Taken
 
 
 class EntryKind(StrEnum):
@@ -22,6 +22,7 @@ class EntryKind(StrEnum):
     CREDIT_NOTE = "CREDIT_NOTE"
     REFUND = "REFUND"
     REFUND_REFUSED = "REFUND_REFUSED"  # it is there again
+    RECALL = "RECALL"  # of a payment, by the bank
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ def credited(bill: Bill, note: CreditNote, at: datetime) -> Entry:
 
 def received(dealer_id: str, type_: AccountType, payment_id: str, kopecks: int, at: datetime) -> Entry:
     return Entry(dealer_id, type_, payment_id, EntryKind.PAYMENT, kopecks, at, payment_id)
+
+
+def recalled(taken: Taken, kopecks: int, at: datetime) -> Entry:
+    """So much more of a payment is off its account."""
+    whose, payment_id = taken.whose, taken.told.payment_id
+    named = f"{payment_id}-{taken.recalled_kopecks or 0}"
+    return Entry(whose.dealer_id, whose.type, named, EntryKind.RECALL, -kopecks, at, payment_id)
 
 
 def refunded(refund: Release | Refund, kind: EntryKind, at: datetime) -> Entry:

@@ -16,9 +16,10 @@ from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import derived_id, terms
 from common.requisites import Requisites, violations
+from functions.billing import moscow
 from functions.billing.commission import commission_kopecks
 
-DUE_AFTER = timedelta(days=10)  # a bill is to be paid by then
+DUE_AFTER = timedelta(days=10)  # a bill is to be paid by the end of that day in Moscow
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
 CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
@@ -97,6 +98,10 @@ class BuyoutOpen(Conflict):
     """A car that was bought for the dealer is not paid yet. Facts: `bill_id`."""
 
 
+class PaymentRecalled(Conflict):
+    """The bank has taken back a payment of the dealer, and that is not settled yet: nothing goes back to him."""
+
+
 class DepositEmpty(Conflict):
     """There is nothing on the deposit that could be paid back."""
 
@@ -153,6 +158,8 @@ class PaymentStatus(StrEnum):
     SPREAD = "SPREAD"
     PARKED = "PARKED"  # a person has to look
     DISMISSED = "DISMISSED"  # a person has, and nothing is to be done about it
+    RECALLING = "RECALLING"  # the bank has taken it back; a part of it counts here still
+    RECALLED = "RECALLED"
 
 
 class Stage(StrEnum):
@@ -215,6 +222,8 @@ class Account:
     one that was told with the payment which was made last, at latest_at. agreed_kopecks: so much more is told than has
     come, as two operators say. told_at: when a payment came last. open_work: it waits for these to be compared.
     refunds: how many were agreed on, and have begun or come to nothing. refund_id: of the one that is on its way.
+    recalls: how many messages of payments that the bank took back wait for two operators, and how many such payments
+    count here still. Until there are none nothing goes back to its dealer.
     version: of its money. Whatever moves any reads it, and counts it up.
     """
 
@@ -239,6 +248,7 @@ class Account:
     told_at: datetime | None = None
     refunds: int = 0
     refund_id: str | None = None
+    recalls: int = 0
     open_work: str | None = None
 
     @property
@@ -324,7 +334,7 @@ class Bill:
 
     common_kopecks: its sum. credited_kopecks: of it, that was taken back. paid_kopecks: of what is left of its sum,
     never more. from_balance_kopecks: of what was paid, that was on the account before. returned_kopecks: of what was
-    paid, that went back to the account.
+    paid, that went back to the account. recalled_kopecks: of what was paid, that the bank took back.
     notes: how many credit notes it has; notes_sent: of them, that the billing system has made.
     An invoice, its number and the link to its PDF are there once it is NEW no more.
     missed_at: it is cancelled, and the billing system refused it and had no invoice of it then. It is not asked any
@@ -343,6 +353,7 @@ class Bill:
     from_balance_kopecks: int = 0
     credited_kopecks: int = 0
     returned_kopecks: int = 0
+    recalled_kopecks: int = 0
     notes: int = 0
     notes_sent: int = 0
     invoice_id: str | None = None
@@ -361,8 +372,8 @@ class Bill:
     def left_kopecks(self) -> int:
         return self.in_force_kopecks - self.paid_kopecks
 
-    def is_overdue(self, today: date) -> bool:
-        return self.takes_money and self.due_on < today
+    def is_overdue(self, now: datetime) -> bool:
+        return self.takes_money and self.due_on < moscow.day(now)
 
     @property
     def takes_money(self) -> bool:
@@ -441,7 +452,8 @@ class Nobodys:
 
 @dataclass(frozen=True)
 class Taken:
-    """A payment that was taken for an account. left_kopecks: of it, not spread yet."""
+    """A payment that was taken for an account. left_kopecks: of it, not spread yet. recalled_kopecks: of one that the
+    bank has taken back, what is off the account; None as long as that was not begun. reason: why not all of it is."""
 
     receipt_id: str
     told: Told
@@ -449,13 +461,16 @@ class Taken:
     status: PaymentStatus
     left_kopecks: int
     created_at: datetime
+    recalled_kopecks: int | None = None
+    reason: str | None = None
 
 
 @dataclass(frozen=True)
 class Aside:
     """What came, and was taken for no account. status: EARLY, PARKED or DISMISSED.
 
-    told: None where the message is not understood. body: of such a message, shortened. told_at: since when it is told
+    told: None where the message is not understood, or tells of a payment that was taken back: takes_back. body: of such
+    a message, shortened. told_at: since when it is told
     so; what was decided before that is about other terms.
     """
 
@@ -466,6 +481,7 @@ class Aside:
     created_at: datetime
     told_at: datetime
     waits_for_person: bool = False
+    takes_back: str | None = None
 
     @property
     def status(self) -> PaymentStatus:
@@ -579,7 +595,7 @@ def issued(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
         deal_id=deal.deal_id,
         status=BillStatus.NEW,
         common_kopecks=kopecks,
-        due_on=(at + DUE_AFTER).date(),
+        due_on=moscow.day(at + DUE_AFTER),
         created_at=at,
     )
 

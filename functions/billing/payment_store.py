@@ -21,7 +21,7 @@ from common.errors import Refusal
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.billing import journal, journal_store, store
+from functions.billing import correction_store, journal, journal_store, store
 from functions.billing.model import (
     Account,
     AccountType,
@@ -43,6 +43,7 @@ SPREAD_DUE = timedelta(minutes=2)  # the clock goes on with it every minute
 EARLY_DUE = timedelta(minutes=10)  # by then the invoice is known, unless the billing system is down
 ANY_TIME = datetime.max.replace(tzinfo=UTC)
 QUIET = timedelta(minutes=15)  # after the last payment of an account its total is compared
+TAKEN = (PaymentStatus.TAKEN, PaymentStatus.SPREAD, PaymentStatus.RECALLING, PaymentStatus.RECALLED)
 _ON_ITS_WAY = {PaymentStatus.EARLY: "the invoice that it names", PaymentStatus.TAKEN: "the rest of it to be spread"}
 _DUE = {PaymentStatus.EARLY: EARLY_DUE, PaymentStatus.TAKEN: SPREAD_DUE}
 
@@ -64,6 +65,8 @@ class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
     reason = UnicodeAttribute(null=True)
     body = UnicodeAttribute(null=True)
     told_anew_at = InstantAttribute(null=True)
+    recalled_kopecks = DecimalAttribute(null=True)
+    takes_back = UnicodeAttribute(null=True)  # of a message: the payment that the bank has taken back
 
 
 class ApplicationItem(Item, discriminator=keys.APPLICATION.entity):
@@ -161,6 +164,9 @@ def apply(taken: Taken, bills: Sequence[tuple[Bill, Application]], at: datetime)
 
 def _apply(taken: Taken, bill: Bill, kopecks: int, at: datetime) -> Iterator[Write]:
     assert bill.type is not AccountType.DEPOSIT, "a deposit pays no bill"
+    if bill.recalled_kopecks:  # by this payment, perhaps, which it has an application of
+        yield from correction_store.apply_balance(bill, Application(bill.bill_id, kopecks), at)
+        return
     item, status = BillItem, bill.paid(kopecks)
     applied = ApplicationItem(
         *keys.APPLICATION(receipt_id=taken.receipt_id, bill_id=bill.bill_id),
@@ -192,7 +198,7 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
     with PaymentKnown, or with Moved."""
     at, status = aside.created_at, aside.status
     item = _item(aside.receipt_id, status, aside.told, aside.why.account, at)
-    item.reason, item.body = aside.why.why, aside.body
+    item.reason, item.body, item.takes_back = aside.why.why, aside.body, aside.takes_back
     _wait(item, status, at, aside.why.why)
     writes = [
         Write.insert(item, otherwise=PaymentKnown("the payment is known")),
@@ -200,6 +206,8 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
     ]
     if account is not None and aside.told is not None:
         writes.append(_comes(account, aside.told, 0, at, aside=aside.told.kopecks))
+    elif account is not None:
+        writes.append(recalls(account, 1, at))
     return writes
 
 
@@ -256,10 +264,14 @@ def tell_anew(
     return writes
 
 
-def still_aside(aside: Aside, status: PaymentStatus, why: str, by: str, at: datetime) -> list[Write]:
-    """It is to wait for something else, or for nothing any more. Refused with Moved."""
+def still_aside(
+    aside: Aside, status: PaymentStatus, why: str, by: str, at: datetime, held: Account | None = None
+) -> list[Write]:
+    """It is to wait for something else, or for nothing any more. held: the account of which nothing goes back as long
+    as a message waits, and it waits no more. Refused with Moved."""
     item, receipt_id = PaymentItem, aside.receipt_id
     return [
+        *([] if held is None else [recalls(held, -1, at)]),
         Write.update(
             item(*keys.PAYMENT(receipt_id=receipt_id)),
             item.status.set(status),
@@ -271,6 +283,12 @@ def still_aside(aside: Aside, status: PaymentStatus, why: str, by: str, at: date
         ),
         _told(aside, status, why, by, at),
     ]
+
+
+def recalls(account: Account, more: int, at: datetime, *actions: Action) -> Write:
+    """So many more things of it are not settled, because of which nothing goes back to its dealer. Refused with
+    Moved."""
+    return store.account_moves(account, at, AccountItem.recalls.set(Decimal(account.recalls + more)), *actions)
 
 
 def _book(whose: Whose, told: Told, at: datetime) -> Write:
@@ -390,14 +408,15 @@ def _receipt(item: PaymentItem) -> Receipt:
     told, whose = _told_of(item), None
     if item.dealer_id is not None:
         whose = Whose(item.dealer_id, AccountType(item.type), item.bill_id)
-    if status in (PaymentStatus.TAKEN, PaymentStatus.SPREAD):
+    if status in TAKEN:
         assert told is not None
         assert whose is not None
         assert item.left_kopecks is not None
-        return Taken(item.PK, told, whose, status, int(item.left_kopecks), item.created_at)
+        recalled = None if item.recalled_kopecks is None else int(item.recalled_kopecks)
+        return Taken(item.PK, told, whose, status, int(item.left_kopecks), item.created_at, recalled, item.reason)
     why = Nobodys(status, item.reason or "", whose)
     told_at = item.told_anew_at or item.created_at
-    return Aside(item.PK, why, told, item.body, item.created_at, told_at, item.needs_person)
+    return Aside(item.PK, why, told, item.body, item.created_at, told_at, item.needs_person, item.takes_back)
 
 
 def _told_of(item: PaymentItem) -> Told | None:

@@ -74,8 +74,11 @@ def not_now(account: Account, refund: Refund, why: str, at: datetime) -> list[Wr
 
 
 def sent(refund: Refund, at: datetime) -> list[Write]:
-    """The billing system pays it back, and is asked again whether it has. Refused with Moved."""
-    again = _waits(refund, at, at + ASKED_AGAIN_AFTER, f"the bank to pay it back, by {at + PAID_BACK_BY:%Y-%m-%d}")
+    """The billing system pays it back, and is asked again whether it has: it is shown as late once a bank takes longer
+    than any should. Refused with Moved."""
+    late_at = refund.agreed_at + PAID_BACK_BY
+    due_at = at + ASKED_AGAIN_AFTER if at < late_at else late_at
+    again = _waits(refund, at, due_at, f"the bank to pay it back, by {late_at:%Y-%m-%d}")
     events = [] if refund.status is Status.SENT else [_event(refund, Status.SENT, "the billing system pays it", at)]
     return [_becomes(refund, Status.SENT, at, *again), *events]
 
@@ -100,13 +103,13 @@ def paid(account: Account, refund: Refund, at: datetime) -> list[Write]:
     ]
 
 
-def put_back(account: Account, refund: Refund, why: str, at: datetime) -> list[Write]:
-    """The sum is on the account again. Refused with Moved."""
+def put_back(account: Account, refund: Refund, rest: int, why: str, at: datetime) -> list[Write]:
+    """The sum is the account's again: so much of it stays there, and the rest pays bills. Refused with Moved."""
     return [
         _becomes(refund, Status.REFUSED, at, RefundItem.reason.set(why), *work.done()),
         store.money_moves(
             account,
-            refund.kopecks,
+            rest,
             0,
             at,
             AccountItem.released_kopecks.add(Decimal(-refund.kopecks)),

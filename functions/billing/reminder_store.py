@@ -7,7 +7,7 @@ overdue, it waits for a person; one who has reminded the dealer has it wait agai
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, time, timedelta
+from datetime import datetime
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -16,6 +16,7 @@ from common.domain import work
 from common.domain.work import WaitingItem
 from common.table.table import Table
 from common.table.transaction import Write
+from functions.billing import moscow
 from functions.billing.model import Bill, Moved
 
 OWED = "OWED"  # the status of every reminder
@@ -29,8 +30,9 @@ def remind(bill: Bill, at: datetime) -> Write:
     """From the day on when it is overdue."""
     key = keys.REMINDER(bill_id=bill.bill_id)
     item = ReminderItem(*key, status=OWED, created_at=at, updated_at=at)
-    overdue_at = datetime.combine(bill.due_on + timedelta(days=1), time(), UTC)
-    work.wait(item, keys.REMINDER, due_at=overdue_at, waits_for=f"its dealer to pay it by {bill.due_on}")
+    work.wait(
+        item, keys.REMINDER, due_at=moscow.end_of(bill.due_on), waits_for=f"its dealer to pay it by {bill.due_on}"
+    )
     return Write.put(item)
 
 

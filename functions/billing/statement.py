@@ -11,14 +11,14 @@ import io
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 from common.errors import Rejected
 from common.roubles import roubles
 from functions.billing.journal import Entry, EntryKind
 from functions.billing.model import Account, AccountType, Bill, Dealer
+from functions.billing.moscow import MOSCOW
 
-MOSCOW = timezone(timedelta(hours=3))  # all year round, since 2014
 SETTLES_AFTER = timedelta(hours=1)  # by then whatever was on its way at the month's end is booked
 MONTH_PATTERN = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 CSV_COLUMNS = ("account", "at (Moscow)", "what", "document", "deal", "debit", "credit", "balance")

@@ -78,6 +78,7 @@ class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
     told_at = InstantAttribute(null=True)
     refunds = DecimalAttribute(null=True)
     refund_id = UnicodeAttribute(null=True)
+    recalls = DecimalAttribute(null=True)
 
 
 class ContractItem(Item, discriminator=keys.CONTRACT.entity):
@@ -117,6 +118,7 @@ class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
     from_balance_kopecks = DecimalAttribute()
     credited_kopecks = DecimalAttribute()
     returned_kopecks = DecimalAttribute()
+    recalled_kopecks = DecimalAttribute(null=True)
     notes = DecimalAttribute()
     notes_sent = DecimalAttribute()
     due_on = UnicodeAttribute()
@@ -499,6 +501,17 @@ def invoiced_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator
                 yield found
 
 
+def paid_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
+    """Of an account, as of now, the newest first."""
+    for item in table.all(PaidBillItem, _paid(dealer_id, keys.PAID_BILL.prefix + type_)):
+        yield bill(table, item.bill_id)
+
+
+@prepared
+def _paid(dealer_id: str, prefix: str) -> Query:
+    return Query(partition(dealer_id) & PaidBillItem.SK.startswith(prefix), newest_first=True, consistent=True)
+
+
 def open_bills(table: Table, dealer_id: str, type_: AccountType, *, at_once: int | None = None) -> Iterator[Bill]:
     """Of an account, as of now, the oldest first. at_once: of how many their names are read at once; None: of all."""
     for item in table.all(OpenBillItem, _open(dealer_id, keys.OPEN_BILL.prefix + type_), at_once=at_once):
@@ -599,6 +612,14 @@ def taken_back(bill: Bill, at: datetime) -> list[Write]:
     return _listed_otherwise(bill, _pointer(CancelledBillItem, keys.CANCELLED_BILL, bill, at), at)
 
 
+def reopened(bill: Bill, at: datetime) -> list[Write]:
+    """It was paid, and is not any more. Refused with Moved."""
+    return [
+        *_listed_otherwise(bill, _pointer(OpenBillItem, keys.OPEN_BILL, bill, at), at),
+        reminder_store.remind(bill, at),
+    ]
+
+
 def _listed_otherwise(bill: Bill, after: PointerItem, at: datetime) -> list[Write]:
     if bill.status is BillStatus.PAID:
         before = _pointer(PaidBillItem, keys.PAID_BILL, bill, at)
@@ -690,6 +711,7 @@ def _account(item: AccountItem) -> Account:
         told_at=item.told_at,
         refunds=int(item.refunds or 0),
         refund_id=item.refund_id,
+        recalls=int(item.recalls or 0),
         open_work=item.open_work,
     )
 
@@ -731,6 +753,7 @@ def _bill(item: BillItem) -> Bill:
         from_balance_kopecks=int(item.from_balance_kopecks),
         credited_kopecks=int(item.credited_kopecks),
         returned_kopecks=int(item.returned_kopecks),
+        recalled_kopecks=int(item.recalled_kopecks or 0),
         notes=int(item.notes),
         notes_sent=int(item.notes_sent),
         invoice_id=item.invoice_id,

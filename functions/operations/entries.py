@@ -130,6 +130,13 @@ class Entry(OpenWork, AnyItem):
     from_balance_kopecks = DecimalAttribute(null=True)
     balance_kopecks = DecimalAttribute(null=True)
     returned_kopecks = DecimalAttribute(null=True)
+    recalled_kopecks = DecimalAttribute(null=True)
+    released_kopecks = DecimalAttribute(null=True)
+    refund_id = UnicodeAttribute(null=True)
+    refunds = DecimalAttribute(null=True)
+    recalls = DecimalAttribute(null=True)
+    n = DecimalAttribute(null=True)  # of a refund
+    lines = UnicodeAttribute(null=True)  # of a comparison
     notes = DecimalAttribute(null=True)
     version = DecimalAttribute(null=True)
 

@@ -86,6 +86,8 @@ class KnownItem(Unfinished):
     requisites_version = DecimalAttribute(null=True)
     refunds = DecimalAttribute(null=True)
     refund_id = UnicodeAttribute(null=True)  # of one that is on its way
+    recalls = DecimalAttribute(null=True)
+    takes_back = UnicodeAttribute(null=True)  # of a message: the payment that the bank has taken back
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)

@@ -142,6 +142,7 @@ class Payment:
     at: str
     order_number: str
     purpose: str
+    taken_back: bool = False
 
     def resource(self) -> dict[str, Any]:
         """As it crosses the wire."""

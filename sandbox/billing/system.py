@@ -190,7 +190,7 @@ class BillingSystem:
                 contract_id = of
             if contract_id is None:
                 raise BillingRuleBroken("a payment is for an invoice or for a contract")
-            contract = self.find(Contract, contract_id)
+            self.find(Contract, contract_id)
             payment = Payment(
                 payment_id=self._draw("payment"),
                 contract_id=contract_id,
@@ -201,16 +201,34 @@ class BillingSystem:
                 purpose=purpose,
             )
             self._made[payment.payment_id] = payment
-            message = {
-                "event_id": self._draw("event"),
-                "event_type": "invoice.payment",
-                **payment.resource(),
-                "client_id": contract.client_id,
-                "paid_total": roubles(self.paid(contract_id)),
-                "payment_order": {"number": payment.order_number, "date": payment.at[:10], "purpose": purpose},
-            }
-            self.outbox.add(invoice_id or contract_id, message)
+            self._tell("invoice.payment", payment)
             return payment
+
+    def take_back(self, payment_id: str) -> Payment:
+        """The bank takes back what it had paid, and a message of that is to be published. Raises UnknownThing,
+        BillingRuleBroken."""
+        with self.lock:
+            payment = self.find(Payment, payment_id)
+            if payment.taken_back:
+                raise BillingRuleBroken("the bank has taken it back already")
+            self._made[payment_id] = replace(payment, taken_back=True)
+            self._tell("invoice.payment_reversed", payment)
+            return self.find(Payment, payment_id)
+
+    def _tell(self, type_: str, payment: Payment) -> None:
+        message = {
+            "event_id": self._draw("event"),
+            "event_type": type_,
+            **payment.resource(),
+            "client_id": self.find(Contract, payment.contract_id).client_id,
+            "paid_total": roubles(self.paid(payment.contract_id)),
+            "payment_order": {
+                "number": payment.order_number,
+                "date": payment.at[:10],
+                "purpose": payment.purpose,
+            },
+        }
+        self.outbox.add(payment.invoice_id or payment.contract_id, message)
 
     # Looking
 
@@ -231,13 +249,15 @@ class BillingSystem:
         return [each for each in self.all(Invoice) if each.contract_id == contract_id]
 
     def payments(self, contract_id: str) -> Sequence[Payment]:
-        return [each for each in self.all(Payment) if each.contract_id == contract_id]
+        """Without those that the bank has taken back."""
+        return [each for each in self.all(Payment) if each.contract_id == contract_id and not each.taken_back]
 
     def paid(self, contract_id: str) -> int:
         return sum(each.kopecks for each in self.payments(contract_id))
 
     def paid_for(self, invoice_id: str) -> int:
-        return sum(each.kopecks for each in self.all(Payment) if each.invoice_id == invoice_id)
+        of = [each for each in self.all(Payment) if each.invoice_id == invoice_id]
+        return sum(each.kopecks for each in of if not each.taken_back)
 
     def credited(self, invoice_id: str) -> int:
         return sum(each.kopecks for each in self.all(CreditNote) if each.invoice_id == invoice_id)

@@ -22,7 +22,7 @@ LISTS = ("open_bill", "paid_bill", "cancelled_bill")
 
 
 UNPAID = ("NEW", "PENDING", "PARTIAL")
-TAKEN = ("TAKEN", "SPREAD")
+TAKEN = ("TAKEN", "SPREAD", "RECALLING", "RECALLED")
 
 
 def check(items: Sequence[Raw]) -> None:
@@ -54,6 +54,7 @@ def _check_bills(of: dict[str, list[Raw]]) -> None:
         bill_id, status, paid = _s(bill, "PK"), _s(bill, "status"), _n(bill, "paid_kopecks")
         assert 0 <= paid <= _in_force(bill), "a bill got more than it is for"
         got = applied.pop(bill_id, 0) + _n(bill, "from_balance_kopecks") - _n(bill, "returned_kopecks")
+        got -= _n(bill, "recalled_kopecks") if "recalled_kopecks" in bill else 0
         assert got == paid, "a bill is paid by what was applied to it"
         lists = [kind for kind in LISTS if listed[kind].pop(bill_id, 0)]
         assert lists == ["open_bill" if status in UNPAID else "paid_bill" if status == "PAID" else "cancelled_bill"]
@@ -71,7 +72,8 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
     came: dict[Whose, int] = defaultdict(int)
     aside: dict[Whose, int] = defaultdict(int)
     spread: dict[str, int] = defaultdict(int)
-    parked = 0
+    recalls: dict[Whose, int] = defaultdict(int)
+    parked = gone = 0
     for item in of["application"]:
         spread[_s(item, "PK")] += _n(item, "kopecks")
     for bill in of["bill"]:
@@ -81,7 +83,7 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
     }
     for item in of["payment"]:
         status = _s(item, "status")
-        assert ("open_work" in item) is (status not in ("SPREAD", "DISMISSED"))
+        assert ("open_work" in item) is (status not in ("SPREAD", "DISMISSED", "RECALLED"))
         whose = ("", "") if "dealer_id" not in item else (_s(item, "dealer_id"), _s(item, "type"))
         if status in TAKEN:
             left[whose] += _n(item, "left_kopecks")
@@ -90,18 +92,26 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
                 aside[whose] -= _n(item, "kopecks")
                 if told_of is not None:
                     aside[told_of] += _n(item, "kopecks")
-            came[whose] += _n(item, "kopecks")
-            assert (status == "SPREAD") is (_n(item, "left_kopecks") == 0)
+            recalled = _n(item, "recalled_kopecks") if "recalled_kopecks" in item else 0
+            assert 0 <= recalled <= _n(item, "kopecks")
+            came[whose] += _n(item, "kopecks") - recalled
+            gone += recalled
+            if status == "RECALLED":  # what was missing is the desk's loss
+                aside[whose] -= _n(item, "kopecks") - recalled
+            recalls[whose] += status == "RECALLING" and "recalled_kopecks" in item
+            assert (status == "TAKEN") is (_n(item, "left_kopecks") != 0)
             assert spread[_s(item, "PK")] <= _n(item, "kopecks") - _n(item, "left_kopecks")
         else:
             assert _s(item, "PK") not in spread
             aside[whose] += _n(item, "kopecks") if "kopecks" in item else 0
+            recalls[whose] += "takes_back" in item and status == "PARKED"
             parked += _n(item, "kopecks") if "kopecks" in item else 0
     held = 0
     for account in of["billing_account"]:
         whose = _s(account, "PK"), _s(account, "type")
         balance, released = _n(account, "balance_kopecks"), _n(account, "released_kopecks")
         assert balance >= 0
+        assert recalls[whose] == (_n(account, "recalls") if "recalls" in account else 0)
         assert _n(account, "received_kopecks") == came[whose]
         assert came[whose] == paid[whose] + balance + left[whose] + released
         told_aside = _n(account, "aside_kopecks") if "aside_kopecks" in account else 0
@@ -114,7 +124,8 @@ def _check_received(of: dict[str, list[Raw]]) -> None:
         assert ("contract_id" in account) is (_s(account, "status") == "READY")
         held += balance + released
     received = sum(_n(item, "kopecks") for item in of["payment"] if "kopecks" in item)
-    assert received == sum(paid.values()) + held + sum(left.values()) + parked, "a kopeck is lost, or made"
+    there = sum(paid.values()) + held + sum(left.values()) + parked
+    assert received - gone == there, "a kopeck is lost, or made"
 
 
 def _check_refunds(of: dict[str, list[Raw]]) -> None:

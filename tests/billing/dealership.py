@@ -279,7 +279,7 @@ class Dealership:
         if bill is None and contract_id is None:
             contract_id = self.account().contract_id
         payment = self.system.pay(kopecks, contract_id, bill.invoice_id if bill else None, "за автомобиль")
-        (found,) = [m for m in self.system.outbox.messages() if payment.payment_id in m.value]
+        found = next(m for m in self.system.outbox.messages() if payment.payment_id in m.value)
         return read(found.value.encode())
 
     def receipt(self, message: PaymentMessage) -> model.Receipt | None:

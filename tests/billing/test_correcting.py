@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -60,9 +60,9 @@ def test_one_that_is_not_paid_is_taken_back_as_a_whole(owed: int, new: int) -> N
 
 
 def test_a_bill_is_overdue_from_the_day_after_its_last_on() -> None:
-    owed = bill("first", 100)
-    assert [owed.is_overdue(TODAY + timedelta(days=days)) for days in (-1, 0, 1)] == [False, False, True]
-    assert not bill("paid", 100, 100).is_overdue(TODAY + timedelta(days=99))
+    owed, night = bill("first", 100), datetime.combine(TODAY, time(21), UTC)  # when the next day begins in Moscow
+    assert [owed.is_overdue(night + timedelta(seconds=s)) for s in (-1, 0)] == [False, True]
+    assert not bill("paid", 100, 100).is_overdue(night + timedelta(days=99))
 
 
 def test_what_is_booked_in_the_instant_of_midnight_is_of_one_month() -> None:

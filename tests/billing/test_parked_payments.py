@@ -378,7 +378,8 @@ def test_what_the_bank_took_back_waits_for_a_person_by_name(desk: Desk) -> None:
     (waiting,) = desk.operations.work(["payments"], overdue_only=False, limit=9)
     assert (waiting.needs_person, waiting.id) == (True, receipt_id_of(back))
     said = f"the bank took back payment {payment.payment_id}, 100.00 of contract {payment.contract_id}"
-    assert waiting.waits_for == f"an operator: {said}, which counts here still: runbooks/payment-taken-back.md"
+    named = f"here it is {receipt_id(payment.payment_id)}"
+    assert waiting.waits_for == f"an operator: {said}, which counts here still: runbooks/payment-taken-back.md; {named}"
     assert dealership.bills.bill(bill.bill_id).status is BillStatus.PAID
     dealership.system._made.pop(payment.payment_id)
     assert any("not all that has come" in told for told in off(desk))

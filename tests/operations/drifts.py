@@ -257,6 +257,23 @@ OF_BILLING: Mapping[str, Callable[[Copied], None]] = {
     "a bill that no statement tells": without("journal_entry", kind="BILL"),
     "a payment that is gone": without("payment"),
     "an account with more on it": more("billing_account", {"type": "COMMISSION"}, balance_kopecks="1"),
+    "a refund that is gone": without("refund", status="SENT"),
+    "a refund that is over and gone": without("refund", status="DONE"),
+    "a refund that never was on its way": other("refund", {"status": "SENT"}, status="AGREED"),
+    "a refund that is done and named as on its way": other("refund", {"status": "SENT"}, status="DONE"),
+    "a refund that nobody sees to": other("refund", {"status": "SENT"}, open_work=None),
+    "a refund of another sum": more("refund", {"status": "DONE"}, kopecks="1"),
+    "a refund that came to nothing and is off the account": other("refund", {"status": "DONE"}, status="REFUSED"),
+    "a refund of no account": other("refund", {"status": "DONE"}, type="SETTLEMENT"),
+    "a refund beyond those that its account has had": more("refund", {"status": "DONE"}, n="7"),
+    "a refund that no statement tells": without("journal_entry", kind="REFUND"),
+    "an account of which more is gone": more("billing_account", {"type": "DEPOSIT"}, released_kopecks="1"),
+    "an account whose refund is another's": lambda copied: copied.put(
+        next(item for item in copied.dynamo.items() if "refund_id" in item), refund_id="FAAAAAAAAAAAAAAAAAAAAAAAAA"
+    ),
+    "a deposit that goes back as another sum": more("release", kopecks="1"),
+    "a deposit that goes back and no release": without("release"),
+    "a payment that was taken back by nobody": other("payment", {"status": "SPREAD"}, status="RECALLED"),
     "a contract of nobody": other("contract", dealer_id="CAAAAAAAAAAAAAAAAAAAAAAAAA"),
     "an account whose contract is nobody's": without("contract"),
 }

@@ -72,6 +72,7 @@ TERMS: Mapping[str, Terms] = {
     "payments agree-total": {},
     "payments dismiss": {},
     "payments identify": {"payment": "payment-of-nobody", "contract": "contract-of-nobody", "sum": "1.00"},
+    "payments recall": {},
     "payments refund": {"sum": "1.00"},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
@@ -712,6 +713,10 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         if command.endswith("identify"):
             desk.dealership.payments.park(b"no JSON", "a message of a payment is not understood: not JSON")
             return receipt_id_of(b"no JSON")
+        if command.endswith("recall"):
+            message = desk.dealership.message(100_00)
+            desk.dealership.payments.take(message)
+            return receipt_id(message.payment.payment_id)
         if command == "payments retry-refund":
             a_refund_that_is_contradicted(desk, store.account_id(desk.dealership.account()))
             (waiting,) = desk.operations.work(["refunds"], overdue_only=False, limit=9)

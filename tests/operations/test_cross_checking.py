@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 
+from common.domain.dealer_refunds import Refund, agree
 from common.owner import Owner
+from functions.billing import model
 from functions.operations.model import NeverChecked
+from sandbox.billing import records
 from tests import books as independent
 from tests.billing.dealership import REWARD, Dealership
 from tests.desk import Desk
@@ -130,6 +133,21 @@ def billed() -> Sequence[Mapping[str, Any]]:
     made.pay(REWARD + 500, made.billed())
     made.pay(REWARD // 2, made.billed())
     made.billed()
+    made.active("cme-8")
+    made.buying(cme_dealer_id="cme-8")
+    contract_id = made.account("cme-8").contract_id
+    back, gone = (made.message(kopecks, contract_id=contract_id) for kopecks in (300_00, 50_00))
+    for message in (back, gone):
+        made.payments.take(message)
+    for n, kopecks in enumerate((100_00, 70_00), start=1):
+        refund = Refund(model.dealer_id("cme-8"), "COMMISSION", n, kopecks, 1, "line 12", "olga, otto", made.clock())
+        made.table.write(*agree(refund))
+        made.refunding.go_on(refund.refund_id)
+        if n == 1:
+            made.system.settle_refund(made.system.all(records.Refund)[-1].refund_id, "DONE")
+            made.refunding.go_on(refund.refund_id)
+    made.fast_buyouts.release("cme-8")
+    made.run()
     made.check()
     return list(made.dynamo.items())
 

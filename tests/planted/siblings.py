@@ -305,7 +305,7 @@ PLANTS: list[Plant] = [
         "guards-a-release-ends-twice",
         Kind.CONDITION,
         f"{BILLING}/deposit_store.py:_becomes",
-        "when=item.status == release.status",
+        "when=(item.status == release.status) & as_tried",
         "when=item.PK.exists()",
         "A deposit that was paid back is put on the books again by a slow answer.",
         f"{BUYOUT}::test_a_deposit_that_was_paid_back_is_put_on_the_books_by_nobody",

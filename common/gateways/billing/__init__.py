@@ -58,8 +58,11 @@ class MessageNotUnderstood(Rejected):
 
 
 class PaymentTakenBack(MessageNotUnderstood):
-    """The bank has taken back what it had paid. Nothing of that is booked by itself: a person has to look. The detail
-    says which payment it is."""
+    """The bank has taken `payment` back. Nothing of that is booked by itself: a person has to look."""
+
+    def __init__(self, detail: str, payment: Payment, **facts: str) -> None:
+        super().__init__(detail, **facts)
+        self.payment = payment
 
 
 class Service(StrEnum):

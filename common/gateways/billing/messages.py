@@ -36,7 +36,8 @@ def read(message: bytes) -> PaymentMessage:
         with suppress(Garbage):
             facts["payment_id"] = text(said, "payment_id")
         if said.get("event_type") == REVERSED:
-            raise PaymentTakenBack(_taken_back(payment(said)), **facts)
+            back = payment(said)
+            raise PaymentTakenBack(_taken_back(back), back, **facts)
         if said.get("event_type") != TYPE:
             raise Garbage(f"event_type is not {TYPE}")
         found = PaymentMessage(text(said, "event_id"), payment(said), total(said, "paid_total"))

@@ -390,7 +390,7 @@ def _bill(found: Bill) -> BillView:
         paid_sum=roubles(found.paid_kopecks),
         credited_sum=roubles(found.credited_kopecks),
         due_on=found.due_on.isoformat(),
-        overdue=found.is_overdue(clock.now().date()),
+        overdue=found.is_overdue(clock.now()),
         number=found.number,
         url=found.url,
         reason=found.reason,

@@ -14,7 +14,7 @@ from common.roubles import roubles
 from common.table.table import Page
 from common.wire import InstantText, View
 from functions.billing.api.door import AnyDealer, Limit, app, cursors
-from functions.billing.model import CONTRACT_ID_PATTERN, Aside, Taken
+from functions.billing.model import CONTRACT_ID_PATTERN, Aside, PaymentStatus, Taken
 from functions.billing.wiring import auditing
 
 ContractId = Annotated[str, Path(pattern=CONTRACT_ID_PATTERN, description="the billing system's id of a contract")]
@@ -25,11 +25,11 @@ class ReceivedView(View):
     payment_id: str = Field(description="the billing system's, as those of contract and invoice")
     contract_id: str
     invoice_id: str | None
-    status: str = Field(description="TAKEN, SPREAD; aside: EARLY, PARKED")
+    status: str = Field(description="TAKEN, SPREAD, RECALLING, RECALLED; aside: EARLY, PARKED")
     account_type: str | None
     amount: str
     left: str = Field(description="of it, that is not spread yet")
-    reason: str | None = Field(description="why it is aside")
+    reason: str | None = Field(description="why it is aside, or not all of it is taken back")
     needs_person: bool
     paid_at: InstantText
     created_at: InstantText = Field(description="when we were told of it")
@@ -78,7 +78,7 @@ def _taken(found: Taken) -> ReceivedView:
         account_type=found.whose.type,
         amount=roubles(found.told.kopecks),
         left=roubles(found.left_kopecks),
-        reason=None,
+        reason=found.reason if found.status is PaymentStatus.RECALLING else None,
         needs_person=False,
         paid_at=found.told.paid_at,
         created_at=found.created_at,

@@ -33,6 +33,7 @@ KINDS = {
     EntryKind.CREDIT_NOTE: "Корректировка",
     EntryKind.REFUND: "Возврат",
     EntryKind.REFUND_REFUSED: "Возврат отклонён",
+    EntryKind.RECALL: "Отзыв платежа банком",
 }
 
 

@@ -102,7 +102,7 @@ class Auditing:
         return Page([each for each in found.items if isinstance(each, Taken)], found.after)
 
     def is_overdue(self, bill: Bill) -> bool:
-        return bill.is_overdue(self.now().date())
+        return bill.is_overdue(self.now())
 
     def _dealer(self, named: str) -> Dealer:
         if re.fullmatch(keys.ORDER_ID_PATTERN, named):

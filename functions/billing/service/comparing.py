@@ -24,11 +24,12 @@ from typing import Any, TypeVar
 from common.domain import audit
 from common.domain.audit import AuditEntry
 from common.domain.comparisons import BILLING, Comparison, Line, Verdict, compared, keep, latest
+from common.domain.dealer_refunds import Refund
 from common.domain.timeline import CLOCK
 from common.gateways.billing import Billing, BillingUnavailable, BillingUnknown, Invoice, Page, Payment
 from common.log import count, log
 from common.table.table import Position, Table
-from functions.billing import comparison_store, journal_store, payment_store, store
+from functions.billing import comparison_store, deposit_store, journal_store, payment_store, refund_store, store
 from functions.billing.comparison_store import Pass
 from functions.billing.journal import EntryKind
 from functions.billing.model import (
@@ -39,6 +40,8 @@ from functions.billing.model import (
     BillStatus,
     DealerStatus,
     PaymentStatus,
+    Release,
+    ReleaseStatus,
     Whose,
     receipt_id,
 )
@@ -47,7 +50,7 @@ SETTLING = timedelta(minutes=15)  # until then a payment may be on its way to us
 PAGES_MAX = 50  # of a contract's list: more is told, and not looked through
 ACTION = "compare billing"
 FAR = datetime.max.replace(tzinfo=UTC)
-_CAME, _GONE = (EntryKind.PAYMENT,), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
+_CAME, _GONE = (EntryKind.PAYMENT, EntryKind.RECALL), (EntryKind.REFUND, EntryKind.REFUND_REFUSED)
 ALWAYS = lambda: True  # noqa: E731
 MOVES = "it moves while it is looked at"
 _ROUBLE = Decimal(100)
@@ -238,15 +241,25 @@ class Comparing:
         """Where the billing system has paid back of a contract what is not booked, or has not what is."""
         there = self.billing().standing(contract_id).refunded_kopecks
         now = store.account(self.table, account.dealer_id, account.type)
-        booked = now.released_kopecks
+        moving, what = self._on_its_way(now)
+        held = moving is not None and moving.status is ReleaseStatus.HELD
+        booked = now.released_kopecks - (moving.kopecks if moving is not None and held else 0)
         if there == booked:
             return
         verdict, why = Verdict.OFF, "what was paid back differs"
-        if store.dealer(self.table, account.dealer_id).status is DealerStatus.LEAVING:
-            verdict, why = Verdict.UNKNOWN, "his deposit is on its way back"
-        elif now.refund_id is not None:
-            verdict, why = Verdict.UNKNOWN, f"refund {now.refund_id} is on its way"
+        if moving is not None and not held and there == booked - moving.kopecks:
+            verdict, why = Verdict.UNKNOWN, f"{what} is on its way"
         yield _line(f"refunds of contract {contract_id}", account, there, booked, verdict, why)
+
+    def _on_its_way(self, account: Account) -> tuple[Release | Refund | None, str]:
+        """What is off an account, and the billing system may have paid back or not; one that is HELD it was never asked
+        for."""
+        if account.refund_id is not None:
+            return refund_store.refund(self.table, account.refund_id), f"refund {account.refund_id}"
+        dealer = store.dealer(self.table, account.dealer_id)
+        if account.type is AccountType.DEPOSIT and dealer.status is DealerStatus.LEAVING:
+            return deposit_store.release(self.table, dealer), "his deposit"
+        return None, ""
 
     def _payments(self, account: Account, contract_id: str) -> Iterator[Line]:
         """One by one, and all together: what has come for the contract is taken for its account, or aside."""
@@ -282,6 +295,9 @@ class Comparing:
         booked, own = known.told.kopecks, _of(known.whose) == of
         if not own and known.told.contract_id != payment.contract_id:
             return _line(name, account, there, 0, Verdict.OFF, "it was taken for another account"), 0
+        if known.status in (PaymentStatus.RECALLING, PaymentStatus.RECALLED):
+            counts = booked - (known.recalled_kopecks or 0)
+            return _line(name, account, there, counts, Verdict.OFF, "the bank took it back, two have said"), counts
         agrees = booked == there
         why = "" if own else "two operators have said that it is another account's"
         return _line(

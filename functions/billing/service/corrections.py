@@ -24,7 +24,7 @@ from functions.billing.correcting import Correction, Credit, corrected
 from functions.billing.model import AccountType, Because, Bill, Deal, DealCancelled, DealStatus, Moved, NotSettled
 
 # Bills of one deal that are in force: all of them may have to be taken back with one write.
-IN_FORCE_MAX = {AccountType.COMMISSION: 10, AccountType.SETTLEMENT: 4}
+IN_FORCE_MAX = {AccountType.COMMISSION: 9, AccountType.SETTLEMENT: 4}
 MOVES_MAX = 20  # of others, in between
 
 

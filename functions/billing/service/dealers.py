@@ -17,7 +17,7 @@ from common.machines import Machines, Standing
 from common.requisites import Requisites
 from common.table.table import Table
 from common.table.transaction import Busy, Write
-from functions.billing import model, requisite_store, store
+from functions.billing import model, moscow, requisite_store, store
 from functions.billing.model import (
     Account,
     AccountStatus,
@@ -207,7 +207,7 @@ class Onboarding:
             account.client_id,
             account.payer_id,
             Service(account.type),
-            account.created_at.date(),
+            moscow.day(account.created_at),
         )
         at, why = self.now(), f"contract {contract.number} for {account.type}"
         ready = replace(account, status=AccountStatus.READY)

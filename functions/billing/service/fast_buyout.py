@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import datetime, time
+from datetime import datetime
 from typing import assert_never
 
 from common import keys
@@ -18,10 +18,10 @@ from common.idempotency import Replayable
 from common.log import log
 from common.machines import Machines, Standing
 from common.operator_outcome import OperatorOutcome
-from common.roubles import roubles
+from common.roubles import KOPECKS_MAX, roubles
 from common.table.table import Table
 from common.table.transaction import Busy
-from functions.billing import deposit_store, model, store
+from functions.billing import deposit_store, model, moscow, store
 from functions.billing.model import (
     Account,
     AccountNotReady,
@@ -34,6 +34,7 @@ from functions.billing.model import (
     DepositEmpty,
     FastBuyout,
     Moved,
+    PaymentRecalled,
     Release,
     ReleasedBefore,
     ReleaseStatus,
@@ -47,6 +48,7 @@ from functions.billing.service.refunding import RefundPending as RefundPending
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
 REGISTERED_WITH = 1  # the version of requisites
 OTHER_REQUISITES = "his requisites are not those that he was registered with: two operators let his deposit go to them"
+RECALLED = "the bank has taken back a payment of his, which is not settled yet: it stays, until he asks again"
 MOVES_MAX = 20  # of others, in between
 
 
@@ -92,8 +94,8 @@ class FastBuyouts:
         segment = model.segment_of(deposit, deposit_store.segments(self.table))
         owes = list(store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT))
         found = FastBuyout(dealer, deposit, segment, sum(bill.left_kopecks for bill in owes))
-        today = self.now().date()
-        overdue = next((bill.bill_id for bill in owes if bill.is_overdue(today)), None)
+        now = self.now()
+        overdue = next((bill.bill_id for bill in owes if bill.is_overdue(now)), None)
         if overdue is not None:
             return replace(found, reason=f"a car that was bought for him is not paid in time: bill {overdue}")
         return replace(found, reason=_why_not(found, list(accounts.values()), asked))
@@ -123,7 +125,8 @@ class FastBuyouts:
         key: the caller's own. While one is on its way whatever is asked for is a repeat of it, and tells what has
         become of it; once a dealer has come back the next one needs a key, by which a late repeat is known.
 
-        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty, Busy.
+        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, PaymentRecalled, BuyoutOpen,
+        DepositEmpty, Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
@@ -143,6 +146,8 @@ class FastBuyouts:
         for account in store.accounts(self.table, dealer_id):
             if account.status is not AccountStatus.READY:
                 raise AccountNotReady("his accounts are being opened at the billing system")
+            if account.recalls:
+                raise PaymentRecalled("the bank has taken back a payment of his, which is not settled yet")
             if account.requisites_version != dealer.requisites_version:
                 raise AccountNotReady("his requisites are being brought to the billing system")
         for bill in store.open_bills(self.table, dealer_id, AccountType.SETTLEMENT):
@@ -153,7 +158,8 @@ class FastBuyouts:
         held = version != REGISTERED_WITH
         status, why = (ReleaseStatus.HELD, OTHER_REQUISITES) if held else (ReleaseStatus.ASKED, None)
         asked = () if key is None else (model.key_of(key),)
-        release = Release(dealer_id, dealer.releases + 1, status, deposit.balance_kopecks, at, version, asked, why)
+        kopecks = min(deposit.balance_kopecks, KOPECKS_MAX)  # what is more than a sum can be is asked for next
+        release = Release(dealer_id, dealer.releases + 1, status, kopecks, at, version, asked, why)
         self.table.write(*deposit_store.ask(dealer, deposit, settlement, release, at))
         work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
         return Replayable(release)
@@ -196,6 +202,8 @@ class Releasing:
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
             if release.status is ReleaseStatus.HELD:
                 self._held(dealer, deposit, release)
+            elif self._is_recalled(deposit, release):
+                self._keep(dealer, deposit, release, RECALLED)
             else:
                 self._ask(dealer, deposit, release)
         return self.read(dealer_id)
@@ -281,9 +289,15 @@ class Releasing:
         for bill in store.open_bills(self.table, release.dealer_id, AccountType.SETTLEMENT):
             why, at = f"his deposit waits until bill {bill.bill_id} is paid, for a car bought for him", self.now()
             if dealer.reason != why:
-                due_at = max(at, datetime.combine(bill.due_on, time.max, at.tzinfo))
+                due_at = max(at, moscow.end_of(bill.due_on))
                 self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
             raise RefundPending(why, id=release.dealer_id)
+
+    def _is_recalled(self, deposit: Account, release: Release) -> bool:
+        """Has the bank taken back a payment of his since he asked, and the billing system not paid his deposit back?"""
+        recalled = any(account.recalls for account in store.accounts(self.table, release.dealer_id))
+        asked = release.status is ReleaseStatus.ASKED
+        return recalled and asked and refunding.is_back(self.billing(), deposit, release)
 
 
 def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:

@@ -36,6 +36,7 @@ from functions.billing.model import (
     Told,
     Whose,
 )
+from functions.billing.service.recalling import Recalling
 from functions.billing.spreading import OpenBill, spread
 
 BILLS_A_WRITE = 10
@@ -58,7 +59,7 @@ class Payments:
         except PaymentTakenBack as back:
             count("PaymentsTakenBack")
             log.error("a payment was taken back", extra=back.facts)
-            return self.park(body, back.detail)
+            return self._park_taken_back(body, back)
         except MessageNotUnderstood as strange:
             return self.park(body, strange.detail)
 
@@ -78,18 +79,33 @@ class Payments:
                 continue
         raise _busy()
 
-    def park(self, body: bytes, why: str) -> PaymentStatus:
-        """A message that is not understood, and never will be. Raises Busy."""
+    def park(self, body: bytes, why: str, takes_back: str | None = None, held: Account | None = None) -> PaymentStatus:
+        """A message that is no payment, and never will be. takes_back: the payment that it tells of, which the bank has
+        taken back; nothing of `held` goes back until two operators have looked. Raises Busy, and Moved with `held`."""
         receipt_id = model.receipt_id_of(body)
         shown = body[: 4 * BODY_MAX].decode(errors="replace")[:BODY_MAX]
-        at = self.now()
-        aside = Aside(receipt_id, Nobodys(PaymentStatus.PARKED, why), None, shown, at, at)
+        at, whose = self.now(), None if held is None else Whose(held.dealer_id, held.type)
+        why_not = Nobodys(PaymentStatus.PARKED, why, whose)
+        aside = Aside(receipt_id, why_not, None, shown, at, at, takes_back=takes_back)
         try:
-            self.table.write(*payment_store.put_aside(aside, None))
+            self.table.write(*payment_store.put_aside(aside, held))
         except payment_store.PaymentKnown:
             return payment_store.receipt(self.table, receipt_id).status
         count("PaymentsParked")
         return PaymentStatus.PARKED
+
+    def _park_taken_back(self, body: bytes, back: PaymentTakenBack) -> PaymentStatus:
+        """Raises Busy."""
+        payment = back.payment
+        receipt_id = model.receipt_id(payment.payment_id)
+        why = f"{back.detail}; here it is {receipt_id}"
+        for _ in range(MOVES_MAX):
+            account = store.account_of_contract(self.table, payment.contract_id)
+            try:
+                return self.park(body, why, receipt_id, None if account is None else self._account(Whose(*account)))
+            except store.Moved:
+                continue
+        raise _busy()
 
     def go_on(self, receipt_id: str, more_time: Callable[[], bool] = lambda: True) -> PaymentStatus:
         """See to what is left of a payment, to one that is EARLY, or that a person lets be looked at again. Raises
@@ -153,6 +169,9 @@ class Payments:
             known = self._looked_at(known, by)
         while isinstance(known, Taken) and known.status is PaymentStatus.TAKEN and more_time():
             known = self._step(known, new=False)
+        moves = True
+        while isinstance(known, Taken) and known.status is PaymentStatus.RECALLING and moves and more_time():
+            known, moves = Recalling(self.table, self.now).step(known)
         return known
 
     def _looked_at(self, aside: Aside, by: str) -> Receipt:
@@ -165,7 +184,7 @@ class Payments:
             return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, ruling.operators)
         if ruling is not None and ruling.matter is Matter.ACCOUNT and aside.told is not None:
             return self._assigned(aside, ruling)
-        if ruling is not None and ruling.matter is Matter.PAYMENT and aside.told is None:
+        if ruling is not None and ruling.matter is Matter.PAYMENT and aside.told is None and aside.takes_back is None:
             return self._identified(aside, ruling)
         if aside.told is None:
             return self._stays(aside, PaymentStatus.PARKED, aside.why.why, by)
@@ -180,7 +199,7 @@ class Payments:
         """The latest of two operators, of what is told now."""
         ruled = rulings.of(self.table, aside.receipt_id)
         of_it = [ruled.get((matter, WHOLE)) for matter in (Matter.ACCOUNT, Matter.PAYMENT, Matter.NOTHING)]
-        found = [ruling for ruling in of_it if ruling is not None and ruling.at >= aside.told_at]
+        found = [ruling for ruling in of_it if ruling is not None and _is_about(ruling, aside)]
         return max(found, key=lambda ruling: ruling.at, default=None)
 
     def _identified(self, aside: Aside, ruling: Ruling) -> Receipt:
@@ -212,7 +231,10 @@ class Payments:
         return payment_store.receipt(self.table, aside.receipt_id)
 
     def _stays(self, aside: Aside, status: PaymentStatus, why: str, by: str) -> Receipt:
-        self.table.write(*payment_store.still_aside(aside, status, why, by, self.now()))
+        held = None  # by a message of what the bank took back
+        if status is PaymentStatus.DISMISSED and aside.takes_back is not None and aside.why.account is not None:
+            held = self._account(aside.why.account)
+        self.table.write(*payment_store.still_aside(aside, status, why, by, self.now(), held))
         if status is PaymentStatus.PARKED:
             count("PaymentsParked")
         return payment_store.receipt(self.table, aside.receipt_id)
@@ -290,6 +312,14 @@ def _contradicts(known: Receipt, told: Told) -> bool:
     log.warning("a payment is told with other terms", extra={"payment_id": told.payment_id})
     count("BillingNotBelieved")
     return True
+
+
+def _is_about(ruling: Ruling, aside: Aside) -> bool:
+    """Have the two looked at what is told now? Another clock than ours has told the time of theirs."""
+    if aside.told is None or ruling.matter is Matter.PAYMENT:
+        return ruling.at >= aside.told_at
+    seen = ruling.terms.get("sum"), ruling.terms.get("came_for")
+    return ruling.at >= aside.told_at and seen == (f"{roubles(aside.told.kopecks)} roubles", aside.told.contract_id)
 
 
 def _terms(told: Told) -> tuple[str, int]:

@@ -20,7 +20,9 @@ from common.roubles import roubles
 from common.table.table import Table
 from functions.billing import refund_store, store
 from functions.billing.model import Account, AccountStatus, AccountType, Moved, Release
+from functions.billing.service.balances import over_open_bills, spread_balance
 
+RECALLED = "the bank has taken back a payment of his, which is not settled yet"
 WHAT_IS_LEFT = "Возврат излишне уплаченного"
 REQUEST_OVER = timedelta(seconds=REQUEST_OVER_SECONDS)
 
@@ -145,6 +147,8 @@ class Refunding:
             return f"nothing of a {account.type} account that is {account.status} is paid back so"
         if account.refunds != refund.n - 1 or account.refund_id is not None:
             return "another refund of this account is on its way, or was meanwhile"
+        if self._is_recalled(account):
+            return RECALLED
         if self._has_other_requisites(account, refund):
             return f"he has other requisites than {refund.requisites_version}, which two operators have looked at"
         for bill in store.open_bills(self.table, account.dealer_id, account.type, at_once=1):
@@ -152,6 +156,18 @@ class Refunding:
         if account.balance_kopecks < refund.kopecks:
             return f"{roubles(account.balance_kopecks)} are on the account"
         return None
+
+    def _why_no_more(self, account: Account, refund: Refund) -> str | None:
+        """Why it is not asked for, unless the billing system has it already."""
+        if self._is_recalled(account):
+            return RECALLED
+        if self._has_other_requisites(account, refund):
+            return "he has other requisites by now, and nothing was paid back to those that he had"
+        return None
+
+    def _is_recalled(self, account: Account) -> bool:
+        """Has the bank taken back a payment of the dealer, which is not settled?"""
+        return any(each.recalls for each in store.accounts(self.table, account.dealer_id))
 
     def _has_other_requisites(self, account: Account, refund: Refund) -> bool:
         """It goes to the payer of the account's contract, with the requisites that he has at the billing system."""
@@ -163,8 +179,8 @@ class Refunding:
         account, billing, at = self._account(refund), self.billing(), self.now()
         tried = refund
         try:
-            if self._has_other_requisites(account, refund) and is_back(billing, account, refund):
-                why = "he has other requisites by now, and nothing was paid back to those that he had"
+            why = self._why_no_more(account, refund)
+            if why is not None and is_back(billing, account, refund):
                 answer = stays(billing, account, refund, why, at)
             else:
                 tried = replace(refund, tried_at=at)
@@ -181,9 +197,15 @@ class Refunding:
                 self.table.write(*refund_store.paid(account, tried, at))
             case RefundState.REFUSED:
                 count("RefundsRefused")
-                self.table.write(*refund_store.put_back(account, tried, answer.why, at))
+                self._put_back(account, tried, answer.why, at)
             case RefundState.PENDING:
                 self.table.write(*refund_store.sent(tried, at))
+
+    def _put_back(self, account: Account, refund: Refund, why: str, at: datetime) -> None:
+        """What is owed by now it pays at once. Raises Moved, Busy."""
+        rest, applied = over_open_bills(self.table, account, refund.kopecks, at)
+        self.table.write(*refund_store.put_back(account, refund, rest, why, at), *applied)
+        spread_balance(self.table, account.dealer_id, account.type, self.now)
 
     def _account(self, refund: Refund) -> Account:
         return store.account(self.table, refund.dealer_id, AccountType(refund.type))

@@ -28,7 +28,7 @@ from functions.billing.payment_store import QUIET
 from functions.billing.service.payments import Payments
 
 WRITES_A_TURN = 20  # of one payment: it has not the time of all others
-_WAITS = (PaymentStatus.EARLY, PaymentStatus.TAKEN)
+_WAITS = (PaymentStatus.EARLY, PaymentStatus.TAKEN, PaymentStatus.RECALLING)
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,12 @@ class PaymentIdentification(OperatorAct):
     reference: Annotated[Reference, Field(description="where the billing system shows it")]
 
 
+class PaymentRecall(OperatorAct):
+    """The bank has taken it back."""
+
+    reference: Annotated[Reference, Field(description="where the bank, or the billing system, shows it")]
+
+
 class TotalAgreement(OperatorAct):
     """What is told of an account is rightly not what has come."""
 
@@ -87,6 +93,11 @@ def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOu
 def identify_payment(payment_id: PaymentId, body: PaymentIdentification) -> OperatorOutcomeView:
     told = {"payment": body.payment, "contract": body.contract, "sum": body.sum}
     return propose("payments identify", payment_id, told, body.reference, body)
+
+
+@app.post("/operations/payments/<payment_id>/recall", tags=["operators"], summary="Propose that the bank took it back")
+def recall_payment(payment_id: PaymentId, body: PaymentRecall) -> OperatorOutcomeView:
+    return propose("payments recall", payment_id, {}, body.reference, body)
 
 
 @app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")

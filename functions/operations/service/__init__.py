@@ -201,6 +201,7 @@ class Operations:
             cursor=self._cursor(item),
             shortage=shortages.find(self.table, item.PK) if item.row is keys.CUSTODY_SHORTAGE else None,
             has_sum=item.kopecks is not None,
+            takes_back=item.takes_back is not None,
             why_no_refund=self._why_no_refund(item),
         )
 
@@ -211,6 +212,8 @@ class Operations:
         type_ = keys.BILLING_ACCOUNT.read(PrimaryKey(item.PK, item.SK))["type"]
         if type_ == DEPOSIT:
             return "a deposit is paid back when its dealer leaves: he asks for that"
+        if item.recalls:
+            return "the bank has taken back a payment of it, which is not settled yet"
         if item.refund_id is not None:
             return f"refund {item.refund_id} of it is on its way"
         bill_id = store.open_bill(self.table, item.PK, type_)

@@ -19,6 +19,7 @@ from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
 REFUND = "payments refund"
+RECALLING = "RECALLING"  # the status of a payment that the bank took back, as long as some of it counts here
 PARKED = "PARKED"  # the status of a payment that waits for a person, or for what two have decided
 
 
@@ -30,12 +31,13 @@ class Decision:
     does: str
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {**given, "sum": _sum(subject), "why": str(subject.item.reason)}
+        item = subject.item
+        return {**given, "sum": _sum(subject), "came_for": str(item.contract_id), "why": str(item.reason)}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         for name, now in self.terms(subject, {}).items():
-            if now != terms[name]:
-                raise NotProposable(f"{name} was {terms[name]!r}, and now it is {now!r}", id=subject.id)
+            if now != terms.get(name):
+                raise NotProposable(f"{name} was {terms.get(name)!r}, and now it is {now!r}", id=subject.id)
         return self.does.format(**terms)
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
@@ -73,6 +75,32 @@ class Identification:
             rulings.record(Ruling(subject.id, Matter.PAYMENT, WHOLE, confirmed.terms, confirmed.reference, by, at)),
             work.taken_up(item, keys.PAYMENT, at, PARKED, "what two operators have decided"),
             timeline.record(subject.id, TimelineEvent(at, item.status, PARKED, told, by)),
+        ]
+
+
+class Recall:
+    """That the bank has taken a payment back, which is on its account, or has paid its bills. The clock of dealer
+    billing takes it off: what it has paid is owed again."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        item = subject.item
+        return {**given, "sum": _sum(subject), "contract": str(item.contract_id), "payment": str(item.payment_id)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        for name, now in self.terms(subject, {}).items():
+            if now != terms[name]:
+                raise NotProposable(f"{name} was {terms[name]}, and now it is {now}", id=subject.id)
+        told = "was taken back by the bank, as payment {payment} of contract {contract}".format(**terms)
+        return f"{told}: {terms['sum']} go off its account, and what they have paid is owed again"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        item, at = subject.item, confirmed.decided_at
+        assert at is not None
+        assert item.status is not None
+        told = f"{self.says(subject, confirmed.terms)}, reference {confirmed.reference}"
+        return [
+            work.taken_up(item, keys.PAYMENT, at, RECALLING, "it to go off its account, as two operators have decided"),
+            timeline.record(subject.id, TimelineEvent(at, item.status, RECALLING, told, confirmed.operators)),
         ]
 
 
@@ -167,8 +195,9 @@ def _sum(subject: Subject) -> str:
 
 KINDS: Mapping[str, Kind] = {  # by the command
     "payments assign": Decision(Matter.ACCOUNT, "is of the contract {contract}: {sum}, for its oldest open bill"),
-    "payments dismiss": Decision(Matter.NOTHING, "is nobody's here: {sum}, and nothing is done about it"),
+    "payments dismiss": Decision(Matter.NOTHING, "of {sum}, is done with: nothing more is done about it"),
     "payments identify": Identification(),
+    "payments recall": Recall(),
     "payments agree-total": TotalAgreement(),
     REFUND: Refund(),
 }

@@ -8,7 +8,7 @@ Each relation is checked from both of its ends, so that it is found whichever of
     purchase, sale ⇄ member of a batch     ⇄ the pool's total
     sale, batch ⇄ order at the exchange    ⇄ the exchange's own id ⇄ line of the desk
     snapshot    ⇄ transfer or leg of an order ⇄ outgoing ⇄ output
-    dealer's account ⇄ bill ⇄ invoice      ⇄ payment
+    dealer's account ⇄ bill ⇄ invoice      ⇄ payment ⇄ refund ⇄ release
 
 What an account holds, and what its journal adds up to, is another matter: `reconciliation`.
 """
@@ -68,6 +68,8 @@ _CHECKS: Mapping[Key, Check] = {
     keys.PAYMENT: billing.payment,
     keys.APPLICATION: billing.application,
     keys.BILLING_ACCOUNT: billing.account,
+    keys.REFUND: billing.refund,
+    keys.COMPARISON: billing.comparison,
 }
 ROWS = tuple(_CHECKS)
 
