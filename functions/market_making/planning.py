@@ -10,13 +10,13 @@ other orders, each waits for its own old order only, and both may be one request
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
 from common.money import EXACT

@@ -22,14 +22,14 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import lru_cache, reduce
 
 from common.domain.trade_cursors import TradesCursor
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING, plain

@@ -12,11 +12,10 @@ Fees in a third coin are the account's, and told beside.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, ROUNDING

@@ -12,14 +12,13 @@ that do not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import (
     ExchangeFull,
     ExchangeOrderUnknown,

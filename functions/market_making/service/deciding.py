@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 from operator import attrgetter
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import Side
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import Fill, Quotes, side_of

@@ -4,9 +4,9 @@ has gone too far, and renewed when it is old."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from common.frozen import replace
 from functions.market_making.strategy.market import Side
 from functions.market_making.strategy.quirks import Quirk
 from functions.market_making.strategy.rules import Rules

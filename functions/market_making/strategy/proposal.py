@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from common.frozen import dataclass
 from functions.market_making.strategy import band, budget, costs, depth, levels, ping_pong, skew, takers
 from functions.market_making.strategy.arithmetic import QUOTING
-from functions.market_making.strategy.market import Available, Market, Side
+from functions.market_making.strategy.market import BUY, SELL, Available, Market
 from functions.market_making.strategy.quirks import Quirk
 from functions.market_making.strategy.reference import of_sells, reference
 from functions.market_making.strategy.refresh import far_enough
@@ -67,8 +67,8 @@ def proposed(
     if rules.add_transaction_costs:
         buys, sells = costs.costed_buys(rules, buys), costs.costed_sells(rules, sells)
     if Quirk.Q9_CHURN_BELOW_MINIMUM not in quirks:
-        buys = far_enough(rules, Side.BUY, buys, price)
-        sells = far_enough(rules, Side.SELL, sells, price)
+        buys = far_enough(rules, BUY, buys, price)
+        sells = far_enough(rules, SELL, sells, price)
 
     if rules.inventory_skew_enabled and holdings:
         bid_ratio, ask_ratio = skew.ratios(rules, *holdings, price)
@@ -91,9 +91,6 @@ def _affordable(
         buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
     base, quote = budget.free(rules, state, available)
     buys, sells = budget.afforded_buys(rules, buys, quote), budget.afforded_sells(rules, sells, base)
-    if not any_size:  # only the last one can have been cut down
-        buys = buys[:-1] + budget.large_enough(rules, buys[-1:])
-        sells = sells[:-1] + budget.large_enough(rules, sells[-1:])
     if takers_last and not rules.take_if_crossed:
         buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
     return buys, sells

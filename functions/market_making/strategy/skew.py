@@ -3,17 +3,21 @@ smaller, up to twice and nothing. By spread: both sides are shifted towards it."
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from functions.market_making.strategy.arithmetic import TWO, ZERO
-from functions.market_making.strategy.market import Available, Side
+from functions.market_making.strategy.market import BUY, Available
 from functions.market_making.strategy.quirks import Quirk
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import State
 
 N = TypeVar("N", float, Decimal)
+_CORNERS: Mapping[type, tuple[Any, Any, Any, Any]] = {
+    kind: (kind(0), kind("0.5"), kind(1), kind(2)) for kind in (float, Decimal)
+}
 
 
 def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal, Decimal]:
@@ -23,7 +27,7 @@ def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal,
     whole = Quirk.Q18_FILLED_TWICE in rules.compat
     for order in state.orders:
         size = order.size if whole else order.size - order.filled
-        if order.side is Side.BUY:
+        if order.side is BUY:
             quote += size * order.price
         else:
             base += size
@@ -45,8 +49,7 @@ def bid_ratio(base: N, quote: N, price: N, target: N, order_range: N) -> N | Non
     without a range.
 
     In steps as there (a part of a half, and of that the ratio): a binary fraction depends on them."""
-    kind = type(base)
-    zero, half, one, two = kind(0), kind("0.5"), kind(1), kind(2)
+    zero, half, one, two = _CORNERS[type(base)]
     held = base * price
     value = held + quote
     if value <= zero or order_range <= zero:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
+from common.frozen import dataclass, replace
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
 from functions.market_making.strategy.market import Side
 from functions.market_making.strategy.quirks import Quirk
@@ -21,7 +21,7 @@ class Standing(StrEnum):
     FORGOTTEN = "forgotten"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LiveOrder:
     """An order that was placed, or is about to be, and is not known to be over. `key` is unique in its market-making
     order for good: `b` or `s` and a number. `level` counts from the nearest, 0. Times in seconds."""
@@ -80,7 +80,7 @@ class Band:
     ceiling: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Begins as `State()`. The caller keeps it (all values are None, bool, int, str, Decimal, or tuples of such
     dataclasses), writes `Decision.state` down before it carries the decision out, and tells it what became of orders

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
 from decimal import Decimal, localcontext
 
+from common.frozen import dataclass, replace
 from functions.market_making.strategy import hanging, ping_pong, refresh
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
-from functions.market_making.strategy.market import Available, Market, Side
+from functions.market_making.strategy.market import BUY, SELL, Available, Market, Side
 from functions.market_making.strategy.proposal import Proposal, proposed
 from functions.market_making.strategy.quirks import Quirk
 from functions.market_making.strategy.reference import reference
@@ -16,6 +16,7 @@ from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import LiveOrder, Owed, Pair, Standing, State
 
 CANCEL_AGAIN_SECONDS = 60  # there: so long a cancel is waited for before it is sent again
+_QUOTE, _HANGING = Standing.QUOTE, Standing.HANGING
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,7 @@ class _Tick:
         price = reference(rules, state, self.market)
         if price is None and Quirk.Q2_EMPTY_BOOK in self.keeps:
             return Decision(replace(state, ticked_at=now), lost="no_reference")
-        renews = self._owed(price)
+        renews = self._owed(price) if state.owed else ()
         aged = refresh.is_aged(rules, self._quotes(), now)
         due = state.create_at <= now or (
             aged and state.delayed_until <= now and Quirk.Q19_AGE_LEAVES_NOTHING not in self.keeps
@@ -125,10 +126,11 @@ class _Tick:
         if state.cancel_at <= now:
             self._refresh(proposal)
         if price is not None and price > 0:
-            self._cancel(o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price))
+            self._cancel([o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price)])
+        waited = [order for order in self.live.values() if order.cancelled_at is not None]
         if not self.two_ticks:  # what is waited for is asked again
-            self._cancel(order for order in self.live.values() if order.cancelled_at is not None)
-        awaited = any(order.cancelled_at is not None for order in self.live.values())
+            self._cancel(waited)
+        awaited = bool(waited)
         creations = self._created(proposal) if proposal is not None and self._has_room(awaited) else ()
         return Decision(
             self._after(proposal, created=bool(creations)),
@@ -168,12 +170,12 @@ class _Tick:
         return [
             order
             for order in self.live.values()
-            if order.standing is not Standing.HANGING and (self.two_ticks or order.cancelled_at is None)
+            if order.standing is not _HANGING and (self.two_ticks or order.cancelled_at is None)
         ]
 
-    def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
+    def _cancel(self, orders: Sequence[LiveOrder], *, renewing: bool = False) -> None:
         """What is cancelled already is asked again (quirk Q10: after a minute)."""
-        for order in list(orders):
+        for order in orders:
             since = order.cancelled_at
             if since is None or not self.two_ticks or self.now - since > CANCEL_AGAIN_SECONDS:
                 self.cancels[order.key] = None
@@ -184,14 +186,14 @@ class _Tick:
     def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
         """Hanging orders that are far are cancelled, old ones renewed at their price."""
         if price is not None and price > 0:
-            kept = [order for order in self.live.values() if order.standing is not Standing.QUOTE]
+            kept = [order for order in self.live.values() if order.standing is not _QUOTE]
             waited = [order for order in kept if order.cancelled_at is None]
-            self._cancel(order for order in waited if hanging.is_far(self.rules, order.price, price))
+            self._cancel([order for order in waited if hanging.is_far(self.rules, order.price, price)])
         churns = Quirk.Q9_CHURN_BELOW_MINIMUM in self.keeps
         old = [
             order
             for order in self.live.values()
-            if order.standing is Standing.HANGING
+            if order.standing is _HANGING
             and not order.renewing
             and self.now - order.created_at > self.rules.max_order_age
             and (churns or order.cancelled_at is None)
@@ -210,7 +212,7 @@ class _Tick:
                 continue
             renews.append(creation := self._renewed(owed))
             base, quote = self.available.base, self.available.quote
-            if owed.side is Side.BUY:
+            if owed.side is BUY:
                 quote = max(quote - creation.size * creation.price, ZERO)
             else:
                 base = max(base - creation.size, ZERO)
@@ -221,14 +223,14 @@ class _Tick:
         book = self.market.book
         if hanging.is_far(self.rules, owed.price, price):
             return True
-        if owed.side is Side.BUY:
+        if owed.side is BUY:
             return bool(book.asks) and owed.price >= book.asks[0][0]
         return bool(book.bids) and owed.price <= book.bids[0][0]
 
     def _renewed(self, owed: Owed) -> Creation:
         """Of what is still open (quirk Q18: of what it was placed for)."""
         size = owed.size if Quirk.Q18_FILLED_TWICE in self.keeps else owed.size - owed.filled
-        return self._placed(owed.side, owed.price, size, 0, Standing.HANGING, renews=owed.key)
+        return self._placed(owed.side, owed.price, size, 0, _HANGING, renews=owed.key)
 
     def _refresh(self, proposal: Proposal | None) -> None:
         quotes = self._quotes()
@@ -241,18 +243,18 @@ class _Tick:
             now_live = replace(self.state, orders=tuple(self.live.values()), pairs=self.pairs)
             self.live = {order.key: order for order in hanging.hung(self.rules, now_live)}
             self.pairs = ()
-        self._cancel(order for order in self.live.values() if order.standing is Standing.QUOTE)
+        self._cancel([order for order in self.live.values() if order.standing is _QUOTE])
 
     def _has_room(self, awaited: bool) -> bool:
         """Is no quote live? One that is cancelled in this tick leaves its room (quirk Q10: once it is seen dead)."""
         if self.two_ticks:
-            quoted = any(order.standing is Standing.QUOTE for order in self.live.values())
+            quoted = any(order.standing is _QUOTE for order in self.live.values())
             return not quoted and self.state.create_at < self.now and not (self.waits and awaited)
         return not any(order.is_quoted for order in self.live.values())
 
     def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
-        buys = [self._placed(Side.BUY, price, size, level) for level, price, size in proposal.buys]
-        sells = [self._placed(Side.SELL, price, size, level) for level, price, size in proposal.sells]
+        buys = [self._placed(BUY, price, size, level) for level, price, size in proposal.buys]
+        sells = [self._placed(SELL, price, size, level) for level, price, size in proposal.sells]
         if self.rules.hanging_orders_enabled:
             self._pair([buy.key for buy in buys], [sell.key for sell in sells])
         return (*buys, *sells)
@@ -272,7 +274,7 @@ class _Tick:
         price: Decimal,
         size: Decimal,
         level: int,
-        standing: Standing = Standing.QUOTE,
+        standing: Standing = _QUOTE,
         renews: str | None = None,
     ) -> Creation:
         self.numbered += 1
