@@ -23,13 +23,16 @@ else:
         """What computes nothing when it is made is copied. TypeError for what is no field."""
         kind = type(one)
         names = _copied(kind)
-        if names is None or len(there := one.__dict__) != len(names):
+        if names is None:
             return dataclasses.replace(one, **changes)
         if not changes.keys() <= names:
             raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(changes.keys() - names))}")
         other = object.__new__(kind)
         fields = other.__dict__
-        fields.update(there)
+        fields.update(one.__dict__)
+        if len(fields) != len(names):  # what a `cached_property` has found is of the old one alone
+            for name in fields.keys() - names:
+                del fields[name]
         fields.update(changes)
         return other
 

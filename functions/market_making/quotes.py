@@ -24,16 +24,17 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 
 from common.domain.trade_cursors import TradesCursor
 from common.frozen import dataclass, replace
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING, plain
-from functions.market_making.strategy import State
+from functions.market_making.strategy import Available, State
+from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -49,7 +50,8 @@ _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+BUY, SELL = Side  # a member is looked up by a call, which loops over slots feel
+SIDE_LETTERS = {BUY: "b", SELL: "s"}
 _SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
@@ -187,8 +189,8 @@ class Quotes:
         """May there be an order of it at the exchange, the number of which nobody knows?"""
         return any(slot.coming is not None for slot in self.slots.values())
 
-    @property
-    def keys(self) -> dict[str, bool]:
+    @cached_property
+    def keys(self) -> Mapping[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
         found = {gone.key: True for gone in self.ended if not gone.is_settled}
@@ -232,22 +234,29 @@ class Quotes:
         """Is a quote of each side known to be open?"""
         return {side_of(name) for name, slot in self.slots.items() if slot.live is not None} == {*Side}
 
-    @property
+    @cached_property
     def free(self) -> tuple[Decimal, Decimal]:
         """Base and quote that no order needs which exists, or may, and that none has taken which is over."""
         base, quote = self.base, self.quote
         for name, slot in self.slots.items():
-            needed = [needs(side_of(name), placed) for placed in (slot.live, slot.coming) if placed is not None]
-            if side_of(name) is Side.SELL:
-                base = EXACT.subtract(base, max(needed))
+            side = side_of(name)
+            needed = max([needs(side, placed) for placed in (slot.live, slot.coming) if placed is not None])
+            if side is SELL:
+                base = EXACT.subtract(base, needed)
             else:
-                quote = EXACT.subtract(quote, max(needed))
+                quote = EXACT.subtract(quote, needed)
         for gone in self.untold:
-            if gone.side is Side.SELL:
+            if gone.side is SELL:
                 base = EXACT.subtract(base, gone.owed)
             else:
                 quote = EXACT.subtract(quote, gone.owed)
         return base, quote
+
+    @cached_property
+    def available(self) -> Available:
+        """As much of what is free as a strategy can reckon with."""
+        base, quote = self.free
+        return Available(_bounded(base), _bounded(quote))
 
     def untold_at_most(self, shown: Collection[str], since: datetime) -> tuple[Decimal, Decimal]:
         """Base and quote that trades may have taken which the ledger has not: of orders that the exchange has `shown`
@@ -263,6 +272,11 @@ class Quotes:
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
         return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
+
+
+def _bounded(amount: Decimal) -> Decimal:
+    within = min(max(amount, _NOTHING), LARGEST)
+    return within if is_plain(within) else within.quantize(SMALLEST_STEP, ROUND_FLOOR)
 
 
 def side_of(slot: str) -> Side:

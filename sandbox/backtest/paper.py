@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
@@ -44,12 +45,14 @@ from functions.market_making.strategy import Book as StrategyBook
 from sandbox.backtest.tape import Best, Tape
 
 _NOTHING = Decimal(0)
+_BUY, _SELL = Side  # a member is looked up by a call
 
 
 @dataclass(slots=True)
 class _Order:
     number: int
     quote: Quote
+    price: Decimal
     ahead: Decimal  # what was in the book at its price before it
     executed: Decimal = _NOTHING
     state: State = State.WORKING
@@ -105,6 +108,8 @@ class Paper:
         self.at = tape.began
         self._now = _moment(self.at)
         self.bid, self.ask = _NOTHING, _NOTHING
+        self._middle: Decimal | None = None  # once it is asked for; as long as the best are what they are
+        self._open_orders: Sequence[MakerOrder] | None = None  # as they were told; as long as nothing happens to them
         self._tape, self._market, self._fee, self._latency, self._lost = tape, market, fee, latency, lost
         self._min_notional = min_notional
         self._chance = random.Random(seed)
@@ -124,7 +129,9 @@ class Paper:
 
     @property
     def middle(self) -> Decimal:
-        return (self.bid + self.ask) / 2
+        if self._middle is None:
+            self._middle = (self.bid + self.ask) / 2
+        return self._middle
 
     @property
     def others_book(self) -> StrategyBook:
@@ -135,8 +142,8 @@ class Paper:
     def best(self) -> tuple[Decimal | None, Decimal | None]:
         """Bid and ask of what is open at the account."""
         return (
-            self._bids[0].quote.price if self._bids else None,
-            self._asks[0].quote.price if self._asks else None,
+            self._bids[0].price if self._bids else None,
+            self._asks[0].price if self._asks else None,
         )
 
     # Time
@@ -144,21 +151,24 @@ class Paper:
     def pass_to(self, at: int) -> None:
         """What the tape tells until then, its moment included."""
         events, number = self._tape.events, self._next
-        last = len(events)
-        while number < last and events[number].at <= at:
+        bids, asks, last = self._bids, self._asks, len(events)
+        while number < last:
             event = events[number]
+            if event.at > at:
+                break
             number += 1
             if isinstance(event, Best):
-                self.bid, self.ask = event.bid, event.ask
-                if self._bids and self._bids[0].quote.price >= event.ask:
-                    self._met(self._bids, event.at)
-                if self._asks and self._asks[0].quote.price <= event.bid:
-                    self._met(self._asks, event.at)
-            elif event.side is Side.SELL:
-                if self._bids and self._bids[0].quote.price >= event.price:
-                    self._hit(self._bids, event.price, event.quantity, event.at)
-            elif self._asks and self._asks[0].quote.price <= event.price:
-                self._hit(self._asks, event.price, event.quantity, event.at)
+                _, self.bid, self.ask = event
+                self._middle = None
+                if bids and bids[0].price >= event.ask:
+                    self._met(bids, event.at)
+                if asks and asks[0].price <= event.bid:
+                    self._met(asks, event.at)
+            elif event.side is _SELL:
+                if bids and bids[0].price >= event.price:
+                    self._hit(bids, event.price, event.quantity, event.at)
+            elif asks and asks[0].price <= event.price:
+                self._hit(asks, event.price, event.quantity, event.at)
         self._next = number
         self._count_to(at)
 
@@ -191,7 +201,7 @@ class Paper:
 
     def _fill(self, order: _Order, quantity: Decimal, at: int) -> None:
         self._count_to(at)
-        order.executed, order.told = order.executed + quantity, None
+        order.executed, order.told, self._open_orders = order.executed + quantity, None, None
         if order.quote.client_order_id not in self._others:
             self._book(order, quantity, at)
         if not order.left:
@@ -213,7 +223,7 @@ class Paper:
         self.traded.append(Traded(trade, self.middle))
 
     def _end(self, order: _Order, state: State) -> None:
-        order.state, order.told = state, None
+        order.state, order.told, self._open_orders = state, None, None
         (self._bids if order.quote.side is Side.BUY else self._asks).remove(order)
 
     # Of who else has orders at this account
@@ -256,7 +266,10 @@ class Paper:
     def open_orders(self, market: Market) -> Sequence[MakerOrder]:
         """See `Maker.open_orders`."""
         self._read("open_orders", market)
-        return [order.tell() for order in sorted((*self._bids, *self._asks), key=lambda order: order.number)]
+        if self._open_orders is None:
+            several = sorted((*self._bids, *self._asks), key=attrgetter("number"))
+            self._open_orders = [order.tell() for order in several]
+        return self._open_orders
 
     def find(self, market: Market, client_order_id: str) -> MakerOrder:
         """See `Maker.find`."""
@@ -313,7 +326,7 @@ class Paper:
 
     def _read(self, what: str, market: Market) -> None:
         self.calls[what] += 1
-        if market != self._market:
+        if market is not self._market and market != self._market:
             raise MarketUnknown(f"there is no market {market}")
         self._answer()
 
@@ -355,8 +368,9 @@ class Paper:
         book = self._tape.book(self.bid, self.ask)
         levels = book.bids if buys else book.asks
         ahead = next((there for price, there in levels if price == quote.price), _NOTHING)
-        order = _Order(len(self._orders) + 1, quote, ahead)
+        order = _Order(len(self._orders) + 1, quote, quote.price, ahead)
         self._orders[quote.client_order_id] = order
+        self._open_orders = None
         (self._bids if buys else self._asks).append(order)
         self._bids.sort(key=lambda one: (-one.quote.price, one.number))
         self._asks.sort(key=lambda one: (one.quote.price, one.number))

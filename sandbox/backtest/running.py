@@ -10,12 +10,13 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, cast
 
 from common.errors import Refusal
+from common.frozen import replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import MakerOrder, Market
 from common.log import log, metrics
@@ -194,7 +195,7 @@ class Ours:
         marked = risk.marked(known.now, self._paper.middle, self._paper.now())
         known = known if marked is known.now else replace(known, now=marked)
         decided = self._decided(known, at)
-        if _is_at_rest(known.now) and not decided.wish.cancels and not decided.wish.creates:
+        if not decided.wish.cancels and not decided.wish.creates and (self._rest or _is_at_rest(known.now)):
             self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
             return
         planned = deciding.remembered(decided, self._cycling.planned(known, decided.wish, PLACEMENTS_MAX))

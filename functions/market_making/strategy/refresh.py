@@ -17,7 +17,7 @@ from functions.market_making.strategy.state import LiveOrder
 def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     """Is one of them older than may be? Then all of them are replaced."""
     oldest = now - rules.max_order_age
-    return any([order.created_at < oldest for order in orders])
+    return any(order.created_at < oldest for order in orders)
 
 
 def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:

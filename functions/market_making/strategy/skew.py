@@ -49,7 +49,8 @@ def bid_ratio(base: N, quote: N, price: N, target: N, order_range: N) -> N | Non
     without a range.
 
     In steps as there (a part of a half, and of that the ratio): a binary fraction depends on them."""
-    zero, half, one, two = _CORNERS[type(base)]
+    corners: tuple[N, N, N, N] = _CORNERS[type(base)]
+    zero, half, one, two = corners
     held = base * price
     value = held + quote
     if value <= zero or order_range <= zero:
