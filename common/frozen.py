@@ -25,15 +25,14 @@ else:
         names = _copied(kind)
         if names is None:
             return dataclasses.replace(one, **changes)
-        if not changes.keys() <= names:
-            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(changes.keys() - names))}")
         other = object.__new__(kind)
         fields = other.__dict__
         fields.update(one.__dict__)
-        if len(fields) != len(names):  # what a `cached_property` has found is of the old one alone
-            for name in fields.keys() - names:
-                del fields[name]
+        while len(fields) > len(names):  # behind them is what a `cached_property` has found of the old one
+            fields.popitem()
         fields.update(changes)
+        if len(fields) > len(names):
+            raise TypeError(f"{kind.__name__} has no field {', '.join(sorted(changes.keys() - names))}")
         return other
 
     @cache

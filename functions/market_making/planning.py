@@ -221,7 +221,8 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
         elif one.outcome is Outcome.REFUSED:
             quotes = replace(quotes, refusals=quotes.refusals + 1)
         elif one.outcome is Outcome.PLACED:
-            quotes = replace(_would_take(quotes, side_of(one.slot), 0), refusals=0)
+            quotes = _would_take(quotes, side_of(one.slot), 0)
+            quotes = replace(quotes, refusals=0) if quotes.refusals else quotes
         if one.outcome in (None, Outcome.PLACED):
             continue
         slot = quotes.slots[one.slot]

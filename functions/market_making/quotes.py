@@ -234,7 +234,7 @@ class Quotes:
         """Is a quote of each side known to be open?"""
         return {side_of(name) for name, slot in self.slots.items() if slot.live is not None} == {*Side}
 
-    @cached_property
+    @property
     def free(self) -> tuple[Decimal, Decimal]:
         """Base and quote that no order needs which exists, or may, and that none has taken which is over."""
         base, quote = self.base, self.quote
@@ -657,17 +657,18 @@ def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: 
 
 def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
     base, quote = quotes.base, quotes.quote
-    quotes = replace(quotes, tally=quotes.tally.with_trade(trade, base, coins))
+    tally = quotes.tally.with_trade(trade, base, coins)
     if trade.side is Side.BUY:
         base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
     else:
         base, quote = EXACT.subtract(base, trade.quantity), EXACT.add(quote, trade.quote_quantity)
     if trade.fee_asset == coins[0]:
-        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote)
+        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote, tally=tally)
     if trade.fee_asset == coins[1]:
-        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee))
+        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee), tally=tally)
     paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
-    return replace(quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid})
+    elsewhere = {**quotes.fees_elsewhere, trade.fee_asset: paid}
+    return replace(quotes, base=base, quote=quote, fees_elsewhere=elsewhere, tally=tally)
 
 
 # What only operators know

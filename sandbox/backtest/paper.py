@@ -13,6 +13,7 @@ done it, and nobody is told.
 from __future__ import annotations
 
 import random
+from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -371,9 +372,11 @@ class Paper:
         order = _Order(len(self._orders) + 1, quote, quote.price, ahead)
         self._orders[quote.client_order_id] = order
         self._open_orders = None
-        (self._bids if buys else self._asks).append(order)
-        self._bids.sort(key=lambda one: (-one.quote.price, one.number))
-        self._asks.sort(key=lambda one: (one.quote.price, one.number))
+        # Of the same price the older one stays before it.
+        if buys:
+            insort(self._bids, order, key=lambda one: -one.price)
+        else:
+            insort(self._asks, order, key=attrgetter("price"))
         return order
 
 

@@ -202,7 +202,7 @@ class Ours:
         done = self._cycling.carry_out(planned, self._paper, MARKET)
         self._rest = None
         after = recorded(planned.quotes, done, self._paper.now())
-        if after != planned.quotes:
+        if after is not planned.quotes:
             state = deciding.after(after.memory, planned.quotes, after)
             after = deciding.with_memory(after, state)
         self.quotes = after

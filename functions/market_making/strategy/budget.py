@@ -36,7 +36,8 @@ def free(rules: Rules, state: State, available: Available) -> tuple[Decimal, Dec
 
 def afforded_buys(rules: Rules, rows: Rows, quote: Decimal) -> Rows:
     """Each needs its notional and the taker's fee of it: what a connector is told to expect of a limit order."""
-    need, lot, kept = rules.plan.need, rules.terms.lot, Rows()
+    need, lot = rules.plan.need, rules.terms.lot
+    kept: Rows = []
     for row in rows:
         number, price, size = row
         wanted = size * price * need
@@ -51,7 +52,8 @@ def afforded_buys(rules: Rules, rows: Rows, quote: Decimal) -> Rows:
 
 
 def afforded_sells(rules: Rules, rows: Rows, base: Decimal) -> Rows:
-    lot, kept = rules.terms.lot, Rows()
+    lot = rules.terms.lot
+    kept: Rows = []
     for row in rows:
         number, price, size = row
         if base >= size:

@@ -33,8 +33,10 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> b
         return False
     tolerance = rules.order_refresh_tolerance_pct
     sizes = None if Quirk.Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
-    live = sorted([(order.price, order.size - order.filled) for order in orders])
-    for (price, size), (new_price, new_size) in zip(live, sorted([row[1:] for row in rows]), strict=True):
+    live, wanted = [(order.price, order.size - order.filled) for order in orders], [row[1:] for row in rows]
+    live.sort()
+    wanted.sort()
+    for (price, size), (new_price, new_size) in zip(live, wanted, strict=True):
         if price <= 0 or abs(new_price - price) / price > tolerance:
             return False
         if sizes is not None and abs(new_size - size) > sizes * size:

@@ -183,14 +183,12 @@ class State:
         )
 
     def _completed(self, rules: Rules, order: LiveOrder, at: int) -> State:
-        state = self._without(order.key)
         # Nothing is left of it to take the place of: its successor, if there is one, is a hanging order like others.
-        state = replace(
-            state,
-            orders=tuple(replace(o, renews=None) if o.renews == order.key else o for o in state.orders),
-        )
+        others = [replace(o, renews=None) if o.renews == order.key else o for o in self.orders if o.key != order.key]
+        state = replace(self, orders=tuple(others))
         if order.standing is not Standing.HANGING:
-            state = replace(state, pairs=tuple(pair.with_filled(order.key, order.side) for pair in state.pairs))
+            pairs = tuple([pair.with_filled(order.key, order.side) for pair in state.pairs])
+            state = replace(state, pairs=pairs) if pairs else state
         elif Quirk.Q11_HANGING_COUNTS not in rules.compat:
             return state
         create_at = at + rules.filled_order_delay
@@ -212,7 +210,7 @@ class State:
         return replace(self, owed=(*self.owed, owed))
 
     def _without(self, key: str) -> State:
-        return replace(self, orders=tuple(order for order in self.orders if order.key != key))
+        return replace(self, orders=tuple([order for order in self.orders if order.key != key]))
 
     def _changed(self, order: LiveOrder) -> State:
-        return replace(self, orders=tuple(order if other.key == order.key else other for other in self.orders))
+        return replace(self, orders=tuple([order if other.key == order.key else other for other in self.orders]))

@@ -250,7 +250,7 @@ class _Tick:
         if self.two_ticks:
             quoted = any(order.standing is _QUOTE for order in self.live.values())
             return not quoted and self.state.create_at < self.now and not (self.waits and awaited)
-        return not any(order.is_quoted for order in self.live.values())
+        return not [o for o in self.live.values() if o.standing is _QUOTE and o.cancelled_at is None]
 
     def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
         buys = [self._placed(BUY, price, size, level) for level, price, size in proposal.buys]
