@@ -22,6 +22,8 @@ from decimal import Decimal
 from operator import attrgetter
 
 from common.gateways.exchange import (
+    BUY,
+    SELL,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -46,7 +48,6 @@ from functions.market_making.strategy import Book as StrategyBook
 from sandbox.backtest.tape import Best, Tape
 
 _NOTHING = Decimal(0)
-_BUY, _SELL = Side  # a member is looked up by a call
 
 
 @dataclass(slots=True)
@@ -165,7 +166,7 @@ class Paper:
                     self._met(bids, event.at)
                 if asks and asks[0].price <= event.bid:
                     self._met(asks, event.at)
-            elif event.side is _SELL:
+            elif event.side is SELL:
                 if bids and bids[0].price >= event.price:
                     self._hit(bids, event.price, event.quantity, event.at)
             elif asks and asks[0].price <= event.price:
@@ -182,7 +183,7 @@ class Paper:
     def _hit(self, side: list[_Order], price: Decimal, quantity: Decimal, at: int) -> None:
         for order in list(side):
             ours = order.quote.price
-            if (ours < price) if order.quote.side is Side.BUY else (ours > price):
+            if (ours < price) if order.quote.side is BUY else (ours > price):
                 return
             if ours == price:
                 waited = min(order.ahead, quantity)
@@ -196,7 +197,7 @@ class Paper:
 
     def _met(self, side: list[_Order], at: int) -> None:
         for order in list(side):
-            buys = order.quote.side is Side.BUY
+            buys = order.quote.side is BUY
             if (order.quote.price >= self.ask) if buys else (order.quote.price <= self.bid):
                 self._fill(order, order.left, at)
 
@@ -211,12 +212,12 @@ class Paper:
     def _book(self, order: _Order, quantity: Decimal, at: int) -> None:
         side, price = order.quote.side, order.quote.price
         notional = quantity * price
-        fee = (quantity if side is Side.BUY else notional) * self._fee
-        if side is Side.BUY:
+        fee = (quantity if side is BUY else notional) * self._fee
+        if side is BUY:
             self.base, self.quote = self.base + quantity - fee, self.quote - notional
         else:
             self.base, self.quote = self.base - quantity, self.quote + notional - fee
-        asset = self._market.base if side is Side.BUY else self._market.quote
+        asset = self._market.base if side is BUY else self._market.quote
         trade = OwnTrade(
             len(self._trades) + 1, str(order.number), side, price, quantity, notional, fee, asset, True, _moment(at)
         )  # fmt: skip
@@ -225,7 +226,7 @@ class Paper:
 
     def _end(self, order: _Order, state: State) -> None:
         order.state, order.told, self._open_orders = state, None, None
-        (self._bids if order.quote.side is Side.BUY else self._asks).remove(order)
+        (self._bids if order.quote.side is BUY else self._asks).remove(order)
 
     # Of who else has orders at this account
 
@@ -319,7 +320,7 @@ class Paper:
 
     def balances(self) -> Mapping[str, Balance]:
         """See `Maker.balances`. Of our own orders alone."""
-        selling, buying = self._locked(Side.SELL), self._locked(Side.BUY)
+        selling, buying = self._locked(SELL), self._locked(BUY)
         return {
             self._market.base: Balance(self.base - selling, selling),
             self._market.quote: Balance(self.quote - buying, buying),
@@ -347,7 +348,7 @@ class Paper:
         return self._orders[client_order_id]
 
     def _refuse(self, quote: Quote) -> None:
-        buys = quote.side is Side.BUY
+        buys = quote.side is BUY
         if quote.client_order_id in self._orders:
             raise ExchangeRefused("the client order id is taken")
         if quote.price >= self.ask if buys else quote.price <= self.bid:
@@ -360,12 +361,12 @@ class Paper:
 
     def _locked(self, side: Side) -> Decimal:
         """By our own orders."""
-        orders = self._bids if side is Side.BUY else self._asks
+        orders = self._bids if side is BUY else self._asks
         own = [order for order in orders if order.quote.client_order_id not in self._others]
-        return sum((o.left * o.quote.price if side is Side.BUY else o.left for o in own), _NOTHING)
+        return sum((o.left * o.quote.price if side is BUY else o.left for o in own), _NOTHING)
 
     def _open(self, quote: Quote) -> _Order:
-        buys = quote.side is Side.BUY
+        buys = quote.side is BUY
         book = self._tape.book(self.bid, self.ask)
         levels = book.bids if buys else book.asks
         ahead = next((there for price, there in levels if price == quote.price), _NOTHING)

@@ -23,7 +23,7 @@ from common.log import log, metrics
 from common.table.table import Table
 from functions.market_making import risk
 from functions.market_making.planning import recorded
-from functions.market_making.quotes import Quotes, SlotState
+from functions.market_making.quotes import OPEN, Quotes
 from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
 from functions.market_making.service.deciding import Decided
@@ -236,7 +236,7 @@ class Ours:
 
 def _is_at_rest(quotes: Quotes) -> bool:
     """Is nothing of it on its way, nor over with trades to be told?"""
-    return not quotes.untold and all(slot.state is SlotState.OPEN for slot in quotes.slots.values())
+    return not quotes.untold and all(slot.state is OPEN for slot in quotes.slots.values())
 
 
 def with_ours(book: Book, paper: Paper) -> Book:

@@ -107,6 +107,9 @@ class Side(StrEnum):
     SELL = "SELL"
 
 
+BUY, SELL = Side  # a member is looked up by a call, which loops over orders feel
+
+
 class State(StrEnum):
     WORKING = "WORKING"  # open, perhaps filled in part
     FULLY_EXECUTED = "FULLY_EXECUTED"

@@ -8,10 +8,10 @@ from decimal import Decimal
 from functions.market_making.strategy.arithmetic import ZERO
 from functions.market_making.strategy.hanging import left_behind
 from functions.market_making.strategy.market import BUY, Available
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q7_NO_MINIMUM, Q18_FILLED_TWICE
 from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import Standing, State
+from functions.market_making.strategy.state import HANGING, State
 
 
 def free(rules: Rules, state: State, available: Available) -> tuple[Decimal, Decimal]:
@@ -20,11 +20,11 @@ def free(rules: Rules, state: State, available: Available) -> tuple[Decimal, Dec
     base, quote = available.base, available.quote
     if not state.orders:
         return base, quote
-    whole = Quirk.Q18_FILLED_TWICE in rules.compat
+    whole = Q18_FILLED_TWICE in rules.compat
     halved = any(pair.buy_filled is not pair.sell_filled for pair in state.pairs)
     staying = {order.key for order in left_behind(state)} if halved else ()
     for order in state.orders:
-        if order.standing is Standing.HANGING or order.key in staying:
+        if order.standing is HANGING or order.key in staying:
             continue
         size = order.size if whole else order.size - order.filled
         if order.side is BUY:
@@ -68,7 +68,7 @@ def afforded_sells(rules: Rules, rows: Rows, base: Decimal) -> Rows:
 
 def _large_enough_still(rules: Rules, row: Row) -> Rows:
     """One that is cut down, if the market takes it so."""
-    if Quirk.Q7_NO_MINIMUM in rules.compat:
+    if Q7_NO_MINIMUM in rules.compat:
         return [row] if row[2] > 0 else []
     return large_enough(rules, [row])
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from functions.market_making.strategy.arithmetic import ONE
 from functions.market_making.strategy.market import BUY, SELL, Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q8_SIZE_TOLERATED
 from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import LiveOrder
@@ -32,7 +32,7 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> b
     if len(orders) != len(rows):
         return False
     tolerance = rules.order_refresh_tolerance_pct
-    sizes = None if Quirk.Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
+    sizes = None if Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
     live, wanted = [(order.price, order.size - order.filled) for order in orders], [row[1:] for row in rows]
     live.sort()
     wanted.sort()

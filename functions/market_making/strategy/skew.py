@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from functions.market_making.strategy.arithmetic import TWO, ZERO
 from functions.market_making.strategy.market import BUY, Available
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q15_BINARY_SKEW, Q18_FILLED_TWICE
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import State
@@ -24,7 +24,7 @@ def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal,
     """Base and quote of the order: what is available, and what its live orders lock (quirk Q18: what they were placed
     for, filled or not)."""
     base, quote = available.base, available.quote
-    whole = Quirk.Q18_FILLED_TWICE in rules.compat
+    whole = Q18_FILLED_TWICE in rules.compat
     for order in state.orders:
         size = order.size if whole else order.size - order.filled
         if order.side is BUY:
@@ -37,7 +37,7 @@ def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal,
 def ratios(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
     """What sizes of buys and of sells are multiplied with, 0 to 2 (quirk Q15: in binary fractions)."""
     target, order_range = rules.inventory_target_base_pct, rules.plan.order_range
-    if Quirk.Q15_BINARY_SKEW in rules.compat:
+    if Q15_BINARY_SKEW in rules.compat:
         bid = bid_ratio(float(base), float(quote), float(price), float(target), float(order_range))
         return (ZERO, ZERO) if bid is None else (Decimal(bid), Decimal(2.0 - bid))
     exact = bid_ratio(base, quote, price, target, order_range)
