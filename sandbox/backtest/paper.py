@@ -45,7 +45,7 @@ from common.gateways.exchange.maker import (
     Quote,
 )
 from functions.market_making.strategy import Book as StrategyBook
-from sandbox.backtest.tape import Best, Tape
+from sandbox.backtest.tape import Best, Print, Tape
 
 _NOTHING = Decimal(0)
 
@@ -151,28 +151,32 @@ class Paper:
     # Time
 
     def pass_to(self, at: int) -> None:
-        """What the tape tells until then, its moment included."""
-        events, number = self._tape.events, self._next
-        bids, asks, last = self._bids, self._asks, len(events)
-        while number < last:
-            event = events[number]
-            if event.at > at:
-                break
-            number += 1
-            if isinstance(event, Best):
-                _, self.bid, self.ask = event
-                self._middle = None
-                if bids and bids[0].price >= event.ask:
-                    self._met(bids, event.at)
-                if asks and asks[0].price <= event.bid:
-                    self._met(asks, event.at)
-            elif event.side is SELL:
-                if bids and bids[0].price >= event.price:
-                    self._hit(bids, event.price, event.quantity, event.at)
-            elif asks and asks[0].price <= event.price:
-                self._hit(asks, event.price, event.quantity, event.at)
-        self._next = number
+        """What the tape tells until then, its moment included. Most of the time it tells of nothing that meets us."""
+        ends, best, meets_bids_from, meets_asks_to = self._tape.span(self._next, at)
+        meets_bids = self._bids and meets_bids_from is not None and self._bids[0].price >= meets_bids_from
+        meets_asks = self._asks and meets_asks_to is not None and self._asks[0].price <= meets_asks_to
+        if meets_bids or meets_asks:
+            for event in self._tape.events[self._next : ends]:
+                self._happen(event)
+        elif best is not None:
+            _, self.bid, self.ask = best
+            self._middle = None
+        self._next = ends
         self._count_to(at)
+
+    def _happen(self, event: Print | Best) -> None:
+        if isinstance(event, Best):
+            _, self.bid, self.ask = event
+            self._middle = None
+            if self._bids and self._bids[0].price >= event.ask:
+                self._met(self._bids, event.at)
+            if self._asks and self._asks[0].price <= event.bid:
+                self._met(self._asks, event.at)
+        elif event.side is SELL:
+            if self._bids and self._bids[0].price >= event.price:
+                self._hit(self._bids, event.price, event.quantity, event.at)
+        elif self._asks and self._asks[0].price <= event.price:
+            self._hit(self._asks, event.price, event.quantity, event.at)
 
     def _count_to(self, at: int) -> None:
         if at > self.at:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from decimal import Decimal, getcontext, setcontext
 
 from common.frozen import dataclass, replace
 from functions.market_making.strategy import hanging, ping_pong, refresh
@@ -73,8 +73,12 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     `now` is before the last tick."""
     if now < state.ticked_at:
         raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
-    with localcontext(QUOTING):
+    before = getcontext()
+    setcontext(QUOTING)  # `localcontext` makes a copy
+    try:
         return _Tick(rules, _bounded(rules, state, now), market, available, now).decide()
+    finally:
+        setcontext(before)
 
 
 def _bounded(rules: Rules, state: State, now: int) -> State:
@@ -115,7 +119,8 @@ class _Tick:
         if price is None and Q2_EMPTY_BOOK in self.keeps:
             return Decision(replace(state, ticked_at=now), lost="no_reference")
         renews = self._owed(price) if state.owed else ()
-        aged = refresh.is_aged(rules, self._quotes(), now)
+        quotes = self._quotes()
+        aged = refresh.is_aged(rules, quotes, now)
         due = state.create_at <= now or (
             aged and state.delayed_until <= now and Q19_AGE_LEAVES_NOTHING not in self.keeps
         )
