@@ -10,17 +10,28 @@ other orders, each waits for its own old order only, and both may be one request
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Self
 
-from common.frozen import replace
-from common.gateways.exchange import Side
+from common.frozen import dataclass, replace
+from common.gateways.exchange import SELL, Side
 from common.gateways.exchange.maker import Quote
 from common.money import EXACT
-from functions.market_making.quotes import SIDE_LETTERS, Placed, Quotes, Slot, SlotState, needs, remembered, side_of
+from functions.market_making.quotes import (
+    PENDING_CANCEL,
+    PENDING_CREATE,
+    PENDING_REPLACE,
+    SIDE_LETTERS,
+    Placed,
+    Quotes,
+    Slot,
+    needs,
+    remembered,
+    side_of,
+)
 
 SLOTS_MAX = 16  # of a side
 SLOTS_OF_ALL = len(Side) * SLOTS_MAX
@@ -128,10 +139,10 @@ class _Side:
                 continue
             live, client_id = slot.live, self.quotes.client_order_id(name, slot.live)
             cancel = Cancel(name, client_id, live.price, live.quantity, live.settled)
-            if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
+            if slot.state in (PENDING_CANCEL, PENDING_REPLACE):
                 self.cancels.append(cancel)  # once more
             elif slot.live.key in ends:
-                self.quotes = self.quotes.with_slot(name, Slot(SlotState.PENDING_CANCEL, live=slot.live))
+                self.quotes = self.quotes.with_slot(name, Slot(PENDING_CANCEL, live=slot.live))
                 ending.append((slot.live, cancel))
         for live, cancel in ending:
             for one in self._successors(waiting, live.key):
@@ -156,7 +167,7 @@ class _Side:
     def _place(self, name: str, live: Placed | None, wanted: Wanted, old: Cancel | None) -> bool:
         """Whether there is room and money for it."""
         new = Placed(self.quotes.cycle, wanted.price, wanted.quantity, self.at, key=wanted.key)
-        state = SlotState.PENDING_CREATE if live is None else SlotState.PENDING_REPLACE
+        state = PENDING_CREATE if live is None else PENDING_REPLACE
         trial = self.quotes.with_slot(name, Slot(state, live=live, coming=new))
         short = _needed(trial, self.side, self.quotes.cycle if self.together else None) > _has(trial, self.side)
         if short or len(self.placements) >= self.room:
@@ -174,7 +185,7 @@ def _names(side: Side) -> list[str]:
 
 
 def _has(quotes: Quotes, side: Side) -> Decimal:
-    return quotes.base if side is Side.SELL else quotes.quote
+    return quotes.base if side is SELL else quotes.quote
 
 
 def _needed(quotes: Quotes, side: Side, replaced_in: int | None) -> Decimal:
@@ -183,7 +194,7 @@ def _needed(quotes: Quotes, side: Side, replaced_in: int | None) -> Decimal:
     needed = Decimal(0)
     for name, slot in quotes.slots.items():
         if side_of(name) is side:
-            ends = replaced_in is not None and slot.state is SlotState.PENDING_CANCEL
+            ends = replaced_in is not None and slot.state is PENDING_CANCEL
             replaced = slot.coming is not None and slot.coming.cycle == replaced_in
             there = [] if slot.live is None or ends or replaced else [needs(side, slot.live)]
             there += [] if slot.coming is None else [needs(side, slot.coming)]
@@ -221,7 +232,8 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
         elif one.outcome is Outcome.REFUSED:
             quotes = replace(quotes, refusals=quotes.refusals + 1)
         elif one.outcome is Outcome.PLACED:
-            quotes = replace(_would_take(quotes, side_of(one.slot), 0), refusals=0)
+            quotes = _would_take(quotes, side_of(one.slot), 0)
+            quotes = replace(quotes, refusals=0) if quotes.refusals else quotes
         if one.outcome in (None, Outcome.PLACED):
             continue
         slot = quotes.slots[one.slot]
@@ -231,7 +243,7 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
             gone = slot.live
             quotes = remembered(quotes, one.slot, gone, one.executed, at).with_slot(one.slot, None)
         else:  # the old one may be there
-            quotes = quotes.with_slot(one.slot, Slot(SlotState.PENDING_CANCEL, live=slot.live))
+            quotes = quotes.with_slot(one.slot, Slot(PENDING_CANCEL, live=slot.live))
     return quotes
 
 

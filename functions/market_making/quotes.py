@@ -22,18 +22,19 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
-from functools import lru_cache, reduce
+from functools import cached_property, lru_cache, reduce
 
 from common.domain.trade_cursors import TradesCursor
-from common.frozen import replace
-from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
+from common.frozen import dataclass, replace
+from common.gateways.exchange import BUY, NEVER_PLACED_SECONDS, SELL, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING, plain
-from functions.market_making.strategy import State
+from functions.market_making.strategy import Available, State
+from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -49,7 +50,7 @@ _FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
-SIDE_LETTERS = {Side.BUY: "b", Side.SELL: "s"}
+SIDE_LETTERS = {BUY: "b", SELL: "s"}
 _SIDES = {letter: side for side, letter in SIDE_LETTERS.items()}
 
 
@@ -63,6 +64,9 @@ class SlotState(StrEnum):
     OPEN = "open"
     PENDING_CANCEL = "pending_cancel"
     PENDING_REPLACE = "pending_replace"
+
+
+PENDING_CREATE, OPEN, PENDING_CANCEL, PENDING_REPLACE = SlotState
 
 
 @dataclass(frozen=True)
@@ -121,7 +125,7 @@ class Ended:
         """Of the asset that it gives, what trades have taken, or may have, that the ledger has not yet."""
         executed = self.quantity if self.executed is None else self.executed
         rest = max(EXACT.subtract(executed, self.settled), _NOTHING)
-        return rest if self.side is Side.SELL else EXACT.multiply(rest, self.price)
+        return rest if self.side is SELL else EXACT.multiply(rest, self.price)
 
 
 @dataclass(frozen=True)
@@ -187,8 +191,8 @@ class Quotes:
         """May there be an order of it at the exchange, the number of which nobody knows?"""
         return any(slot.coming is not None for slot in self.slots.values())
 
-    @property
-    def keys(self) -> dict[str, bool]:
+    @cached_property
+    def keys(self) -> Mapping[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
         found = {gone.key: True for gone in self.ended if not gone.is_settled}
@@ -237,32 +241,44 @@ class Quotes:
         """Base and quote that no order needs which exists, or may, and that none has taken which is over."""
         base, quote = self.base, self.quote
         for name, slot in self.slots.items():
-            needed = [needs(side_of(name), placed) for placed in (slot.live, slot.coming) if placed is not None]
-            if side_of(name) is Side.SELL:
-                base = EXACT.subtract(base, max(needed))
+            side = side_of(name)
+            needed = max([needs(side, placed) for placed in (slot.live, slot.coming) if placed is not None])
+            if side is SELL:
+                base = EXACT.subtract(base, needed)
             else:
-                quote = EXACT.subtract(quote, max(needed))
+                quote = EXACT.subtract(quote, needed)
         for gone in self.untold:
-            if gone.side is Side.SELL:
+            if gone.side is SELL:
                 base = EXACT.subtract(base, gone.owed)
             else:
                 quote = EXACT.subtract(quote, gone.owed)
         return base, quote
 
+    @cached_property
+    def available(self) -> Available:
+        """As much of what is free as a strategy can reckon with."""
+        base, quote = self.free
+        return Available(_bounded(base), _bounded(quote))
+
     def untold_at_most(self, shown: Collection[str], since: datetime) -> tuple[Decimal, Decimal]:
         """Base and quote that trades may have taken which the ledger has not: of orders that the exchange has `shown`
         to be open, by their ids of ours, of those that were decided `since` then, and of those that are over."""
-        base, quote = self.owed(Side.SELL), self.owed(Side.BUY)
+        base, quote = self.owed(SELL), self.owed(BUY)
         for name, slot in self.slots.items():
             side, both = side_of(name), (slot.live, slot.coming)
             there = [p for p in both if p and (p.at >= since or self.client_order_id(name, p) in shown)]
             taken = max((needs(side, placed) for placed in there), default=_NOTHING)
-            base, quote = (EXACT.add(base, taken), quote) if side is Side.SELL else (base, EXACT.add(quote, taken))
+            base, quote = (EXACT.add(base, taken), quote) if side is SELL else (base, EXACT.add(quote, taken))
         return base, quote
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
         return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
+
+
+def _bounded(amount: Decimal) -> Decimal:
+    within = min(max(amount, _NOTHING), LARGEST)
+    return within if is_plain(within) else within.quantize(SMALLEST_STEP, ROUND_FLOOR)
 
 
 def side_of(slot: str) -> Side:
@@ -271,7 +287,7 @@ def side_of(slot: str) -> Side:
 
 def needs(side: Side, placed: Placed) -> Decimal:
     """Of the asset that it gives."""
-    return placed.left if side is Side.SELL else EXACT.multiply(placed.left, placed.price)
+    return placed.left if side is SELL else EXACT.multiply(placed.left, placed.price)
 
 
 @lru_cache(maxsize=10_000)
@@ -355,7 +371,7 @@ def answered(quotes: Quotes, question: Question, told: MakerOrder | None, asked_
 def old_question(quotes: Quotes, name: str, open_orders: Sequence[MakerOrder]) -> Question | None:
     """Of a slot whose successor is not known: is what it replaces still there? It is, where it is in the list."""
     slot = quotes.slots.get(name)
-    if slot is None or slot.state is not SlotState.PENDING_REPLACE or slot.live is None:
+    if slot is None or slot.state is not PENDING_REPLACE or slot.live is None:
         return None
     client_id = quotes.client_order_id(name, slot.live)
     if any(order.client_order_id == client_id for order in open_orders):
@@ -388,7 +404,7 @@ def _came(quotes: Quotes, name: str, told: MakerOrder, at: datetime) -> Quotes:
     # What it replaces, if anything, has ended, and all of it is settled: otherwise it would not have been placed.
     if slot.live is not None:
         quotes = remembered(quotes, name, slot.live, slot.live.settled, at)
-    quotes = quotes.with_slot(name, Slot(SlotState.OPEN, live=seen))
+    quotes = quotes.with_slot(name, Slot(OPEN, live=seen))
     return _over(quotes, name, told.executed, at) if told.over else quotes
 
 
@@ -399,7 +415,7 @@ def _over(quotes: Quotes, name: str, executed: Decimal, at: datetime) -> Quotes:
     quotes = remembered(quotes, name, slot.live, executed, at)
     if slot.coming is None:
         return quotes.with_slot(name, None)
-    return quotes.with_slot(name, replace(slot, state=SlotState.PENDING_CREATE, live=None))
+    return quotes.with_slot(name, replace(slot, state=PENDING_CREATE, live=None))
 
 
 def _never_came(quotes: Quotes, name: str, slot: Slot, asked_at: datetime) -> Quotes:
@@ -411,7 +427,7 @@ def _never_came(quotes: Quotes, name: str, slot: Slot, asked_at: datetime) -> Qu
         return quotes.with_slot(name, replace(slot, missed_at=asked_at))
     if asked_at < slot.missed_at + MISSED_AGAIN:
         return quotes
-    return quotes.with_slot(name, None if slot.live is None else Slot(SlotState.OPEN, live=slot.live))
+    return quotes.with_slot(name, None if slot.live is None else Slot(OPEN, live=slot.live))
 
 
 def _missed(quotes: Quotes, name: str, slot: Slot, asked_at: datetime) -> Quotes:
@@ -459,7 +475,7 @@ def adopted(quotes: Quotes, told: MakerOrder, booked: Decimal, at: datetime) -> 
     if before is None and side is not None:
         gives, had = (
             (told.quantity, EXACT.add(quotes.base, quotes.tally.sold[0]))
-            if side is Side.SELL
+            if side is SELL
             else (EXACT.multiply(told.quantity, told.price), EXACT.add(quotes.quote, quotes.tally.bought[1]))
         )
         if gives > EXACT.add(had, EXACT.multiply(had, FEE_SHARE_MAX)):
@@ -643,17 +659,18 @@ def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: 
 
 def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
     base, quote = quotes.base, quotes.quote
-    quotes = replace(quotes, tally=quotes.tally.with_trade(trade, base, coins))
-    if trade.side is Side.BUY:
+    tally = quotes.tally.with_trade(trade, base, coins)
+    if trade.side is BUY:
         base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
     else:
         base, quote = EXACT.subtract(base, trade.quantity), EXACT.add(quote, trade.quote_quantity)
     if trade.fee_asset == coins[0]:
-        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote)
+        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote, tally=tally)
     if trade.fee_asset == coins[1]:
-        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee))
+        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee), tally=tally)
     paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
-    return replace(quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid})
+    elsewhere = {**quotes.fees_elsewhere, trade.fee_asset: paid}
+    return replace(quotes, base=base, quote=quote, fees_elsewhere=elsewhere, tally=tally)
 
 
 # What only operators know
@@ -663,8 +680,8 @@ def may_be_there(quotes: Quotes) -> tuple[tuple[Decimal, Decimal], tuple[Decimal
     """From what to what of base, and of quote, the order may have, whatever of its orders was traded and is not told:
     fees, and rebates, are within FEE_SHARE_MAX."""
     left = _out(quotes)
-    sold = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.SELL]
-    bought = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.BUY]
+    sold = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is SELL]
+    bought = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is BUY]
     less = [
         reduce(EXACT.add, (one[0] for one in sold), _NOTHING),
         reduce(EXACT.add, (one[1] for one in bought), _NOTHING),
@@ -693,7 +710,7 @@ def most_quote(quotes: Quotes, base: Decimal) -> Decimal:
     fees_base = fees_quote = _NOTHING
     for side, quantity, price in _out(quotes):
         worth = EXACT.multiply(quantity, price)
-        if side is Side.SELL:
+        if side is SELL:
             least, dearest = EXACT.subtract(least, quantity), EXACT.add(dearest, worth)
         steps.append((price, quantity))
         fees_base = EXACT.add(fees_base, EXACT.multiply(quantity, FEE_SHARE_MAX))

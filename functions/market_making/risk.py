@@ -34,7 +34,7 @@ def result(quotes: Quotes, price: Decimal) -> Decimal:
 
 def marked(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
     """The best result there was, and that with which the day began."""
-    now, day = result(quotes, price), f"{at:%Y-%m-%d}"
+    now, day = result(quotes, price), at.date().isoformat()
     marks = quotes.marks
     if marks is None or marks.day != day:
         return replace(quotes, marks=Marks(max(now, marks.best) if marks else now, day, now))

@@ -12,12 +12,11 @@ Fees in a third coin are the account's, and told beside.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from common.frozen import replace
-from common.gateways.exchange import Side
+from common.frozen import dataclass, replace
+from common.gateways.exchange import BUY, SELL
 from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, ROUNDING
 
@@ -80,7 +79,7 @@ class Tally:
         fee_base = trade.fee if trade.fee_asset == coins[0] else _NOTHING
         fee_quote = trade.fee if trade.fee_asset == coins[1] else _NOTHING
         cost, there, realised = self.cost, base_before, EXACT.subtract(self.realised, fee_quote)
-        if trade.side is Side.BUY:
+        if trade.side is BUY:
             cost, there = EXACT.add(cost, trade.quote_quantity), EXACT.add(there, trade.quantity)
         else:
             part = _part(cost, trade.quantity, there)
@@ -92,8 +91,8 @@ class Tally:
             self,
             cost=EXACT.subtract(cost, lost),
             realised=EXACT.subtract(realised, lost),
-            bought=_sum(self.bought, traded) if trade.side is Side.BUY else self.bought,
-            sold=_sum(self.sold, traded) if trade.side is Side.SELL else self.sold,
+            bought=_sum(self.bought, traded) if trade.side is BUY else self.bought,
+            sold=_sum(self.sold, traded) if trade.side is SELL else self.sold,
             taken=self.taken if trade.maker else EXACT.add(self.taken, trade.quote_quantity),
             fees=_sum(self.fees, (fee_base, fee_quote)),
             fills=self.fills + 1,

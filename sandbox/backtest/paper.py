@@ -13,13 +13,17 @@ done it, and nobody is told.
 from __future__ import annotations
 
 import random
+from bisect import insort
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from operator import attrgetter
 
 from common.gateways.exchange import (
+    BUY,
+    SELL,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
@@ -41,7 +45,7 @@ from common.gateways.exchange.maker import (
     Quote,
 )
 from functions.market_making.strategy import Book as StrategyBook
-from sandbox.backtest.tape import Best, Tape
+from sandbox.backtest.tape import Best, Print, Tape
 
 _NOTHING = Decimal(0)
 
@@ -50,6 +54,7 @@ _NOTHING = Decimal(0)
 class _Order:
     number: int
     quote: Quote
+    price: Decimal
     ahead: Decimal  # what was in the book at its price before it
     executed: Decimal = _NOTHING
     state: State = State.WORKING
@@ -105,6 +110,8 @@ class Paper:
         self.at = tape.began
         self._now = _moment(self.at)
         self.bid, self.ask = _NOTHING, _NOTHING
+        self._middle: Decimal | None = None  # once it is asked for; as long as the best are what they are
+        self._open_orders: Sequence[MakerOrder] | None = None  # as they were told; as long as nothing happens to them
         self._tape, self._market, self._fee, self._latency, self._lost = tape, market, fee, latency, lost
         self._min_notional = min_notional
         self._chance = random.Random(seed)
@@ -124,7 +131,9 @@ class Paper:
 
     @property
     def middle(self) -> Decimal:
-        return (self.bid + self.ask) / 2
+        if self._middle is None:
+            self._middle = (self.bid + self.ask) / 2
+        return self._middle
 
     @property
     def others_book(self) -> StrategyBook:
@@ -135,32 +144,39 @@ class Paper:
     def best(self) -> tuple[Decimal | None, Decimal | None]:
         """Bid and ask of what is open at the account."""
         return (
-            self._bids[0].quote.price if self._bids else None,
-            self._asks[0].quote.price if self._asks else None,
+            self._bids[0].price if self._bids else None,
+            self._asks[0].price if self._asks else None,
         )
 
     # Time
 
     def pass_to(self, at: int) -> None:
-        """What the tape tells until then, its moment included."""
-        events, number = self._tape.events, self._next
-        last = len(events)
-        while number < last and events[number].at <= at:
-            event = events[number]
-            number += 1
-            if isinstance(event, Best):
-                self.bid, self.ask = event.bid, event.ask
-                if self._bids and self._bids[0].quote.price >= event.ask:
-                    self._met(self._bids, event.at)
-                if self._asks and self._asks[0].quote.price <= event.bid:
-                    self._met(self._asks, event.at)
-            elif event.side is Side.SELL:
-                if self._bids and self._bids[0].quote.price >= event.price:
-                    self._hit(self._bids, event.price, event.quantity, event.at)
-            elif self._asks and self._asks[0].quote.price <= event.price:
-                self._hit(self._asks, event.price, event.quantity, event.at)
-        self._next = number
+        """What the tape tells until then, its moment included. Most of the time it tells of nothing that meets us."""
+        ends, best, meets_bids_from, meets_asks_to = self._tape.span(self._next, at)
+        meets_bids = self._bids and meets_bids_from is not None and self._bids[0].price >= meets_bids_from
+        meets_asks = self._asks and meets_asks_to is not None and self._asks[0].price <= meets_asks_to
+        if meets_bids or meets_asks:
+            for event in self._tape.events[self._next : ends]:
+                self._happen(event)
+        elif best is not None:
+            _, self.bid, self.ask = best
+            self._middle = None
+        self._next = ends
         self._count_to(at)
+
+    def _happen(self, event: Print | Best) -> None:
+        if isinstance(event, Best):
+            _, self.bid, self.ask = event
+            self._middle = None
+            if self._bids and self._bids[0].price >= event.ask:
+                self._met(self._bids, event.at)
+            if self._asks and self._asks[0].price <= event.bid:
+                self._met(self._asks, event.at)
+        elif event.side is SELL:
+            if self._bids and self._bids[0].price >= event.price:
+                self._hit(self._bids, event.price, event.quantity, event.at)
+        elif self._asks and self._asks[0].price <= event.price:
+            self._hit(self._asks, event.price, event.quantity, event.at)
 
     def _count_to(self, at: int) -> None:
         if at > self.at:
@@ -171,7 +187,7 @@ class Paper:
     def _hit(self, side: list[_Order], price: Decimal, quantity: Decimal, at: int) -> None:
         for order in list(side):
             ours = order.quote.price
-            if (ours < price) if order.quote.side is Side.BUY else (ours > price):
+            if (ours < price) if order.quote.side is BUY else (ours > price):
                 return
             if ours == price:
                 waited = min(order.ahead, quantity)
@@ -185,13 +201,13 @@ class Paper:
 
     def _met(self, side: list[_Order], at: int) -> None:
         for order in list(side):
-            buys = order.quote.side is Side.BUY
+            buys = order.quote.side is BUY
             if (order.quote.price >= self.ask) if buys else (order.quote.price <= self.bid):
                 self._fill(order, order.left, at)
 
     def _fill(self, order: _Order, quantity: Decimal, at: int) -> None:
         self._count_to(at)
-        order.executed, order.told = order.executed + quantity, None
+        order.executed, order.told, self._open_orders = order.executed + quantity, None, None
         if order.quote.client_order_id not in self._others:
             self._book(order, quantity, at)
         if not order.left:
@@ -200,12 +216,12 @@ class Paper:
     def _book(self, order: _Order, quantity: Decimal, at: int) -> None:
         side, price = order.quote.side, order.quote.price
         notional = quantity * price
-        fee = (quantity if side is Side.BUY else notional) * self._fee
-        if side is Side.BUY:
+        fee = (quantity if side is BUY else notional) * self._fee
+        if side is BUY:
             self.base, self.quote = self.base + quantity - fee, self.quote - notional
         else:
             self.base, self.quote = self.base - quantity, self.quote + notional - fee
-        asset = self._market.base if side is Side.BUY else self._market.quote
+        asset = self._market.base if side is BUY else self._market.quote
         trade = OwnTrade(
             len(self._trades) + 1, str(order.number), side, price, quantity, notional, fee, asset, True, _moment(at)
         )  # fmt: skip
@@ -213,8 +229,8 @@ class Paper:
         self.traded.append(Traded(trade, self.middle))
 
     def _end(self, order: _Order, state: State) -> None:
-        order.state, order.told = state, None
-        (self._bids if order.quote.side is Side.BUY else self._asks).remove(order)
+        order.state, order.told, self._open_orders = state, None, None
+        (self._bids if order.quote.side is BUY else self._asks).remove(order)
 
     # Of who else has orders at this account
 
@@ -256,7 +272,10 @@ class Paper:
     def open_orders(self, market: Market) -> Sequence[MakerOrder]:
         """See `Maker.open_orders`."""
         self._read("open_orders", market)
-        return [order.tell() for order in sorted((*self._bids, *self._asks), key=lambda order: order.number)]
+        if self._open_orders is None:
+            several = sorted((*self._bids, *self._asks), key=attrgetter("number"))
+            self._open_orders = [order.tell() for order in several]
+        return self._open_orders
 
     def find(self, market: Market, client_order_id: str) -> MakerOrder:
         """See `Maker.find`."""
@@ -305,7 +324,7 @@ class Paper:
 
     def balances(self) -> Mapping[str, Balance]:
         """See `Maker.balances`. Of our own orders alone."""
-        selling, buying = self._locked(Side.SELL), self._locked(Side.BUY)
+        selling, buying = self._locked(SELL), self._locked(BUY)
         return {
             self._market.base: Balance(self.base - selling, selling),
             self._market.quote: Balance(self.quote - buying, buying),
@@ -313,7 +332,7 @@ class Paper:
 
     def _read(self, what: str, market: Market) -> None:
         self.calls[what] += 1
-        if market != self._market:
+        if market is not self._market and market != self._market:
             raise MarketUnknown(f"there is no market {market}")
         self._answer()
 
@@ -333,7 +352,7 @@ class Paper:
         return self._orders[client_order_id]
 
     def _refuse(self, quote: Quote) -> None:
-        buys = quote.side is Side.BUY
+        buys = quote.side is BUY
         if quote.client_order_id in self._orders:
             raise ExchangeRefused("the client order id is taken")
         if quote.price >= self.ask if buys else quote.price <= self.bid:
@@ -346,20 +365,23 @@ class Paper:
 
     def _locked(self, side: Side) -> Decimal:
         """By our own orders."""
-        orders = self._bids if side is Side.BUY else self._asks
+        orders = self._bids if side is BUY else self._asks
         own = [order for order in orders if order.quote.client_order_id not in self._others]
-        return sum((o.left * o.quote.price if side is Side.BUY else o.left for o in own), _NOTHING)
+        return sum((o.left * o.quote.price if side is BUY else o.left for o in own), _NOTHING)
 
     def _open(self, quote: Quote) -> _Order:
-        buys = quote.side is Side.BUY
+        buys = quote.side is BUY
         book = self._tape.book(self.bid, self.ask)
         levels = book.bids if buys else book.asks
         ahead = next((there for price, there in levels if price == quote.price), _NOTHING)
-        order = _Order(len(self._orders) + 1, quote, ahead)
+        order = _Order(len(self._orders) + 1, quote, quote.price, ahead)
         self._orders[quote.client_order_id] = order
-        (self._bids if buys else self._asks).append(order)
-        self._bids.sort(key=lambda one: (-one.quote.price, one.number))
-        self._asks.sort(key=lambda one: (one.quote.price, one.number))
+        self._open_orders = None
+        # Of the same price the older one stays before it.
+        if buys:
+            insort(self._bids, order, key=lambda one: -one.price)
+        else:
+            insort(self._asks, order, key=attrgetter("price"))
         return order
 
 

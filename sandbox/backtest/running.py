@@ -10,19 +10,20 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import NamedTuple, Protocol, cast
 
 from common.errors import Refusal
+from common.frozen import replace
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import MakerOrder, Market
 from common.log import log, metrics
 from common.table.table import Table
 from functions.market_making import risk
 from functions.market_making.planning import recorded
-from functions.market_making.quotes import Quotes, SlotState
+from functions.market_making.quotes import OPEN, Quotes
 from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
 from functions.market_making.service.deciding import Decided
@@ -194,14 +195,14 @@ class Ours:
         marked = risk.marked(known.now, self._paper.middle, self._paper.now())
         known = known if marked is known.now else replace(known, now=marked)
         decided = self._decided(known, at)
-        if _is_at_rest(known.now) and not decided.wish.cancels and not decided.wish.creates:
+        if not decided.wish.cancels and not decided.wish.creates and (self._rest or _is_at_rest(known.now)):
             self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
             return
         planned = deciding.remembered(decided, self._cycling.planned(known, decided.wish, PLACEMENTS_MAX))
         done = self._cycling.carry_out(planned, self._paper, MARKET)
         self._rest = None
         after = recorded(planned.quotes, done, self._paper.now())
-        if after != planned.quotes:
+        if after is not planned.quotes:
             state = deciding.after(after.memory, planned.quotes, after)
             after = deciding.with_memory(after, state)
         self.quotes = after
@@ -235,7 +236,7 @@ class Ours:
 
 def _is_at_rest(quotes: Quotes) -> bool:
     """Is nothing of it on its way, nor over with trades to be told?"""
-    return not quotes.untold and all(slot.state is SlotState.OPEN for slot in quotes.slots.values())
+    return not quotes.untold and all(slot.state is OPEN for slot in quotes.slots.values())
 
 
 def with_ours(book: Book, paper: Paper) -> Book:

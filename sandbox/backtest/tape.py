@@ -9,10 +9,12 @@ from __future__ import annotations
 import csv
 import math
 import random
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
 
@@ -52,6 +54,16 @@ class Best(NamedTuple):
     ask: Decimal
 
 
+class Span(NamedTuple):
+    """Some events of a tape, one after another, up to `ends`: the best that they leave; and the prices that a bid has
+    to reach, and an ask to come down to, for any of them to meet it. None, where there are no such events."""
+
+    ends: int
+    best: Best | None
+    meets_bids_from: Decimal | None
+    meets_asks_to: Decimal | None
+
+
 @dataclass(frozen=True)
 class Steps:
     """Of prices and quantities in a market."""
@@ -73,6 +85,7 @@ class Tape:
     events: Sequence[Print | Best]
     depth: Decimal
     _books: dict[tuple[Decimal, Decimal], Book] = field(default_factory=dict, compare=False, repr=False)
+    _spans: dict[tuple[int, int], Span] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def began(self) -> int:
@@ -88,6 +101,25 @@ class Tape:
         first = self.events[0]
         assert isinstance(first, Best)
         return (first.bid + first.ask) / 2
+
+    def span(self, first: int, at: int) -> Span:
+        """The events from number `first` on, until `at`. Many orders are played on one tape, in the same steps."""
+        found = self._spans.get((first, at))
+        if found is None:
+            found = self._spans[first, at] = self._span(first, at)
+        return found
+
+    def _span(self, first: int, at: int) -> Span:
+        ends = bisect_right(self.events, at, lo=first, key=attrgetter("at"))
+        best, low, high = None, list[Decimal](), list[Decimal]()
+        for event in self.events[first:ends]:
+            if isinstance(event, Best):
+                best = event
+                low.append(event.ask)
+                high.append(event.bid)
+            else:
+                (low if event.side is Side.SELL else high).append(event.price)
+        return Span(ends, best, min(low, default=None), max(high, default=None))
 
     def book(self, bid: Decimal, ask: Decimal) -> Book:
         """A few levels behind the best, a basis point apart."""

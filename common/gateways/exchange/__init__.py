@@ -11,13 +11,13 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from enum import StrEnum
 from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
 from common.market import MarketRules
-from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
+from common.money import EXACT, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
 # came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
@@ -25,6 +25,8 @@ NEVER_PLACED_SECONDS = 60
 
 
 NOT_ASKED = "not_asked"
+
+_LAST_DIGIT = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 
 
 class ExchangeUnavailable(Unavailable):
@@ -91,16 +93,21 @@ def can_be_told(amount: Decimal) -> bool:
     point and 18 after it."""
     if not amount:
         return True
-    return (
-        amount.is_finite()
-        and -FRACTION_DIGITS_MAX <= amount.adjusted() < INTEGER_DIGITS_MAX
-        and fraction_digits(amount) <= FRACTION_DIGITS_MAX
-    )
+    if not amount.is_finite() or not -FRACTION_DIGITS_MAX <= amount.adjusted() < INTEGER_DIGITS_MAX:
+        return False
+    try:  # quicker than to write it down and count
+        EXACT.quantize(amount, _LAST_DIGIT)
+    except Inexact:
+        return False
+    return True
 
 
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
+
+
+BUY, SELL = Side  # a member is looked up by a call, which loops over orders feel
 
 
 class State(StrEnum):

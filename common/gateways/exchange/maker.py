@@ -8,12 +8,12 @@ together. Of one account. Amounts are exact: what an exchange tells is taken dig
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
+from common.frozen import dataclass
 from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, Side, State, can_be_told, not_believed
 
 BOOK_LEVELS_MAX = 100

@@ -12,14 +12,13 @@ that do not exist.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from functools import partial
 from typing import Any, TypeVar
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import (
     ExchangeFull,
     ExchangeOrderUnknown,
@@ -136,14 +135,11 @@ def trades_after(
 def _paged(
     ask: Callable[[int], Sequence[OwnTrade]], trade_id: int, page_max: int, pages: int = TRADE_PAGES_MAX
 ) -> tuple[list[OwnTrade], bool]:
-    found, more = list[OwnTrade](), True
-    for _ in range(pages):
-        page = ask(found[-1].trade_id if found else trade_id)
-        found += page
-        more = len(page) >= page_max
-        if not more:
-            break
-    return found, more
+    found = list(page := ask(trade_id))
+    while len(page) >= page_max and pages > 1:
+        pages -= 1
+        found += (page := ask(found[-1].trade_id))
+    return found, len(page) >= page_max
 
 
 @dataclass(frozen=True)
@@ -206,7 +202,8 @@ class Cycling:
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
             if not fills:
                 quotes, fills = self._looked_for(quotes, at, maker, market)
-            quotes = replace(forgotten(quotes, at), again_until=0)
+            quotes = forgotten(quotes, at)
+            quotes = replace(quotes, again_until=0) if quotes.again_until else quotes
         return Known(read, quotes, fills, names)
 
     def _late(self, quotes: Quotes, seen: Seen) -> set[int]:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from operator import attrgetter
 
-from common.frozen import replace
+from common.frozen import dataclass, replace
 from common.gateways.exchange import Side
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import Fill, Quotes, side_of
 from functions.market_making.service.cycling import Known
-from functions.market_making.strategy import Available, Creation, Market, Rules, State, tick
+from functions.market_making.strategy import Creation, Market, Rules, State, tick
 from functions.market_making.strategy import Side as StrategySide
-from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STRATEGY_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
@@ -40,16 +39,16 @@ class Decided:
 def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, at: datetime) -> Decided:
     """`at` is the cycle's own time."""
     state = told(rules, known, coins)
-    base, quote = known.now.free
-    available = Available(_bounded(base), _bounded(quote))
-    decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
-    strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
+    decision = tick(rules, state, market, known.now.available, max(_seconds(at), state.ticked_at))
+    strangers = known.now.keys.keys() - [order.key for order in decision.state.orders]
     wish = Wish(frozenset(strangers.union(decision.cancels)), list(_wanted([*decision.renews, *decision.creations])))
     return Decided(decision.state, wish, decision.reference, decision.lost)
 
 
 def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
     """Where placements would have taken several times in a row, one step further away for each."""
+    if not would_take:
+        return decided
     further = {side: step * min(times, WIDENED_MAX) for side, times in would_take.items() if times >= WIDENED_FROM}
     if not further:
         return decided
@@ -110,8 +109,9 @@ def after(state: State, planned: Quotes, recorded: Quotes) -> State:
 
 def _beginning(known: Known) -> State:
     """Keys are never used again, also where the memory is lost."""
-    if known.read.memory != _UNTOUCHED:
-        return known.read.memory
+    memory = known.read.memory
+    if memory.numbered or memory != _UNTOUCHED:
+        return memory
     return State(numbered=known.read.cycle * KEYS_A_CYCLE)
 
 
@@ -146,12 +146,6 @@ def _filled(rules: Rules, state: State, fill: Fill, coins: tuple[str, str]) -> S
 def _wanted(creations: Iterable[Creation]) -> Iterable[Wanted]:
     for one in creations:
         yield Wanted(_SIDES[one.side], one.price, one.size, one.key, one.renews)
-
-
-def _bounded(amount: Decimal) -> Decimal:
-    """As much of it as a strategy can reckon with."""
-    within = min(max(amount, _NOTHING), LARGEST)
-    return within if is_plain(within) else within.quantize(SMALLEST_STEP, ROUND_FLOOR)
 
 
 def _seconds(at: datetime) -> int:

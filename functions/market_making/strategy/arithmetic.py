@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import ROUND_HALF_EVEN, Clamped, Context, Decimal, DivisionByZero, InvalidOperation, Overflow, Rounded
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -12,6 +12,8 @@ SMALLEST_STEP = Decimal(10) ** -12  # of a tick or a lot: a price has at most 24
 DIGITS_MAX = 28
 
 QUOTING = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+# What it has to round has more digits, or finer ones: the finest that it knows is 10 ** (Emin - (prec - 1)).
+_PLAIN = Context(prec=DIGITS_MAX, Emin=-1, traps=[Rounded, Clamped])
 
 
 def floored(number: Decimal, step: Decimal) -> Decimal:
@@ -30,5 +32,8 @@ def is_plain(number: object) -> bool:
     """Is it a finite Decimal of at most 28 digits, not above `LARGEST` in size? Whatever the caller's context is."""
     if not isinstance(number, Decimal) or not number.is_finite() or number.copy_abs() > LARGEST:
         return False
-    _, digits, exponent = number.as_tuple()
-    return len(digits) <= DIGITS_MAX and int(exponent) >= -DIGITS_MAX
+    try:  # a context tells in a tenth of the time that `as_tuple` takes
+        _PLAIN.plus(number)
+    except (Rounded, Clamped):
+        return False
+    return True

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functions.market_making.strategy.arithmetic import ceiled
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q4_SELLS_FLOORED
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 
@@ -15,6 +15,6 @@ def costed_buys(rules: Rules, rows: Rows) -> Rows:
 
 def costed_sells(rules: Rules, rows: Rows) -> Rows:
     tick, cost = rules.terms.tick, rules.plan.sell_cost
-    if Quirk.Q4_SELLS_FLOORED in rules.compat:
+    if Q4_SELLS_FLOORED in rules.compat:
         return [(number, price * cost // tick * tick, size) for number, price, size in rows]
     return [(number, ceiled(price * cost, tick), size) for number, price, size in rows]

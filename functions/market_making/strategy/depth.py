@@ -9,7 +9,7 @@ from operator import itemgetter
 
 from functions.market_making.strategy.arithmetic import ZERO, ceiled
 from functions.market_making.strategy.market import Book, Level, Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q3_UNEVEN_LEVELS, Q4_SELLS_FLOORED, Q17_OWN_IN_BOOK
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import State
@@ -37,7 +37,7 @@ def optimised_buys(rules: Rules, state: State, book: Book, rows: Rows) -> Rows |
     prices = [first * behind for behind in plan.behind_buys[: len(rows)]]
     if plan.behind_buys_divisor is not None:
         prices = [price / plan.behind_buys_divisor for price in prices]
-    if Quirk.Q3_UNEVEN_LEVELS not in rules.compat:
+    if Q3_UNEVEN_LEVELS not in rules.compat:
         prices = [price // tick * tick for price in prices]
     return [(number, price, size) for (number, _, size), price in zip(rows, prices, strict=True)]
 
@@ -50,17 +50,17 @@ def optimised_sells(rules: Rules, state: State, book: Book, rows: Rows) -> Rows 
     tick, plan = rules.terms.tick, rules.plan
     rows = sorted(rows, key=itemgetter(1))
     first = max(rows[0][1], top // tick * tick - tick)
-    first = first // tick * tick if Quirk.Q4_SELLS_FLOORED in rules.compat else ceiled(first, tick)
+    first = first // tick * tick if Q4_SELLS_FLOORED in rules.compat else ceiled(first, tick)
     prices = [first * behind for behind in plan.behind_sells[: len(rows)]]
     if plan.behind_sells_divisor is not None:
         prices = [price / plan.behind_sells_divisor for price in prices]
-    if Quirk.Q3_UNEVEN_LEVELS not in rules.compat:
+    if Q3_UNEVEN_LEVELS not in rules.compat:
         prices = [ceiled(price, tick) for price in prices]
     return [(number, price, size) for (number, _, size), price in zip(rows, prices, strict=True)]
 
 
 def _own_size(rules: Rules, state: State, side: Side) -> Decimal:
     """Where own orders are in the book, the size of the last one of the side: so much of the depth is ours."""
-    if Quirk.Q17_OWN_IN_BOOK not in rules.compat:
+    if Q17_OWN_IN_BOOK not in rules.compat:
         return ZERO
     return next((order.size for order in reversed(state.orders) if order.side is side), ZERO)

@@ -4,13 +4,13 @@ has gone too far, and renewed when it is old."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 
+from common.frozen import replace
 from functions.market_making.strategy.market import Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q12_TWINS
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import LiveOrder, Standing, State
+from functions.market_making.strategy.state import FORGOTTEN, HANGING, LiveOrder, State
 
 
 def left_behind(state: State) -> list[LiveOrder]:
@@ -27,18 +27,18 @@ def hung(rules: Rules, state: State) -> tuple[LiveOrder, ...]:
 
     Quirk Q12: of orders of one side, price and size one hangs; another one is neither a quote nor looked after."""
     behind = {order.key for order in left_behind(state)}
-    if not behind and not any(order.standing is Standing.FORGOTTEN for order in state.orders):
+    if not behind and not any(order.standing is FORGOTTEN for order in state.orders):
         return state.orders
-    keeps_twins = Quirk.Q12_TWINS in rules.compat
-    hanging = sum(order.standing is Standing.HANGING for order in state.orders)
-    there = {_looks(order) for order in state.orders if order.standing is Standing.HANGING}
+    keeps_twins = Q12_TWINS in rules.compat
+    hanging = sum(order.standing is HANGING for order in state.orders)
+    there = {_looks(order) for order in state.orders if order.standing is HANGING}
     orders = []
     for order in state.orders:
-        if order.key in behind or order.standing is Standing.FORGOTTEN:
+        if order.key in behind or order.standing is FORGOTTEN:
             if keeps_twins and _looks(order) in there:
-                order = replace(order, standing=Standing.FORGOTTEN)
+                order = replace(order, standing=FORGOTTEN)
             elif rules.plan.hanging_max is None or hanging < rules.plan.hanging_max:
-                order = replace(order, standing=Standing.HANGING)
+                order = replace(order, standing=HANGING)
                 there.add(_looks(order))
                 hanging += 1
         orders.append(order)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from functions.market_making.strategy.arithmetic import ceiled
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q4_SELLS_FLOORED
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 
@@ -25,6 +25,6 @@ def sells(rules: Rules, price: Decimal, shift: Decimal | None) -> Rows:
         wanted = [(step.number, price * (step.factor - shift), step.size) for step in rules.plan.sells]
     else:
         wanted = [(step.number, price * step.factor, step.size) for step in rules.plan.sells]
-    if Quirk.Q4_SELLS_FLOORED in rules.compat:
+    if Q4_SELLS_FLOORED in rules.compat:
         return [(number, price // tick * tick, size) for number, price, size in wanted]
     return [(number, ceiled(price, tick), size) for number, price, size in wanted]

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
+from common.frozen import dataclass
 from functions.market_making.strategy.arithmetic import LARGEST, ONE, QUOTING, SMALLEST_STEP, ZERO, floored, is_plain
 
 Level = tuple[Decimal, Decimal]  # price, size
@@ -20,6 +20,9 @@ class InvalidMarket(ValueError):
 class Side(StrEnum):
     BUY = "buy"
     SELL = "sell"
+
+
+BUY, SELL = Side  # a member is looked up by a call, which loops over orders feel
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +115,7 @@ class Market:
     custom_price: Decimal | None = None
 
     def __post_init__(self) -> None:
-        for name in ("last_trade_price", "custom_price"):
-            price = getattr(self, name)
+        for name, price in (("last_trade_price", self.last_trade_price), ("custom_price", self.custom_price)):
             if price is not None and not (is_plain(price) and price >= 0):
                 raise InvalidMarket(f"{name} is {price}; it is a number from 0 to {LARGEST}, and 0 is no price")
 
@@ -129,6 +131,6 @@ class Available:
     quote: Decimal
 
     def __post_init__(self) -> None:
-        for name in ("base", "quote"):
-            if not is_plain(amount := getattr(self, name)) or amount < 0:
+        for name, amount in (("base", self.base), ("quote", self.quote)):
+            if not is_plain(amount) or amount < 0:
                 raise InvalidMarket(f"available {name} is {amount}; it is a number from 0 to {LARGEST}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import Q13_NEAREST_PINGED
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import State
@@ -14,6 +14,6 @@ def is_even(state: State) -> bool:
 
 def held_back(rules: Rules, rows: Rows, filled: tuple[int, ...]) -> Rows:
     """Without the levels that were filled (quirk Q13: without as many of the nearest)."""
-    if Quirk.Q13_NEAREST_PINGED in rules.compat:
+    if Q13_NEAREST_PINGED in rules.compat:
         return rows[len(filled) :]
     return [row for row in rows if row[0] not in filled]

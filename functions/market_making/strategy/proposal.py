@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
 
+from common.frozen import dataclass
 from functions.market_making.strategy import band, budget, costs, depth, levels, ping_pong, skew, takers
 from functions.market_making.strategy.arithmetic import QUOTING
-from functions.market_making.strategy.market import Available, Market, Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.market import BUY, SELL, Available, Market
+from functions.market_making.strategy.quirks import Q1_THIN_BOOK, Q5_TAKERS_LAST, Q7_NO_MINIMUM, Q9_CHURN_BELOW_MINIMUM
 from functions.market_making.strategy.reference import of_sells, reference
 from functions.market_making.strategy.refresh import far_enough
 from functions.market_making.strategy.rows import Row, Rows
@@ -60,15 +60,15 @@ def proposed(
     if rules.order_optimization_enabled:
         better_buys = depth.optimised_buys(rules, state, market.book, buys) if buys else buys
         better_sells = depth.optimised_sells(rules, state, market.book, sells) if sells else sells
-        if (better_buys is None or better_sells is None) and Quirk.Q1_THIN_BOOK in quirks:
+        if (better_buys is None or better_sells is None) and Q1_THIN_BOOK in quirks:
             return Proposal(reference=price, band=moving, lost="thin_book")
         buys = buys if better_buys is None else better_buys
         sells = sells if better_sells is None else better_sells
     if rules.add_transaction_costs:
         buys, sells = costs.costed_buys(rules, buys), costs.costed_sells(rules, sells)
-    if Quirk.Q9_CHURN_BELOW_MINIMUM not in quirks:
-        buys = far_enough(rules, Side.BUY, buys, price)
-        sells = far_enough(rules, Side.SELL, sells, price)
+    if Q9_CHURN_BELOW_MINIMUM not in quirks:
+        buys = far_enough(rules, BUY, buys, price)
+        sells = far_enough(rules, SELL, sells, price)
 
     if rules.inventory_skew_enabled and holdings:
         bid_ratio, ask_ratio = skew.ratios(rules, *holdings, price)
@@ -83,17 +83,14 @@ def _affordable(
 ) -> tuple[Rows, Rows]:
     """What there is money for, that would rest, and that the market takes. What is dropped takes nothing of the budget
     (quirk Q5: what would take does)."""
-    takers_last = Quirk.Q5_TAKERS_LAST in rules.compat
-    any_size = Quirk.Q7_NO_MINIMUM in rules.compat
+    takers_last = Q5_TAKERS_LAST in rules.compat
+    any_size = Q7_NO_MINIMUM in rules.compat
     if not takers_last and not rules.take_if_crossed:
         buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
     if not any_size:
         buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
     base, quote = budget.free(rules, state, available)
     buys, sells = budget.afforded_buys(rules, buys, quote), budget.afforded_sells(rules, sells, base)
-    if not any_size:  # only the last one can have been cut down
-        buys = buys[:-1] + budget.large_enough(rules, buys[-1:])
-        sells = sells[:-1] + budget.large_enough(rules, sells[-1:])
     if takers_last and not rules.take_if_crossed:
         buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
     return buys, sells

@@ -31,4 +31,28 @@ class Quirk(StrEnum):
     Q20_STALE_PAIRS = "Q20"  # pairs of an earlier round take the sells of the next one
 
 
+# A member is looked up by a call, which each tick would feel.
+(
+    Q1_THIN_BOOK,
+    Q2_EMPTY_BOOK,
+    Q3_UNEVEN_LEVELS,
+    Q4_SELLS_FLOORED,
+    Q5_TAKERS_LAST,
+    Q6_RANGE_OF_PLAIN_LEVELS,
+    Q7_NO_MINIMUM,
+    Q8_SIZE_TOLERATED,
+    Q9_CHURN_BELOW_MINIMUM,
+    Q10_TWO_TICKS,
+    Q11_HANGING_COUNTS,
+    Q12_TWINS,
+    Q13_NEAREST_PINGED,
+    Q14_BINARY_LAST_PRICE,
+    Q15_BINARY_SKEW,
+    Q16_HANGING_UNBOUND,
+    Q17_OWN_IN_BOOK,
+    Q18_FILLED_TWICE,
+    Q19_AGE_LEAVES_NOTHING,
+    Q20_STALE_PAIRS,
+) = Quirk
+
 COMPAT = frozenset(Quirk)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from functions.market_making.strategy.arithmetic import ONE
-from functions.market_making.strategy.market import Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.market import BUY, SELL, Side
+from functions.market_making.strategy.quirks import Q8_SIZE_TOLERATED
 from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import LiveOrder
@@ -16,14 +16,15 @@ from functions.market_making.strategy.state import LiveOrder
 
 def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     """Is one of them older than may be? Then all of them are replaced."""
-    return any(now - order.created_at > rules.max_order_age for order in orders)
+    oldest = now - rules.max_order_age
+    return any(order.created_at < oldest for order in orders)
 
 
 def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:
     """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the
     order of their prices: the price, and (but for quirk Q8) the size that is still open."""
-    return _stands(rules, [order for order in orders if order.side is Side.BUY], buys) and _stands(
-        rules, [order for order in orders if order.side is Side.SELL], sells
+    return _stands(rules, [order for order in orders if order.side is BUY], buys) and _stands(
+        rules, [order for order in orders if order.side is SELL], sells
     )
 
 
@@ -31,9 +32,11 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> b
     if len(orders) != len(rows):
         return False
     tolerance = rules.order_refresh_tolerance_pct
-    sizes = None if Quirk.Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
-    live = sorted((order.price, order.size - order.filled) for order in orders)
-    for (price, size), (new_price, new_size) in zip(live, sorted((row[1], row[2]) for row in rows), strict=True):
+    sizes = None if Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
+    live, wanted = [(order.price, order.size - order.filled) for order in orders], [row[1:] for row in rows]
+    live.sort()
+    wanted.sort()
+    for (price, size), (new_price, new_size) in zip(live, wanted, strict=True):
         if price <= 0 or abs(new_price - price) / price > tolerance:
             return False
         if sizes is not None and abs(new_size - size) > sizes * size:
@@ -43,7 +46,7 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> b
 
 def is_too_near(rules: Rules, side: Side, price: Decimal, reference: Decimal) -> bool:
     """Is the spread from the reference less than the minimum? On the other side of it a spread is negative."""
-    away = price - reference if side is Side.SELL else reference - price
+    away = price - reference if side is SELL else reference - price
     return away / reference < rules.minimum_spread
 
 
@@ -53,6 +56,6 @@ def far_enough(rules: Rules, side: Side, rows: Rows, reference: Decimal) -> Rows
         return rows
 
     least = rules.minimum_spread
-    if side is Side.SELL:
+    if side is SELL:
         return [row for row in rows if (row[1] - reference) / reference >= least]
     return [row for row in rows if (reference - row[1]) / reference >= least]

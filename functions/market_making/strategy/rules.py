@@ -39,6 +39,10 @@ class PriceType(StrEnum):
     INVENTORY_COST = "inventory_cost"
 
 
+CURRENT_MARKET, EXTERNAL_MARKET, CUSTOM_API = PriceSource
+MID_PRICE, LAST_PRICE, LAST_OWN_TRADE_PRICE, BEST_BID, BEST_ASK, INVENTORY_COST = PriceType
+
+
 @dataclass(frozen=True, slots=True)
 class Override:
     """One order of `order_override`: `spread` a fraction of the reference, `amount` in base."""

@@ -3,27 +3,31 @@ smaller, up to twice and nothing. By spread: both sides are shifted towards it."
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from functions.market_making.strategy.arithmetic import TWO, ZERO
-from functions.market_making.strategy.market import Available, Side
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.market import BUY, Available
+from functions.market_making.strategy.quirks import Q15_BINARY_SKEW, Q18_FILLED_TWICE
 from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import State
 
 N = TypeVar("N", float, Decimal)
+_CORNERS: Mapping[type, tuple[Any, Any, Any, Any]] = {
+    kind: (kind(0), kind("0.5"), kind(1), kind(2)) for kind in (float, Decimal)
+}
 
 
 def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal, Decimal]:
     """Base and quote of the order: what is available, and what its live orders lock (quirk Q18: what they were placed
     for, filled or not)."""
     base, quote = available.base, available.quote
-    whole = Quirk.Q18_FILLED_TWICE in rules.compat
+    whole = Q18_FILLED_TWICE in rules.compat
     for order in state.orders:
         size = order.size if whole else order.size - order.filled
-        if order.side is Side.BUY:
+        if order.side is BUY:
             quote += size * order.price
         else:
             base += size
@@ -33,7 +37,7 @@ def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal,
 def ratios(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
     """What sizes of buys and of sells are multiplied with, 0 to 2 (quirk Q15: in binary fractions)."""
     target, order_range = rules.inventory_target_base_pct, rules.plan.order_range
-    if Quirk.Q15_BINARY_SKEW in rules.compat:
+    if Q15_BINARY_SKEW in rules.compat:
         bid = bid_ratio(float(base), float(quote), float(price), float(target), float(order_range))
         return (ZERO, ZERO) if bid is None else (Decimal(bid), Decimal(2.0 - bid))
     exact = bid_ratio(base, quote, price, target, order_range)
@@ -45,8 +49,8 @@ def bid_ratio(base: N, quote: N, price: N, target: N, order_range: N) -> N | Non
     without a range.
 
     In steps as there (a part of a half, and of that the ratio): a binary fraction depends on them."""
-    kind = type(base)
-    zero, half, one, two = kind(0), kind("0.5"), kind(1), kind(2)
+    corners: tuple[N, N, N, N] = _CORNERS[type(base)]
+    zero, half, one, two = corners
     held = base * price
     value = held + quote
     if value <= zero or order_range <= zero:

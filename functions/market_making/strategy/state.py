@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from decimal import Decimal, localcontext
 from enum import StrEnum
 
+from common.frozen import dataclass, replace
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
-from functions.market_making.strategy.market import Side
-from functions.market_making.strategy.quirks import Quirk
-from functions.market_making.strategy.rules import PriceType, Rules
+from functions.market_making.strategy.market import BUY, Side
+from functions.market_making.strategy.quirks import Q11_HANGING_COUNTS
+from functions.market_making.strategy.rules import INVENTORY_COST, Rules
 
 
 class Standing(StrEnum):
@@ -21,7 +21,10 @@ class Standing(StrEnum):
     FORGOTTEN = "forgotten"
 
 
-@dataclass(frozen=True, slots=True)
+QUOTE, HANGING, FORGOTTEN = Standing
+
+
+@dataclass(frozen=True)
 class LiveOrder:
     """An order that was placed, or is about to be, and is not known to be over. `key` is unique in its market-making
     order for good: `b` or `s` and a number. `level` counts from the nearest, 0. Times in seconds."""
@@ -33,7 +36,7 @@ class LiveOrder:
     created_at: int
     level: int = 0
     filled: Decimal = ZERO
-    standing: Standing = Standing.QUOTE
+    standing: Standing = QUOTE
     cancelled_at: int | None = None  # since then its end is waited for
     renews: str | None = None  # the key of the hanging order that it takes the place of
     renewing: bool = False  # its cancel is for its age: another one takes its place
@@ -41,7 +44,7 @@ class LiveOrder:
     @property
     def is_quoted(self) -> bool:
         """Is it a quote that nobody cancels?"""
-        return self.standing is Standing.QUOTE and self.cancelled_at is None
+        return self.standing is QUOTE and self.cancelled_at is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ class Pair:
     def with_filled(self, key: str, side: Side) -> Pair:
         if key not in (self.buy, self.sell):
             return self
-        return replace(self, buy_filled=True) if side is Side.BUY else replace(self, sell_filled=True)
+        return replace(self, buy_filled=True) if side is BUY else replace(self, sell_filled=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +83,7 @@ class Band:
     ceiling: Decimal
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class State:
     """Begins as `State()`. The caller keeps it (all values are None, bool, int, str, Decimal, or tuples of such
     dataclasses), writes `Decision.state` down before it carries the decision out, and tells it what became of orders
@@ -105,7 +108,7 @@ class State:
     def costed(self, rules: Rules, base: Decimal) -> State:
         """For `inventory_cost`: a price that is told, or told anew, is what the base that is there now has cost."""
         price = rules.inventory_price
-        if rules.price_type is not PriceType.INVENTORY_COST or price is None or price == self.cost_told:
+        if rules.price_type is not INVENTORY_COST or price is None or price == self.cost_told:
             return self
         return replace(self, cost_base=base, cost_quote=QUOTING.multiply(base, price), cost_told=price)
 
@@ -167,7 +170,7 @@ class State:
 
     def _costed(self, order: LiveOrder, size: Decimal, base_fee: Decimal, quote_fee: Decimal) -> State:
         """Volume-weighted: a buy adds what it has cost, a sell takes out at the cost of one unit, which stays."""
-        if order.side is Side.BUY:
+        if order.side is BUY:
             return replace(
                 self,
                 cost_base=self.cost_base + size - base_fee,
@@ -183,15 +186,13 @@ class State:
         )
 
     def _completed(self, rules: Rules, order: LiveOrder, at: int) -> State:
-        state = self._without(order.key)
         # Nothing is left of it to take the place of: its successor, if there is one, is a hanging order like others.
-        state = replace(
-            state,
-            orders=tuple(replace(o, renews=None) if o.renews == order.key else o for o in state.orders),
-        )
-        if order.standing is not Standing.HANGING:
-            state = replace(state, pairs=tuple(pair.with_filled(order.key, order.side) for pair in state.pairs))
-        elif Quirk.Q11_HANGING_COUNTS not in rules.compat:
+        others = [replace(o, renews=None) if o.renews == order.key else o for o in self.orders if o.key != order.key]
+        state = replace(self, orders=tuple(others))
+        if order.standing is not HANGING:
+            pairs = tuple([pair.with_filled(order.key, order.side) for pair in state.pairs])
+            state = replace(state, pairs=pairs) if pairs else state
+        elif Q11_HANGING_COUNTS not in rules.compat:
             return state
         create_at = at + rules.filled_order_delay
         state = replace(
@@ -203,7 +204,7 @@ class State:
         )
         if not rules.ping_pong_enabled:  # only that counts them, and takes them back
             return state
-        if order.side is Side.BUY:
+        if order.side is BUY:
             return replace(state, filled_buys=(*state.filled_buys, order.level))
         return replace(state, filled_sells=(*state.filled_sells, order.level))
 
@@ -212,7 +213,7 @@ class State:
         return replace(self, owed=(*self.owed, owed))
 
     def _without(self, key: str) -> State:
-        return replace(self, orders=tuple(order for order in self.orders if order.key != key))
+        return replace(self, orders=tuple([order for order in self.orders if order.key != key]))
 
     def _changed(self, order: LiveOrder) -> State:
-        return replace(self, orders=tuple(order if other.key == order.key else other for other in self.orders))
+        return replace(self, orders=tuple([order if other.key == order.key else other for other in self.orders]))

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from decimal import Decimal, localcontext
+from collections.abc import Sequence
+from decimal import Decimal, getcontext, setcontext
 
+from common.frozen import dataclass, replace
 from functions.market_making.strategy import hanging, ping_pong, refresh
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
-from functions.market_making.strategy.market import Available, Market, Side
+from functions.market_making.strategy.market import BUY, SELL, Available, Market, Side
 from functions.market_making.strategy.proposal import Proposal, proposed
-from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.quirks import (
+    Q2_EMPTY_BOOK,
+    Q9_CHURN_BELOW_MINIMUM,
+    Q10_TWO_TICKS,
+    Q18_FILLED_TWICE,
+    Q19_AGE_LEAVES_NOTHING,
+    Q20_STALE_PAIRS,
+)
 from functions.market_making.strategy.reference import reference
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import LiveOrder, Owed, Pair, Standing, State
+from functions.market_making.strategy.state import HANGING, QUOTE, LiveOrder, Owed, Pair, Standing, State
 
 CANCEL_AGAIN_SECONDS = 60  # there: so long a cancel is waited for before it is sent again
 
@@ -66,8 +73,12 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     `now` is before the last tick."""
     if now < state.ticked_at:
         raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
-    with localcontext(QUOTING):
+    before = getcontext()
+    setcontext(QUOTING)  # `localcontext` makes a copy
+    try:
         return _Tick(rules, _bounded(rules, state, now), market, available, now).decide()
+    finally:
+        setcontext(before)
 
 
 def _bounded(rules: Rules, state: State, now: int) -> State:
@@ -99,18 +110,19 @@ class _Tick:
         self.numbered = state.numbered
         self.cancels: dict[str, None] = {}
         self.keeps = rules.compat
-        self.two_ticks = Quirk.Q10_TWO_TICKS in self.keeps
+        self.two_ticks = Q10_TWO_TICKS in self.keeps
         self.waits = rules.should_wait_order_cancel_confirmation
 
     def decide(self) -> Decision:
         rules, state, now = self.rules, self.state, self.now
         price = reference(rules, state, self.market)
-        if price is None and Quirk.Q2_EMPTY_BOOK in self.keeps:
+        if price is None and Q2_EMPTY_BOOK in self.keeps:
             return Decision(replace(state, ticked_at=now), lost="no_reference")
-        renews = self._owed(price)
-        aged = refresh.is_aged(rules, self._quotes(), now)
+        renews = self._owed(price) if state.owed else ()
+        quotes = self._quotes()
+        aged = refresh.is_aged(rules, quotes, now)
         due = state.create_at <= now or (
-            aged and state.delayed_until <= now and Quirk.Q19_AGE_LEAVES_NOTHING not in self.keeps
+            aged and state.delayed_until <= now and Q19_AGE_LEAVES_NOTHING not in self.keeps
         )
         proposal = None
         if price is not None and due:
@@ -125,10 +137,11 @@ class _Tick:
         if state.cancel_at <= now:
             self._refresh(proposal)
         if price is not None and price > 0:
-            self._cancel(o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price))
+            self._cancel([o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price)])
+        waited = [order for order in self.live.values() if order.cancelled_at is not None]
         if not self.two_ticks:  # what is waited for is asked again
-            self._cancel(order for order in self.live.values() if order.cancelled_at is not None)
-        awaited = any(order.cancelled_at is not None for order in self.live.values())
+            self._cancel(waited)
+        awaited = bool(waited)
         creations = self._created(proposal) if proposal is not None and self._has_room(awaited) else ()
         return Decision(
             self._after(proposal, created=bool(creations)),
@@ -168,12 +181,12 @@ class _Tick:
         return [
             order
             for order in self.live.values()
-            if order.standing is not Standing.HANGING and (self.two_ticks or order.cancelled_at is None)
+            if order.standing is not HANGING and (self.two_ticks or order.cancelled_at is None)
         ]
 
-    def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
+    def _cancel(self, orders: Sequence[LiveOrder], *, renewing: bool = False) -> None:
         """What is cancelled already is asked again (quirk Q10: after a minute)."""
-        for order in list(orders):
+        for order in orders:
             since = order.cancelled_at
             if since is None or not self.two_ticks or self.now - since > CANCEL_AGAIN_SECONDS:
                 self.cancels[order.key] = None
@@ -184,14 +197,14 @@ class _Tick:
     def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
         """Hanging orders that are far are cancelled, old ones renewed at their price."""
         if price is not None and price > 0:
-            kept = [order for order in self.live.values() if order.standing is not Standing.QUOTE]
+            kept = [order for order in self.live.values() if order.standing is not QUOTE]
             waited = [order for order in kept if order.cancelled_at is None]
-            self._cancel(order for order in waited if hanging.is_far(self.rules, order.price, price))
-        churns = Quirk.Q9_CHURN_BELOW_MINIMUM in self.keeps
+            self._cancel([order for order in waited if hanging.is_far(self.rules, order.price, price)])
+        churns = Q9_CHURN_BELOW_MINIMUM in self.keeps
         old = [
             order
             for order in self.live.values()
-            if order.standing is Standing.HANGING
+            if order.standing is HANGING
             and not order.renewing
             and self.now - order.created_at > self.rules.max_order_age
             and (churns or order.cancelled_at is None)
@@ -206,11 +219,11 @@ class _Tick:
         far or take by now is dropped."""
         renews = []
         for owed in self.state.owed:
-            if price is not None and Quirk.Q9_CHURN_BELOW_MINIMUM not in self.keeps and self._is_over(owed, price):
+            if price is not None and Q9_CHURN_BELOW_MINIMUM not in self.keeps and self._is_over(owed, price):
                 continue
             renews.append(creation := self._renewed(owed))
             base, quote = self.available.base, self.available.quote
-            if owed.side is Side.BUY:
+            if owed.side is BUY:
                 quote = max(quote - creation.size * creation.price, ZERO)
             else:
                 base = max(base - creation.size, ZERO)
@@ -221,14 +234,14 @@ class _Tick:
         book = self.market.book
         if hanging.is_far(self.rules, owed.price, price):
             return True
-        if owed.side is Side.BUY:
+        if owed.side is BUY:
             return bool(book.asks) and owed.price >= book.asks[0][0]
         return bool(book.bids) and owed.price <= book.bids[0][0]
 
     def _renewed(self, owed: Owed) -> Creation:
         """Of what is still open (quirk Q18: of what it was placed for)."""
-        size = owed.size if Quirk.Q18_FILLED_TWICE in self.keeps else owed.size - owed.filled
-        return self._placed(owed.side, owed.price, size, 0, Standing.HANGING, renews=owed.key)
+        size = owed.size if Q18_FILLED_TWICE in self.keeps else owed.size - owed.filled
+        return self._placed(owed.side, owed.price, size, 0, HANGING, renews=owed.key)
 
     def _refresh(self, proposal: Proposal | None) -> None:
         quotes = self._quotes()
@@ -241,18 +254,18 @@ class _Tick:
             now_live = replace(self.state, orders=tuple(self.live.values()), pairs=self.pairs)
             self.live = {order.key: order for order in hanging.hung(self.rules, now_live)}
             self.pairs = ()
-        self._cancel(order for order in self.live.values() if order.standing is Standing.QUOTE)
+        self._cancel([order for order in self.live.values() if order.standing is QUOTE])
 
     def _has_room(self, awaited: bool) -> bool:
         """Is no quote live? One that is cancelled in this tick leaves its room (quirk Q10: once it is seen dead)."""
         if self.two_ticks:
-            quoted = any(order.standing is Standing.QUOTE for order in self.live.values())
+            quoted = any(order.standing is QUOTE for order in self.live.values())
             return not quoted and self.state.create_at < self.now and not (self.waits and awaited)
-        return not any(order.is_quoted for order in self.live.values())
+        return not [o for o in self.live.values() if o.standing is QUOTE and o.cancelled_at is None]
 
     def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
-        buys = [self._placed(Side.BUY, price, size, level) for level, price, size in proposal.buys]
-        sells = [self._placed(Side.SELL, price, size, level) for level, price, size in proposal.sells]
+        buys = [self._placed(BUY, price, size, level) for level, price, size in proposal.buys]
+        sells = [self._placed(SELL, price, size, level) for level, price, size in proposal.sells]
         if self.rules.hanging_orders_enabled:
             self._pair([buy.key for buy in buys], [sell.key for sell in sells])
         return (*buys, *sells)
@@ -260,7 +273,7 @@ class _Tick:
     def _pair(self, buys: list[str], sells: list[str]) -> None:
         """The nearest with the nearest, and so on (quirk Q20: the sells with what is left of earlier rounds)."""
         several = min(len(buys), len(sells))
-        stale = list(self.pairs) if Quirk.Q20_STALE_PAIRS in self.keeps else []
+        stale = list(self.pairs) if Q20_STALE_PAIRS in self.keeps else []
         pairs = [*stale, *(Pair(key, None) for key in buys[:several])]
         for n, key in enumerate(sells[:several]):
             pairs[n] = replace(pairs[n], sell=key)
@@ -272,7 +285,7 @@ class _Tick:
         price: Decimal,
         size: Decimal,
         level: int,
-        standing: Standing = Standing.QUOTE,
+        standing: Standing = QUOTE,
         renews: str | None = None,
     ) -> Creation:
         self.numbered += 1
