@@ -22,6 +22,7 @@ os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
+from tests.compiled import compile_all
 from tests.depth import left_out
 from tests.desk import Desk
 from tests.harness.apart import apart
@@ -74,6 +75,11 @@ class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    compile_all(config)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
@@ -92,6 +98,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all is collected: little of it is garbage
     config.addinivalue_line("markers", "sampled(n): every day one in n of its cases")
     config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
 
@@ -121,9 +128,9 @@ def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[dict[str, 
 
 def pytest_collection_finish() -> None:
     """What is there now stays to the end: the collector need not look at it again and again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
