@@ -100,7 +100,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_configure(config: pytest.Config) -> None:
     gc.disable()  # until all is collected: little of it is garbage
     config.addinivalue_line("markers", "sampled(n): every day one in n of its cases")
-    config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
+    config.addinivalue_line(
+        "markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand; no other with None"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -108,7 +110,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test that is marked `apart` changes something that is dear to make: with its fixtures it runs in a process of
     its own, and whoever comes next finds the thing as it was made."""
     marker = item.get_closest_marker("apart")
-    if marker is None:
+    if marker is None or marker.kwargs["made"] is None:
         return None
     marker.kwargs["made"]()
     hook = item.ihook

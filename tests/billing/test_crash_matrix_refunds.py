@@ -23,7 +23,7 @@ from tests.harness.faults import AnswerLost, CrashAfter, Fault, Faults
 from tests.harness.points import every_nth
 
 BACK, PAYS = 100_00, 50_00
-# Every day those pairs of which one word of the table is enough to be asked for twice; all pairs of all calls take hours.
+# Every day the pairs of what may have been done and was not heard of; all pairs of all calls take hours.
 PAIRED: tuple[Fault, ...] = DAILY if FULL else (AnswerLost(), CrashAfter())
 OF_PAIRS = 12 if SIMULATED else deep(everyday=96, full=24)
 Scenario = Callable[[Faults], Scene]
