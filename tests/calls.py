@@ -190,6 +190,9 @@ class World:
 
 
 APART = pytest.mark.apart(made=World.kept)
+HERE = pytest.mark.apart(made=None)
+"""Among tests that are `APART`: one that leaves the world as it was needs no process of its own, which costs more than
+most requests do."""
 
 
 def _for_sale(desk: Desk, owner: Owner) -> str:

@@ -22,6 +22,7 @@ os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
+from tests.compiled import compile_all
 from tests.depth import left_out
 from tests.desk import Desk
 from tests.harness.apart import apart
@@ -38,19 +39,24 @@ SHARED = {  # what is dear and made once in a process: the files that ask for it
 HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do
     "tests/journeys/",
     "tests/planted/",
-    "tests/offramp/test_lying_lives.py",
     "tests/market_making/test_crash_matrix.py",
-    "tests/billing/test_crash_matrix_payments.py",
-    "tests/infra/",
+    "tests/billing/test_crash_matrix_refunds.py",
     "tests/market_making/test_more_faulty_lives.py",
     "tests/market_making/test_faulty_lives.py",
-    "tests/test_http_bad_input.py",
-    "tests/test_http_strangers.py",
-    "tests/purchases/test_crash_matrix.py",
-    "tests/offramp/test_crash_matrix.py",
+    "tests/operations/test_reconciliation.py",
     "tests/offramp/test_more_faulty_lives.py",
     "tests/offramp/test_faulty_lives.py",
+    "tests/offramp/test_lying_lives.py",
+    "tests/infra/",
+    "tests/billing/test_crash_matrix_payments.py",
+    "tests/purchases/test_contention.py",
+    "tests/purchases/test_lying_lives.py",
+    "tests/market_making/test_crash_matrix_",
+    "tests/test_http_failures.py",
+    "tests/purchases/test_crash_matrix.py",
+    "tests/offramp/test_crash_matrix.py",
     "tests/operations/test_acts.py",
+    "tests/harness/test_alike.py",
     "tests/test_bench.py",
     "tests/test_budget.py",
     "tests/market_making/",
@@ -74,6 +80,11 @@ class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config: pytest.Config) -> None:
+    compile_all(config)
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
@@ -86,13 +97,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
     if out := left_out(items):
         config.hook.pytest_deselected(items=out)
-        items[:] = [item for item in items if item not in set(out)]
+        gone = set(out)
+        items[:] = [item for item in items if item not in gone]
     items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    gc.disable()  # until all is collected: little of it is garbage
     config.addinivalue_line("markers", "sampled(n): every day one in n of its cases")
-    config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
+    config.addinivalue_line(
+        "markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand; no other with None"
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -100,7 +115,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """A test that is marked `apart` changes something that is dear to make: with its fixtures it runs in a process of
     its own, and whoever comes next finds the thing as it was made."""
     marker = item.get_closest_marker("apart")
-    if marker is None:
+    if marker is None or marker.kwargs["made"] is None:
         return None
     marker.kwargs["made"]()
     hook = item.ihook
@@ -120,9 +135,9 @@ def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[dict[str, 
 
 def pytest_collection_finish() -> None:
     """What is there now stays to the end: the collector need not look at it again and again."""
-    gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -50,6 +50,7 @@ APIS: Mapping[str, Any] = {
 }
 
 
+@cache
 def modules_of(api: Any) -> list[Any]:
     """The modules of a function: a package tells its routes in several."""
     names = [module.name for module in pkgutil.iter_modules(getattr(api, "__path__", ()))]

@@ -16,7 +16,7 @@ from functions.orders import api
 from infra.contexts import Route
 from tests import openapi
 from tests.billing.dealership import CME_ID
-from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named
+from tests.calls import APART, CALLS, HERE, OPERATIONS, PARKED, World, called, entitled, every_route, named
 from tests.depth import sampled
 from tests.doors import opened
 
@@ -47,11 +47,14 @@ class Forbidden:
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World.kept()
-    before = world.desk.dynamo.items()
+    before, client = world.desk.dynamo.items(), world.desk.client
     yield world
+    world.desk.client, world.desk.world.fake.down = client, False
+    assert world.desk.market.client is world.desk.dealership.client is client, "they get it when they are asked for"
     assert world.desk.dynamo.items() == before
 
 
+@HERE
 @sampled(5)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world: World, route: Route) -> None:
@@ -68,7 +71,7 @@ TELLS_OF_MACHINES = {
 }
 
 
-@sampled(5)
+@sampled(50)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route: Route) -> None:
     """Only what tells of an execution needs it."""
@@ -94,6 +97,7 @@ def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route:
         assert set(world.desk.waiting()) <= left
 
 
+@HERE
 def test_an_exchange_that_does_not_answer_is_a_503_and_nothing_is_held(world: World) -> None:
     world.desk.world.fake.down = True
     sell = Route("POST", "/crypto/order/sell")
@@ -114,11 +118,13 @@ def test_a_bank_that_does_not_answer_is_no_customers_concern() -> None:
                 assert answer.status in (CALLS[route].status, 200), route
 
 
+@HERE
 @pytest.mark.parametrize("kind", Unavailable.__subclasses__())
 def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable]) -> None:
     assert int(str(problem(kind("not now")).headers["Retry-After"])) > 0
 
 
+@HERE
 @sampled(5)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
@@ -131,6 +137,7 @@ def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: Wor
         assert word not in answer.text
 
 
+@HERE
 def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -140,6 +147,7 @@ def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
     assert (answer.status, answer.problem) == (500, "InternalError")
 
 
+@HERE
 @pytest.mark.parametrize(
     "body",
     [
@@ -166,6 +174,7 @@ def test_every_refusal_leaves_a_line_in_the_log_whatever_was_sent(
     assert len(lines.getvalue()) < 8_000
 
 
+@HERE
 def test_what_is_down_is_told_also_where_only_warnings_are(world: World, lines: io.BytesIO) -> None:
     """As production is set up: a caller's mistake is in the access log, an outage in the function's as well."""
     log.setLevel("WARNING")

@@ -100,7 +100,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
 
 @settings(
     database=None,
-    max_examples=deep(everyday=20, full=100),
+    max_examples=deep(everyday=10, full=100),
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -11,7 +11,8 @@ from common.domain.catalogue.model import ESTIMATE_BAND_BPS, FILL_BAND_BPS, POOL
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
-from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
+from tests.calls import APART, CALLS, HERE, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
+from tests.depth import sampled
 from tests.doors import Doors, opened
 
 pytestmark = APART
@@ -34,16 +35,21 @@ def test_every_route_has_its_good_request() -> None:
     assert sorted(CALLS) == every_route()
 
 
-@pytest.mark.parametrize("route", every_route(), ids=named)
+@pytest.mark.parametrize(
+    "route", [pytest.param(r, id=named(r), marks=HERE if r.method == "GET" else ()) for r in every_route()]
+)
 def test_a_good_request_is_answered_as_the_document_says(doors: Doors, world: World, route: Route) -> None:
+    before = world.desk.dynamo.items()
     answer = called(doors, world, route, entitled(doors, route).token)
     assert answer.status == CALLS[route].status
     assert not answer.replayed or route.path == "/users"
+    assert route.method != "GET" or world.desk.dynamo.items() == before, "who only looks changes nothing"
 
 
 KEYED = [route for route in every_route() if route in openapi.parameters("header", "Idempotency-Key", required=True)]
 
 
+@sampled(3)
 @pytest.mark.parametrize("route", KEYED, ids=named)
 def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: World, route: Route) -> None:
     who, call = entitled(doors, route), CALLS[route]
@@ -82,6 +88,7 @@ OTHER_TERMS = {
 }
 
 
+@sampled(3)
 @pytest.mark.parametrize("route", KEYED, ids=named)
 def test_the_same_key_with_other_terms_is_a_conflict_whichever_term_it_is(
     doors: Doors, world: World, route: Route
@@ -359,6 +366,7 @@ for looks in ("/operations/reconcile", *COMPARED):
 REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")
 
 
+@sampled(3)
 @pytest.mark.parametrize("route", ACTS, ids=named)
 def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, world: World, route: Route) -> None:
     """Nothing is written, not even to the audit; nothing is asked of the exchange or the bank that changes anything
@@ -442,6 +450,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
 }
 
 
+@HERE
 @pytest.mark.parametrize("route", ACTS, ids=named)
 def test_a_dry_run_is_refused_as_the_act_would_be(doors: Doors, world: World, route: Route) -> None:
     parts, body, problem = REFUSED[route.path]

@@ -16,13 +16,16 @@ from sandbox.billing import records
 from tests.billing.dealership import Dealership
 from tests.billing.faulty import DAILY, DEALT, Life, faulty
 from tests.billing.test_refunds import BECAUSE, SPARE, proposed
-from tests.depth import deep, points
+from tests.depth import FULL, SIMULATED, deep, points
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
-from tests.harness.faults import AnswerLost, Faults
+from tests.harness.faults import AnswerLost, CrashAfter, Fault, Faults
 from tests.harness.points import every_nth
 
 BACK, PAYS = 100_00, 50_00
+# Every day the pairs of what may have been done and was not heard of; all pairs of all calls take hours.
+PAIRED: tuple[Fault, ...] = DAILY if FULL else (AnswerLost(), CrashAfter())
+OF_PAIRS = 12 if SIMULATED else deep(everyday=96, full=24)
 Scenario = Callable[[Faults], Scene]
 
 
@@ -105,15 +108,13 @@ def life(name: str) -> Scenario:
 
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_it_is_paid_back_once_or_not_at_all(name: str) -> None:
-    report = crash_matrix(life(name), DEALT, points=points(name))
+    report = crash_matrix(life(name), DEALT, points=points(name, everyday=24))
     assert not report.violations, report
     assert len(report.calls) > 10
 
 
 def test_two_things_that_go_wrong_pay_nothing_back_twice() -> None:
-    """`make prove` plays the pairs of every twelfth call: all take hours."""
-    some = partial(every_nth, deep(24, full=12), "paid back")
-    report = crash_matrix(life("paid back"), DAILY, pairs=True, points=some)
+    report = crash_matrix(life("paid back"), PAIRED, pairs=True, points=partial(every_nth, OF_PAIRS, "paid back"))
     assert not report.violations, report
 
 

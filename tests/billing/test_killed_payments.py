@@ -13,10 +13,11 @@ from functions.billing.model import BillStatus, PaymentStatus
 from functions.billing.service import payments as service
 from tests.billing.dealership import CME_ID, Dealership
 from tests.billing.dying import Died, Dying
+from tests.depth import deep
 from tests.desk import TABLE
 from tests.harness.memory import InMemoryDynamoDB
 
-KILLED = 20  # times, of the payment over a thousand bills
+BILLS, KILLED = deep(everyday=350, full=1_000), deep(everyday=7, full=20)  # of one payment, and how often it dies
 SEED = 13
 OVER = 33_00  # for the balance
 
@@ -80,10 +81,10 @@ def test_over_ten_bills_it_may_be_killed_at_each_write(a_write: int, monkeypatch
     assert writes >= 2 * 10 // a_write
 
 
-def test_over_a_thousand_bills_it_may_be_killed_at_twenty_writes() -> None:
+def test_over_very_many_bills_it_may_be_killed_at_any_write() -> None:
     """By turns at what the message and the clock bring, each time at another of the next ten writes."""
     random = Random(SEED)
-    dealership, message = begun(1_000)
+    dealership, message = begun(BILLS)
     for number in range(KILLED):
         after, by_clock = random.random() < 0.5, bool(number % 2)
         assert killed(dealership, message, random.randint(1, 8), after=after, by_clock=by_clock)
@@ -91,4 +92,4 @@ def test_over_a_thousand_bills_it_may_be_killed_at_twenty_writes() -> None:
         if number % 5 == 0 and held is not None:
             dealership.check()
     dealership.payments.take(message)
-    all_is_paid(dealership, message, 1_000)
+    all_is_paid(dealership, message, BILLS)

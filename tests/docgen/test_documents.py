@@ -22,6 +22,7 @@ from functions.offramp import model as offramp
 from functions.orders import model as orders
 from infra.bundle import ROOT
 from infra.contexts import contexts
+from tests.depth import PROVED
 
 COMMITTED: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -39,6 +40,7 @@ def test_drawing_twice_gives_the_same() -> None:
     assert documents.documents() == documents.documents()
 
 
+@PROVED
 def test_the_api_is_valid_openapi() -> None:
     validate(COMMITTED)
 

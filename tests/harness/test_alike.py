@@ -13,7 +13,7 @@ from common import keys
 from common.keys import PrimaryKey
 from common.table.items import Item
 from common.table.table import Query, Table, TableUnavailable, partition
-from tests.depth import deep
+from tests.depth import PROVED
 from tests.desk import TABLE
 from tests.harness import crash_matrix as matrix
 from tests.harness.alike import FAILURES, Different
@@ -70,7 +70,8 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
     return scene
 
 
-@pytest.mark.parametrize("life", list(ENDINGS)[: deep(1, len(ENDINGS))])
+@PROVED
+@pytest.mark.parametrize("life", ENDINGS)
 def test_what_is_left_out_ends_as_what_is_dealt(life: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(matrix, "LONG", 10**9)
     dealt, everything = Seen(), Seen()

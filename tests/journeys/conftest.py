@@ -20,6 +20,7 @@ from local.environment import LocalEnvironment
 from local.processes import Process, stop
 from local.seed import Desk
 from local.stack import AWS, LocalStack, Silent
+from tests.depth import FULL
 from tests.ports import free_ports
 
 WAIT_SCALE = 0.05
@@ -113,7 +114,7 @@ class InVain:
     purchase: dict[str, Any]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="session", autouse=FULL)
 def in_vain(stack: Stack) -> InVain:
     """Made before all journeys: its pool closes after a minute, in which they have other things to do."""
     username = stack.funded("pool", "100.00")

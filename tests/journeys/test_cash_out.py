@@ -43,6 +43,7 @@ def credits(stack: Stack) -> Counter[str]:
     return Counter(a["reference_id"].partition("-")[0] for a in booked if a["status"] == "COMPLETED")
 
 
+@PROVED
 def test_a_cash_out_is_paid_by_the_third_attempt(stack: Stack, seller: str) -> None:
     told: list[str] = []
     made = play(stack.desk, seller, "0.005", 2, "third", told.append)
@@ -57,6 +58,7 @@ def test_a_cash_out_is_paid_by_the_third_attempt(stack: Stack, seller: str) -> N
     reconciled(stack, seller)
 
 
+@PROVED
 def test_a_withdrawal_leaves_by_the_payout_machine(stack: Stack, seller: str) -> None:
     with stack.desk.http(seller) as http:
         asked = {"amount": "25.00", "banking_client_id": f"{seller}-bank"}

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.common.test_requisites import COMPANY
+from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
 
@@ -82,6 +83,7 @@ def test_a_bill_is_paid_in_two_parts_by_the_queue(stack: Stack, system: httpx.Cl
     assert [account["current_balance"] for account in dealer["accounts"]] == ["1000.00"]
 
 
+@PROVED
 def test_when_the_broker_ends_nothing_is_lost_or_comes_twice(system: httpx.Client, billing: httpx.Client) -> None:
     bill = _billed(system, "by-kafka", "4000000.00")
     for _ in range(4):
@@ -95,6 +97,7 @@ def test_when_the_broker_ends_nothing_is_lost_or_comes_twice(system: httpx.Clien
     assert _bill(system, bill)["paid_sum"] == "2000.00"
 
 
+@PROVED
 def test_a_poison_message_is_parked_found_and_dismissed(stack: Stack, billing: httpx.Client) -> None:
     billing.post("/messages", json={"value": "no JSON, only poison"}).raise_for_status()
     with stack.operator() as olga, stack.desk.http("otto") as otto:

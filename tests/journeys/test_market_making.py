@@ -54,6 +54,7 @@ def confirmed_at_once(stack: Stack) -> None:
     httpx.put(url, json={"chain_seconds": 0.5}, timeout=15).raise_for_status()
 
 
+@PROVED
 def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> None:
     """And a transfer with a bad memo goes back. It is the demo's way, without its end."""
     stranger, before = str(uuid4()), at_the_exchange(stack)

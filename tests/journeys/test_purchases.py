@@ -11,6 +11,7 @@ from tests.depth import PROVED
 from tests.journeys.conftest import InVain, Stack
 
 
+@PROVED
 def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(stack: Stack, in_vain: InVain) -> None:
     username, told = in_vain.username, list[str]()
     stack.desk.tend_market()

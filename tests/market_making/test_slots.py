@@ -15,13 +15,13 @@ from functions.market_making import quotes
 from functions.market_making.model import TICK_SECONDS_MAX
 from functions.market_making.quotes import Quotes
 from functions.market_making.service import cycling
-from tests.depth import deep
+from tests.depth import deep, sampled
 from tests.lives import lived
 from tests.market_making import slots
 from tests.market_making.faulty_cycles import play, taken_out
 from tests.market_making.slots import COMMAND, GUARDS, STRANGERS, Life, Violation
 
-BLOCK = deep(everyday=2, full=10)
+BLOCK = deep(everyday=1, full=10)
 WITHOUT_MAX = 60  # lives, one of which goes wrong without a guard
 
 
@@ -40,6 +40,7 @@ def goes_wrong() -> bool:
     return False
 
 
+@sampled(3)
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without_a_guard_lives_go_wrong(guard: str) -> None:
     with taken_out(guard):
@@ -67,8 +68,9 @@ def nothing(*_: object) -> list[Any]:
     return []
 
 
+@sampled(3)
 @pytest.mark.parametrize(
-    ("module", "name", "instead"),
+    "lacking",
     [
         (quotes, "NEVER_PLACED", timedelta(0)),  # one that is seen and then unknown is given up at once
         (quotes, "REMEMBERED", timedelta(0)),  # a trade that is told late is nobody's
@@ -79,9 +81,9 @@ def nothing(*_: object) -> list[Any]:
     ids=["given-up", "forgotten", "astray", "doubted", "undecided"],
 )
 def test_without_what_a_lie_needs_lives_go_wrong(
-    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, instead: object
+    monkeypatch: pytest.MonkeyPatch, lacking: tuple[ModuleType, str, object]
 ) -> None:
-    monkeypatch.setattr(module, name, instead)
+    monkeypatch.setattr(*lacking)
     assert goes_wrong()
 
 

@@ -605,7 +605,7 @@ def test_the_scenes_have_seen_every_act_possible_and_refused(played: dict[str, S
 
 
 @pytest.mark.parametrize("scene", [cash_out, withdraw, pools], ids=lambda scene: scene.__name__)
-@pytest.mark.parametrize("number", range(0, 90, deep(9, 1)))
+@pytest.mark.parametrize("number", range(0, 90, deep(18, 1)))
 def test_that_is_so_wherever_a_process_has_ended(scene: Scene, number: int) -> None:
     """After each call of the outside, the table included, behind which a process may die."""
     beginning = Desk()

@@ -33,7 +33,7 @@ from tests.depth import deep
 from tests.desk import NOON
 from tests.purchases.any_batch import Case, any_case, asset, live, violations
 
-BLOCK = deep(everyday=300, full=1_000)
+BLOCK = deep(everyday=100, full=1_000)
 NONE = Decimal(0)
 RULES = MarketRules(Decimal("0.001"), Decimal("0.01"), Decimal("0.001"), Money(5))
 
