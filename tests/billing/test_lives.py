@@ -9,7 +9,7 @@ import pytest
 from tests.billing.lives import ByChance
 from tests.depth import SIMULATED, deep
 
-LIVES = 2_000 if SIMULATED else deep(2, 60)
+LIVES = 2_000 if SIMULATED else deep(1, 60)
 STEPS = 40
 
 
