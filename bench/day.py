@@ -28,6 +28,7 @@ from sandbox.backtest.cases import Case, played
 from sandbox.backtest.tape import Flow
 
 PROMISED_MINUTES = 12
+PROMISED_CYCLE_US = PROMISED_MINUTES * 60 * CORES * 1e6 / (TARGET_ORDERS * DAY * 360)  # of CPU
 AT_A_TIME = 5  # orders that a process is given
 
 
@@ -75,7 +76,7 @@ def told(found: Played, hours: float, seconds: float, processes: int) -> str:
     cycle_us = found.cpu_seconds * 1e6 / found.cycles
     says = (
         f"{found.orders:,} orders × {hours:g} h: {found.cycles:,} cycles, {found.fills:,} fills, in "
-        f"{seconds / 60:.1f} min on {processes} processes; {cycle_us:.0f} µs of CPU a cycle"
+        f"{seconds / 60:.1f} min on {processes} processes; {cycle_us:.0f} µs of CPU a cycle, of {PROMISED_CYCLE_US:.0f}"
     )
     whole = TARGET_ORDERS * DAY / (found.orders * hours)
     if whole == 1:

@@ -32,22 +32,22 @@ def result(quotes: Quotes, price: Decimal) -> Decimal:
     return Decimal(0) if not kept else ROUNDING.divide(EXACT.subtract(there, kept), kept).quantize(_STEP)
 
 
-def marked(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
-    """The best result there was, and that with which the day began."""
-    now, day = result(quotes, price), at.date().isoformat()
+def marked(quotes: Quotes, now: Decimal, at: datetime) -> Quotes:
+    """The best result there was, and that with which the day began; `now` is that of now."""
+    day = at.date().isoformat()
     marks = quotes.marks
     if marks is None or marks.day != day:
         return replace(quotes, marks=Marks(max(now, marks.best) if marks else now, day, now))
     return quotes if now <= marks.best else replace(quotes, marks=replace(marks, best=now))
 
 
-def verdict(quotes: Quotes, price: Decimal | None) -> str | None:
-    """Why nothing is to be quoted any more; None while all is well. `price` is not known, or the middle."""
+def verdict(quotes: Quotes, now: Decimal | None) -> str | None:
+    """Why nothing is to be quoted any more; None while all is well. `now` is the result of now, where it is known."""
     if quotes.refusals >= REFUSALS_MAX:
         return f"the exchange has refused {quotes.refusals} quotes in a row"
-    if price is None or quotes.marks is None:
+    marks = quotes.marks
+    if now is None or marks is None:
         return None
-    now, marks = result(quotes, price), quotes.marks
     if now <= -LOSS_MAX:
         return f"it has lost {-now:%} against keeping what it had"
     if EXACT.subtract(marks.began, now) >= DAILY_LOSS_MAX:

@@ -192,9 +192,10 @@ class Ours:
         except Refusal:
             return
         known = self._known(seen)
-        marked = risk.marked(known.now, self._paper.middle, self._paper.now())
+        result = risk.result(known.now, self._paper.middle)
+        marked = risk.marked(known.now, result, self._paper.now())
         known = known if marked is known.now else replace(known, now=marked)
-        decided = self._decided(known, at)
+        decided = self._decided(known, result, at)
         if not decided.wish.cancels and not decided.wish.creates and (self._rest or _is_at_rest(known.now)):
             self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
             return
@@ -220,11 +221,11 @@ class Ours:
         self._rest = None
         return self._cycling.find_out(self.quotes, seen, self._paper, MARKET)
 
-    def _decided(self, known: Known, at: datetime) -> Decided:
+    def _decided(self, known: Known, result: Decimal, at: datetime) -> Decided:
         rules, coins, middle = self._rules, (MARKET.base, MARKET.quote), self._paper.middle
         jumped, self._middle = risk.has_jumped(self._middle, middle), middle
         if self._guards and self.paused is None:
-            self.paused = risk.verdict(known.now, middle)
+            self.paused = risk.verdict(known.now, result)
         if self.quotes.closed or (self._guards and (self.paused or jumped)):
             return deciding.cancel_all(rules, known, coins)
         book = self._paper.others_book

@@ -57,8 +57,8 @@ def bought(at: int, price: str, quantity: str) -> Print:
 
 
 def paper(on: Tape, **changed: Any) -> Paper:
-    given: dict[str, Any] = {"latency": 0}
-    return Paper(on, MARKET, Decimal(10), Decimal(1000), **(given | changed))
+    given: dict[str, Any] = {"base": Decimal(10), "quote": Decimal(1000), "latency": 0}
+    return Paper(on, MARKET, **(given | changed))
 
 
 def quoted(at: Paper, side: Side, price: str, quantity: str, name: str = "ours") -> None:

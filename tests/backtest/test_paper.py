@@ -18,6 +18,7 @@ from common.gateways.exchange import (
 )
 from common.gateways.exchange.maker import ExchangeNotReplaced, Market, Quote
 from sandbox.backtest.running import MARKET
+from sandbox.backtest.tape import Flow, seeded
 from tests.backtest.playing import best, bought, filled, paper, quoted, sold, tape
 
 
@@ -119,3 +120,24 @@ def test_time_counts_as_two_sided_while_both_sides_are_open() -> None:
     quoted(ours, Side.SELL, "100.50", "1", "ask")
     ours.pass_to(9000)
     assert ours.two_sided == 3000
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_step_brings_what_its_events_bring_one_by_one(seed: int) -> None:
+    """Where nothing of a span meets us it is passed over at once; fills are those of who looks at each event."""
+    on = seeded(Flow(hours=0.3, seed=seed))
+    at_once, one_by_one = paper(on, quote=Decimal(1_000_000)), paper(on, quote=Decimal(1_000_000))
+    for at in range(on.began, on.ended, 10_000):
+        for event in on.events:
+            if at - 10_000 < event.at <= at:
+                one_by_one.pass_to(event.at)
+        one_by_one.pass_to(at)
+        at_once.pass_to(at)
+        assert (at_once.bid, at_once.ask, at_once.middle) == (one_by_one.bid, one_by_one.ask, one_by_one.middle)
+        if at % 60_000 == 0:
+            for on_paper in (at_once, one_by_one):
+                quoted(on_paper, Side.BUY, f"{on_paper.bid - 10:.2f}", "0.01", f"b{at}")
+                quoted(on_paper, Side.SELL, f"{on_paper.ask + 10:.2f}", "0.01", f"s{at}")
+    assert len(at_once.traded) > 10
+    assert at_once.traded == one_by_one.traded
+    assert at_once.two_sided == one_by_one.two_sided

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import pytest
 
+from common.frozen import dataclass as made_often
 from common.frozen import replace
 
 
@@ -55,3 +57,28 @@ def test_what_a_class_checks_is_checked() -> None:
 def test_what_is_no_field_is_refused(before: Any) -> None:
     with pytest.raises(TypeError):
         replace(before, two=2)
+
+
+@made_often(frozen=True)
+class Often:
+    one: int
+    other: int = 2
+
+    @cached_property
+    def sum(self) -> int:
+        return self.one + self.other
+
+
+def test_what_is_found_of_the_old_one_is_not_told_of_the_new_one() -> None:
+    before = Often(1)
+    assert before.sum == 3
+    after = replace(before, one=5)
+    assert (after, after.sum, before.sum) == (Often(5), 7, 3)
+    with pytest.raises(TypeError, match="no field two"):
+        replace(before, two=2)  # type: ignore[call-arg]
+
+
+def test_what_is_made_often_is_equal_and_hashed_as_what_is_frozen() -> None:
+    assert Often(1) == Often(1, 2) != Often(2)
+    assert {Often(1): "there"}[Often(1)] == "there"
+    assert repr(Often(1)).endswith("Often(one=1, other=2)")

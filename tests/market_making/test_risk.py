@@ -35,7 +35,8 @@ def quotes(lost: str = "0", best: str = "0", began: str = "0", refusals: int = 0
 )
 def test_an_order_ends_just_at_what_it_may_lose(said: dict[str, object], ends: str | None) -> None:
     """A tenth against keeping what it had, a twentieth of it in a day, 8 hundredths from its best."""
-    why = risk.verdict(quotes(**said), Decimal(10_000))  # type: ignore[arg-type]
+    there = quotes(**said)  # type: ignore[arg-type]
+    why = risk.verdict(there, risk.result(there, Decimal(10_000)))
     assert why is None if ends is None else ends in (why or "")
 
 
@@ -46,7 +47,7 @@ def test_without_a_price_nothing_is_known_to_be_lost() -> None:
 
 def test_a_falling_coin_is_no_loss_of_quoting() -> None:
     assert risk.result(quotes(), Decimal(1_000)) == 0
-    assert risk.verdict(quotes(), Decimal(1)) is None
+    assert risk.verdict(quotes(), risk.result(quotes(), Decimal(1))) is None
 
 
 @pytest.mark.parametrize(

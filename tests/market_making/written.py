@@ -218,7 +218,8 @@ class Written:
         read = quotes_store.find(table, thing)
         assert read is not None
         tally = read.tally.begun(read.base, Decimal(60_000), at)
-        begun = risk.marked(replace(read, cycle=read.cycle + 1, tally=tally), Decimal(60_000), at)
+        begun = replace(read, cycle=read.cycle + 1, tally=tally)
+        begun = risk.marked(begun, risk.result(begun, Decimal(60_000)), at)
         table.write(*quotes_store.write(read, begun, (), at))
 
     def _leg(self, thing: str, way: Way) -> None:

@@ -178,9 +178,10 @@ class OrderCycle:
             return deciding.cancel_all(rules, known, coins)
         book = None if self.prices.book is None else _without_ours(self.prices.book, self.prices.ours)
         middle = None if book is None else book.middle
-        if middle is not None:
-            known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
-        if why := risk.verdict(known.now, middle):
+        result = None if middle is None else risk.result(known.now, middle)
+        if middle is not None and result is not None:
+            known = self.known = replace(known, now=_told_price(known.now, middle, result, self.now()))
+        if why := risk.verdict(known.now, result):
             self.also = self._pause(why)
             return deciding.cancel_all(rules, known, coins)
         if why := self._reached(known.now):
@@ -297,10 +298,10 @@ def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
     return whole.without((deciding.STRATEGY_SIDES[order.side], order.price, _left(order)) for order in ours)
 
 
-def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
+def _told_price(quotes: Quotes, price: Decimal, result: Decimal, at: datetime) -> Quotes:
     at = to_the_millisecond(at)
     begun = replace(quotes, tally=quotes.tally.begun(quotes.base, price, at))
-    return risk.marked(_sided(begun, at), price, at)
+    return risk.marked(_sided(begun, at), result, at)
 
 
 def _sided(quotes: Quotes, at: datetime) -> Quotes:

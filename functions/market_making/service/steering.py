@@ -114,8 +114,8 @@ class Steering:
         if read is None:
             raise NotResumable("its ledger is not open", id=order.order_id)
         tried = replace(read, refusals=0)
-        price, at = self._price(order), self.now()
-        if why := risk.verdict(risk.marked(tried, price, at), price):
+        result, at = risk.result(tried, self._price(order)), self.now()
+        if why := risk.verdict(risk.marked(tried, result, at), result):
             raise NotResumable(f"it stays paused: {why}", id=order.order_id)
         if not read.refusals:
             return []
