@@ -176,7 +176,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-closed-over-its-members",
         Kind.CONDITION,
-        f"{BUYS}/store.py:_begin_generation",
+        f"{BUYS}/pool_store.py:_begin_generation",
         "rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)",
         "rule &= item.due_at <= at",
         "Who joins as his pool expires is in a batch that does not know him: his dollars stay held for ever.",
@@ -185,7 +185,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-closed-below-its-minimum",
         Kind.LIMIT,
-        f"{BUYS}/store.py:_begin_generation",
+        f"{BUYS}/pool_store.py:_begin_generation",
         "rule &= item.total >= total_min",
         "pass",
         "A pool that a member has just left is bought below the exchange's minimum, and refused.",
@@ -194,7 +194,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-full-and-waits",
         Kind.LIMIT,
-        f"{BUYS}/store.py:_join",
+        f"{BUYS}/pool_store.py:_join",
         "item.total < total_max",
         "item.total <= total_max",
         "A pool that has its minimum waits for its deadline with its members' dollars.",
@@ -203,7 +203,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-left-after-it-was-bought",
         Kind.CONDITION,
-        f"{BUYS}/store.py:leave",
+        f"{BUYS}/pool_store.py:leave",
         "when=_generation(pool) & count",
         "when=count",
         "A member takes his dollars out of the next generation, and his batch buys for him as well.",

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -17,7 +15,6 @@ from common.domain.ledger import store as ledger
 from common.domain.ledger.model import InsufficientAsset, TooManyOpenOrders
 from common.domain.open_sales import open_sales
 from common.errors import Refusal
-from common.gateways.exchange import OrderReport
 from common.idempotency import IdempotencyKeyReused
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
@@ -29,6 +26,7 @@ from sandbox.exchange.orders import Fees
 from tests.desk import Desk
 from tests.outside import ACCOUNT
 from tests.purchases.test_dead_exchange import decide, silent
+from tests.purchases.test_not_believed import lies
 from tests.seen import around, at_the_exchange, before_next_write, coins, desks_own, dollars, raw, status
 
 
@@ -566,14 +564,14 @@ def test_two_operators_end_what_a_dead_exchange_holds(
 def test_a_fill_that_can_not_be_is_a_persons(desk: Desk, ann: Owner, quantity: str, gross: str) -> None:
     """More than was offered, below the limit, beyond the band: nothing is booked of it, and the coins stay held."""
     desk.bring(ann, "1")
-    fake = desk.world.fake
-
-    def lie(*asked: Any) -> OrderReport:
-        return replace(fake.order(*asked), executed=Quantity(quantity, "SOL"), gross=Money(gross))
-
-    desk.world.exchange = around(fake, order=lie)
+    lies(desk, executed=Quantity(quantity, "SOL"), gross=Money(gross))
     sale = desk.sale(ann)
     desk.run(days=0.2)
     assert look(desk, sale).status is Status.PENDING
     assert coins(desk, ann, "SOL") == (Decimal(0), Decimal(1))
     assert "an operator" in str(desk.operations.story(sale.batch_id).waits_for)
+    desk.world.exchange = desk.world.fake
+    desk.interventions.redrive(sale.batch_id, "ask again", "olga", dry_run=False)
+    desk.run()
+    assert (look(desk, sale).status, look(desk, sale).total_amount) == (Status.COMPLETED, Money(100))
+    desk.check()
