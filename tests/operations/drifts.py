@@ -69,6 +69,9 @@ class Books:
     bought: str = ""
     batch: str = ""
     quote: str = ""
+    for_sale: str = ""
+    sale_generation: str = ""  # in which that waits
+    sold_batch: str = ""
 
     @classmethod
     def opened(cls, desk: Desk) -> Books:
@@ -85,6 +88,9 @@ class Books:
         books.sold = desk.cash_out(ann, "1.00012").order_id
         bought = desk.purchase(ann, "25.55")
         desk.run()
+        desk.world.bid("99.99", "100", "SOLUSDT")
+        books.sold_batch = desk.sale(ann, "0.1001").batch_id
+        desk.run()
         books.bought, books.batch = bought.order_id, bought.batch_id
         desk.world.nobody_buys()
         books.withdrawal = desk.accounts.withdraw(ann, "w", Money("10.53"), "ann-bank").made.transfer_id
@@ -93,6 +99,8 @@ class Books:
         books.sale = desk.cash_out(ann, "1").order_id
         waits = desk.purchase(ann, "3")
         books.purchase, books.generation = waits.order_id, waits.batch_id
+        sells = desk.sale(ann, "0.05")
+        books.for_sale, books.sale_generation = sells.order_id, sells.batch_id
         desk.run(days=0.01)
         return books
 
@@ -137,6 +145,13 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "no purchase of a member": lambda b: forget(b.desk, b.purchase, "PURCHASE"),
     "no member of a purchase": lambda b: forget(b.desk, b.generation, f"MEMBER#{b.purchase}"),
     "a pool with five dollars more": lambda b: plus(b.desk, "POOL#SOL#0", "HEAD", total="5"),
+    "no sale of a seller": lambda b: forget(b.desk, b.for_sale, "SALE"),
+    "no seller of a sale": lambda b: forget(b.desk, b.sale_generation, f"SELLER#{b.for_sale}"),
+    "a pool of sales with half a coin more": lambda b: plus(b.desk, "POOL#SOL#0", "SALES", total="0.5"),
+    "a batch of sales that brought a dollar more": lambda b: plus(b.desk, b.sold_batch, "BATCH", gross_amount="1"),
+    "no line of what the desk bought of a batch": lambda b: forget(
+        b.desk, *first(b.desk, "desk_transaction", order_id=b.sold_batch, PK="DESK#SOL")
+    ),
     "an attempt to pay nothing": lambda b: forget(b.desk, b.withdrawal, "WITHDRAWAL"),
     "an attempt that is counted and not there": lambda b: forget(b.desk, b.withdrawal, "PAYOUT#01"),
     "open work that nobody sees": lambda b: lose(b.desk, b.sale, "SELL_ORDER", "open_work"),

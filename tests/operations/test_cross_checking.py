@@ -204,7 +204,7 @@ def test_the_trial_balance_is_zero_while_everything_is_open(own_desk: Desk) -> N
     ("entity", "having", "asset_id"),
     [
         ("deposit", {}, "USD"),
-        ("desk_transaction", {}, "USD"),
+        ("desk_transaction", {"PK": "DESK#USD"}, "USD"),
         ("exchange_order", {"asset_id": "BTC", "status": "FINAL"}, "BTC"),
         ("asset_transaction", {"asset_id": "SOL"}, "SOL"),
     ],

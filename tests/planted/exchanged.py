@@ -6,6 +6,7 @@ from tests.planted.plants import Change, Kind, Plant, plant
 
 EXCHANGED, BELIEVED = "tests/domain/test_exchange_orders.py", "tests/offramp/test_not_believed.py"
 BATCHES, PURCHASES = "tests/purchases/test_batches.py", "tests/purchases/test_purchases.py"
+SALES = "tests/purchases/test_sales.py"
 SHARES, RACES = "tests/purchases/test_strategy_and_shares.py", "tests/purchases/test_contention.py"
 SELLS, POLLING, VOIDING = (f"tests/offramp/test_{name}.py" for name in ("sell_orders", "polling", "voiding"))
 DAILY = "tests/payouts/test_daily_limit.py"
@@ -175,7 +176,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-closed-over-its-members",
         Kind.CONDITION,
-        f"{BUYS}/store.py:_begin_generation",
+        f"{BUYS}/pool_store.py:_begin_generation",
         "rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)",
         "rule &= item.due_at <= at",
         "Who joins as his pool expires is in a batch that does not know him: his dollars stay held for ever.",
@@ -184,7 +185,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-closed-below-its-minimum",
         Kind.LIMIT,
-        f"{BUYS}/store.py:_begin_generation",
+        f"{BUYS}/pool_store.py:_begin_generation",
         "rule &= item.total >= total_min",
         "pass",
         "A pool that a member has just left is bought below the exchange's minimum, and refused.",
@@ -193,7 +194,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-pool-is-full-and-waits",
         Kind.LIMIT,
-        f"{BUYS}/store.py:_join",
+        f"{BUYS}/pool_store.py:_join",
         "item.total < total_max",
         "item.total <= total_max",
         "A pool that has its minimum waits for its deadline with its members' dollars.",
@@ -202,7 +203,7 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-left-after-it-was-bought",
         Kind.CONDITION,
-        f"{BUYS}/store.py:leave",
+        f"{BUYS}/pool_store.py:leave",
         "when=_generation(pool) & count",
         "when=count",
         "A member takes his dollars out of the next generation, and his batch buys for him as well.",
@@ -305,12 +306,12 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-a-share-is-told-as-missing",
         Kind.ORDER_OF_WRITES,
-        f"{BUYS}/service/batches.py:Batches._give",
-        """            *store.give(batch, member, share, reason, at),
-            ledger.settle_of_order(owner, member.held, share.charged, at),
+        f"{BUYS}/service/sharing.py:Buyers._giving",
+        """                *store.give(self.batch, member, share, reason, at),
+                ledger.settle_of_order(owner, member.held, share.charged, at),
 """,
-        """            ledger.settle_of_order(owner, member.held, share.charged, at),
-            *store.give(batch, member, share, reason, at),
+        """                ledger.settle_of_order(owner, member.held, share.charged, at),
+                *store.give(self.batch, member, share, reason, at),
 """,
         "Who finds a share given meanwhile says that its hold is missing, and stops the batch for everybody.",
         f"{BATCHES}::test_a_share_that_another_has_just_given_stops_nobody",
@@ -354,11 +355,56 @@ PLANTS: list[Plant] = [
     plant(
         "purchases-the-minimum-waits-in-a-pool",
         Kind.LIMIT,
-        f"{BUYS}/service/purchasing.py:Purchases._join",
-        "pool.total + purchase.held >= asset.min_notional",
-        "pool.total + purchase.held > asset.min_notional",
+        f"{BUYS}/service/purchasing.py:Purchases._enter",
+        "pool.total + held >= minimum",
+        "pool.total + held > minimum",
         "Who fills a pool to the cent is told that others keep it busy, and can not buy.",
         f"{PURCHASES}::test_a_pool_closes_with_exactly_the_minimum_and_not_a_cent_below",
+    ),
+    plant(
+        "pooled-sales-the-desk-buys-without-a-limit",
+        Kind.CONDITION,
+        f"{BUYS}/desk_book.py:_count",
+        "when=item.bought.does_not_exist() | (item.bought <= bought_max)",
+        "when=item.PK.does_not_exist() | item.PK.exists()",
+        "The desk's own book buys any number of small holdings a day of a coin that falls.",
+        f"{SALES}::test_the_desks_book_buys_no_more_a_day_than_its_limit",
+    ),
+    plant(
+        "pooled-sales-a-cent-more-than-was-brought",
+        Kind.ROUNDING,
+        f"{BUYS}/sale_allocation.py:_cents",
+        "to_integral_value(ROUND_FLOOR)",
+        'to_integral_value("ROUND_CEILING")',
+        "The desk pays up to a cent more than each batch has brought.",
+        f"{SALES}::test_members_are_paid_to_the_cent_by_what_they_sold",
+    ),
+    plant(
+        "pooled-sales-sold-below-the-limit-of-a-member",
+        Kind.LIMIT,
+        f"{BUYS}/sale_model.py:Seller.takes",
+        "self.min_price is None or price >= self.min_price",
+        "self.min_price is None or price != self.min_price",
+        "A customer's coins are sold below the price that he has set as the least.",
+        f"{SALES}::test_a_member_whose_min_price_is_above_the_limit_does_not_sell",
+    ),
+    plant(
+        "pooled-sales-key-of-a-namesake",
+        Kind.DEDUPE_KEY,
+        f"{BUYS}/sale_model.py:order_id",
+        "owner.username, owner.sub,",
+        "owner.username,",
+        "A customer is answered with the sale of whoever had his name before.",
+        f"{SALES}::test_the_key_of_anothers_namesake_tells_nothing_of_his_sale",
+    ),
+    plant(
+        "pooled-sales-one-pool-for-both-sides",
+        Kind.DEDUPE_KEY,
+        "common/domain/pools.py:batch_id",
+        'derived_id(keys.BATCH, "SALES", *of)',
+        "derived_id(keys.BATCH, *of)",
+        "A pool of sales can not be sold: its batch is that of a pool of purchases.",
+        f"{SALES}::test_a_pool_of_purchases_and_one_of_sales_never_meet",
     ),
     plant(
         "sales-an-estimate-above-the-band",

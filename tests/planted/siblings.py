@@ -293,6 +293,22 @@ PLANTS: list[Plant] = [
         ),
     ),
     plant(
+        "guards-a-cancelled-sale-is-cancelled-again",
+        Kind.CONDITION,
+        "functions/purchases/sale_store.py:cancel",
+        "when=item.status == Status.PENDING",
+        "when=item.PK.exists()",
+        "A member who leaves his pool twice at once has his coins back twice.",
+        "tests/purchases/test_sales.py::test_cancelling_twice_at_once_gives_the_coins_back_once",
+        also=(
+            Change(
+                "functions/purchases/sale_store.py:cancel",
+                "when=SellerItem.PK.exists() & SellerItem.allocated_at.does_not_exist()",
+                "when=SellerItem.PK.does_not_exist() | SellerItem.PK.exists()",
+            ),
+        ),
+    ),
+    plant(
         "guards-a-segment-is-saved-over-anothers",
         Kind.CONDITION,
         f"{BILLING}/deposit_store.py:save_segment",

@@ -19,13 +19,15 @@ from common.idempotency import IdempotencyKeyReused
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from functions.orders.model import BoughtElsewhere
-from functions.purchases.model import Status
+from functions.purchases.model import BatchStatus, Status
 from functions.purchases.sale_model import NothingToSell, PartTooSmall, Sale, SaleNotFound, SaleNotPending, SoldHere
 from functions.purchases.strategy import Strategy
 from sandbox.exchange.orders import Fees
 from tests.desk import Desk
 from tests.outside import ACCOUNT
-from tests.seen import at_the_exchange, coins, desks_own, dollars, raw
+from tests.purchases.test_dead_exchange import decide, silent
+from tests.purchases.test_not_believed import lies
+from tests.seen import around, at_the_exchange, before_next_write, coins, desks_own, dollars, raw, status
 
 
 @pytest.fixture
@@ -482,3 +484,94 @@ def test_the_open_sales_of_a_customer_are_listed_with_what_they_hold(desk: Desk,
     assert told == [(s.order_id, s.quantity, s.batch_id, s.expires_at) for s in (pooled, direct)]
     desk.run()
     assert [sale.order_id for sale in open_sales(desk.table, ann)] == [pooled.order_id]
+
+
+@pytest.mark.parametrize("quantity", ["0.04", "0.1"], ids=["pooled", "direct"])
+def test_the_key_of_anothers_namesake_tells_nothing_of_his_sale(desk: Desk, ann: Owner, quantity: str) -> None:
+    desk.bring(ann, "0.2")
+    desk.sale(ann, quantity, key="k")
+    with refused(desk, InsufficientAsset):
+        desk.sale(Owner(ann.username, "another-sub"), quantity, key="k")
+
+
+@pytest.mark.parametrize("quantity", ["0.04", "0.1", "all"], ids=["pooled", "direct", "everything"])
+def test_one_key_that_is_sent_twice_at_once_is_one_sale(desk: Desk, ann: Owner, quantity: str) -> None:
+    desk.bring(ann, "0.2")
+    answers: list[Sale] = []
+    before_next_write(desk, lambda: answers.append(desk.sale(ann, quantity, key="k")))
+    answers.append(desk.sale(ann, quantity, key="k"))
+    assert answers[0] == answers[1]
+    assert coins(desk, ann, "SOL")[1] == answers[0].quantity.amount
+
+
+def test_everything_is_what_is_left_when_another_sale_comes_in_between(desk: Desk, ann: Owner) -> None:
+    desk.bring(ann, "0.5")
+    before_next_write(desk, lambda: desk.sale(ann, "0.2"))
+    assert desk.sale(ann).quantity == Quantity("0.3", "SOL")
+    desk.check()
+
+
+def test_cancelling_twice_at_once_gives_the_coins_back_once(desk: Desk, ann: Owner, bob: Owner) -> None:
+    for owner in (ann, bob):
+        desk.bring(owner, "0.04")
+    asked, _ = desk.sale(ann), desk.sale(bob)
+    before_next_write(desk, lambda: desk.sales.cancel(ann, asked.order_id))
+    assert desk.sales.cancel(ann, asked.order_id).status is Status.CANCELLED
+    assert coins(desk, ann, "SOL") == (Decimal("0.04"), Decimal(0))
+    assert raw(desk, "POOL#SOL#0", "SALES")["members"] == 1
+    desk.check()
+
+
+# What goes wrong at the exchange
+
+
+def test_a_batch_of_sales_that_was_not_sent_is_voided_by_an_operator(desk: Desk, ann: Owner) -> None:
+    desk.bring(ann, "0.2")
+    sale = desk.sale(ann)
+    told = desk.batches.void(sale.batch_id, "ticket 47", "olga", public_reason="no market today", dry_run=False)
+    assert told.done
+    desk.run()
+    assert (look(desk, sale).status, look(desk, sale).reason) == (Status.FAILED, "not sold: no market today")
+    assert coins(desk, ann, "SOL") == (Decimal("0.2"), Decimal(0))
+    desk.check()
+
+
+@pytest.mark.parametrize("where", [BatchStatus.PLACED, BatchStatus.WORKING])
+@pytest.mark.parametrize("executed", ["0", "1"])
+def test_two_operators_end_what_a_dead_exchange_holds(
+    desk: Desk, ann: Owner, where: BatchStatus, executed: str
+) -> None:
+    """By what they know of it: nothing was sold, or all."""
+    desk.bring(ann, "1")
+    fake = desk.world.fake
+    if where is BatchStatus.PLACED:
+        fake.drop_answer_next("place")
+    desk.world.exchange = around(fake, order=silent, find=silent, cancel=silent)
+    sale = desk.sale(ann)
+    desk.run(days=0.2)
+    assert status(desk, sale.batch_id) == where
+    assert coins(desk, ann, "SOL") == (Decimal(0), Decimal(1))
+    decide(desk, sale.batch_id, executed, "100" if executed == "1" else "0")
+    after = look(desk, sale)
+    assert after.status is (Status.COMPLETED if executed == "1" else Status.FAILED)
+    assert after.total_amount == Money(100 if executed == "1" else 0)
+    assert coins(desk, ann, "SOL") == (Decimal(0 if executed == "1" else 1), Decimal(0))
+
+
+@pytest.mark.parametrize(
+    ("quantity", "gross"), [("1.1", "110"), ("1", "98.9"), ("1", "111")], ids=["too much", "below", "above"]
+)
+def test_a_fill_that_can_not_be_is_a_persons(desk: Desk, ann: Owner, quantity: str, gross: str) -> None:
+    """More than was offered, below the limit, beyond the band: nothing is booked of it, and the coins stay held."""
+    desk.bring(ann, "1")
+    lies(desk, executed=Quantity(quantity, "SOL"), gross=Money(gross))
+    sale = desk.sale(ann)
+    desk.run(days=0.2)
+    assert look(desk, sale).status is Status.PENDING
+    assert coins(desk, ann, "SOL") == (Decimal(0), Decimal(1))
+    assert "an operator" in str(desk.operations.story(sale.batch_id).waits_for)
+    desk.world.exchange = desk.world.fake
+    desk.interventions.redrive(sale.batch_id, "ask again", "olga", dry_run=False)
+    desk.run()
+    assert (look(desk, sale).status, look(desk, sale).total_amount) == (Status.COMPLETED, Money(100))
+    desk.check()
