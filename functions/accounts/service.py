@@ -9,7 +9,7 @@ from datetime import datetime
 from common import keys
 from common.domain import adjustments, audit, clients, holds, limits
 from common.domain.audit import AuditEntry
-from common.domain.clients import Client, ClientKind
+from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -17,7 +17,7 @@ from common.domain.ledger.model import AccountNotFound, Balance, TransactionType
 from common.domain.ledger.moves import Move
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
-from common.idempotency import Replayable
+from common.idempotency import IdempotencyKeyReused, Replayable
 from common.machines import Machines
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -130,6 +130,33 @@ class Accounts:
     def clients(self, owner: Owner) -> list[Client]:
         """The owner's clients: who he is as one who sells coins, and who is paid for him, and where."""
         return clients.of_user(self.table, owner)
+
+    def ask_for_client(
+        self, owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None
+    ) -> Replayable[Client]:
+        """Ask for a client, that an operator looks at: until then it can not be used.
+
+        How many of a customer's wait is looked up in an index, a moment old: the bound is for the operators' work.
+
+        Raises, in this order: AccountNeeded, AccountNotNeeded; IdempotencyKeyReused; AccountNotFound; TooManyAsked;
+        Busy.
+        """
+        asked = model.client(owner, idempotency_key, kind, account_id, self.now())
+        other = next(each for each in ClientKind if each is not kind)
+        if clients.existing(self.table, other, asked.client_id) is not None:
+            raise IdempotencyKeyReused(asked.client_id)
+        terms = model.client_terms(asked)
+        ledger.balance(self.table, owner)
+        waiting = [each for each in self.clients(owner) if each.status is ClientStatus.ASKED]
+        if len(waiting) >= model.ASKED_MAX and clients.existing(self.table, kind, asked.client_id) is None:
+            raise clients.TooManyAsked(f"{len(waiting)} clients that you have asked for wait already")
+        try:
+            self.table.write(clients.ask(asked, terms))
+        except clients.AlreadyAsked as repeat:
+            if repeat.client.owner != owner or repeat.terms != terms:
+                raise IdempotencyKeyReused(asked.client_id) from None
+            return Replayable(repeat.client, replayed=True)
+        return Replayable(asked)
 
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
