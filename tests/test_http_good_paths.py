@@ -67,12 +67,14 @@ def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: 
 
 
 OTHER_TERMS = {
+    "account_id": "acc-3",
     "amount": "1.25",
     "asset_id": "AI",
     "banking_client_id": "ann-other",
     "base_quantity": "0.2",
     "crypto_client_id": "ann-other",
     "estimated_amount": "10.01",
+    "kind": "CRYPTO",
     "order_type": "SELL",
     "pair": "ETH-USDT",
     "price": "800000.00",

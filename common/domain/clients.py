@@ -142,6 +142,15 @@ def existing(table: Table, kind: ClientKind, client_id: str) -> Client | None:
     return None if item is None else _client(item)
 
 
+def asked(table: Table, client_id: str) -> AlreadyAsked | None:
+    """The client of this id, of either kind, and by which terms it was asked for; None when there is none."""
+    for row, item_class in _ROWS.values():
+        item = table.get(item_class, row(client_id=client_id), consistent=True)
+        if item is not None:
+            return AlreadyAsked(_client(item), item.terms)
+    return None
+
+
 def of_user(table: Table, owner: Owner) -> list[Client]:
     """All of the owner's, of both kinds, the oldest first; a moment old, as any index is."""
     item = CryptoClientItem

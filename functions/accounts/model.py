@@ -85,16 +85,19 @@ class Transfer:
 
 def client(owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None, now: datetime) -> Client:
     """What a customer asks for. Raises AccountNeeded, AccountNotNeeded."""
-    client_id = f"client-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
-    made = Client(client_id, kind, owner, ClientStatus.ASKED, now, account_id)
+    made = Client(client_id(owner, idempotency_key), kind, owner, ClientStatus.ASKED, now, account_id)
     made.must_be_payable()
     if kind is ClientKind.CRYPTO and account_id is not None:
         raise AccountNotNeeded("a crypto client has no account_id")
     return made
 
 
-def client_terms(asked: Client) -> str:
-    return terms(kind=asked.kind, account_id=asked.account_id)
+def client_id(owner: Owner, idempotency_key: str) -> str:
+    return f"client-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
+
+
+def client_terms(kind: ClientKind, account_id: str | None) -> str:
+    return terms(kind=kind, account_id=account_id)
 
 
 def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:

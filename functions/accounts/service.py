@@ -138,25 +138,23 @@ class Accounts:
 
         How many of a customer's wait is looked up in an index, a moment old: the bound is for the operators' work.
 
-        Raises, in this order: AccountNeeded, AccountNotNeeded; IdempotencyKeyReused; AccountNotFound; TooManyAsked;
+        Raises, in this order: IdempotencyKeyReused; AccountNeeded, AccountNotNeeded; AccountNotFound; TooManyAsked;
         Busy.
         """
-        asked = model.client(owner, idempotency_key, kind, account_id, self.now())
-        other = next(each for each in ClientKind if each is not kind)
-        if clients.existing(self.table, other, asked.client_id) is not None:
-            raise IdempotencyKeyReused(asked.client_id)
-        terms = model.client_terms(asked)
+        terms = model.client_terms(kind, account_id)
+        known = clients.asked(self.table, model.client_id(owner, idempotency_key))
+        if known is not None:
+            return _asked_again(known, owner, terms)
+        made = model.client(owner, idempotency_key, kind, account_id, self.now())
         ledger.balance(self.table, owner)
         waiting = [each for each in self.clients(owner) if each.status is ClientStatus.ASKED]
-        if len(waiting) >= model.ASKED_MAX and clients.existing(self.table, kind, asked.client_id) is None:
+        if len(waiting) >= model.ASKED_MAX:
             raise clients.TooManyAsked(f"{len(waiting)} clients that you have asked for wait already")
         try:
-            self.table.write(clients.ask(asked, terms))
+            self.table.write(clients.ask(made, terms))
         except clients.AlreadyAsked as repeat:
-            if repeat.client.owner != owner or repeat.terms != terms:
-                raise IdempotencyKeyReused(asked.client_id) from None
-            return Replayable(repeat.client, replayed=True)
-        return Replayable(asked)
+            return _asked_again(repeat, owner, terms)
+        return Replayable(made)
 
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
@@ -241,3 +239,10 @@ def _counted(limit: Money, transfer: Transfer) -> Write:
 
 def _limited(transfer: Transfer) -> Limited:
     return Limited.DEPOSIT if transfer.kind is TransferKind.DEPOSIT else Limited.PAYOUT
+
+
+def _asked_again(known: clients.AlreadyAsked, owner: Owner, terms: str) -> Replayable[Client]:
+    """The client as it is by now. Raises IdempotencyKeyReused."""
+    if known.client.owner != owner or known.terms != terms:
+        raise IdempotencyKeyReused(known.client.client_id)
+    return Replayable(known.client, replayed=True)
