@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from datetime import datetime, timedelta
 from math import ceil
 from threading import RLock
@@ -42,6 +42,8 @@ class Trouble(Generic[Asked]):
         self._lock = lock or RLock()
         self._failures: list[tuple[str, Unavailable]] = []
         self._drops: Counter[str] = Counter()
+        self._holds: Counter[str] = Counter()
+        self._held: list[Callable[[], object]] = []
         self._banned_until: datetime | None = None
 
     def ban(self, seconds: float) -> None:
@@ -60,11 +62,27 @@ class Trouble(Generic[Asked]):
         with self._lock:
             self._drops[on] += times
 
+    def hold_up_next(self, on: str, times: int = 1) -> None:
+        """The next `times` calls that get through raise `unavailable`, and are carried out by `let_go`."""
+        with self._lock:
+            self._holds[on] += times
+
+    def let_go(self) -> None:
+        """What was held up is done now, or refused; nobody gets the answer."""
+        with self._lock:
+            held, self._held = self._held, []
+            for act in held:
+                with suppress(Refusal):
+                    act()
+
     def around(self, operation: Asked, act: Callable[[], T]) -> T:
         """What `act` answers or refuses, unless something was ordered to go wrong."""
         with self._lock:
             self.calls[operation] += 1
             self._reach(operation)
+            if due(self._holds, operation):
+                self._held.append(act)
+                raise self._unavailable(f"{self._name} gave no answer in time", what="timeout")
             lost = due(self._drops, operation)
             try:
                 answer = act()

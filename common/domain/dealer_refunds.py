@@ -20,7 +20,7 @@ from common.domain import timeline, work
 from common.domain.timeline import TimelineEvent
 from common.errors import Conflict
 from common.idempotency import derived_id
-from common.table.items import DecimalAttribute
+from common.table.items import DecimalAttribute, InstantAttribute
 from common.table.transaction import Write
 
 
@@ -48,7 +48,8 @@ class RefundKnown(Conflict):
 @dataclass(frozen=True)
 class Refund:
     """The n-th of a dealer's account: a sum of it that pays no bill there goes back to him. requisites_version: of
-    those that he had when it was agreed; it goes to no other ones. operators: the two."""
+    those that he had when it was agreed; it goes to no other ones. operators: the two. tried_at: when the billing
+    system was last asked for it and has not answered that, which may be carried out yet."""
 
     dealer_id: str
     type: str
@@ -61,6 +62,7 @@ class Refund:
     status: Status = Status.AGREED
     reason: str | None = None
     needs_person: bool = False
+    tried_at: datetime | None = None
 
     @property
     def refund_id(self) -> str:
@@ -82,6 +84,7 @@ class RefundItem(work.OpenWork, discriminator=keys.REFUND.entity):
     reference = UnicodeAttribute()
     operators = UnicodeAttribute()
     reason = UnicodeAttribute(null=True)
+    tried_at = InstantAttribute(null=True)
 
 
 def agree(refund: Refund) -> list[Write]:
@@ -121,4 +124,5 @@ def refund_of(item: RefundItem) -> Refund:
         status=Status(item.status),
         reason=item.reason,
         needs_person=item.needs_person,
+        tried_at=item.tried_at,
     )

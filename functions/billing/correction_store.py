@@ -148,6 +148,19 @@ def note_made(bill: Bill, note: CreditNote, made_id: str, at: datetime) -> list[
     ]
 
 
+def missed(bill: Bill, at: datetime) -> Write:
+    """The billing system has no invoice of a cancelled bill, and is not asked any more to make one. Refused with
+    Moved."""
+    item = BillItem
+    return Write.update(
+        item(*keys.BILL(bill_id=bill.bill_id)),
+        item.missed_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == BillStatus.CANCELLED) & item.invoice_id.does_not_exist() & item.missed_at.does_not_exist(),
+        otherwise=Moved("the bill has moved", id=bill.bill_id),
+    )
+
+
 def never_invoiced(bill: Bill, at: datetime) -> list[Write]:
     """The billing system has no invoice of it, and will have none: there is nothing to send. Refused with Moved."""
     item = BillItem

@@ -17,7 +17,7 @@ from pynamodb.expressions.update import Action
 from common import keys
 from common.domain import timeline, work
 from common.domain.timeline import MACHINE, TimelineEvent
-from common.table.items import DecimalAttribute, Item
+from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
@@ -46,6 +46,7 @@ class ReleaseItem(Item, discriminator=keys.RELEASE.entity):
     requisites_version = DecimalAttribute()
     asked_by = JSONAttribute()  # the callers' keys, hashed
     reason = UnicodeAttribute(null=True)
+    tried_at = InstantAttribute(null=True)
 
 
 class SegmentItem(Item, discriminator=keys.SEGMENT.entity):
@@ -168,7 +169,7 @@ def _release(item: ReleaseItem) -> Release:
     n = int(keys.RELEASE.read(keys.PrimaryKey(item.PK, item.SK))["n"])
     status, kopecks, version = ReleaseStatus(item.status), int(item.kopecks), int(item.requisites_version)
     asked = tuple(item.asked_by)
-    return Release(item.PK, n, status, kopecks, item.created_at, version, asked, item.reason)
+    return Release(item.PK, n, status, kopecks, item.created_at, version, asked, item.reason, item.tried_at)
 
 
 def hold(dealer: Dealer, release: Release, why: str, at: datetime) -> list[Write]:
@@ -198,6 +199,16 @@ def wait(dealer: Dealer, release: Release, why: str, at: datetime, due_at: datet
         _dealer_is(dealer, DealerStatus.LEAVING, at, DealerItem.reason.set(why), *waits),
         _event(dealer, DealerStatus.LEAVING, at, why, MACHINE),
     ]
+
+
+def tries(release: Release, at: datetime) -> Write:
+    """The billing system is about to be asked for it. Refused with Moved."""
+    return _becomes(release, release.status, at, ReleaseItem.tried_at.set(at))
+
+
+def is_answered(release: Release, tried_at: datetime, at: datetime) -> Write:
+    """The request that was noted last is answered, the one of `tried_at` may still come. Refused with Moved."""
+    return _becomes(release, release.status, at, ReleaseItem.tried_at.set(tried_at))
 
 
 def sent(dealer: Dealer, release: Release, at: datetime) -> list[Write]:
@@ -241,13 +252,14 @@ def _over(dealer: Dealer, release: Release, at: datetime) -> list[Action]:
 
 
 def _becomes(release: Release, status: ReleaseStatus, at: datetime, *more: Action) -> Write:
-    item = ReleaseItem
+    item, tried_at = ReleaseItem, release.tried_at
+    as_tried = item.tried_at.does_not_exist() if tried_at is None else item.tried_at == tried_at
     return Write.update(
         item(*_key(release)),
         item.status.set(status),
         item.updated_at.set(at),
         *more,
-        when=item.status == release.status,
+        when=(item.status == release.status) & as_tried,
         otherwise=Moved("the release has moved", id=release.dealer_id),
     )
 

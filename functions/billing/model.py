@@ -327,6 +327,8 @@ class Bill:
     paid, that went back to the account.
     notes: how many credit notes it has; notes_sent: of them, that the billing system has made.
     An invoice, its number and the link to its PDF are there once it is NEW no more.
+    missed_at: it is cancelled, and the billing system refused it and had no invoice of it then. It is not asked any
+    more to make one; a request from before, whose answer was lost, may still be carried out for a while.
     """
 
     bill_id: str
@@ -348,6 +350,7 @@ class Bill:
     url: str | None = None
     needs_person: bool = False
     reason: str | None = None
+    missed_at: datetime | None = None
 
     @property
     def in_force_kopecks(self) -> int:
@@ -484,7 +487,8 @@ class ReleaseStatus(StrEnum):
 class Release:
     """The n-th time that a dealer's deposit is paid back, all that was on it.
 
-    requisites_version: to whom, also where he has others since. asked_by: under which keys of callers, hashed."""
+    requisites_version: to whom, also where he has others since. asked_by: under which keys of callers, hashed.
+    tried_at: when the billing system was last asked for it and has not answered that, which may be carried out yet."""
 
     dealer_id: str
     n: int
@@ -494,6 +498,7 @@ class Release:
     requisites_version: int
     asked_by: tuple[str, ...] = ()
     reason: str | None = None
+    tried_at: datetime | None = None
 
     def is_asked_by(self, key: str) -> bool:
         return key_of(key) in self.asked_by

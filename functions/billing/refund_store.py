@@ -80,6 +80,17 @@ def sent(refund: Refund, at: datetime) -> list[Write]:
     return [_becomes(refund, Status.SENT, at, *again), *events]
 
 
+def tries(refund: Refund, at: datetime) -> Write:
+    """The billing system is about to be asked for it. Refused with Moved."""
+    return _becomes(refund, refund.status, at, RefundItem.tried_at.set(at))
+
+
+def waits(refund: Refund, tried_at: datetime, why: str, at: datetime, due_at: datetime) -> Write:
+    """The request that was noted last is answered, the one of `tried_at` may still come. Refused with Moved."""
+    last = RefundItem.tried_at.set(tried_at)
+    return _becomes(refund, refund.status, at, last, *_waits(refund, at, due_at, why))
+
+
 def paid(account: Account, refund: Refund, at: datetime) -> list[Write]:
     """He has it. Refused with Moved."""
     return [
@@ -116,13 +127,14 @@ def stops(refund: Refund, why: str, at: datetime) -> list[Write]:
 
 
 def _becomes(refund: Refund, status: Status, at: datetime, *more: Action) -> Write:
-    item = RefundItem
+    item, tried_at = RefundItem, refund.tried_at
+    as_tried = item.tried_at.does_not_exist() if tried_at is None else item.tried_at == tried_at
     return Write.update(
         item(*keys.REFUND(refund_id=refund.refund_id)),
         item.status.set(status),
         item.updated_at.set(at),
         *more,
-        when=item.status == refund.status,
+        when=(item.status == refund.status) & as_tried,
         otherwise=Moved("the refund has moved", id=refund.refund_id),
     )
 

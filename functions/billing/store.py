@@ -124,6 +124,7 @@ class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
     number = UnicodeAttribute(null=True)
     url = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    missed_at = InstantAttribute(null=True)
 
 
 class PointerItem(Item):
@@ -737,4 +738,5 @@ def _bill(item: BillItem) -> Bill:
         url=item.url,
         needs_person=item.needs_person,
         reason=item.reason,
+        missed_at=item.missed_at,
     )

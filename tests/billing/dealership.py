@@ -100,6 +100,7 @@ class Unwilling(FakeBilling):
         return super().create_credit_note(external_id, invoice_id, amount_kopecks, reason)
 
     def refund(self, external_id: str, contract_id: str, amount_kopecks: int, reason: str) -> Refund:
+        self._of.while_refunding()
         self._may("refund")
         return super().refund(external_id, contract_id, amount_kopecks, reason)
 
@@ -125,6 +126,7 @@ class Dealership:
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
         self.while_invoicing: Callable[[], object] = lambda: None  # what happens when an invoice is asked for
+        self.while_refunding: Callable[[], object] = lambda: None
         self.goes_down_after: Operation | None = None  # once it was asked for this
         self.kms = InMemoryKms()
         self.kms_client: Any = None

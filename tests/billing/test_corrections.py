@@ -312,8 +312,27 @@ def test_a_cancelled_bill_whose_invoice_is_refused_has_nothing_to_take_back(deal
     dealership.invoicing.create_invoice(bill.bill_id)
     assert dealership.bills.bill(bill.bill_id).needs_person
     changed(dealership, cancelled=True)
+    dealership.run(seconds=2 * 3600)
     found = dealership.bills.bill(bill.bill_id)
     assert (found.status, found.owes_note, found.needs_person) == (BillStatus.CANCELLED, False, False)
+
+
+def test_a_cancelled_bill_whose_invoice_is_made_after_a_no_is_credited(dealership: Dealership) -> None:
+    """The first request is held up on its way, and is carried out when the second was refused."""
+    dealership.active()
+    bill = dealership.billed(invoice=False)
+    dealership.trouble.hold_up_next(Asked.INVOICE)
+    with pytest.raises(BillingUnavailable):
+        dealership.invoicing.create_invoice(bill.bill_id)
+    dealership.refuses.add("create_invoice")
+    changed(dealership, cancelled=True)
+    assert dealership.bills.bill(bill.bill_id).owes_note
+    dealership.refuses.clear()
+    dealership.while_invoicing = lambda: pytest.fail("a request would be sent that may be carried out even later")
+    dealership.trouble.let_go()
+    dealership.run(seconds=2 * 3600)
+    assert told(dealership) == [(25_000_00, 25_000_00)]
+    assert not dealership.bills.bill(bill.bill_id).owes_note
 
 
 def test_a_cancelled_bill_whose_invoice_is_refused_though_made_is_credited(dealership: Dealership) -> None:

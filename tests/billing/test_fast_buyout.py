@@ -335,6 +335,59 @@ def test_a_no_to_a_refund_that_was_sent_puts_nothing_back(buyer: Dealership) -> 
     assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
 
 
+def test_a_no_puts_no_deposit_back_while_a_lost_request_may_be_carried_out(buyer: Dealership) -> None:
+    """The first is held up on its way, and is carried out when the second was refused."""
+    lost_then_refused(buyer)
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
+    buyer.trouble.let_go()
+    buyer.refuses.clear()
+    with pytest.raises(RefundPending):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    buyer.system.settle_refund(refunds(buyer)[0].refund_id, "DONE")
+    buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert buyer.dealers.dealer(CME_ID).status is DealerStatus.LEFT
+
+
+def test_a_no_puts_the_deposit_back_when_a_lost_request_is_over(buyer: Dealership) -> None:
+    lost_then_refused(buyer)
+    for _ in range(11):
+        buyer.clock.forward(minutes=5)
+        with pytest.raises(RefundPending):
+            buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    buyer.clock.forward(minutes=5)
+    buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert buyer.dealers.dealer(CME_ID).status is DealerStatus.ACTIVE
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 150_000_00
+
+
+def test_a_no_to_one_of_two_executions_puts_no_deposit_back(buyer: Dealership) -> None:
+    """The other's request is noted meanwhile, and held up on its way."""
+    buyer.fast_buyouts.release(CME_ID)
+
+    def another_execution() -> None:
+        buyer.while_refunding = lambda: None
+        buyer.trouble.hold_up_next(Asked.REFUND)
+        buyer.clock.forward(seconds=1)
+        with pytest.raises(BillingUnavailable):
+            buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+        buyer.refuses.add("refund")
+
+    buyer.while_refunding = another_execution
+    buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    assert buyer.dealers.dealer(CME_ID).status is DealerStatus.LEAVING
+    assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
+
+
+def lost_then_refused(buyer: Dealership) -> None:
+    buyer.fast_buyouts.release(CME_ID)
+    buyer.trouble.hold_up_next(Asked.REFUND)
+    with pytest.raises(BillingUnavailable):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+    buyer.refuses.add("refund")
+    with pytest.raises(RefundPending, match="may be carried out until"):
+        buyer.releasing.release_deposit(model.dealer_id(CME_ID))
+
+
 def test_an_unknown_refund_is_not_a_failed_one(buyer: Dealership) -> None:
     buyer.fast_buyouts.release(CME_ID)
     buyer.trouble.drop_answer_next(Asked.REFUND)

@@ -11,6 +11,7 @@ from common import keys
 from common.domain import dealer_refunds, timeline
 from common.domain.comparisons import Verdict
 from common.domain.dealer_refunds import Refund, Status
+from common.gateways.billing import BillingUnavailable
 from common.requisites import Requisites, violations
 from functions.billing import model, refund_store, store
 from functions.billing.model import Account, AccountType, DealerStatus, Operation
@@ -222,11 +223,78 @@ class TestNotPaidBack:
         dealership.run()
         agreed(desk, "300.00")
         dealership.trouble.down = True
-        clock(desk)
+        clock(desk, minutes=60)  # what may be on its way is over by then
         dealership.dealers.update_requisites(CME_ID, COMPANY, 2)
         dealership.trouble.down = False
         assert (clock(desk).status, there(desk)) == (Status.REFUSED, [])
         assert money(dealership.account()) == (SPARE, SPARE, 0)
+
+    def test_a_no_puts_nothing_back_while_a_lost_request_may_be_carried_out(self, desk: Desk) -> None:
+        """The first is held up on its way; the second is refused meanwhile."""
+        agreed(desk, "300.00")
+        desk.dealership.trouble.hold_up_next(Asked.REFUND)
+        assert clock(desk).status is Status.ASKED
+        desk.dealership.refuses.add("refund")
+        refused = clock(desk)
+        assert (refused.status, refused.needs_person) == (Status.ASKED, False)
+        assert desk.dealership.account().balance_kopecks == 0
+        desk.dealership.trouble.let_go()
+        desk.dealership.refuses.clear()
+        clock(desk, minutes=60)
+        assert clock(desk).status is Status.SENT
+        settled(desk)
+        assert clock(desk).status is Status.DONE
+        assert money(desk.dealership.account()) == (SPARE, 0, SPARE)
+
+    def test_a_no_puts_it_back_when_a_lost_request_is_over(self, desk: Desk) -> None:
+        agreed(desk, "300.00")
+        desk.dealership.trouble.hold_up_next(Asked.REFUND)
+        clock(desk)
+        desk.dealership.refuses.add("refund")
+        clock(desk, minutes=29)
+        assert clock(desk, minutes=15).status is Status.ASKED
+        assert clock(desk).status is Status.REFUSED
+        assert money(desk.dealership.account()) == (SPARE, SPARE, 0)
+
+    def test_a_no_to_one_of_two_rounds_puts_nothing_back(self, desk: Desk) -> None:
+        """The other's request is noted meanwhile, and held up on its way."""
+        dealership = desk.dealership
+        agreed(desk, "300.00")
+        (refund,) = refunds(desk)
+
+        def another_round() -> None:
+            dealership.while_refunding = lambda: None
+            dealership.trouble.hold_up_next(Asked.REFUND)
+            desk.clock.forward(seconds=1)
+            with pytest.raises(BillingUnavailable):
+                dealership.refunding.go_on(refund.refund_id)
+            dealership.refuses.add("refund")
+
+        dealership.while_refunding = another_round
+        dealership.refunding.go_on(refund.refund_id)
+        assert refunds(desk)[0].status is Status.ASKED
+        assert dealership.account().balance_kopecks == 0
+
+    def test_other_requisites_put_nothing_back_while_a_request_may_come(self, desk: Desk) -> None:
+        agreed(desk, "300.00")
+        desk.dealership.trouble.hold_up_next(Asked.REFUND)
+        clock(desk)
+        desk.dealership.dealers.update_requisites(CME_ID, other_account())
+        assert clock(desk).status is Status.ASKED
+        assert desk.dealership.account().balance_kopecks == 0
+        desk.dealership.trouble.let_go()
+        clock(desk, minutes=60)
+        assert clock(desk).status is Status.SENT
+        assert len(there(desk)) == 1
+
+    def test_other_requisites_put_it_back_when_a_lost_request_is_over(self, desk: Desk) -> None:
+        agreed(desk, "300.00")
+        desk.dealership.trouble.hold_up_next(Asked.REFUND)
+        clock(desk)
+        desk.dealership.dealers.update_requisites(CME_ID, other_account())
+        clock(desk, minutes=60)
+        assert clock(desk).status is Status.REFUSED
+        assert money(desk.dealership.account()) == (SPARE, SPARE, 0)
 
     @pytest.mark.parametrize("n", [2, 3])
     def test_of_an_account_one_is_on_its_way_at_a_time(self, desk: Desk, n: int) -> None:

@@ -23,6 +23,10 @@ from common.requisites import Requisites as Requisites
 TEXT_MAX = 255  # characters of a name, a description or a reason
 PAGE_MAX = 100
 
+# A request whose answer was lost is carried out by then, or never: our time-outs (under 9 s together), and whatever
+# queues of theirs, or between us, may hold it.
+REQUEST_OVER_SECONDS = 3600
+
 T = TypeVar("T")
 
 

@@ -36,6 +36,7 @@ from functions.billing.model import (
     Operation,
 )
 from functions.billing.service.balances import spread_balance
+from functions.billing.service.refunding import REQUEST_OVER
 
 MOVES_MAX = 20  # of others, in between
 PAGES_MAX = 1_000  # of a contract's invoices
@@ -215,6 +216,8 @@ class Invoicing:
     def _ask(self, bill: Bill, contract_id: str) -> None:
         """Raises Moved."""
         cancelled = bill.status is not BillStatus.NEW
+        if bill.missed_at is not None:
+            return self._look_for_invoice(bill, contract_id)
         try:
             invoice = self.billing().create_invoice(
                 bill.bill_id,
@@ -237,15 +240,20 @@ class Invoicing:
 
     def _look_for_invoice(self, bill: Bill, contract_id: str) -> None:
         """Of a bill that was cancelled. A no may be to the question alone: the invoice may have been made when it was
-        asked for before, and its answer lost. Raises Moved."""
+        asked for before, and its answer lost; or be made yet, by a request that is still on its way. Raises Moved,
+        BillingUnavailable."""
+        at = self.now()
         try:
             invoice = self._invoice_of(bill, contract_id)
-            if invoice is None:
-                self.table.write(*correction_store.never_invoiced(bill, self.now()))
-            else:
-                self.table.write(*correction_store.invoiced_late(bill, invoice, self.now()))
+            if invoice is not None:
+                return self.table.write(*correction_store.invoiced_late(bill, invoice, at))
+            if bill.missed_at is None:
+                self.table.write(correction_store.missed(bill, at))
+            elif at >= bill.missed_at + REQUEST_OVER:
+                return self.table.write(*correction_store.never_invoiced(bill, at))
         except (store.TakenTwice, BillingUnknown) as strange:
-            self._stop(bill, strange)
+            return self._stop(bill, strange)
+        raise BillingUnavailable("an invoice that was asked for may be made yet", what="may_come", id=bill.bill_id)
 
     def _invoice_of(self, bill: Bill, contract_id: str) -> Invoice | None:
         """Raises BillingUnknown."""

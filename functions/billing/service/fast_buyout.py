@@ -41,6 +41,7 @@ from functions.billing.model import (
     Stage,
 )
 from functions.billing.service import refunding
+from functions.billing.service.refunding import MayStillCome
 from functions.billing.service.refunding import RefundPending as RefundPending
 
 ACCOUNTS = (AccountType.DEPOSIT, AccountType.SETTLEMENT)
@@ -215,7 +216,7 @@ class Releasing:
     def _keep(self, dealer: Dealer, deposit: Account, release: Release, why: str) -> None:
         """Raises Moved, RefundPending."""
         try:
-            refunding.stays(self.billing(), deposit, release, why)
+            refunding.stays(self.billing(), deposit, release, why, self.now())
         except RefundPending as strange:
             self._contradicted(dealer, deposit, release, strange.detail)
         else:
@@ -225,8 +226,14 @@ class Releasing:
         """Raises Moved, RefundPending."""
         if release.status is ReleaseStatus.ASKED:
             self._look_once_more(dealer, release)
+        before, at = release, self.now()
+        self.table.write(deposit_store.tries(release, at))
+        release = replace(before, tried_at=at)
         try:
-            answer = refunding.ask(self.billing(), deposit, release, "Возврат депозита")
+            answer = refunding.ask(self.billing(), deposit, before, "Возврат депозита", at)
+        except MayStillCome as later:
+            self.table.write(deposit_store.is_answered(release, later.tried_at, at))
+            raise RefundPending(later.detail, id=release.dealer_id) from None  # its machine asks again, by this name
         except RefundPending as strange:
             self._contradicted(dealer, deposit, release, strange.detail)
             return

@@ -1,19 +1,20 @@
 """What goes back to a dealer: his deposit, when he leaves, and what of another account two operators have agreed on.
 
 The sum is off the account before the billing system is asked for it, under an id of ours, again and again until it has
-decided. Where that is unknown nothing moves.
+decided. Where that is unknown nothing moves; and a no puts nothing back while an earlier request, whose answer was
+lost, may still be carried out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from common.domain.dealer_refunds import Refund, Status
 from common.errors import Refusal, Unavailable
-from common.gateways.billing import Billing, BillingRefused, RefundState
+from common.gateways.billing import REQUEST_OVER_SECONDS, Billing, BillingRefused, RefundState
 from common.log import count, log
 from common.roubles import roubles
 from common.table.table import Table
@@ -21,10 +22,25 @@ from functions.billing import refund_store, store
 from functions.billing.model import Account, AccountStatus, AccountType, Moved, Release
 
 WHAT_IS_LEFT = "Возврат излишне уплаченного"
+REQUEST_OVER = timedelta(seconds=REQUEST_OVER_SECONDS)
 
 
 class RefundPending(Unavailable):
     """The billing system has not paid it back yet; ask again later."""
+
+
+class MayStillCome(RefundPending):
+    """It is not paid back, unless an earlier request, whose answer was lost, is carried out after all.
+
+    tried_at: when that was sent. over_at: by then it was carried out, or never is.
+    """
+
+    def __init__(self, refund: Release | Refund, tried_at: datetime) -> None:
+        self.tried_at, self.over_at = tried_at, tried_at + REQUEST_OVER
+        super().__init__(
+            f"a request whose answer was lost may be carried out until {self.over_at:%Y-%m-%d %H:%M} UTC",
+            id=refund.external_id,
+        )
 
 
 @dataclass(frozen=True)
@@ -35,26 +51,30 @@ class Answer:
     why: str = ""
 
 
-def ask(billing: Billing, account: Account, refund: Release | Refund, reason: str) -> Answer:
-    """Asked for again and again, it is paid once. Raises RefundPending, as `stays`; BillingUnavailable."""
+def ask(billing: Billing, account: Account, refund: Release | Refund, reason: str, now: datetime) -> Answer:
+    """Asked for again and again, it is paid once. refund: as it was before this request was noted, to tell whether an
+    earlier one may still be carried out. Raises RefundPending, as `stays`; BillingUnavailable."""
     assert account.contract_id is not None
     try:
         told = billing.refund(refund.external_id, account.contract_id, refund.kopecks, reason)
     except BillingRefused as refused:
-        return stays(billing, account, refund, refused.detail)
-    if told.state is RefundState.REFUSED:
-        return stays(billing, account, refund, "the billing system could not pay it back: it is there again")
+        return stays(billing, account, refund, refused.detail, now)
+    if told.state is RefundState.REFUSED:  # it has it under our id: no earlier request makes another
+        over = replace(refund, tried_at=None)
+        return stays(billing, account, over, "the billing system could not pay it back: it is there again", now)
     return Answer(told.state)
 
 
-def stays(billing: Billing, account: Account, refund: Release | Refund, why: str) -> Answer:
-    """It is not paid back. Raises RefundPending, BillingUnavailable.
+def stays(billing: Billing, account: Account, refund: Release | Refund, why: str, now: datetime) -> Answer:
+    """It is not paid back. Raises MayStillCome, RefundPending, BillingUnavailable.
 
     A no may be to the question alone: asked before, with the answer lost, the same may be on its way already. It is
     REFUSED only where the billing system has refunded of this contract what it had before, and not a kopeck more or
-    less; otherwise it stays asked for.
+    less, and no earlier request can be carried out any more; otherwise it stays asked for.
     """
     if is_back(billing, account, refund):
+        if refund.tried_at is not None and now < refund.tried_at + REQUEST_OVER:
+            raise MayStillCome(refund, refund.tried_at)
         return Answer(RefundState.REFUSED, why)
     log.error("a refund is refused and made", extra={"dealer_id": refund.dealer_id, "why": why})
     count("BillingNotBelieved")
@@ -140,25 +160,30 @@ class Refunding:
 
     def _ask(self, refund: Refund) -> None:
         """Raises Moved, BillingUnavailable."""
-        account, billing = self._account(refund), self.billing()
-        if self._has_other_requisites(account, refund) and is_back(billing, account, refund):
-            why = "he has other requisites by now, and nothing was paid back to those that he had"
-            self.table.write(*refund_store.put_back(account, refund, why, self.now()))
-            return
+        account, billing, at = self._account(refund), self.billing(), self.now()
+        tried = refund
         try:
-            answer = ask(billing, account, refund, WHAT_IS_LEFT)
-        except RefundPending as contradiction:
-            self.table.write(*refund_store.stops(refund, contradiction.detail, self.now()))
+            if self._has_other_requisites(account, refund) and is_back(billing, account, refund):
+                why = "he has other requisites by now, and nothing was paid back to those that he had"
+                answer = stays(billing, account, refund, why, at)
+            else:
+                tried = replace(refund, tried_at=at)
+                self.table.write(refund_store.tries(refund, at))
+                answer = ask(billing, account, refund, WHAT_IS_LEFT, at)
+        except MayStillCome as later:
+            self.table.write(refund_store.waits(tried, later.tried_at, later.detail, at, due_at=later.over_at))
             return
-        at = self.now()
+        except RefundPending as contradiction:
+            self.table.write(*refund_store.stops(tried, contradiction.detail, at))
+            return
         match answer.state:
             case RefundState.DONE:
-                self.table.write(*refund_store.paid(account, refund, at))
+                self.table.write(*refund_store.paid(account, tried, at))
             case RefundState.REFUSED:
                 count("RefundsRefused")
-                self.table.write(*refund_store.put_back(account, refund, answer.why, at))
+                self.table.write(*refund_store.put_back(account, tried, answer.why, at))
             case RefundState.PENDING:
-                self.table.write(*refund_store.sent(refund, at))
+                self.table.write(*refund_store.sent(tried, at))
 
     def _account(self, refund: Refund) -> Account:
         return store.account(self.table, refund.dealer_id, AccountType(refund.type))
