@@ -4,94 +4,94 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity                 | PK                                              | SK                                 | ids                | backlog       | machines           | indexes                                      |
-|------------------------|-------------------------------------------------|------------------------------------|--------------------|---------------|--------------------|----------------------------------------------|
-| user                   | {username}                                      | USER                               |                    |               |                    |                                              |
-| balance                | {username}                                      | BALANCE                            |                    |               |                    |                                              |
-| asset_balance          | {username}                                      | ASSET#{asset_id}                   |                    |               |                    |                                              |
-| limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                    |               |                    |                                              |
-| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}            |                    |               |                    |                                              |
-| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                    |               |                    |                                              |
-| order                  | {order_id}                                      | ORDER                              | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
-| deposit                | {order_id}                                      | DEPOSIT                            | D…                 |               |                    |                                              |
-| withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                 | accounts      | payout             | UserOrders, OpenWork, UserOpen               |
-| sell_order             | {order_id}                                      | SELL_ORDER                         | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork, UserOpen |
-| purchase               | {order_id}                                      | PURCHASE                           | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
-| pool                   | POOL#{asset_id}#{shard}                         | HEAD                               | {asset_id}:{shard} | purchases     |                    | OpenWork                                     |
-| batch                  | {batch_id}                                      | BATCH                              | B…                 | batches       | purchase           | OpenWork                                     |
-| member                 | {batch_id}                                      | MEMBER#{order_id}                  |                    |               |                    |                                              |
-| exchange_order         | {order_id}                                      | VENUE#{n}                          |                    |               |                    |                                              |
-| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                    |               |                    |                                              |
-| stray_order            | {stray_id}                                      | STRAY                              | Z…                 | strays        |                    | OpenWork                                     |
-| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                    |               |                    |                                              |
-| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                    |               |                    |                                              |
-| bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                                     |
-| reconciliation         | {thing_id}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                                     |
-| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                              |
-| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    | UserOrders                                   |
-| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    | UserOrders                                   |
-| asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                    |               |                    |                                              |
-| price                  | PRICE                                           | {asset_id}                         |                    |               |                    |                                              |
-| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                    |               |                    |                                              |
-| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                    |               |                    |                                              |
-| proposal               | {proposal_id}                                   | PROPOSAL                           | E…                 | proposals     |                    | OpenWork                                     |
-| ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                    |               |                    |                                              |
-| snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                 | snapshots     |                    | OpenWork                                     |
-| snapshot_tie           | {tie_id}                                        | TIE                                | T…                 | snapshots     |                    | OpenWork                                     |
-| outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                 | outgoing      |                    | OpenWork                                     |
-| custody_shortage       | {shortage_id}                                   | SHORTAGE                           | L…                 | outgoing      |                    | OpenWork                                     |
-| output                 | OUTPUT#{output_id}                              | RESERVED                           |                    |               |                    |                                              |
-| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                    |               |                    |                                              |
-| market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork, UserOpen |
-| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}             |                    |               |                    |                                              |
-| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                              |
-| market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                              |
-| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                              |
-| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                              |
-| market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                              |
-| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                              |
-| market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                              |
-| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                  |                    |               |                    |                                              |
-| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id}  |                    |               |                    |                                              |
-| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                  |                    |               |                    |                                              |
-| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                       |                    |               |                    |                                              |
-| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                               |                    |               |                    |                                              |
-| exchange_look          | LOOK#{account_id}                               | {list}                             |                    |               |                    |                                              |
-| mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                    |               |                    |                                              |
-| pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                              |
-| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                              |
-| halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                                     |
-| unledgered             | ACCOUNT#{account_id}                            | UNLEDGERED#{order_id}              |                    |               |                    |                                              |
-| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                              |
-| order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                              |
-| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                              |
-| shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                              |
-| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                              |
-| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                                     |
-| requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                              |
-| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                              |
-| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                              |
-| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type} | totals        |                    | OpenWork                                     |
-| contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                              |
-| invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                              |
-| deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                              |
-| deal_change            | DEAL#{deal_id}                                  | CHANGE#{change_id}                 |                    |               |                    |                                              |
-| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         | bill               | OpenWork                                     |
-| open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
-| paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
-| cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                    |               |                    |                                              |
-| reminder               | {bill_id}                                       | REMINDER                           | {bill_id}:REMINDER | bills         |                    | OpenWork                                     |
-| credit_note            | {bill_id}                                       | CREDIT#{n}                         |                    |               |                    |                                              |
-| payment                | {receipt_id}                                    | PAYMENT                            | Y…                 | payments      |                    | OpenWork                                     |
-| application            | {receipt_id}                                    | BILL#{bill_id}                     |                    |               |                    |                                              |
-| journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                    |               |                    |                                              |
-| release                | {dealer_id}                                     | RELEASE#{n}                        |                    |               |                    |                                              |
-| refund                 | {refund_id}                                     | REFUND                             | F…                 | refunds       |                    | OpenWork                                     |
-| segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                    |               |                    |                                              |
-| cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                              |
-| ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                              |
-| comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                              |
-| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                    |               |                    |                                              |
+| entity                 | PK                                              | SK                                 | ids                 | backlog       | machines           | indexes                                      |
+|------------------------|-------------------------------------------------|------------------------------------|---------------------|---------------|--------------------|----------------------------------------------|
+| user                   | {username}                                      | USER                               |                     |               |                    |                                              |
+| balance                | {username}                                      | BALANCE                            |                     |               |                    |                                              |
+| asset_balance          | {username}                                      | ASSET#{asset_id}                   |                     |               |                    |                                              |
+| limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                     |               |                    |                                              |
+| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}            |                     |               |                    |                                              |
+| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                     |               |                    |                                              |
+| order                  | {order_id}                                      | ORDER                              | O…                  | orders        |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
+| deposit                | {order_id}                                      | DEPOSIT                            | D…                  |               |                    |                                              |
+| withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                  | accounts      | payout             | UserOrders, OpenWork, UserOpen               |
+| sell_order             | {order_id}                                      | SELL_ORDER                         | S…                  | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork, UserOpen |
+| purchase               | {order_id}                                      | PURCHASE                           | P…                  | purchases     |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
+| pool                   | POOL#{asset_id}#{shard}                         | HEAD                               | {asset_id}:{shard}  | purchases     |                    | OpenWork                                     |
+| batch                  | {batch_id}                                      | BATCH                              | B…                  | batches       | purchase           | OpenWork                                     |
+| member                 | {batch_id}                                      | MEMBER#{order_id}                  |                     |               |                    |                                              |
+| exchange_order         | {order_id}                                      | VENUE#{n}                          |                     |               |                    |                                              |
+| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                     |               |                    |                                              |
+| stray_order            | {stray_id}                                      | STRAY                              | Z…                  | strays        |                    | OpenWork                                     |
+| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                     |               |                    |                                              |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                     |               |                    |                                              |
+| bank_event             | HOOK#{webhook_id}                               | SEEN                               |                     | parked        |                    | OpenWork                                     |
+| reconciliation         | {thing_id}                                      | RECONCILIATION                     |                     | books         |                    | OpenWork                                     |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                     |               |                    |                                              |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO  | clients       |                    | UserOrders, OpenWork, UserOpen               |
+| banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING | clients       |                    | UserOrders, OpenWork, UserOpen               |
+| asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                     |               |                    |                                              |
+| price                  | PRICE                                           | {asset_id}                         |                     |               |                    |                                              |
+| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                     |               |                    |                                              |
+| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                     |               |                    |                                              |
+| proposal               | {proposal_id}                                   | PROPOSAL                           | E…                  | proposals     |                    | OpenWork                                     |
+| ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                     |               |                    |                                              |
+| snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                  | snapshots     |                    | OpenWork                                     |
+| snapshot_tie           | {tie_id}                                        | TIE                                | T…                  | snapshots     |                    | OpenWork                                     |
+| outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                  | outgoing      |                    | OpenWork                                     |
+| custody_shortage       | {shortage_id}                                   | SHORTAGE                           | L…                  | outgoing      |                    | OpenWork                                     |
+| output                 | OUTPUT#{output_id}                              | RESERVED                           |                     |               |                    |                                              |
+| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                     |               |                    |                                              |
+| market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                  | market-making | market-making      | UserOrders, UserTimeline, OpenWork, UserOpen |
+| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}             |                     |               |                    |                                              |
+| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                     |               |                    |                                              |
+| market_making_quotes   | {order_id}                                      | QUOTES                             |                     |               |                    |                                              |
+| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                     |               |                    |                                              |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                     |               |                    |                                              |
+| market_making_config   | {order_id}                                      | CONFIG#{n}                         |                     |               |                    |                                              |
+| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                     |               |                    |                                              |
+| market_making_day      | {order_id}                                      | DAY#{date}                         |                     |               |                    |                                              |
+| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                  |                     |               |                    |                                              |
+| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id}  |                     |               |                    |                                              |
+| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                  |                     |               |                    |                                              |
+| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                       |                     |               |                    |                                              |
+| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                               |                     |               |                    |                                              |
+| exchange_look          | LOOK#{account_id}                               | {list}                             |                     |               |                    |                                              |
+| mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                     |               |                    |                                              |
+| pair                   | PAIRS                                           | PAIR#{pair_id}                     |                     |               |                    |                                              |
+| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                     |               |                    |                                              |
+| halt                   | {halt_id}                                       | HALT                               | H…                  | market-making |                    | OpenWork                                     |
+| unledgered             | ACCOUNT#{account_id}                            | UNLEDGERED#{order_id}              |                     |               |                    |                                              |
+| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                     |               |                    |                                              |
+| order_rate             | ACCOUNT#{account_id}                            | RATE                               |                     |               |                    |                                              |
+| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                     |               |                    |                                              |
+| shard_lease            | SHARD#{shard}                                   | LEASE                              |                     |               |                    |                                              |
+| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                     |               |                    |                                              |
+| dealer                 | {dealer_id}                                     | DEALER                             | C…                  | dealers       | onboarding         | OpenWork                                     |
+| requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                     |               |                    |                                              |
+| data_key               | {dealer_id}                                     | KEY                                |                     |               |                    |                                              |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                     |               |                    |                                              |
+| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type}  | totals        |                    | OpenWork                                     |
+| contract               | CONTRACT#{contract_id}                          | OURS                               |                     |               |                    |                                              |
+| invoice                | INVOICE#{invoice_id}                            | OURS                               |                     |               |                    |                                              |
+| deal                   | DEAL#{deal_id}                                  | DEAL                               |                     |               |                    |                                              |
+| deal_change            | DEAL#{deal_id}                                  | CHANGE#{change_id}                 |                     |               |                    |                                              |
+| bill                   | {bill_id}                                       | BILL                               | I…                  | bills         | bill               | OpenWork                                     |
+| open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                     |               |                    |                                              |
+| paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                     |               |                    |                                              |
+| cancelled_bill         | {dealer_id}                                     | PAST#{type}#{created_at}#{bill_id} |                     |               |                    |                                              |
+| reminder               | {bill_id}                                       | REMINDER                           | {bill_id}:REMINDER  | bills         |                    | OpenWork                                     |
+| credit_note            | {bill_id}                                       | CREDIT#{n}                         |                     |               |                    |                                              |
+| payment                | {receipt_id}                                    | PAYMENT                            | Y…                  | payments      |                    | OpenWork                                     |
+| application            | {receipt_id}                                    | BILL#{bill_id}                     |                     |               |                    |                                              |
+| journal_entry          | {dealer_id}                                     | JOURNAL#{type}#{at}#{entry_id}     |                     |               |                    |                                              |
+| release                | {dealer_id}                                     | RELEASE#{n}                        |                     |               |                    |                                              |
+| refund                 | {refund_id}                                     | REFUND                             | F…                  | refunds       |                    | OpenWork                                     |
+| segment                | SEGMENTS                                        | SEGMENT#{segment_id}               |                     |               |                    |                                              |
+| cursor                 | CURSOR#{name}                                   | CURSOR                             |                     |               |                    |                                              |
+| ban                    | OUTSIDE#{system}                                | BAN                                |                     |               |                    |                                              |
+| comparison             | COMPARISON#{of}                                 | LATEST                             |                     |               |                    |                                              |
+| comparison_pass        | COMPARISON#{of}                                 | PASS                               |                     |               |                    |                                              |
 
 | index             | partition key | sort key    | holds           | for                                                                      |
 |-------------------|---------------|-------------|-----------------|--------------------------------------------------------------------------|
@@ -117,9 +117,11 @@ POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
 SALE_POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}:SALES$"
 BILLING_ACCOUNT_ID_PATTERN = r"^C[A-Z0-9]{20,31}:[A-Z]{1,20}$"
 REMINDER_ID_PATTERN = r"^I[A-Z0-9]{20,31}:REMINDER$"
+CLIENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}:(CRYPTO|BANKING)$"
 # Of what operators can ask for by its id.
 THING_ID_PATTERN = "|".join(
     (
+        CLIENT_ID_PATTERN,
         ORDER_ID_PATTERN,
         POOL_ID_PATTERN,
         SALE_POOL_ID_PATTERN,
@@ -313,8 +315,22 @@ BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_
 # What is wrong with the books of an account, or with what else an id names.
 RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
-CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO", indexes=(USER_ORDERS,))
-BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING", indexes=(USER_ORDERS,))
+CRYPTO_CLIENT = Key(
+    "crypto_client",
+    pk="CLIENT#{client_id}",
+    sk="CRYPTO",
+    indexes=(USER_ORDERS, OPEN_WORK, USER_OPEN),
+    id="{client_id}:CRYPTO",
+    backlog="clients",
+)
+BANKING_CLIENT = Key(
+    "banking_client",
+    pk="CLIENT#{client_id}",
+    sk="BANKING",
+    indexes=(USER_ORDERS, OPEN_WORK, USER_OPEN),
+    id="{client_id}:BANKING",
+    backlog="clients",
+)
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
@@ -544,7 +560,18 @@ DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.mach
 # money at the custody that is nobody's, or that can not be sent, or is missing there, payments of dealers that are
 # nobody's, accounts of dealers for which less or more has come than the billing system tells, and refunds of these of
 # which it contradicts itself.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT, BILLING_ACCOUNT, REFUND)
+_PEOPLES = (
+    CRYPTO_CLIENT,
+    PROPOSAL,
+    RECONCILIATION,
+    STRAY_ORDER,
+    SNAPSHOT,
+    OUTGOING,
+    HALT,
+    PAYMENT,
+    BILLING_ACCOUNT,
+    REFUND,
+)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 # What waits there for the clock, and is late where the clock does not come.
 _CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT, REFUND)}
@@ -574,6 +601,9 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(SALE_POOL_ID_PATTERN, thing_id):
         asset_id, shard, _ = thing_id.split(":")
         return SALE_POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(CLIENT_ID_PATTERN, thing_id):
+        client_id, _, kind = thing_id.partition(":")
+        return {row.sk: row for row in (CRYPTO_CLIENT, BANKING_CLIENT)}[kind](client_id=client_id)
     if re.fullmatch(BILLING_ACCOUNT_ID_PATTERN, thing_id):
         dealer_id, _, type_ = thing_id.partition(":")
         return BILLING_ACCOUNT(dealer_id=dealer_id, type=type_)

@@ -117,6 +117,7 @@ Reference = Annotated[
 ]
 Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
 ClientId = Annotated[str, Field(pattern=CLIENT_ID_PATTERN, examples=["ann-main"])]
+BankAccount = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["acc-ann"])]
 AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]
 Instant = Annotated[datetime, BeforeValidator(_time), AfterValidator(_aware)]
 InstantText = Annotated[

@@ -22,7 +22,15 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.clients import (
+    AccountNeeded,
+    AccountNotNeeded,
+    ClientBlocked,
+    ClientMoved,
+    ClientNotFound,
+    ClientTaken,
+    TooManyAsked,
+)
 from common.domain.comparisons import NeverCompared
 from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
@@ -204,6 +212,15 @@ TOLD: dict[str, Told] = {
     ),
     "withdrawal": Told(_FOUND, (WithdrawalNotFound,)),
     "own_clients": Told(_FOUND),
+    "ask_for_client": Told(
+        {202: "asked for: the desk looks at it"},
+        (AccountNeeded, AccountNotNeeded, AccountNotFound, TooManyAsked),
+        repeats=True,
+        examples={
+            "to be paid": {"kind": "BANKING", "account_id": "acc-ann"},
+            "to sell coins": {"kind": "CRYPTO"},
+        },
+    ),
     "withdrawals": Told(_FOUND),
     "transactions": Told(_FOUND, (Busy,)),
     "users": Told(_FOUND),

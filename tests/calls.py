@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from common.domain import dealer_refunds
+from common.domain.clients import ClientKind
 from common.domain.dealer_refunds import Refund
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -81,6 +82,7 @@ class World:
     refund: str
     held: str
     leaving: str
+    asked: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -181,6 +183,7 @@ class World:
             refund=_contradicted(desk),
             held=desk.dealership.leaving("cme-held", moved=True),
             leaving=desk.dealership.leaving("cme-leaving"),
+            asked=_asked(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -213,6 +216,12 @@ def _billed(desk: Desk) -> str:
     dealership.invoicing.create_invoice(car.bill_id)
     dealership.pay(800_000_00, dealership.bills.bill(car.bill_id))
     return bill.bill_id
+
+
+def _asked(desk: Desk) -> str:
+    """A client that Dora has asked for, and that waits for an operator."""
+    asked = desk.accounts.ask_for_client(Owner("dora", "sub-dora"), "c", ClientKind.BANKING, "acc-dora-2").made
+    return f"{asked.client_id}:BANKING"
 
 
 def _poison(desk: Desk) -> str:
@@ -305,6 +314,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance/withdrawals/{transfer_id}"): Call(thing="withdrawal"),
     Route("GET", "/balance/holds"): Call(),
     Route("GET", "/clients"): Call(),
+    Route("POST", "/clients"): Call(202, {"kind": "BANKING", "account_id": "acc-2"}),
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),

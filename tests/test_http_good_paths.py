@@ -73,12 +73,14 @@ def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: 
 
 
 OTHER_TERMS = {
+    "account_id": "acc-3",
     "amount": "1.25",
     "asset_id": "AI",
     "banking_client_id": "ann-other",
     "base_quantity": "0.2",
     "crypto_client_id": "ann-other",
     "estimated_amount": "10.01",
+    "kind": "CRYPTO",
     "order_type": "SELL",
     "pair": "ETH-USDT",
     "price": "800000.00",
@@ -354,6 +356,7 @@ class TestOperators:
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
             *(world.short, world.total, world.reminder, world.refund, world.poison, world.held),
+            world.asked,
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]

@@ -1,6 +1,7 @@
 """A customer's clients: his standing as one who sells coins, and as one who is paid at a bank.
 
-Operators write them, after whatever the law asks them to look at. A cash-out names one of each; both belong to the
+Operators write them, after whatever the law asks them to look at; a customer may ask for one, which then waits for an
+operator and can not be used before. A cash-out names one of each; both belong to the
 caller and are ACTIVE when it is asked for, and again before each payout.
 """
 
@@ -12,12 +13,14 @@ from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
-from common.errors import Conflict, NotFound, Rejected
+from common.domain import work
+from common.errors import Conflict, NotFound, Refusal, Rejected
 from common.owner import Owner
-from common.table.items import Item
+from common.table.items import Item, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
 
@@ -42,9 +45,19 @@ class AccountNeeded(Rejected):
     """A banking client is paid somewhere: a new one needs an account_id."""
 
 
+class AccountNotNeeded(Rejected):
+    """A crypto client has no account at a bank."""
+
+
+class TooManyAsked(Conflict):
+    """So many clients that a customer has asked for wait for an operator already."""
+
+
 class ClientStatus(StrEnum):
+    ASKED = "ASKED"  # by its customer; an operator decides
     ACTIVE = "ACTIVE"
     BLOCKED = "BLOCKED"
+    REFUSED = "REFUSED"  # what was asked for
 
 
 class ClientKind(StrEnum):
@@ -65,6 +78,11 @@ class Client:
 
     def must_be_active(self) -> Client:
         """Raises ClientBlocked."""
+        if self.status is ClientStatus.ASKED:
+            raise ClientBlocked(
+                f"the {self.kind.lower()} client {self.client_id} waits for the desk to look at it",
+                client_id=self.client_id,
+            )
         if self.status is not ClientStatus.ACTIVE:
             raise ClientBlocked(
                 f"the {self.kind.lower()} client {self.client_id} is {self.status}; ask an operator",
@@ -78,18 +96,28 @@ class Client:
             raise AccountNeeded(f"the banking client {self.client_id} is new, and needs an account_id")
 
 
-class CryptoClientItem(Item, discriminator=keys.CRYPTO_CLIENT.entity):
+class AlreadyAsked(Refusal):
+    """The id is taken: by a repeat, or by other terms. Carries the client as it is, and the terms it was asked by."""
+
+    def __init__(self, client: Client, terms: str | None) -> None:
+        super().__init__("that client id is taken")
+        self.client, self.terms = client, terms
+
+
+class CryptoClientItem(work.OpenWork, discriminator=keys.CRYPTO_CLIENT.entity):
     ASSET_ID = UnicodeAttribute(null=True)
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
     status = UnicodeAttribute()
+    terms = UnicodeAttribute(null=True)  # of one that its customer has asked for
 
 
-class BankingClientItem(Item, discriminator=keys.BANKING_CLIENT.entity):
+class BankingClientItem(work.OpenWork, discriminator=keys.BANKING_CLIENT.entity):
     ASSET_ID = UnicodeAttribute(null=True)
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
     status = UnicodeAttribute()
+    terms = UnicodeAttribute(null=True)
     account_id = UnicodeAttribute()
 
 
@@ -112,6 +140,15 @@ def existing(table: Table, kind: ClientKind, client_id: str) -> Client | None:
     row, item_class = _ROWS[kind]
     item = table.get(item_class, row(client_id=client_id), consistent=True)
     return None if item is None else _client(item)
+
+
+def asked(table: Table, client_id: str) -> AlreadyAsked | None:
+    """The client of this id, of either kind, and by which terms it was asked for; None when there is none."""
+    for row, item_class in _ROWS.values():
+        item = table.get(item_class, row(client_id=client_id), consistent=True)
+        if item is not None:
+            return AlreadyAsked(_client(item), item.terms)
+    return None
 
 
 def of_user(table: Table, owner: Owner) -> list[Client]:
@@ -145,20 +182,55 @@ def usable(table: Table, kind: ClientKind, client_id: str, owner: Owner) -> Clie
     return client.must_be_active()
 
 
+def ask(client: Client, terms: str) -> Write:
+    """A client that its customer asks for waits for an operator. Refused with AlreadyAsked."""
+    row, item_class = _ROWS[client.kind]
+    at, owner = client.updated_at, client.owner
+    item = item_class(
+        *row(client_id=client.client_id),
+        ASSET_ID=_listed(client),
+        username=owner.username,
+        sub=owner.sub,
+        status=client.status,
+        terms=terms,
+        created_at=at,
+        updated_at=at,
+    )
+    if isinstance(item, BankingClientItem):
+        item.account_id = client.account_id
+    account = "" if client.account_id is None else f" --account {client.account_id}"
+    save = f"desk clients save {client.client_id} {client.kind.lower()} --username {owner.username}"
+    told = f"an operator: {owner.username} asks for it; `{save}{account} --status ACTIVE`, or REFUSED"
+    work.wait_for_person(item, row, waits_for=told)
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        known = item_class.from_raw_data(old)
+        return AlreadyAsked(_client(known), known.terms)
+
+    return Write.insert(item, otherwise=taken)
+
+
+def _listed(client: Client) -> str:
+    created_at = text(client.updated_at)
+    return keys.USER_ORDERS(asset_id=keys.CLIENTS, created_at=created_at, order_id=client.client_id)
+
+
 def save(client: Client, before: Client | None) -> Write:
     """Write a client as a whole, new or changed. Refused with ClientMoved when it is not as it was read, `before`."""
     row, item = _ROWS[client.kind]
     key, at, owner = row(client_id=client.client_id), client.updated_at, client.owner
-    listed = keys.USER_ORDERS(asset_id=keys.CLIENTS, created_at=text(at), order_id=client.client_id)
-    actions = [
+    actions: list[Action] = [
         item.entity_type.set(item),
-        item.ASSET_ID.set(item.ASSET_ID | listed),
+        item.ASSET_ID.set(item.ASSET_ID | _listed(client)),
         item.username.set(owner.username),
         item.sub.set(owner.sub),
         item.status.set(client.status),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
     ]
+    if client.status is not ClientStatus.ASKED:
+        actions += work.done()
     if client.account_id is not None:
         actions.append(BankingClientItem.account_id.set(client.account_id))
     return Write.update(

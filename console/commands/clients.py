@@ -40,7 +40,7 @@ def client_save(
     username: Annotated[str, typer.Option(help="Whose it is; that never changes.", show_default=False)],
     reason: Reason,
     account: Annotated[str | None, typer.Option(help="At the bank; of a banking client.")] = None,
-    status: Annotated[str | None, typer.Option(metavar="ACTIVE|BLOCKED", help="ACTIVE at first.")] = None,
+    status: Annotated[str | None, typer.Option(metavar="ACTIVE|BLOCKED|REFUSED", help="ACTIVE at first.")] = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:

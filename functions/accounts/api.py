@@ -20,6 +20,7 @@ from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
 from common.wire import (
+    BankAccount,
     ClientId,
     Dollars,
     Instant,
@@ -112,9 +113,17 @@ class TransactionPage(View):
     cursor: str | None
 
 
+class ClientRequest(RequestBody):
+    """Ask for a client: CRYPTO, to sell coins; BANKING, to be paid at `account_id`, your account at a bank."""
+
+    kind: ClientKind
+    account_id: BankAccount | None = None
+
+
 class OwnClientView(View):
     """What you name in a cash-out or a withdrawal: CRYPTO, you as one who sells coins; BANKING, your account at a
-    bank. Only an ACTIVE one can be used."""
+    bank. Only an ACTIVE one can be used: we look at one that
+    is ASKED."""
 
     client_id: str
     kind: ClientKind
@@ -209,6 +218,12 @@ def transactions(
 @app.get("/clients", tags=["accounts"], summary="Your clients: what a cash-out or a withdrawal names")
 def own_clients() -> OwnClientList:
     return OwnClientList(items=[_client(client) for client in accounts().clients(caller(app).owner)])
+
+
+@app.post("/clients", tags=["accounts"], summary="Ask for a client")
+def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Response[OwnClientView]:
+    made = accounts().ask_for_client(caller(app).owner, idempotency_key, body.kind, body.account_id)
+    return answer(_client(made.made), HTTPStatus.ACCEPTED, replayed=made.replayed)
 
 
 @app.get("/operations/users", tags=["operators"], summary="All accounts, in no order")

@@ -9,7 +9,7 @@ from datetime import datetime
 from common import keys
 from common.domain import adjustments, audit, clients, holds, limits
 from common.domain.audit import AuditEntry
-from common.domain.clients import Client, ClientKind
+from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -17,7 +17,7 @@ from common.domain.ledger.model import AccountNotFound, Balance, TransactionType
 from common.domain.ledger.moves import Move
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
-from common.idempotency import Replayable
+from common.idempotency import IdempotencyKeyReused, Replayable
 from common.machines import Machines
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -131,6 +131,31 @@ class Accounts:
         """The owner's clients: who he is as one who sells coins, and who is paid for him, and where."""
         return clients.of_user(self.table, owner)
 
+    def ask_for_client(
+        self, owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None
+    ) -> Replayable[Client]:
+        """Ask for a client, that an operator looks at: until then it can not be used.
+
+        How many of a customer's wait is looked up in an index, a moment old: the bound is for the operators' work.
+
+        Raises, in this order: IdempotencyKeyReused; AccountNeeded, AccountNotNeeded; AccountNotFound; TooManyAsked;
+        Busy.
+        """
+        terms = model.client_terms(kind, account_id)
+        known = clients.asked(self.table, model.client_id(owner, idempotency_key))
+        if known is not None:
+            return _asked_again(known, owner, terms)
+        made = model.client(owner, idempotency_key, kind, account_id, self.now())
+        ledger.balance(self.table, owner)
+        waiting = [each for each in self.clients(owner) if each.status is ClientStatus.ASKED]
+        if len(waiting) >= model.ASKED_MAX:
+            raise clients.TooManyAsked(f"{len(waiting)} clients that you have asked for wait already")
+        try:
+            self.table.write(clients.ask(made, terms))
+        except clients.AlreadyAsked as repeat:
+            return _asked_again(repeat, owner, terms)
+        return Replayable(made)
+
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
     ) -> Replayable[Transfer]:
@@ -214,3 +239,10 @@ def _counted(limit: Money, transfer: Transfer) -> Write:
 
 def _limited(transfer: Transfer) -> Limited:
     return Limited.DEPOSIT if transfer.kind is TransferKind.DEPOSIT else Limited.PAYOUT
+
+
+def _asked_again(known: clients.AlreadyAsked, owner: Owner, terms: str) -> Replayable[Client]:
+    """The client as it is by now. Raises IdempotencyKeyReused."""
+    if known.client.owner != owner or known.terms != terms:
+        raise IdempotencyKeyReused(known.client.client_id)
+    return Replayable(known.client, replayed=True)

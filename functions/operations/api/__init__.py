@@ -33,6 +33,7 @@ from common.wire import (
     CLIENT_ID_PATTERN,
     Amount,
     AssetId,
+    BankAccount,
     Dollars,
     DollarsOrZero,
     InstantText,
@@ -178,7 +179,7 @@ class CryptoClientRequest(OperatorAct):
 
 
 class BankingClientRequest(CryptoClientRequest):
-    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+    account_id: BankAccount | None = Field(
         default=None, description="left out, it stays as it is; a new client needs one"
     )
 
