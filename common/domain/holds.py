@@ -39,6 +39,7 @@ class Kind(StrEnum):
 
     ORDER = "ORDER"
     PURCHASE = "PURCHASE"
+    SALE = "SALE"
     CASH_OUT = "CASH_OUT"
     WITHDRAWAL = "WITHDRAWAL"
     MARKET_MAKING = "MARKET_MAKING"
@@ -194,6 +195,14 @@ def _purchase(item: OpenItem) -> Told:
     return waits_for, Hold(USD, item.held_amount or ZERO)
 
 
+def _sale(item: OpenItem) -> Told:
+    if item.status != PENDING:
+        return None
+    exchange = "the exchange to execute it"
+    waits_for = exchange if item.expires_at is None else f"its pool to fill or its time to be over, and {exchange}"
+    return waits_for, Hold(str(item.asset_id), item.quantity or ZERO)
+
+
 def _cash_out(item: OpenItem) -> Told:
     coins = Hold(str(item.asset_id), item.quantity or ZERO)
     if item.status == NEW:  # one that holds nothing is in no list of its customer
@@ -223,6 +232,7 @@ def _market_making(item: OpenItem) -> Told:
 _KINDS: Mapping[str, tuple[Kind, Callable[[OpenItem], Told]]] = {
     keys.ORDER.sk: (Kind.ORDER, _order),
     keys.PURCHASE.sk: (Kind.PURCHASE, _purchase),
+    keys.SALE.sk: (Kind.SALE, _sale),
     keys.SELL_ORDER.sk: (Kind.CASH_OUT, _cash_out),
     keys.WITHDRAWAL.sk: (Kind.WITHDRAWAL, _withdrawal),
     keys.MARKET_MAKING_ORDER.sk: (Kind.MARKET_MAKING, _market_making),

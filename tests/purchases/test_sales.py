@@ -11,9 +11,9 @@ import pytest
 from common import keys
 from common.domain import pools
 from common.domain.catalogue.model import AboveMaximum, AssetInactive, PrecisionExceeded, PriceMoved
+from common.domain.holds import Hold, Kind, explained
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import InsufficientAsset, TooManyOpenOrders
-from common.domain.open_sales import open_sales
 from common.errors import Refusal
 from common.idempotency import IdempotencyKeyReused
 from common.money import ZERO, Money, Quantity
@@ -480,10 +480,13 @@ def test_the_open_sales_of_a_customer_are_listed_with_what_they_hold(desk: Desk,
     pooled, direct, gone = desk.sale(ann, "0.04"), desk.sale(ann, "0.2"), desk.sale(ann, "0.03")
     desk.sale(bob, "0.02")
     desk.sales.cancel(ann, gone.order_id)
-    told = [(s.order_id, s.held, s.batch_id, s.expires_at) for s in open_sales(desk.table, ann)]
-    assert told == [(s.order_id, s.quantity, s.batch_id, s.expires_at) for s in (pooled, direct)]
+    (coins,) = [balance for balance in explained(desk.table, ann).held if balance.asset_id == "SOL"]
+    assert (coins.held, coins.unexplained) == (Decimal("0.24"), 0)
+    told = [(each.thing_id, each.kind, each.hold, each.expires_at) for each in coins.holds]
+    sales = [(s.order_id, Kind.SALE, Hold("SOL", s.quantity.amount), s.expires_at) for s in (pooled, direct)]
+    assert told == sales
     desk.run()
-    assert [sale.order_id for sale in open_sales(desk.table, ann)] == [pooled.order_id]
+    assert [each.thing_id for each in explained(desk.table, ann).open] == [pooled.order_id]
 
 
 @pytest.mark.parametrize("quantity", ["0.04", "0.1"], ids=["pooled", "direct"])

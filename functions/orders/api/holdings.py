@@ -18,6 +18,7 @@ from functions.orders.api.door import AssetInPath, app, orders, text_of
 ROUTES = {  # that tell what is open
     Kind.ORDER: "/orders",
     Kind.PURCHASE: "/purchases",
+    Kind.SALE: "/sales",
     Kind.CASH_OUT: "/crypto/order/sell",
     Kind.WITHDRAWAL: "/balance/withdrawals",
     Kind.MARKET_MAKING: "/market-making/orders",
