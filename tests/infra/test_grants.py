@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import cache, partial
-from itertools import product
+from itertools import chain, product
 from typing import Any
 from unittest.mock import patch
 
@@ -42,9 +42,10 @@ from infra.grants import (
     Secret,
 )
 from sandbox.prices.oracle import Oracle
+from tests import openapi
 from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
-from tests.doors import APIS, ROUTES, opened, routed
+from tests.doors import APIS, ROUTES, modules_of, opened, routed
 from tests.harness.apart import apart
 from tests.infra import billing, market_making
 from tests.infra.recorder import Recorder
@@ -145,7 +146,9 @@ def ask_again(route: Route, world: World, desk: Desk, recorder: Recorder) -> Non
         for _ in range(2):
             ask(doors, world, route, who.token)
         if route.method == "GET":  # a page that is not the last, of one asset
-            asked = {**CALLS[route].query, "limit": "1", "asset_id": "BTC"}
+            known = {parameter["name"] for parameter in openapi.operation(route).get("parameters", [])}
+            asked = {name: value for name, value in {"limit": "1", "asset_id": "BTC"}.items() if name in known}
+            asked = {**CALLS[route].query, **asked}
             recorder.as_(api, who.send)("GET", path(route, world), query=asked)
 
 
@@ -198,10 +201,10 @@ def signing(recorder: Recorder) -> ExitStack:
         return said()
 
     stack.enter_context(patch.object(configured, "webhook_secrets", webhooks))
-    for api in APIS.values():
-        if hasattr(api, "cursors"):
-            noted = signed_cursors(recorder, api.cursors())
-            stack.enter_context(patch.object(api, "cursors", cache(partial(_same, noted))))
+    for module in chain.from_iterable(map(modules_of, APIS.values())):
+        if hasattr(module, "cursors"):
+            noted = signed_cursors(recorder, module.cursors())
+            stack.enter_context(patch.object(module, "cursors", cache(partial(_same, noted))))
     return stack
 
 
