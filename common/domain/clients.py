@@ -19,10 +19,13 @@ from common import keys
 from common.clock import text
 from common.domain import work
 from common.errors import Conflict, NotFound, Refusal, Rejected
+from common.idempotency import terms
 from common.owner import Owner
 from common.table.items import Item, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
+
+ASKED_MAX = 5  # that a customer has asked for, and that wait for an operator
 
 
 class ClientNotFound(NotFound):
@@ -94,6 +97,23 @@ class Client:
         """Raises AccountNeeded."""
         if self.kind is ClientKind.BANKING and self.account_id is None:
             raise AccountNeeded(f"the banking client {self.client_id} is new, and needs an account_id")
+
+
+def asked_for(owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None, now: datetime) -> Client:
+    """What a customer asks for. Raises AccountNeeded, AccountNotNeeded."""
+    made = Client(client_id(owner, idempotency_key), kind, owner, ClientStatus.ASKED, now, account_id)
+    made.must_be_payable()
+    if kind is ClientKind.CRYPTO and account_id is not None:
+        raise AccountNotNeeded("a crypto client has no account_id")
+    return made
+
+
+def client_id(owner: Owner, idempotency_key: str) -> str:
+    return f"client-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
+
+
+def client_terms(kind: ClientKind, account_id: str | None) -> str:
+    return terms(kind=kind, account_id=account_id)
 
 
 class AlreadyAsked(Refusal):

@@ -7,13 +7,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from common import keys
-from common.domain.clients import AccountNotNeeded, Client, ClientKind, ClientStatus
 from common.errors import Denied, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
 from common.owner import Owner, Ownership
-
-ASKED_MAX = 5  # clients that a customer has asked for, and that wait for an operator
 
 
 class UserNotFound(NotFound):
@@ -81,23 +78,6 @@ class Transfer:
         if self.terms != asked_terms:
             raise IdempotencyKeyReused(self.transfer_id)
         return self
-
-
-def client(owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None, now: datetime) -> Client:
-    """What a customer asks for. Raises AccountNeeded, AccountNotNeeded."""
-    made = Client(client_id(owner, idempotency_key), kind, owner, ClientStatus.ASKED, now, account_id)
-    made.must_be_payable()
-    if kind is ClientKind.CRYPTO and account_id is not None:
-        raise AccountNotNeeded("a crypto client has no account_id")
-    return made
-
-
-def client_id(owner: Owner, idempotency_key: str) -> str:
-    return f"client-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
-
-
-def client_terms(kind: ClientKind, account_id: str | None) -> str:
-    return terms(kind=kind, account_id=account_id)
 
 
 def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:

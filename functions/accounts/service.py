@@ -141,14 +141,14 @@ class Accounts:
         Raises, in this order: IdempotencyKeyReused; AccountNeeded, AccountNotNeeded; AccountNotFound; TooManyAsked;
         Busy.
         """
-        terms = model.client_terms(kind, account_id)
-        known = clients.asked(self.table, model.client_id(owner, idempotency_key))
+        terms = clients.client_terms(kind, account_id)
+        known = clients.asked(self.table, clients.client_id(owner, idempotency_key))
         if known is not None:
             return _asked_again(known, owner, terms)
-        made = model.client(owner, idempotency_key, kind, account_id, self.now())
+        made = clients.asked_for(owner, idempotency_key, kind, account_id, self.now())
         ledger.balance(self.table, owner)
         waiting = [each for each in self.clients(owner) if each.status is ClientStatus.ASKED]
-        if len(waiting) >= model.ASKED_MAX:
+        if len(waiting) >= clients.ASKED_MAX:
             raise clients.TooManyAsked(f"{len(waiting)} clients that you have asked for wait already")
         try:
             self.table.write(clients.ask(made, terms))

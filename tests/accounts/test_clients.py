@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.domain.clients import (
+    ASKED_MAX,
     AccountNeeded,
     AccountNotNeeded,
     ClientBlocked,
@@ -16,7 +17,6 @@ from common.domain.ledger.model import AccountNotFound
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
 from common.owner import Owner
-from functions.accounts.model import ASKED_MAX
 from tests.desk import Desk
 
 

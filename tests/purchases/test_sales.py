@@ -481,7 +481,7 @@ def test_the_open_sales_of_a_customer_are_listed_with_what_they_hold(desk: Desk,
     desk.sale(bob, "0.02")
     desk.sales.cancel(ann, gone.order_id)
     (coins,) = [balance for balance in explained(desk.table, ann).held if balance.asset_id == "SOL"]
-    assert (coins.held, coins.unexplained) == (Decimal("0.24"), 0)
+    assert (coins.held, coins.unexplained) == (Decimal("0.24"), Decimal(0))
     told = [(each.thing_id, each.kind, each.hold, each.expires_at) for each in coins.holds]
     sales = [(s.order_id, Kind.SALE, Hold("SOL", s.quantity.amount), s.expires_at) for s in (pooled, direct)]
     assert told == sales
