@@ -41,7 +41,7 @@ SERVICES = (
     "comparing_billing",
     "comparing_exchange",
     "cross_checking",
-    "purchases",
+    "pooling",
     "reconciliation",
     "sweeper",
 )  # what the schedules ask: each a property of a desk

@@ -37,12 +37,20 @@ def total(amounts: Any) -> Decimal:
 
 def test_the_holds_of_each_balance_add_up_to_what_is_held(ann: Client, world: World) -> None:
     balances = ann.get("/balance/holds").json["balances"]
-    assert {balance["asset_id"] for balance in balances} == {"USD", "BTC"}
+    assert {balance["asset_id"] for balance in balances} == {"USD", "BTC", "SOL"}
     for balance in balances:
         assert total(hold["amount"] for hold in balance["holds"]) == Decimal(balance["held"]) > 0
         assert Decimal(balance["unexplained"]) == 0
     by_id = {hold["id"]: hold for balance in balances for hold in balance["holds"]}
-    assert by_id.keys() >= {world.pending, world.sale, world.withdrawal, world.purchase, world.unsold, world.unpaid}
+    assert by_id.keys() >= {
+        world.pending,
+        world.sale,
+        world.withdrawal,
+        world.purchase,
+        world.sold,
+        world.unsold,
+        world.unpaid,
+    }
     assert by_id[world.withdrawal]["kind"] == "WITHDRAWAL"
     assert ann.get("/balance").json["held_balance"] == balances[0]["held"]
 

@@ -12,7 +12,7 @@ from common.errors import Unavailable
 from common.http import problem
 from common.log import log
 from functions.billing.model import dealer_id
-from functions.orders import api
+from functions.orders.api import catalogue
 from infra.contexts import Route
 from tests import openapi
 from tests.billing.dealership import CME_ID
@@ -141,7 +141,7 @@ def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: Wor
 def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_asset", lambda _: {"asset_id": "BTC"})
+    monkeypatch.setattr(catalogue, "_asset", lambda _: {"asset_id": "BTC"})
     with opened(world.desk) as doors:
         answer = doors.customer().get("/assets/BTC")
     assert (answer.status, answer.problem) == (500, "InternalError")

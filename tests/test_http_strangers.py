@@ -77,6 +77,8 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/assets/{asset_id}"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}/transactions"): (OWN, EMPTY, EMPTY),
     Route("POST", "/orders"): (DONE, "AccountNotFound", "AccountNotFound"),
+    Route("POST", "/quotes"): (DONE,) * 3,
+    Route("GET", "/quotes/{quote_id}"): ("QuoteNotFound",) * 3,
     Route("GET", "/orders"): (OWN, EMPTY, EMPTY),
     Route("GET", "/orders/{order_id}"): ("OrderNotFound",) * 3,
     Route("POST", "/orders/{order_id}/cancel"): ("OrderNotFound",) * 3,

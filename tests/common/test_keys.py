@@ -60,6 +60,7 @@ PARTS = {
     "deal_id": "deal-1",
     "receipt_id": "YABCDEFGHIJKLMNOPQRSTUVWX2",
     "refund_id": "FABCDEFGHIJKLMNOPQRSTUVWX2",
+    "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
     "change_id": "change-1",
     "entry_id": "entry-1",
     "segment_id": "segment-1",

@@ -60,7 +60,13 @@ NEVER_CHECKED = (1).to_bytes(4, "little")  # a hash-based .pyc whose source is n
 
 
 # An AWS in which there is nothing: no item, no execution, and a secret that fits the exchange.
-EMPTY_AWS = {"Items": [], "Count": 0, "executions": [], "SecretString": '{"api_key": "key", "secret": "secret"}'}
+EMPTY_AWS = {
+    "Items": [],
+    "Count": 0,
+    "ScannedCount": 0,
+    "executions": [],
+    "SecretString": '{"api_key": "key", "secret": "secret"}',
+}
 # As Lambda calls them. An API is asked one of its routes by an operator.
 CALLS_FUNCTIONS = """\
 import importlib, json, sys
