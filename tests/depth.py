@@ -25,7 +25,7 @@ def deep(everyday: int, full: int) -> int:
     return full if FULL else everyday
 
 
-def points(life: str, everyday: int = 4) -> Callable[[], Points]:
+def points(life: str, everyday: int = 8) -> Callable[[], Points]:
     """The crash points of a life's matrix: every day one in so many of its calls, always the same ones; `make prove`
     all of them."""
     return partial(every_nth, deep(everyday, full=1), life)

@@ -191,7 +191,7 @@ def test_the_largest_and_the_smallest_amounts_are_refused_by_the_rules(bad: Bad,
         )
 
 
-@sampled(10)
+@sampled(20)
 @pytest.mark.parametrize("field", FIELDS, ids=of_field)
 def test_a_field_of_a_wrong_type_is_refused(bad: Bad, field: Field) -> None:
     kind = field.schema["type"]
@@ -210,14 +210,14 @@ def test_a_field_of_a_wrong_type_is_refused(bad: Bad, field: Field) -> None:
         assert named, (value, answer.text)
 
 
-@sampled(10)
+@sampled(20)
 @pytest.mark.parametrize("field", [field for field in FIELDS if field.required], ids=of_field)
 def test_a_missing_field_is_refused_and_named(bad: Bad, field: Field) -> None:
     body = {name: value for name, value in in_place(field, "x").items() if name != field.name}
     assert about(bad.body(field.route, body), f"body.{field.name}")
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_an_unknown_field_is_refused_and_named(bad: Bad, route: Route) -> None:
     for name in ("username", "sub", "id", "status", "Amount", "amount ", "__proto__", "", "é"):
@@ -226,7 +226,7 @@ def test_an_unknown_field_is_refused_and_named(bad: Bad, route: Route) -> None:
             assert about(bad.body(route, body), f"body.{name}"), name
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_field_that_is_there_twice_is_refused(bad: Bad, route: Route) -> None:
     """Which of two amounts was meant? Whoever stands between us may have read the other one."""
@@ -236,7 +236,7 @@ def test_a_field_that_is_there_twice_is_refused(bad: Bad, route: Route) -> None:
         assert bad.raw(route, twice).problem in ("BodyRefused", "InvalidRequest")
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_that_is_no_object_no_json_or_nested_deeply_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body)
@@ -250,7 +250,7 @@ def test_a_body_that_is_no_object_no_json_or_nested_deeply_is_refused(bad: Bad, 
         assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest"), text
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_number_that_no_machine_holds_is_refused(bad: Bad, route: Route) -> None:
     for number in ("1" * 5000, "-" + "1" * 5000, "1e400", "-1e400", "1e-400", "1." + "1" * 5000, "NaN", "-Infinity"):
@@ -260,7 +260,7 @@ def test_a_number_that_no_machine_holds_is_refused(bad: Bad, route: Route) -> No
                 assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest")
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_that_is_not_utf_8_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body).encode()
@@ -270,7 +270,7 @@ def test_a_body_that_is_not_utf_8_is_refused(bad: Bad, route: Route) -> None:
         assert bad.raw(route, good.decode().encode(encoding)).problem in ("BodyRefused", "InvalidRequest")
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_half_a_character_is_refused_in_a_value_and_in_a_name(bad: Bad, route: Route) -> None:
     """JSON can write the half of a surrogate pair, which is no text, and no database takes it."""
@@ -281,7 +281,7 @@ def test_half_a_character_is_refused_in_a_value_and_in_a_name(bad: Bad, route: R
             assert bad.body(route, in_place(field, "BTC\ud800")).problem in ("BodyRefused", "InvalidRequest")
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_of_another_content_type_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body)
@@ -290,7 +290,7 @@ def test_a_body_of_another_content_type_is_refused(bad: Bad, route: Route) -> No
         assert bad.raw(route, b"\xff\0", {"content-type": kind}).problem == "BodyRefused", kind
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_nothing_is_refused_whatever_it_calls_itself(bad: Bad, route: Route) -> None:
     for kind in OTHER_TYPES:
@@ -303,7 +303,7 @@ def filled(route: Route, size: int) -> bytes:
     return json.dumps(CALLS[route].body).encode().ljust(size)
 
 
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_of_one_byte_over_16_kib_is_refused(bad: Bad, doors: Doors, world: World, route: Route) -> None:
     assert bad.raw(route, filled(route, BODY_BYTES_MAX + 1)).problem == "BodyRefused"
@@ -316,7 +316,7 @@ def test_a_body_of_one_byte_over_16_kib_is_refused(bad: Bad, doors: Doors, world
 
 
 @APART
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_of_16_kib_is_read(route: Route) -> None:
     world, body = World.kept(), filled(route, BODY_BYTES_MAX)
@@ -328,7 +328,7 @@ def test_a_body_of_16_kib_is_read(route: Route) -> None:
 
 
 @APART
-@sampled(10)
+@sampled(20)
 @EACH
 def test_a_body_of_16_kib_is_read_as_base64_too(route: Route) -> None:
     world = World.kept()

@@ -55,7 +55,7 @@ def world() -> Iterator[World]:
 
 
 @HERE
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world: World, route: Route) -> None:
     world.desk.client = Dead()
@@ -125,7 +125,7 @@ def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable
 
 
 @HERE
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
     world.desk.client = Forbidden()

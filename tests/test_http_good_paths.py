@@ -49,7 +49,7 @@ def test_a_good_request_is_answered_as_the_document_says(doors: Doors, world: Wo
 KEYED = [route for route in every_route() if route in openapi.parameters("header", "Idempotency-Key", required=True)]
 
 
-@sampled(3)
+@sampled(6)
 @pytest.mark.parametrize("route", KEYED, ids=named)
 def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: World, route: Route) -> None:
     who, call = entitled(doors, route), CALLS[route]
@@ -90,7 +90,7 @@ OTHER_TERMS = {
 }
 
 
-@sampled(3)
+@sampled(6)
 @pytest.mark.parametrize("route", KEYED, ids=named)
 def test_the_same_key_with_other_terms_is_a_conflict_whichever_term_it_is(
     doors: Doors, world: World, route: Route
@@ -370,7 +370,7 @@ for looks in ("/operations/reconcile", *COMPARED):
 REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")
 
 
-@sampled(3)
+@sampled(6)
 @pytest.mark.parametrize("route", ACTS, ids=named)
 def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, world: World, route: Route) -> None:
     """Nothing is written, not even to the audit; nothing is asked of the exchange or the bank that changes anything

@@ -118,7 +118,7 @@ def test_every_route_says_what_others_get() -> None:
     assert sorted({*OTHERS, *operators}) == routes_with_tokens()
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("who", [0, 1, 2], ids=["Bob", "Eve", "a new Ann"])
 @pytest.mark.parametrize("route", OTHERS, ids=named)
 def test_nobody_sees_or_moves_what_is_anothers(doors: Doors, world: World, route: Route, who: int) -> None:
@@ -197,7 +197,7 @@ def test_ids_of_one_kind_are_no_ids_of_another(doors: Doors, world: World) -> No
         assert olga.post(f"/operations/orders/{other}/fail", body).problem == "OrderNotFound"
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("token", [BOB, Token("ann", "sub-ann"), EVE], ids=["Bob", "Ann", "Eve"])
 @pytest.mark.parametrize("route", [r for r in every_route() if r.path.startswith(OPERATIONS)], ids=named)
 def test_operations_are_for_operators(doors: Doors, world: World, route: Route, token: Token) -> None:

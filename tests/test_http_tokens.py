@@ -79,7 +79,7 @@ def good(route: Route) -> Token:
     return OLGA if route.path.startswith(OPERATIONS) else ANN
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", routes_with_tokens(), ids=named)
 def test_without_a_token_nothing_is_told_or_done(doors: Doors, world: World, route: Route) -> None:
     before = world.desk.dynamo.items()
@@ -88,7 +88,7 @@ def test_without_a_token_nothing_is_told_or_done(doors: Doors, world: World, rou
     assert world.desk.dynamo.items() == before
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", routes_with_tokens(), ids=named)
 def test_a_token_that_is_not_ours_or_not_good_now_is_refused(doors: Doors, world: World, route: Route) -> None:
     before = world.desk.dynamo.items()
@@ -98,7 +98,7 @@ def test_a_token_that_is_not_ours_or_not_good_now_is_refused(doors: Doors, world
         assert world.desk.dynamo.items() == before, kind
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", routes_with_tokens(), ids=named)
 def test_a_token_that_names_no_customer_is_refused_wherever_a_name_is_needed(
     doors: Doors, world: World, route: Route
@@ -112,7 +112,7 @@ def test_a_token_that_names_no_customer_is_refused_wherever_a_name_is_needed(
         assert world.desk.dynamo.items() == before, kind
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", routes_with_tokens(), ids=named)
 def test_a_bad_token_is_refused_before_the_request_is_looked_at(doors: Doors, route: Route) -> None:
     """Whoever is not let in learns nothing of the form that requests have."""
@@ -130,7 +130,7 @@ def test_every_route_wants_a_token_but_the_one_where_the_bank_signs() -> None:
     assert [route for route in every_route() if route.open] == [WEBHOOK]
 
 
-@sampled(5)
+@sampled(10)
 @pytest.mark.parametrize("route", [r for r in every_route() if r.path.startswith(OPERATIONS)], ids=named)
 def test_a_group_that_is_called_nearly_like_the_operators_is_another(doors: Doors, world: World, route: Route) -> None:
     before = world.desk.dynamo.items()

@@ -217,7 +217,7 @@ def life(name: str) -> Scenario:
 
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_money_and_notes_are_there_once(name: str) -> None:
-    report = crash_matrix(life(name), DEALT, points=points(name, everyday=16))
+    report = crash_matrix(life(name), DEALT, points=points(name, everyday=32))
     assert not report.violations, report
     assert len(report.calls) > 10
 

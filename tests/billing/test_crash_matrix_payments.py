@@ -194,14 +194,14 @@ def same_at_last(undisturbed: list[str], retried: list[str]) -> bool:
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_no_payment_is_lost_or_doubled(name: str) -> None:
     alike = same_at_last if name.startswith("told anew") else same
-    report = crash_matrix(LIVES[name](), FAULTS, same=alike, points=points(name, everyday=16))
+    report = crash_matrix(LIVES[name](), FAULTS, same=alike, points=points(name, everyday=32))
     assert not report.violations, report
     assert len(report.calls) > 3
 
 
 def some_of(name: str) -> Callable[[], Points]:
     """`make prove` plays all pairs of the first life, and those of every sixth call of the others: all take hours."""
-    return points(name, everyday=48) if name == "one bill" else partial(every_nth, 6, name)
+    return points(name, everyday=96) if name == "one bill" else partial(every_nth, 6, name)
 
 
 @pytest.mark.parametrize("name", list(LIVES) if FULL else ["one bill"])
@@ -247,6 +247,6 @@ def overdue() -> Callable[[Faults], Scene]:
 
 
 def test_whatever_fails_once_a_person_is_told_once_of_what_is_overdue() -> None:
-    report = crash_matrix(overdue(), FAULTS, same=lambda *_: True, points=points("overdue", everyday=16))
+    report = crash_matrix(overdue(), FAULTS, same=lambda *_: True, points=points("overdue", everyday=32))
     assert not report.violations, report
     assert len(report.calls) > 3

@@ -16,7 +16,7 @@ from sandbox.billing import records
 from tests.billing.dealership import Dealership
 from tests.billing.faulty import DAILY, DEALT, Life, faulty
 from tests.billing.test_refunds import BECAUSE, SPARE, proposed
-from tests.depth import FULL, SIMULATED, deep, points
+from tests.depth import FULL, PROVED, SIMULATED, deep, points
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, Fault, Faults
@@ -108,11 +108,12 @@ def life(name: str) -> Scenario:
 
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_it_is_paid_back_once_or_not_at_all(name: str) -> None:
-    report = crash_matrix(life(name), DEALT, points=points(name, everyday=24))
+    report = crash_matrix(life(name), DEALT, points=points(name, everyday=48))
     assert not report.violations, report
     assert len(report.calls) > 10
 
 
+@PROVED
 def test_two_things_that_go_wrong_pay_nothing_back_twice() -> None:
     report = crash_matrix(life("paid back"), PAIRED, pairs=True, points=partial(every_nth, OF_PAIRS, "paid back"))
     assert not report.violations, report

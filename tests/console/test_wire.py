@@ -428,7 +428,7 @@ ACTS = [
 ]
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", [*LOOKS, *ACTS], ids=" ".join)
 def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     verbs = words[: 1 if words[0] in ("audit", "reconcile", "books") else 2]
@@ -438,7 +438,7 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
     assert ("--yes" in said.out) is (words in ACTS)
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", ACTS, ids=" ".join)
 def test_without_yes_nothing_is_changed(fake: FakeDesk, words: tuple[str, ...]) -> None:
     fake.answers.update({key: {**answer, "done": False} for key, answer in ANSWERS.items() if "done" in answer})
@@ -451,7 +451,7 @@ def test_without_yes_nothing_is_changed(fake: FakeDesk, words: tuple[str, ...]) 
     assert fake.changed == []
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", ACTS, ids=" ".join)
 def test_with_yes_it_is_asked_once_and_what_was_done_is_told(fake: FakeDesk, words: tuple[str, ...]) -> None:
     said = fake.says(*words, "--yes")
@@ -482,7 +482,7 @@ def test_what_is_asked_is_in_the_document_of_the_api(fake: FakeDesk, words: tupl
             assert set(schema.get("required", ())) <= sent <= schema["properties"].keys()
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
 def test_json_is_one_object_and_nothing_else(fake: FakeDesk, words: tuple[str, ...]) -> None:
     said = fake.says(*words, "--json")
@@ -575,7 +575,7 @@ def test_a_bug_is_told_by_its_request_and_with_what_is_not_known(fake: FakeDesk)
     assert "the desk answered 502: Bad Gateway" in fake.says("work", "list").err
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", ACTS, ids=" ".join)
 def test_an_act_whose_answer_is_lost_may_have_been_done(fake: FakeDesk, words: tuple[str, ...]) -> None:
     fake.answers.update({key: Drop() for key in ANSWERS if key[0] != "GET"})
@@ -584,7 +584,7 @@ def test_an_act_whose_answer_is_lost_may_have_been_done(fake: FakeDesk, words: t
     assert len(fake.changed) == 1  # not asked again by itself
 
 
-@sampled(4)
+@sampled(8)
 @pytest.mark.parametrize("words", LOOKS, ids=" ".join)
 def test_a_look_whose_answer_is_lost_is_tried_again(fake: FakeDesk, words: tuple[str, ...]) -> None:
     fake.instead = Drop()

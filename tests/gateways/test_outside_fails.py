@@ -344,7 +344,7 @@ def expected(system: System, status: str) -> str | None:
     return system.refused
 
 
-@sampled(12)
+@sampled(24)
 @pytest.mark.parametrize("status", STATUSES)
 @each_call
 def test_a_status_that_decides_nothing_leaves_all_open(call: Call, status: str) -> None:
@@ -412,21 +412,21 @@ SLOW: dict[str, Callable[[Call], Send]] = {
 }
 
 
-@sampled(12)
+@sampled(24)
 @pytest.mark.parametrize("way", UNREADABLE)
 @each_call
 def test_an_answer_that_can_not_be_read_leaves_all_open(call: Call, way: str) -> None:
     assert call.what(UNREADABLE[way](call)) == "garbage"
 
 
-@sampled(12)
+@sampled(24)
 @pytest.mark.parametrize("way", BROKEN)
 @each_call
 def test_an_answer_that_is_not_whole_leaves_all_open(call: Call, way: str) -> None:
     assert call.what(BROKEN[way](call)) == "connection"
 
 
-@sampled(12)
+@sampled(24)
 @pytest.mark.parametrize("way", SLOW)
 @each_call
 def test_an_answer_that_is_too_slow_leaves_all_open(call: Call, way: str) -> None:

@@ -63,6 +63,7 @@ def _broker(billing: httpx.Client, *, up: bool) -> None:
     billing.put("/broker", json={"up": up}).raise_for_status()
 
 
+@PROVED
 def test_a_bill_is_paid_in_two_parts_by_the_queue(stack: Stack, system: httpx.Client, billing: httpx.Client) -> None:
     """Kafka is down; when it is back, the same messages come by it as well, and change nothing."""
     bill = _billed(system, "by-queue", "400000.00")

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from functions.market_making.model import Status
-from tests.depth import SIMULATED, points
+from tests.depth import PROVED, SIMULATED, points
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
 from tests.market_making.faulty import FaultyMarket
@@ -59,13 +59,14 @@ def scene(market: FaultyMarket, act: Callable[[], str]) -> Scene:
     return Scene(act, market.check, market.process, settled)
 
 
+@PROVED
 def test_a_refund_survives_two_things_that_go_wrong() -> None:
     report = crash_matrix(
         refund,
         FAULTS,
         pairs=True,
         same=lambda one, other: one == other,
-        points=points("pairs of a refund", everyday=16),
+        points=points("pairs of a refund", everyday=32),
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

@@ -40,7 +40,7 @@ def goes_wrong() -> bool:
     return False
 
 
-@sampled(3)
+@sampled(6)
 @pytest.mark.parametrize("guard", GUARDS)
 def test_without_a_guard_lives_go_wrong(guard: str) -> None:
     with taken_out(guard):
@@ -68,7 +68,7 @@ def nothing(*_: object) -> list[Any]:
     return []
 
 
-@sampled(3)
+@sampled(6)
 @pytest.mark.parametrize(
     "lacking",
     [

@@ -37,7 +37,7 @@ from tests.harness.faults import (
 from tests.harness.interleave import Choice, Interleaver, at_random, in_turn
 from tests.harness.memory import InMemoryDynamoDB
 
-SEEDS = range(deep(everyday=8, full=25))
+SEEDS = range(deep(everyday=5, full=25))
 
 
 class Uncounted(list[Call]):

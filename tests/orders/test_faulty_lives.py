@@ -43,7 +43,7 @@ RATES: dict[Fault, float] = {
     LateIndex(3): 0.15,
     StaleRead(2): 0.15,
 }
-STEPS, BLOCK = 40, deep(everyday=4, full=30)
+STEPS, BLOCK = 40, deep(everyday=2, full=30)
 
 
 def live(seed: int) -> Desk:

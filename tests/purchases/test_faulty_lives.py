@@ -7,7 +7,7 @@ import pytest
 from tests.depth import deep
 from tests.purchases.lives import live
 
-BLOCK = deep(everyday=5, full=60)
+BLOCK = deep(everyday=3, full=60)
 
 
 @pytest.mark.parametrize("block", range(10))
