@@ -112,6 +112,7 @@ username can name another kind of item.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 PK, SK = "PK", "SK"
@@ -153,9 +154,13 @@ def _filled(template: str, parts: dict[str, str]) -> str:
     return template.format(**parts)
 
 
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^#]+)", re.escape(template)))
+
+
 def _parts(template: str, written: str) -> dict[str, str] | None:
-    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^#]+)", re.escape(template))
-    match = re.fullmatch(pattern, written)
+    match = _pattern(template).fullmatch(written)
     return None if match is None else match.groupdict()
 
 
