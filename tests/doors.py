@@ -20,7 +20,7 @@ import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache, cached_property, partial
+from functools import cache, cached_property, lru_cache, partial
 from typing import Any
 from urllib.parse import quote, unquote, unquote_plus
 
@@ -227,6 +227,7 @@ def _encoded(body: str | bytes, content_type: str) -> tuple[str, bool]:
     return base64.b64encode(raw).decode(), True
 
 
+@lru_cache(100_000)
 def routed(method: str, path: str) -> Route | None:
     """The route that API Gateway would choose: of those that fit, the one that is literal furthest to the left."""
     asked = path.split("/")

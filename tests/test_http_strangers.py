@@ -86,7 +86,13 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/balances"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/balances/{asset_id}"): (OWN, "HoldingNotFound", "HoldingNotFound"),
     Route("GET", "/portfolio"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/statements"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/statements.csv"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/statements/{month}"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/balance/holds"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/balance/withdrawals"): (EMPTY, EMPTY, EMPTY),
+    Route("GET", "/clients"): (OWN, EMPTY, EMPTY),
+    Route("POST", "/clients"): (DONE, "AccountNotFound", "AccountNotFound"),
 }
 STATUS = {"AccountExists": 409, "InsufficientAsset": 409, "ScopeMissing": 403}
 
