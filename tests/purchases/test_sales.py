@@ -320,8 +320,8 @@ def test_a_member_whose_min_price_is_above_the_limit_does_not_sell(desk: Desk, a
 
 
 def test_nobody_makes_the_desk_buy_what_the_exchange_would(desk: Desk, ann: Owner, bob: Owner, cid: Owner) -> None:
-    """By limits of their own, above that of the order: those who have none sell at the order's limit, to the desk, since
-    they are less than the smallest order."""
+    """By limits of their own, above that of the order. Who has none sells at the order's limit, to the desk, since he
+    alone is less than the smallest order."""
     for owner, quantity in ((ann, "0.0999"), (bob, "0.03"), (cid, "0.0999")):
         desk.bring(owner, quantity)
     dear = [desk.sale(owner, min_price="100") for owner in (ann, cid)]
