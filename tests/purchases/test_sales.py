@@ -319,34 +319,6 @@ def test_a_member_whose_min_price_is_above_the_limit_does_not_sell(desk: Desk, a
     desk.check()
 
 
-def test_nobody_makes_the_desk_buy_what_the_exchange_would(desk: Desk, ann: Owner, bob: Owner, cid: Owner) -> None:
-    """By limits of their own, above that of the order. Who has none sells at the order's limit, to the desk, since he
-    alone is less than the smallest order."""
-    for owner, quantity in ((ann, "0.0999"), (bob, "0.03"), (cid, "0.0999")):
-        desk.bring(owner, quantity)
-    dear = [desk.sale(owner, min_price="100") for owner in (ann, cid)]
-    desk.run()
-    assert [look(desk, sale).reason for sale in dear] == ["not sold: the limit of $99 is below min_price"] * 2
-    assert (desks_own(desk, "SOL"), desks_own(desk)) == (Decimal(0), Decimal(0))
-    plain, dear_again = desk.sale(bob), desk.sale(ann, min_price="100")
-    desk.run()
-    assert (look(desk, plain).status, look(desk, plain).total_amount) == (Status.COMPLETED, Money("2.97"))
-    assert look(desk, dear_again).reason == "not sold: the limit of $99 is below min_price $100"
-    assert coins(desk, ann, "SOL") == coins(desk, cid, "SOL") == (Decimal("0.0999"), Decimal(0))
-    assert desks_own(desk, "SOL") == Decimal("0.03")
-    assert at_the_exchange(desk) == []
-    desk.check()
-
-
-def test_what_is_less_than_an_order_whoever_sells_is_bought_at_the_price(desk: Desk, ann: Owner, bob: Owner) -> None:
-    for owner in (ann, bob):
-        desk.bring(owner, "0.02")
-    sales = [desk.sale(ann, min_price="100"), desk.sale(bob)]
-    assert close(desk) == 1
-    assert [look(desk, sale).total_amount for sale in sales] == [Money("2.00")] * 2
-    desk.check()
-
-
 # What becomes of the asset meanwhile
 
 
