@@ -158,6 +158,40 @@ def test_an_order_says_what_a_purchase_has_brought_and_cost(fee_asset: str | Non
         assert abs(fees[1] - bought.fee_in_asset) < Decimal("0.000001")
 
 
+@pytest.mark.parametrize(
+    ("sold", "fee_asset", "fee", "total_amount"),
+    [
+        ("1", "USDT", "1.00", "99.00"),
+        ("1", None, "1.00", "99.00"),
+        ("0.5004", "USDT", "0.50", "49.53"),
+        ("0.02", "USDT", "0.00", "2.00"),
+    ],
+)
+def test_an_order_says_what_a_sale_has_brought_and_its_fee(
+    sold: str, fee_asset: str | None, fee: str, total_amount: str
+) -> None:
+    """Of what the desk's own book has bought the exchange took none."""
+    desk = Desk()
+    desk.list_exchange_asset()
+    desk.world.nobody_sells()
+    desk.world.bid("100", "10000", "SOLUSDT")
+    desk.bring(desk.customer(usd="1000.00"), sold)
+    desk.world.venue.set_fees(Fees(Decimal(100), asset=fee_asset, asset_price=Decimal(1)), ACCOUNT)
+    with opened(desk, openapi.check) as doors:
+        ann = doors.customer()
+        asked = ann.post("/sales", {"asset_id": "SOL", "quantity": "all"}).json
+        desk.run()
+        desk.clock.forward(days=1)
+        desk.mark("SOL", "100")
+        desk.close_pools()
+        desk.run()
+        (told,) = (one for one in ann.get("/orders").json["items"] if one["order_type"] == "SALE")
+        full = ann.get(f"/sales/{asked['order_id']}").json
+    assert (told["status"], told["executed_quantity"], told["total_amount"]) == ("COMPLETED", sold, total_amount)
+    assert (full["executed_quantity"], full["total_amount"]) == (sold, total_amount)
+    assert (round(Decimal(told["fee_amount"]), 2), told["fee_quantity"]) == (Decimal(fee), None)
+
+
 def test_ones_own_clients_are_listed_and_nobody_elses(ann: Client) -> None:
     found = ann.get("/clients").json["items"]
     assert [(one["client_id"], one["kind"], one["status"], one["account_id"]) for one in found] == [

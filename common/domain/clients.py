@@ -79,6 +79,11 @@ class Client:
     updated_at: datetime
     account_id: str | None = None
 
+    @property
+    def is_paid(self) -> bool:
+        """May dollars go to its account?"""
+        return self.status is ClientStatus.ACTIVE and self.account_id is not None
+
     def must_be_active(self) -> Client:
         """Raises ClientBlocked."""
         if self.status is ClientStatus.ASKED:
@@ -218,10 +223,7 @@ def ask(client: Client, terms: str) -> Write:
     )
     if isinstance(item, BankingClientItem):
         item.account_id = client.account_id
-    account = "" if client.account_id is None else f" --account {client.account_id}"
-    save = f"desk clients save {client.client_id} {client.kind.lower()} --username {owner.username}"
-    told = f"an operator: {owner.username} asks for it; `{save}{account} --status ACTIVE`, or REFUSED"
-    work.wait_for_person(item, row, waits_for=told)
+    work.wait_for_person(item, row, waits_for=_what_is_asked(client))
 
     def taken(old: RawItem | None) -> Refusal:
         assert old is not None
@@ -229,6 +231,14 @@ def ask(client: Client, terms: str) -> Write:
         return AlreadyAsked(_client(known), known.terms)
 
     return Write.insert(item, otherwise=taken)
+
+
+def _what_is_asked(client: Client) -> str:
+    """Of an operator, with the command that does it."""
+    username = client.owner.username
+    account = "" if client.account_id is None else f" --account {client.account_id}"
+    save = f"desk clients save {client.client_id} {client.kind.lower()} --username {username}"
+    return f"an operator: {username} asks for it; `{save}{account} --status ACTIVE`, or REFUSED"
 
 
 def _listed(client: Client) -> str:
@@ -251,6 +261,8 @@ def save(client: Client, before: Client | None) -> Write:
     ]
     if client.status is not ClientStatus.ASKED:
         actions += work.done()
+    elif before is not None and before.status is ClientStatus.ASKED:
+        actions.append(item.waits_for.set(_what_is_asked(client)))
     if client.account_id is not None:
         actions.append(BankingClientItem.account_id.set(client.account_id))
     return Write.update(

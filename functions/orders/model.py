@@ -198,7 +198,7 @@ class OtherOrder:
     gross: Money | None = None  # what a sale brought before the exchange's fee
     fee: Money | None = None  # what of its total the exchange took
     fee_in_coins: Quantity | None = None  # or what it kept of the coins that were bought
-    batch_id: str | None = None  # what a purchase was bought with, which knows its fees
+    batch_id: str | None = None  # what a purchase was bought with, or a sale sold: it knows their fees
 
     @property
     def price_per_unit(self) -> Price | None:
@@ -209,9 +209,13 @@ class OtherOrder:
         return amount.per_unit_of(self.executed)
 
     def with_fees_of(self, batch: BatchFees) -> OtherOrder:
-        """A purchase that is over, with its part of the fees of its batch: pro rata."""
+        """A purchase or a sale that is over, with its part of the fees of its batch: pro rata. Fees in coins of a sale
+        are the desk's."""
         if self.total_amount is None or self.executed is None or not self.executed.amount:
             return self
+        if self.order_type is ListedType.SALE:
+            brought = max(ZERO, batch.gross - batch.fee) + batch.desk_paid
+            return replace(self, fee=self.total_amount.share(batch.fee.usd, brought.usd) if brought != ZERO else ZERO)
         cost, received = batch.gross + batch.fee, EXACT.subtract(batch.executed, batch.fee_in_coins)
         fee = self.total_amount.share(batch.fee.usd, cost.usd) if cost != ZERO else ZERO
         kept = ROUNDING.divide(EXACT.multiply(self.executed.amount, batch.fee_in_coins), received)
@@ -221,12 +225,14 @@ class OtherOrder:
 
 @dataclass(frozen=True)
 class BatchFees:
-    """What a batch of purchases was bought for at the exchange, and its fees: in dollars, and in what was bought."""
+    """What a batch of purchases or sales was traded for at the exchange, and its fees: in dollars, and in its coins.
+    `desk_paid`: for what the desk's own book has bought of one of sales."""
 
     executed: Decimal
     gross: Money
     fee: Money
     fee_in_coins: Decimal
+    desk_paid: Money = ZERO
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:

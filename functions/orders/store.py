@@ -16,7 +16,7 @@ from common.clock import text
 from common.domain import book, timeline, work
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
-from common.money import Money, Price, Quantity
+from common.money import EXACT, Money, Price, Quantity
 from common.owner import Owner
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
@@ -66,12 +66,14 @@ class AnyOrderItem(AnyItem, OrderItem):
 
 
 class BatchFeesItem(AnyItem):
-    """Of a batch of purchases what its members are told of its fees."""
+    """Of a batch of purchases or sales what its members are told of its fees."""
 
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
     fee_in_asset = DecimalAttribute(null=True)
+    desk_quantity = DecimalAttribute(null=True)
+    desk_price = DecimalAttribute(null=True)
 
 
 class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
@@ -333,8 +335,9 @@ def fees_of(table: Table, batch_id: str) -> BatchFees | None:
     item = table.get(BatchFeesItem, keys.BATCH(batch_id=batch_id))
     if item is None or item.executed_quantity is None or item.gross_amount is None:
         return None
-    fee, kept = item.fee_amount or Decimal(0), item.fee_in_asset or Decimal(0)
-    return BatchFees(item.executed_quantity, Money(item.gross_amount), Money(fee), kept)
+    fee, kept, nothing = item.fee_amount or Decimal(0), item.fee_in_asset or Decimal(0), Decimal(0)
+    desk_paid = EXACT.multiply(item.desk_quantity or nothing, item.desk_price or nothing)
+    return BatchFees(item.executed_quantity, Money(item.gross_amount), Money(fee), kept, Money(desk_paid))
 
 
 def order_of(item: OrderItem) -> Order:

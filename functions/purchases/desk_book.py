@@ -28,11 +28,11 @@ class DeskLimitItem(Item, discriminator=keys.DESK_LIMIT.entity):
 
 
 def buy(buys: DeskBuys, limit: Money, at: datetime) -> Write:
-    """Count what the desk buys on the day of `at`. Raises DeskLimitReached where it alone is above the limit; refused
-    with it, where it is with what was bought that day."""
+    """Count what the desk buys on the day of `at`. Raises DeskLimitReached where it alone is above the limit, or that
+    is zero; refused with it, where it is above with what was bought that day."""
     asset_id, room = buys.quantity.asset_id, limit - buys.amount
     reached = DeskLimitReached(f"the desk buys {asset_id} for ${limit} a day at most")
-    if room < ZERO:
+    if room < ZERO or limit == ZERO:  # then not for nothing, either
         raise reached
     expires = Decimal(int((at + KEPT).timestamp()))
     key = keys.DESK_LIMIT(asset_id=asset_id, date=text(at)[:10])

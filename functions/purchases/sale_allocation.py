@@ -5,7 +5,9 @@ A batch sells for all its members at one price:
     wanted     of a member: all that he holds for it, unless the limit is below his own
     quantity   of the order: the sum, down to the exchange's step; limit: the price less `slippage_max_bps`
     rest       of the sum, less than a lot: bought by the desk's own book when the order is filled, at what that has
-               brought a unit; so is everything when it is less than the exchange's smallest order, at the price then
+               brought a unit; so is everything when it is less than the exchange's smallest order, at the price then,
+               or at the limit where it is less only without those whose limits are above that: nobody makes the desk
+               buy what the exchange would
     sold       what the exchange has executed and the desk buys, by what is wanted, by largest remainder in the asset's
                smallest unit: sums exactly; the rest of his coins goes back
     proceeds   for what is sold: what the order has brought less the exchange's fee in dollars, and what the desk pays;
@@ -58,11 +60,15 @@ def plan(sellers: Sequence[Seller], asset: Asset, quote: Quote, rules: MarketRul
     if rules.trades(quantity, limit):
         rest = total - quantity
         return Plan(quote, asset.precision, quantity, limit, Rest(rest, asset.desk_buys_max) if rest.amount else None)
-    by_desk = _total(sellers, quote.price, asset.asset_id)
+    price, told = quote.price, "price"
+    by_desk = _total(sellers, price, asset.asset_id)
+    if by_desk != total and rules.trades(rules.quantity_at_most(by_desk), price):  # little only by their own limits
+        price, told = min(limit, price), "limit"
+        by_desk = _total(sellers, price, asset.asset_id)
     if by_desk.amount:
         found = nothing(asset.asset_id, "")
-        return BatchResult(found.executed, found.gross, desk_buys=DeskBuys(by_desk, quote.price))
-    return nothing(asset.asset_id, f"not sold: the price of ${quote.price} is below min_price")
+        return BatchResult(found.executed, found.gross, desk_buys=DeskBuys(by_desk, price))
+    return nothing(asset.asset_id, f"not sold: the {told} of ${price} is below min_price")
 
 
 def without_desk(found: BatchResult) -> BatchResult:

@@ -18,6 +18,7 @@ from common.idempotency import IdempotencyKeyReused
 from common.money import Money
 from common.owner import Owner
 from tests.desk import Desk
+from tests.seen import audited
 
 
 @pytest.fixture
@@ -76,8 +77,20 @@ def test_an_operator_who_changes_another_thing_has_not_decided(desk: Desk, ann: 
     save = desk.interventions.save_client
     save(ClientKind.BANKING, client_id, ann, "a typing error", "olga", dry_run=False, account_id="acc-8")
     assert listed(desk, ann) == [(client_id, ClientStatus.ASKED)]
-    assert len(desk.operations.work(("clients",), overdue_only=True, limit=9)) == 1
+    (waiting,) = desk.operations.work(("clients",), overdue_only=True, limit=9)
+    assert "--account acc-8 --status ACTIVE" in waiting.waits_for, "the next one does not put the error back"
     assert desk.accounts.ask_for_client(ann, "c", ClientKind.BANKING, "acc-9").replayed
+
+
+def test_who_approves_a_client_is_told_where_it_is_paid(desk: Desk, ann: Owner) -> None:
+    """Also when he does not name the account himself; and so is whoever reads the audit."""
+    client_id = ask(desk, ann)
+    for dry_run in (True, False):
+        done = desk.interventions.save_client(
+            ClientKind.BANKING, client_id, ann, "ok", "olga", dry_run=dry_run, status=ClientStatus.ACTIVE
+        )
+        assert done.says == "status from ASKED to ACTIVE; it is paid at acc-9"
+    assert "it is paid at acc-9" in audited(desk)[0].detail
 
 
 def test_a_key_stands_for_one_request(desk: Desk, ann: Owner) -> None:

@@ -92,6 +92,15 @@ def test_a_part_of_a_history_says_the_same_of_each_move(desk: Desk, ann: Owner) 
             assert part == whole[first + 1 : last + 1]
 
 
+def test_a_history_leaves_out_what_came_after_its_end_while_it_was_read(desk: Desk, ann: Owner) -> None:
+    asked_at, until = desk.clock(), desk.clock() + timedelta(seconds=1)
+    desk.accounts.deposit(ann, "before", Money(5))
+    desk.clock.forward(seconds=1)
+    desk.accounts.deposit(ann, "after", Money(7))
+    found = every(desk.table, ann, USD, asked_at, until=until)
+    assert [move.after for move in found] == [1005, 1000]
+
+
 @pytest.fixture
 def bare() -> Desk:
     """A desk whose journal has lines of no order."""

@@ -403,8 +403,8 @@ class TestClients:
         with pytest.raises(ClientNotFound):
             desk.cash_out(ANEW)
         said = saved(desk, ANEW)
-        assert (said.says, said.done) == ("sub from sub-ann to sub-anew", True)
-        assert audited(desk)[0].detail == "BANKING, sub from sub-ann to sub-anew: his papers"
+        assert (said.says, said.done) == ("sub from sub-ann to sub-anew; it is paid at acc-ann", True)
+        assert audited(desk)[0].detail == f"BANKING, {said.says}: his papers"
         paid = desk.accounts.withdraw(ANEW, "w", Money(5), "ann-bank").made
         desk.run()
         assert desk.accounts.withdrawal(ANEW, paid.transfer_id).status == "COMPLETED"

@@ -220,7 +220,8 @@ class TestClients:
         unblocked = desk.interventions.save_client(
             kind, "main", first.owner, "looked into", "olga", dry_run=False, status=ClientStatus.ACTIVE
         )
-        assert unblocked.says == "status from BLOCKED to ACTIVE"
+        paid_at = "; it is paid at acc-2" if kind is self.BANKING else ""
+        assert unblocked.says == f"status from BLOCKED to ACTIVE{paid_at}"
         now = desk.operations.client(kind, "main")
         assert now == replace(first, status=ClientStatus.ACTIVE, updated_at=now.updated_at)
 

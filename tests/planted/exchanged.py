@@ -7,6 +7,7 @@ from tests.planted.plants import Change, Kind, Plant, plant
 EXCHANGED, BELIEVED = "tests/domain/test_exchange_orders.py", "tests/offramp/test_not_believed.py"
 BATCHES, PURCHASES = "tests/purchases/test_batches.py", "tests/purchases/test_purchases.py"
 SALES = "tests/purchases/test_sales.py"
+BY_DESK = "tests/purchases/test_desk_book.py"
 SHARES, RACES = "tests/purchases/test_strategy_and_shares.py", "tests/purchases/test_contention.py"
 SELLS, POLLING, VOIDING = (f"tests/offramp/test_{name}.py" for name in ("sell_orders", "polling", "voiding"))
 DAILY = "tests/payouts/test_daily_limit.py"
@@ -369,6 +370,24 @@ PLANTS: list[Plant] = [
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "The desk's own book buys any number of small holdings a day of a coin that falls.",
         f"{SALES}::test_the_desks_book_buys_no_more_a_day_than_its_limit",
+    ),
+    plant(
+        "pooled-sales-the-desk-buys-lots",
+        Kind.CONDITION,
+        f"{BUYS}/sale_allocation.py:plan",
+        "if by_desk != total and rules.trades(",
+        "if by_desk == total and rules.trades(",
+        "Two customers with limits of their own sell lots to the desk at its price, when the market's is lower.",
+        f"{BY_DESK}::test_nobody_makes_it_buy_what_the_exchange_would",
+    ),
+    plant(
+        "pooled-sales-the-desk-buys-at-a-price-that-is-over",
+        Kind.CONDITION,
+        f"{BUYS}/service/batches.py:Batches._plan",
+        "planned.desk_buys is not None:",
+        "planned.desk_buys is None:",
+        "The desk's own book buys at the price that a customer was told, of which it knows that it is over.",
+        f"{BY_DESK}::test_it_buys_at_the_price_of_now_not_at_the_one_that_was_told",
     ),
     plant(
         "pooled-sales-a-cent-more-than-was-brought",

@@ -196,7 +196,7 @@ class _Listing:
         if place is not None and not place.settled:
             newer = _newer(self.table, self.owner, assets, instant(place.line.partition("#")[0]))
             newer = None if newer is None else [line for line in newer if _order(line) >= (place.line, place.asset_id)]
-        elif place is None and self.until is not None and self.until <= self.now:
+        elif place is None and self.until is not None:  # one that is to come may be there when the lines are read
             newer = _newer(self.table, self.owner, assets, self.until)
         return list(islice(lines, limit + 1)), newer
 

@@ -244,6 +244,8 @@ class Interventions:
         says = changes(None if before is None else _told(before), _told(client))
         if not says:
             return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
+        if before is not None and before.account_id == client.account_id and client.is_paid:
+            says += f"; it is paid at {client.account_id}"
         if not dry_run:
             told = f"{kind}, {says}: {reason}"
             entry = AuditEntry(at, operator, "clients save", client_id, told)

@@ -124,8 +124,12 @@ class Batches:
         try:
             listing, now = self.catalogue.listing(batch.asset_id), self.now()
             listing.must_be_active()
-            quote = self._told(batch, listing.asset, now) or members.quote(listing, now)
-            return members.plan(listing.asset, quote, self.at_exchange.rules(batch.asset_id))
+            told, rules = self._told(batch, listing.asset, now), self.at_exchange.rules(batch.asset_id)
+            planned = members.plan(listing.asset, told or members.quote(listing, now), rules)
+            if told is not None and isinstance(planned, BatchResult) and planned.desk_buys is not None:
+                # Where no market says what it is worth, the desk's own book buys at no price that is over.
+                return members.plan(listing.asset, members.quote(listing, now), rules)
+            return planned
         except (AssetInactive, MarketUnknown) as no:
             return model.nothing(batch.asset_id, f"not {batch.traded}: {no.detail}")
         except (PriceUnavailable, ExchangeUnavailable) as silent:
