@@ -12,6 +12,7 @@ from common import aws, clock
 from common.errors import Unavailable
 from common.gateways import configured
 from common.gateways.campaigns import NoParticipant
+from common.gateways.exchange import binance_maker  # noqa: F401  # it keeps the clock that is there at its import
 from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.gateways.exchange.maker import Market
