@@ -8,7 +8,7 @@ import re
 from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     GetCoreSchemaHandler,
     PlainSerializer,
+    PlainValidator,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -91,11 +92,24 @@ def _time(written: Any) -> Any:
     return written
 
 
+def _amount_or_all(written: Any) -> Decimal | Literal["all"]:
+    return "all" if written == "all" else _positive(_decimal(written))
+
+
+def _amount_json(example: str) -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{_AMOUNT}$", "examples": [example]}
+
+
 def _amount_schema(example: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT}$", "examples": [example]})
+    return WithJsonSchema(_amount_json(example))
 
 
 Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), _amount_schema("0.5")]
+AmountOrAll = Annotated[  # no union of pydantic's, whose refusal would name the member and not the field
+    Decimal | Literal["all"],
+    PlainValidator(_amount_or_all),
+    WithJsonSchema({"anyOf": [{"const": "all", "type": "string"}, _amount_json("0.5")]}),
+]
 Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated, Literal
+from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path
@@ -16,6 +16,7 @@ from common.keys import ORDER_ID_PATTERN
 from common.money import Money, Price, plain
 from common.wire import (
     Amount,
+    AmountOrAll,
     AssetId,
     CustomersAct,
     Dollars,
@@ -124,7 +125,7 @@ class SaleRequest(RequestBody):
     before the exchange's fee."""
 
     asset_id: AssetId
-    quantity: Literal["all"] | Amount
+    quantity: AmountOrAll
     min_price: Amount | None = None
 
 

@@ -164,7 +164,8 @@ def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
     for client, kind in (("ann-crypto", "crypto"), ("ann-bank", "banking")):
         assert "status BLOCKED" in ask("clients", "show", client, kind).words
         save = ("clients", "save", client, kind, "--username", "ann", "--status", "ACTIVE", *BECAUSE)
-        would = f"{client}: BLOCKED → ACTIVE\nWith --yes: status from BLOCKED to ACTIVE.\nNothing was done yet.\n"
+        paid = "; it is paid at acc-ann" if kind == "banking" else ""
+        would = f"{client}: BLOCKED → ACTIVE\nWith --yes: status from BLOCKED to ACTIVE{paid}.\nNothing was done yet.\n"
         assert ask(*save).out == would
         assert "status BLOCKED" in ask("clients", "show", client, kind).words
         saved = ask(*save, "--yes", "--json").json
