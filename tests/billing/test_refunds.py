@@ -30,6 +30,10 @@ ALWAYS = lambda: True  # noqa: E731
 
 @pytest.fixture
 def desk() -> Desk:
+    return with_spare()
+
+
+def with_spare() -> Desk:
     """With a dealer on whose account are 300.00 that pay nothing."""
     made = Desk()
     made.dealership.active()
