@@ -365,7 +365,7 @@ PLANTS: list[Plant] = [
     plant(
         "pooled-sales-the-desk-buys-without-a-limit",
         Kind.CONDITION,
-        f"{BUYS}/desk_book.py:_count",
+        "common/domain/desk_book/store.py:_count",
         "when=item.bought.does_not_exist() | (item.bought <= bought_max)",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "The desk's own book buys any number of small holdings a day of a coin that falls.",
