@@ -448,6 +448,7 @@ TOLD: dict[str, Told] = {
             AssetInactive,
             PriceUnavailable,
             MarketUnknown,
+            ContradictoryTerms,
             NothingToSell,
             PrecisionExceeded,
             AmountTooLarge,
