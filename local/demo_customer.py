@@ -128,7 +128,8 @@ def a_page_of_all_of_it(day: Day) -> Facts:
     limit = f"{price * Decimal('0.9'):.2f}"
     waits = day.customer.post("/orders", asset_id=COINS, order_type="BUY", quantity="0.0002", order_price=limit)
     portfolio = day.customer.get("/portfolio")
-    day.tell(f"his page: ${portfolio['total_portfolio_value']} in all, ${portfolio['current_balance']} of it free")
+    worth, free, realised = (portfolio[n] for n in ("total_portfolio_value", "current_balance", "realised_gain"))
+    day.tell(f"his page: ${worth} in all, ${free} of it free; ${realised} are realised")
     for position in portfolio["asset_balances"]:
         day.tell(
             f"  {position['quantity']} {position['asset_id']}: cost ${position['cost_basis']}, realised "
