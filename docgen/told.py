@@ -40,6 +40,7 @@ from common.domain.ledger.model import (
     AccountNotFound,
     InsufficientAsset,
     InsufficientFunds,
+    NothingToSell,
     TooManyOpenOrders,
     UnreadableLine,
 )
@@ -144,7 +145,7 @@ from functions.purchases.model import (
     PurchaseNotFound,
     PurchaseNotPending,
 )
-from functions.purchases.sale_model import NothingToSell, PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
+from functions.purchases.sale_model import PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
 
 Json = dict[str, Any]
 
@@ -447,6 +448,8 @@ TOLD: dict[str, Told] = {
             AssetInactive,
             PriceUnavailable,
             MarketUnknown,
+            ContradictoryTerms,
+            NothingToSell,
             PrecisionExceeded,
             AmountTooLarge,
             EstimateOutOfBand,
@@ -467,7 +470,13 @@ TOLD: dict[str, Told] = {
                 "estimated_amount": "300.00",
                 "crypto_client_id": "ann-crypto",
                 "banking_client_id": "ann-bank",
-            }
+            },
+            "everything": {
+                "asset_id": "SOL",
+                "quantity": "all",
+                "crypto_client_id": "ann-crypto",
+                "banking_client_id": "ann-bank",
+            },
         },
     ),
     "sell_orders": Told(_FOUND),

@@ -18,6 +18,7 @@ from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.ledger.model import ALL
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
@@ -71,7 +72,7 @@ from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
-from functions.purchases.sale_model import ALL, Sale
+from functions.purchases.sale_model import Sale
 from functions.purchases.sale_model import Terms as CoinTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
@@ -414,12 +415,14 @@ class Desk:
             table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
-        """Sell at the exchange; the estimate is at $100 a unit unless said."""
-        key = more.pop("key", None) or next(self.keys)
+        """Sell at the exchange; the estimate is at $100 a unit unless said, and of everything the desk's."""
+        key, everything = more.pop("key", None) or next(self.keys), quantity == ALL
+        if estimate is None and not everything:
+            estimate = str(Decimal(quantity) * 100)
         asked = SaleTerms(
             asset_id=more.pop("asset_id", "BTC"),
-            quantity=Decimal(quantity),
-            estimated_amount=Money(estimate or Decimal(quantity) * 100),
+            quantity=None if everything else Decimal(quantity),
+            estimated_amount=None if estimate is None else Money(estimate),
             crypto_client_id=more.pop("crypto_client_id", f"{owner.username}-crypto"),
             banking_client_id=more.pop("banking_client_id", f"{owner.username}-bank"),
         )

@@ -223,6 +223,20 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         desk.buy(ann, "2")
         return lambda: desk.cash_out(ann, "1")
 
+    def everything(
+        act: Callable[[Desk, str], Any] | None = None,
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """A cash-out of all, which is more than lots."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "1.00000777")
+            if act is None:
+                return lambda: desk.cash_out(ann, "all")
+            order_id = desk.cash_out(ann, "all").order_id
+            return lambda: act(desk, order_id)
+
+        return prepared
+
     def refused_by_the_exchange(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.world.fake.refuse_next()
         return refused(cash_out(desk, ann))
@@ -485,6 +499,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
+        "cash-out of everything, asked for": everything(),
+        "poll_sell_order, filled, and the desk buys the rest": everything(poll),
         "cash-out, refused by the exchange": refused_by_the_exchange,
         "cash-out, looked at": lambda desk, ann: sold(lambda d, order_id: d.offramp.order(ann, order_id))(desk, ann),
         "read_sell_order, to be polled": sold(read),

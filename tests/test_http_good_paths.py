@@ -195,6 +195,27 @@ class TestCashOuts:
         newest = ann.get("/balance/transactions").json["items"][0]
         assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", sold["total_amount"])
 
+    def test_everything_is_asked_for_by_one_word(self, doors: Doors, world: World) -> None:
+        """Whatever is free of it, without an estimate: the desk tells its own."""
+        ann = doors.customer()
+        free = ann.get("/balances/BTC").json["quantity"]
+        everything = {name: told for name, told in self.ASKED.items() if name != "estimated_amount"} | {
+            "quantity": "all"
+        }
+        made = ann.post("/crypto/order/sell", everything).json
+        worth = f"{Decimal(free) * 100:.2f}"
+        assert (made["all"], made["quantity"], made["estimated_amount"]) == (True, free, worth)
+        assert (made["desk_quantity"], made["returned_quantity"]) == (None, None)
+        world.desk.world.machines.run()
+        sold = ann.get(f"/crypto/order/sell/{made['order_id']}").json
+        assert (sold["executed_quantity"], sold["returned_quantity"]) == (free, "0")
+        assert ann.get("/balances/BTC").json["quantity"] == "0"
+
+    def test_a_quantity_is_asked_for_with_an_estimate(self, doors: Doors) -> None:
+        ann = doors.customer()
+        told = ann.post("/crypto/order/sell", {n: t for n, t in self.ASKED.items() if n != "estimated_amount"})
+        assert (told.status, told.problem) == (422, "ContradictoryTerms")
+
     def test_are_listed_among_all_orders_with_the_route_that_tells_the_rest(self, doors: Doors, world: World) -> None:
         ann = doors.customer()
         listed = {order["order_id"]: order for order in ann.every("/orders", limit=2)}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from common.domain.ledger import store as ledger
 from common.money import Money
 from common.owner import Owner
 from functions.orders.model import Side, Terms
@@ -72,6 +73,7 @@ class Books:
     for_sale: str = ""
     sale_generation: str = ""  # in which that waits
     sold_batch: str = ""
+    emptied: str = ""  # a cash-out of all SOL, of which the desk has bought the rest
 
     @classmethod
     def opened(cls, desk: Desk) -> Books:
@@ -91,6 +93,7 @@ class Books:
         desk.world.bid("99.99", "100", "SOLUSDT")
         books.sold_batch = desk.sale(ann, "0.1001").batch_id
         desk.run()
+        books.emptied = books._emptied()
         books.bought, books.batch = bought.order_id, bought.batch_id
         desk.world.nobody_buys()
         books.withdrawal = desk.accounts.withdraw(ann, "w", Money("10.53"), "ann-bank").made.transfer_id
@@ -103,6 +106,15 @@ class Books:
         books.for_sale, books.sale_generation = sells.order_id, sells.batch_id
         desk.run(days=0.01)
         return books
+
+    def _emptied(self) -> str:
+        """All SOL is sold, which is no whole number of lots; then as much is bought anew."""
+        desk, ann = self.desk, self.ann
+        there = ledger.free(desk.table, ann, "SOL").amount
+        order_id = desk.cash_out(ann, "all", asset_id="SOL").order_id
+        desk.run()
+        desk.bring(ann, str(there))
+        return order_id
 
     def line(self, asset_id: str, kind: str) -> tuple[str, str]:
         return first(self.desk, "asset_transaction", asset_id=asset_id, transaction_type=kind)
@@ -152,6 +164,10 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "no line of what the desk bought of a batch": lambda b: forget(
         b.desk, *first(b.desk, "desk_transaction", order_id=b.sold_batch, PK="DESK#SOL")
     ),
+    "no line of what the desk bought of a cash-out": lambda b: forget(
+        b.desk, *first(b.desk, "desk_transaction", order_id=b.emptied, PK="DESK#SOL")
+    ),
+    "a cash-out of which the desk bought more": lambda b: plus(b.desk, b.emptied, "SELL_ORDER", desk_quantity="0.1"),
     "an attempt to pay nothing": lambda b: forget(b.desk, b.withdrawal, "WITHDRAWAL"),
     "an attempt that is counted and not there": lambda b: forget(b.desk, b.withdrawal, "PAYOUT#01"),
     "open work that nobody sees": lambda b: lose(b.desk, b.sale, "SELL_ORDER", "open_work"),

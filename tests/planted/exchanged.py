@@ -9,6 +9,7 @@ BATCHES, PURCHASES = "tests/purchases/test_batches.py", "tests/purchases/test_pu
 SALES = "tests/purchases/test_sales.py"
 BY_DESK = "tests/purchases/test_desk_book.py"
 SHARES, RACES = "tests/purchases/test_strategy_and_shares.py", "tests/purchases/test_contention.py"
+EVERYTHING = "tests/offramp/test_cash_out_all.py"
 SELLS, POLLING, VOIDING = (f"tests/offramp/test_{name}.py" for name in ("sell_orders", "polling", "voiding"))
 DAILY = "tests/payouts/test_daily_limit.py"
 ORDERS, BUYS, OFFRAMP = "common/domain/exchange_orders", "functions/purchases", "functions/offramp"
@@ -365,7 +366,7 @@ PLANTS: list[Plant] = [
     plant(
         "pooled-sales-the-desk-buys-without-a-limit",
         Kind.CONDITION,
-        f"{BUYS}/desk_book.py:_count",
+        "common/domain/desk_book/store.py:_count",
         "when=item.bought.does_not_exist() | (item.bought <= bought_max)",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "The desk's own book buys any number of small holdings a day of a coin that falls.",
@@ -442,6 +443,42 @@ PLANTS: list[Plant] = [
         "ROUND_CEILING",
         "The desk pays out up to a cent more than each sale has brought.",
         f"{POLLING}::test_the_journal_tells_of_the_sale_and_of_the_dollars_that_left",
+    ),
+    plant(
+        "sales-the-desk-pays-a-price-above-the-told",
+        Kind.LIMIT,
+        f"{OFFRAMP}/model.py:_desk_buys",
+        "min(price, order.quote.price)",
+        "max(price, order.quote.price)",
+        "The desk pays more for what is less than a lot than the exchange has given for the lots.",
+        f"{EVERYTHING}::test_the_rest_is_bought_at_the_fill_or_the_told_price_whichever_is_less",
+    ),
+    plant(
+        "sales-the-desk-buys-the-rest-of-what-was-not-sold",
+        Kind.CONDITION,
+        f"{OFFRAMP}/model.py:_desk_buys",
+        "if order.rest is None or fill.executed != order.lots:",
+        "if order.rest is None:",
+        "The desk buys a part of a holding whose lots nobody wants at that price.",
+        f"{EVERYTHING}::test_of_a_part_only_nothing_is_bought_by_the_desk",
+    ),
+    plant(
+        "sales-the-desk-buys-uncounted",
+        Kind.LIMIT,
+        f"{OFFRAMP}/service/selling.py:Selling.on_final",
+        "[desk_book.buy(after.desk_buys, order.rest.desk_buys_max, at)]",
+        "[]",
+        "The desk's own book buys any number of rests a day, of a coin that falls.",
+        f"{EVERYTHING}::test_the_desk_buys_the_rest_within_its_limit_or_it_goes_back",
+    ),
+    plant(
+        "sales-the-coins-that-the-desk-bought-are-nobodys",
+        Kind.CONDITION,
+        f"{OFFRAMP}/model.py:SaleResult.left_to_the_desk",
+        "self.desk_buys.quantity.amount)",
+        "Decimal(0))",
+        "The desk has paid for coins that its account knows nothing of.",
+        f"{EVERYTHING}::test_a_holding_is_emptied_by_one_call_and_paid",
     ),
     plant(
         "sales-limit-is-counted-backwards",

@@ -20,6 +20,7 @@ from common.owner import Ownership
 
 USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
 ASSETS_MOVED_MAX = 90  # in one transaction, which has 100 writes
+ALL = "all"  # what a customer writes for everything of an asset that is free
 SUBS_MAX = 50  # that have had an account: a filter compares with 100 values at most
 SHARE_STEP = Decimal("0.01")  # of a percent
 
@@ -38,6 +39,10 @@ class InsufficientFunds(Conflict):
 
 class InsufficientAsset(Conflict):
     """The free quantity of an asset is below what was asked of it."""
+
+
+class NothingToSell(Conflict):
+    """Nothing of the asset is free: there is none, or open orders hold it."""
 
 
 class AccountMoved(Conflict):

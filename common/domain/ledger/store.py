@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Self, TypeVar
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -43,6 +43,7 @@ from common.domain.ledger.model import (
     HoldMissing,
     InsufficientAsset,
     InsufficientFunds,
+    NothingToSell,
     TooManyOpenOrders,
     TransactionType,
     UnreadableLine,
@@ -56,8 +57,10 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Busy, Write
 
 OPEN_ORDERS_MAX = 200  # that hold something on one balance: dollars, or one asset
+ALL_TRIES_MAX = 5  # to hold everything that is free, while it becomes less
 SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
+_T = TypeVar("_T")
 
 
 class BalanceItem(Item, discriminator=keys.BALANCE.entity):
@@ -472,6 +475,25 @@ def _hold_asset(
         & (item.quantity >= held)
         & (item.open_orders.does_not_exist() | (item.open_orders < open_before)),
     )
+
+
+def free(table: Table, owner: Owner, asset_id: str) -> Quantity:
+    """All units that are free, as of now. Raises NothingToSell."""
+    now = holding(table, owner, asset_id, consistent=True)
+    if now is None or not now.quantity.amount:
+        raise NothingToSell(f"nothing of your {asset_id} is free")
+    return now.quantity
+
+
+def holding_all(sell: Callable[[], _T]) -> _T:
+    """`sell` reads what is `free` and holds it; again where it has become less in between. What has come in between is
+    not sold: the sale came first, and what came after it. Raises what `sell` raises; Busy."""
+    for _ in range(ALL_TRIES_MAX):
+        try:
+            return sell()
+        except InsufficientAsset:
+            continue
+    raise Busy("your other orders of the same asset keep coming in between; send it again", retry_after_seconds=1)
 
 
 def release_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
