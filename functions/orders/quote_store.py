@@ -34,6 +34,8 @@ class QuoteItem(Item, discriminator=keys.QUOTE.entity):
     terms = UnicodeAttribute()
     expires_at = InstantAttribute()
     order_id = UnicodeAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
     expires = DecimalAttribute()  # epoch seconds, the table's time to live
 
 
@@ -64,6 +66,8 @@ def insert(quote: FirmQuote) -> Write:
         price_as_of=quote.price_as_of,
         total_amount=quote.total_amount.usd,
         terms=quote.terms,
+        fee_bps=Decimal(quote.fee_bps) or None,
+        fee_amount=quote.fee.usd or None,
         created_at=quote.created_at,
         updated_at=quote.created_at,
         expires_at=quote.expires_at,
@@ -124,4 +128,6 @@ def _quote(item: QuoteItem) -> FirmQuote:
         created_at=item.created_at,
         expires_at=item.expires_at,
         order_id=item.order_id,
+        fee_bps=int(item.fee_bps or 0),
+        fee=Money(item.fee_amount or 0),
     )

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 
 from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Quote
+from common.domain.fees import Tier
 from common.errors import Conflict, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id
-from common.money import Money, Price, Quantity
+from common.money import ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.orders import model
 from functions.orders.model import Order, Side, Status, Terms
@@ -37,7 +38,8 @@ class QuoteOfOtherTerms(Conflict):
 class FirmQuote:
     """What an order comes to if it is placed before `expires_at`, wherever the market is by then.
 
-    terms: the fingerprint of what was asked. order_id: of the order that was placed at it.
+    terms: the fingerprint of what was asked. order_id: of the order that was placed at it. The fee is promised with the
+    price: it is in the total of a buy, and is taken off that of a sale.
     """
 
     quote_id: str
@@ -52,6 +54,8 @@ class FirmQuote:
     created_at: datetime
     expires_at: datetime
     order_id: str | None = None
+    fee_bps: int = 0
+    fee: Money = ZERO
 
     def repeated(self, asked: Terms) -> FirmQuote:
         """This quote, as the answer to a repeat. Raises IdempotencyKeyReused when other terms are asked."""
@@ -64,15 +68,18 @@ def quote_id(owner: Owner, idempotency_key: str) -> str:
     return derived_id(keys.QUOTE, owner.username, owner.sub, "POST /quotes", idempotency_key)
 
 
-def quoted(owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote, now: datetime) -> FirmQuote:
-    """What an order of these terms comes to at `price`.
+def quoted(
+    owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote, now: datetime, tier: Tier
+) -> FirmQuote:
+    """What an order of these terms, of a customer of this tier, comes to at `price`.
 
     Raises ContradictoryTerms: a limit order has its own price; and as `model.market_order`.
     """
     if asked.is_limit:
         raise ContradictoryTerms("a quote is for an order at the market: give no order_price")
-    order = model.market_order(owner, quote_id, asked, asset, price, now)
+    order = model.market_order(owner, quote_id, asked, asset, price, now, tier)
     assert order.total_amount is not None
+    assert order.fee is not None
     return FirmQuote(
         quote_id=quote_id,
         owner=owner,
@@ -85,6 +92,8 @@ def quoted(owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote
         terms=asked.fingerprint,
         created_at=now,
         expires_at=now + GOOD_FOR,
+        fee_bps=order.fee_bps,
+        fee=order.fee,
     )
 
 
@@ -113,6 +122,8 @@ def order_at(quote: FirmQuote, order_id: str, asked: Terms, now: datetime) -> Or
         price_as_of=quote.price_as_of,
         total_amount=quote.total_amount,
         quote_id=quote.quote_id,
+        fee_bps=quote.fee_bps,
+        fee=quote.fee,
     )
 
 
