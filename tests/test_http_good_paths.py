@@ -331,6 +331,7 @@ class TestOperators:
             "min_pooled": "1.00",
             "desk_buys_max": "100.00",
             "spread_bps": 0,
+            "fees_bps": "none",
         }
         assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
         rules = {"asset_id": "DOGE", **defaults, **body}
@@ -388,6 +389,7 @@ def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, wor
 
 REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "UserNotFound"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
