@@ -5,8 +5,9 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from typing import Any
 from urllib.parse import unquote
@@ -32,6 +33,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.missold(),
         *books.misquoted(),
         *books.mischarged(),
+        *books.overquoted(),
         *books.misfilled(),
         *books.misadjusted(),
         *books.misbought(),
@@ -231,6 +233,17 @@ class _Books:
             for name in ("fee_bps", "fee_amount"):
                 if order.get(name) != quote.get(name):
                     yield f"{order['PK']} has {name} {order.get(name)}, its quote {quote.get(name)}"
+
+    def overquoted(self) -> Iterable[str]:
+        """No customer has asked for more quotes in fifteen seconds than he may."""
+        asked: Counter[tuple[str, float]] = Counter()
+        for quote in self.by_kind["quote"]:
+            asked[quote["username"], datetime.fromisoformat(quote["created_at"]).timestamp() // 15] += 1
+        for counter in self.by_kind["quote_counter"]:
+            since = datetime.fromisoformat(counter["SK"].removeprefix("QUOTES#")).timestamp() // 15
+            if asked.pop((counter["PK"], since), 0) != counter["asked"] or counter["asked"] > 5:
+                yield f"{counter['PK']} {counter['SK']} counts {counter['asked']} quotes"
+        yield from (f"{key} has {number} quotes that nobody has counted" for key, number in asked.items())
 
     def mischarged(self) -> Iterable[str]:
         """The fee of an order is that of its basis points on what it is worth, rounded up to the cent: on top of a buy,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Quote
@@ -15,7 +15,9 @@ from common.owner import Owner
 from functions.orders import model
 from functions.orders.model import Order, Side, Status, Terms
 
-GOOD_FOR = timedelta(seconds=15)
+SPAN_SECONDS = 15
+GOOD_FOR = timedelta(seconds=SPAN_SECONDS)
+ASKED_MAX = 5  # by a customer in each span of so many seconds: so never more than twice as many are good at a time
 
 
 class QuoteNotFound(NotFound):
@@ -28,6 +30,10 @@ class QuoteExpired(Conflict):
 
 class QuoteUsed(Conflict):
     """Another order was placed at this quote: it is good for one. Facts: `order_id`."""
+
+
+class TooManyQuotes(Conflict):
+    """As many quotes as may be were asked for in these seconds: use one of them, or ask again when they are over."""
 
 
 class QuoteOfOtherTerms(Conflict):
@@ -124,6 +130,19 @@ def order_at(quote: FirmQuote, order_id: str, asked: Terms, now: datetime) -> Or
         quote_id=quote.quote_id,
         fee_bps=quote.fee_bps,
         fee=quote.fee,
+    )
+
+
+def span_of(at: datetime) -> datetime:
+    """When that span of time began, of those in which quotes are counted."""
+    return datetime.fromtimestamp(int(at.timestamp()) // SPAN_SECONDS * SPAN_SECONDS, UTC)
+
+
+def too_many() -> TooManyQuotes:
+    return TooManyQuotes(
+        f"{ASKED_MAX} quotes may be asked for in {SPAN_SECONDS} seconds: use one of yours, or ask again in a moment",
+        asked_max=ASKED_MAX,
+        seconds=SPAN_SECONDS,
     )
 
 

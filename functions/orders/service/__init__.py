@@ -124,7 +124,7 @@ class Orders:
 
         Raises ContradictoryTerms, AssetNotFound, AssetInactive, PriceUnavailable, BoughtElsewhere, PrecisionExceeded,
         BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge; IdempotencyKeyReused; AccountNotFound (where tiers pay
-        different fees); Busy.
+        different fees); TooManyQuotes; Busy.
         """
         quote_id = quotes.quote_id(owner, idempotency_key)
         return _by_tier(lambda tier: self._quote(owner, quote_id, asked, tier))
@@ -144,7 +144,7 @@ class Orders:
         fee_of = _fee_of(listing.asset, tier)
         only = [] if fee_of is None else [ledger.of_tier(owner, fee_of)]
         try:
-            self.table.write(quote_store.insert(quote), *only)
+            self.table.write(quote_store.insert(quote), *only, quote_store.count(quote))
         except quote_store.AlreadyQuoted as repeat:
             return Replayable(repeat.quote.repeated(asked), replayed=True)
         return Replayable(quote)
