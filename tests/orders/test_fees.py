@@ -204,7 +204,7 @@ def test_who_is_of_the_standard_tier_buys_in_one_request(desk: Desk) -> None:
     ann = desk.customer()
     desk.buy(ann, "1")
     cost = metered(desk, lambda: desk.buy(ann, "1"))
-    assert (cost.requests, cost.write_units, cost.read_units) == (1, 10, 0)
+    assert (cost.requests, cost.write_units, cost.read_units) == (1, Decimal(10), Decimal(0))
 
 
 def test_who_is_of_another_tier_buys_in_two_requests(desk: Desk) -> None:
