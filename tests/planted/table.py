@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.planted import billed, exchanged, made_markets, money, outside, paid_out, siblings
+from tests.planted import billed, charged, exchanged, made_markets, money, outside, paid_out, siblings
 from tests.planted.plants import Plant
 
 PLANTS: list[Plant] = [
@@ -13,6 +13,7 @@ PLANTS: list[Plant] = [
     *billed.PLANTS,
     *outside.PLANTS,
     *siblings.PLANTS,
+    *charged.PLANTS,
 ]
 
 
