@@ -389,8 +389,12 @@ def check_execution(asset: Asset, side: Side) -> None:
     """Raises BoughtElsewhere."""
     if asset.execution is Execution.INSTANT:
         return
-    done, route = ("bought", "POST /purchases") if side is Side.BUY else ("sold", "POST /sales")
-    raise BoughtElsewhere(f"{asset.asset_id} is {done} at an exchange: {route}", route=route)
+    buys = side is Side.BUY
+    done, route, protects = ("bought", "POST /purchases", "max_price") if buys else ("sold", "POST /sales", "min_price")
+    raise BoughtElsewhere(
+        f"{asset.asset_id} is {done} at an exchange: {route}. {protects} protects you there; nothing rests at a limit",
+        route=route,
+    )
 
 
 def tradable_quote(listing: Listing, side: Side, now: datetime) -> Quote:
