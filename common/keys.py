@@ -14,6 +14,7 @@ table of this page, and the table that is deployed.
 | desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                          |               |                    |                                              |
 | order                  | {order_id}                                      | ORDER                              | O…                       | orders        |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
 | quote                  | {quote_id}                                      | QUOTE                              | Q…                       |               |                    |                                              |
+| quote_counter          | {username}                                      | QUOTES#{since}                     |                          |               |                    |                                              |
 | deposit                | {order_id}                                      | DEPOSIT                            | D…                       |               |                    |                                              |
 | withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                       | accounts      | payout             | UserOrders, OpenWork, UserOpen               |
 | sell_order             | {order_id}                                      | SELL_ORDER                         | S…                       | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork, UserOpen |
@@ -267,6 +268,8 @@ DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at
 ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", backlog="orders")
 # A price that the desk has promised for a few seconds.
 QUOTE = Key("quote", pk="{quote_id}", sk="QUOTE", id_prefix="Q")
+# How many a customer has asked for, in the seconds from then that a quote is good for.
+QUOTE_COUNTER = Key("quote_counter", pk="{username}", sk="QUOTES#{since}")
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT", id_prefix="D")
 WITHDRAWAL = Key(
     "withdrawal",
@@ -479,6 +482,7 @@ SCHEMA = [
     DESK_TRANSACTION,
     ORDER,
     QUOTE,
+    QUOTE_COUNTER,
     DEPOSIT,
     WITHDRAWAL,
     SELL_ORDER,

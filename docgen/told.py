@@ -37,6 +37,7 @@ from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.halts import HaltMoved
 from common.domain.ledger.model import (
     AccountExists,
+    AccountMoved,
     AccountNotFound,
     InsufficientAsset,
     InsufficientFunds,
@@ -135,8 +136,15 @@ from functions.operations.model import (
     StillRunning,
     TooManyDays,
 )
-from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
-from functions.orders.quotes import QuoteExpired, QuoteNotFound, QuoteOfOtherTerms, QuoteUsed
+from functions.orders.model import (
+    BoughtElsewhere,
+    ExpiryOutOfRange,
+    FeeTakesAll,
+    HoldingNotFound,
+    OrderNotFound,
+    OrderNotPending,
+)
+from functions.orders.quotes import QuoteExpired, QuoteNotFound, QuoteOfOtherTerms, QuoteUsed, TooManyQuotes
 from functions.purchases.model import (
     AmountTooSmall,
     BatchNotFound,
@@ -231,6 +239,11 @@ TOLD: dict[str, Told] = {
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
+    "set_tier": Told(
+        {200: "his fees are that tier's from the next order on, or they were already"},
+        (UserNotFound, AccountMoved),
+        examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}},
+    ),
     # billing
     "register": Told(
         {201: "registered; his accounts are opened at the billing system"},
@@ -303,6 +316,7 @@ TOLD: dict[str, Told] = {
             PrecisionExceeded,
             BelowMinimum,
             AboveMaximum,
+            FeeTakesAll,
             AmountTooLarge,
             AccountNotFound,
             InsufficientFunds,
@@ -331,7 +345,10 @@ TOLD: dict[str, Told] = {
             PrecisionExceeded,
             BelowMinimum,
             AboveMaximum,
+            FeeTakesAll,
             AmountTooLarge,
+            AccountNotFound,
+            TooManyQuotes,
         ),
         repeats=True,
         examples={

@@ -5,9 +5,10 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from decimal import ROUND_FLOOR, Context, Decimal
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -33,6 +34,8 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.misplaced(),
         *books.missold(),
         *books.misquoted(),
+        *books.mischarged(),
+        *books.overquoted(),
         *books.misfilled(),
         *books.misadjusted(),
         *books.misbought(),
@@ -247,6 +250,43 @@ class _Books:
             for name in ("username", "sub", "asset_id", "order_type", "quantity", "price_per_unit", "total_amount"):
                 if order[name] != quote[name]:
                     yield f"{order['PK']} has {name} {order[name]}, its quote {quote[name]}"
+            for name in ("fee_bps", "fee_amount"):
+                if order.get(name) != quote.get(name):
+                    yield f"{order['PK']} has {name} {order.get(name)}, its quote {quote.get(name)}"
+
+    def overquoted(self) -> Iterable[str]:
+        """No customer has asked for more quotes in fifteen seconds than he may."""
+        asked: Counter[tuple[str, float]] = Counter()
+        for quote in self.by_kind["quote"]:
+            asked[quote["username"], datetime.fromisoformat(quote["created_at"]).timestamp() // 15] += 1
+        for counter in self.by_kind["quote_counter"]:
+            since = datetime.fromisoformat(counter["SK"].removeprefix("QUOTES#")).timestamp() // 15
+            if asked.pop((counter["PK"], since), 0) != counter["asked"] or counter["asked"] > 5:
+                yield f"{counter['PK']} {counter['SK']} counts {counter['asked']} quotes"
+        yield from (f"{key} has {number} quotes that nobody has counted" for key, number in asked.items())
+
+    def mischarged(self) -> Iterable[str]:
+        """The fee of an order is that of its basis points on what it is worth, rounded up to the cent: on top of a buy,
+        and off a sale. What a pending buy holds, its entry in the book and its line say the same."""
+        fees = {line["order_id"]: line.get("fee_amount", 0) for line in self.lines}
+        in_book = {entry["order_id"]: entry.get("fee_bps", 0) for entry in self.by_kind["book_entry"]}
+        for order in self.by_kind["order"]:
+            buys, bps = order["order_type"] == "BUY", order.get("fee_bps", Decimal(0))
+            price = order["order_price"] if order["status"] == "PENDING" else order.get("price_per_unit")
+            if price is None:
+                continue
+            gross = (price * order["quantity"]).quantize(CENT, ROUND_CEILING if buys else ROUND_FLOOR)
+            fee = (gross * bps / 10_000).quantize(CENT, ROUND_CEILING)
+            comes_to = gross + fee if buys else gross - fee
+            if order["status"] == "PENDING":
+                if order.get("hold", comes_to) != comes_to:
+                    yield f"{order['PK']} holds {order['hold']}, and may cost {comes_to}"
+                if in_book[order["PK"]] != bps:
+                    yield f"{order['PK']} pays {bps} basis points, in the book {in_book[order['PK']]}"
+                continue
+            told = order["total_amount"], order.get("fee_amount", 0), fees.get(order["PK"])
+            if told != (comes_to, fee, fee):
+                yield f"{order['PK']} came to {comes_to} with a fee of {fee}, told are {told}"
 
     def misfilled(self) -> Iterable[str]:
         """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only

@@ -18,6 +18,7 @@ from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.fees import Fees
 from common.domain.ledger.model import ALL
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
@@ -374,6 +375,7 @@ class Desk:
             min_pooled=Money(rules.get("min_pooled", "1")),
             desk_buys_max=Money(rules.get("desk_buys_max", "100")),
             spread_bps=rules.get("spread_bps", 0),
+            fees_bps=Fees(rules.get("fees_bps", {})),
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))

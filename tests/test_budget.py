@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from bench import custody
+from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
@@ -49,6 +50,9 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "buy, refused for lack of funds": (1, 10, 0),
     "buy, by an unknown user": (1, 10, 0),
     "buy, repeated": (1, 10, 0),
+    "buy, standard fee": (1, 10, 0),
+    "buy, another tier's fee": (2, 20, 0),
+    "sell, standard fee": (2, 10, 0.5),
     "sell": (2, 10, 0.5),
     "sell, all of it": (2, 10, 0.5),
     "limit order, placed": (1, 12, 0),
@@ -81,6 +85,26 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         return lambda: desk.buy(ann, "1")
 
     asked = Terms("BTC", Side.BUY, quantity=Decimal(1))
+
+    def quote(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        return lambda: desk.orders.quote(ann, "q", asked)
+
+    def promote(desk: Desk, tier: Tier) -> Any:
+        return desk.accounts.set_tier("ann", tier, "ticket 4713", "olga", dry_run=False)
+
+    def with_fees(
+        prepare: Callable[[Desk, Owner], Callable[[], Any]], tier: Tier
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Of a customer of this tier, where tiers pay different fees."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 50, Tier.GOLD: 20})
+            promote(desk, tier)
+            call = prepare(desk, ann)
+            desk.orders.catalogue.fresh()
+            return call
+
+        return prepared
 
     def at_quote(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "1")
@@ -534,11 +558,21 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "buy, refused for lack of funds": lambda desk, ann: refused(lambda: desk.buy(ann, "5000")),
         "buy, by an unknown user": lambda desk, _: refused(lambda: desk.buy(Owner("eve", "sub-eve"), "1")),
         "buy, repeated": repeated,
-        "quote": lambda desk, ann: lambda: desk.orders.quote(ann, "q", asked),
+        "quote": quote,
         "buy at a quote": at_quote,
         "sell": sell("1"),
         "sell, all of it": sell("2"),
         "sell, refused": lambda desk, ann: refused(lambda: desk.sell(ann, "1")),
+        "buy, standard fee": with_fees(buy, Tier.STANDARD),
+        "buy, another tier's fee": with_fees(buy, Tier.GOLD),
+        "sell, standard fee": with_fees(sell("1"), Tier.STANDARD),
+        "sell, another tier's fee": with_fees(sell("1"), Tier.GOLD),
+        "quote, standard fee": with_fees(quote, Tier.STANDARD),
+        "quote, another tier's fee": with_fees(quote, Tier.GOLD),
+        "limit order, placed with a fee": with_fees(place("BUY"), Tier.STANDARD),
+        "limit sale, placed with a fee": with_fees(place("SELL"), Tier.STANDARD),
+        "limit order, filled with a fee": with_fees(fill("BUY"), Tier.GOLD),
+        "a tier, set": lambda desk, _: lambda: promote(desk, Tier.GOLD),
         "limit order, placed": place("BUY"),
         "limit sale, placed": place("SELL"),
         "limit order, filled": fill("BUY"),

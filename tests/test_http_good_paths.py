@@ -250,8 +250,8 @@ class TestOrders:
         }
         assert ann.get(f"/orders/{done.json['order_id']}").json == done.json
         route = f"GET /orders/{done.json['order_id']}"
-        also = {"executed_quantity": "5", "fee_amount": None, "fee_quantity": None, "route": route}
-        told = {name: value for name, value in done.json.items() if name != "quote_id"}
+        also = {"executed_quantity": "5", "fee_amount": "0.00", "fee_quantity": None, "route": route}
+        told = {name: value for name, value in done.json.items() if name not in ("quote_id", "fee_bps")}
         assert ann.get("/orders", limit=1).json["items"] == [{**told, **also}]
 
     def test_an_order_at_a_limit_is_filled_by_the_market_and_told(self, doors: Doors, world: World) -> None:
@@ -352,6 +352,7 @@ class TestOperators:
             "min_pooled": "1.00",
             "desk_buys_max": "100.00",
             "spread_bps": 0,
+            "fees_bps": "none",
         }
         assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
         rules = {"asset_id": "DOGE", **defaults, **body}
@@ -409,6 +410,7 @@ def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, wor
 
 REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "UserNotFound"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),

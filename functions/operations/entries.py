@@ -40,6 +40,7 @@ class Entry(OpenWork, AnyItem):
     order_id = UnicodeAttribute(null=True)
     quote_id = UnicodeAttribute(null=True)
     order_price = DecimalAttribute(null=True)
+    price_per_unit = DecimalAttribute(null=True)
     quantity = DecimalAttribute(null=True)
     hold = DecimalAttribute(null=True)
     held_amount = DecimalAttribute(null=True)
@@ -48,6 +49,7 @@ class Entry(OpenWork, AnyItem):
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
     fee_in_asset = DecimalAttribute(null=True)
     fees_elsewhere = UnicodeAttribute(null=True)
     # The journal

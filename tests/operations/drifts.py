@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from common.domain.fees import Tier
 from common.domain.ledger import store as ledger
 from common.money import Money
 from common.owner import Owner
@@ -77,7 +78,7 @@ class Books:
 
     @classmethod
     def opened(cls, desk: Desk) -> Books:
-        desk.list_asset()
+        desk.list_asset(fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
         ann = desk.customer(usd="3000.00")
         desk.clients(ann)
         desk.buy(ann, "9")
@@ -138,6 +139,16 @@ def _doubled(books: Books) -> None:
     books.move(quantity="10", total_bought="10")
 
 
+def _charged_too_much(books: Books) -> None:
+    """In the order, its line, the balance and the holding alike."""
+    key = first(books.desk, "order", order_type="BUY", status="COMPLETED")
+    line = first(books.desk, "asset_transaction", order_id=key[0])
+    for item in (key, line):
+        plus(books.desk, *item, total_amount="0.01", fee_amount="0.01")
+    books.spend(current_balance="-0.01")
+    books.move(cost_basis="0.01")
+
+
 DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "a balance with a dollar more": lambda b: b.spend(current_balance="1"),
     "a holding with half a coin less": lambda b: b.move(quantity="-0.5"),
@@ -154,6 +165,10 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "a quote used by no order": lambda b: forget(b.desk, *first(b.desk, "order", quote_id=b.quote)),
     "a quote that was used and does not know it": lambda b: lose(b.desk, b.quote, "QUOTE", "order_id"),
     "a quote of a coin less": lambda b: plus(b.desk, b.quote, "QUOTE", quantity="-0.5"),
+    "a fee of a dollar more": lambda b: plus(b.desk, *first(b.desk, "order", quote_id=b.quote), fee_amount="1"),
+    "a fee that the journal does not know": lambda b: lose(b.desk, *b.line("BTC", "BUY"), "fee_amount"),
+    "a fee that an open order forgets": lambda b: lose(b.desk, *first(b.desk, "book_entry", order_id=b.ask), "fee_bps"),
+    "a fee that nobody has asked for": _charged_too_much,
     "no purchase of a member": lambda b: forget(b.desk, b.purchase, "PURCHASE"),
     "no member of a purchase": lambda b: forget(b.desk, b.generation, f"MEMBER#{b.purchase}"),
     "a pool with five dollars more": lambda b: plus(b.desk, "POOL#SOL#0", "HEAD", total="5"),
