@@ -225,11 +225,11 @@ USER_ORDERS = Index(
     hash="username",
     range="ASSET_ID",
     holds=(),
-    purpose="a user's orders of one asset, newest first; his withdrawals, his clients",
+    purpose="a user's orders of one asset, newest first; his withdrawals, clients and recurring buys",
     sort_key="{asset_id}#{created_at}#{order_id}",  # by asset alone, orders would come in no order
 )
 # In the place of an asset: its ids are upper-case, so nobody who asks for orders of an asset meets them.
-WITHDRAWALS, CLIENTS = "withdrawal", "client"
+WITHDRAWALS, CLIENTS, RECURRING = "withdrawal", "client", "recurring"
 USER_TIMELINE = Index(
     "UserTimelineIndex",
     hash="username",
@@ -311,6 +311,19 @@ SALE_POOL = Key(
     backlog="purchases",
 )
 SELLER = Key("seller", pk="{batch_id}", sk="SELLER#{order_id}")
+# What is to be bought again and again. It waits for its next date, and is no user's open order: it holds nothing.
+RECURRING_BUY = Key(
+    "recurring_buy",
+    pk="{plan_id}",
+    sk="RECURRING",
+    indexes=(USER_ORDERS, OPEN_WORK),
+    id_prefix="R",
+    backlog="recurring",
+)
+# What became of one of its dates.
+RECURRING_DATE = Key("recurring_date", pk="{plan_id}", sk="DATE#{due_at}")
+# How many a login has that are not over.
+RECURRING_COUNT = Key("recurring_count", pk="{username}", sk="RECURRING#{login}")
 # What the desk's own book has bought of an asset on a day, in dollars.
 DESK_LIMIT = Key("desk_limit", pk="LIMIT#{asset_id}", sk="{date}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
@@ -489,6 +502,9 @@ SCHEMA = [
     SALE,
     SALE_POOL,
     SELLER,
+    RECURRING_BUY,
+    RECURRING_DATE,
+    RECURRING_COUNT,
     DESK_LIMIT,
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,

@@ -1,4 +1,5 @@
-"""What the clock does for purchases and sales: it closes the pools that have not filled by their deadline."""
+"""What the clock does for purchases and sales: it closes the pools that have not filled by their deadline, and buys for
+the recurring buys whose date has come."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.purchases.wiring import pooling
+from functions.purchases.wiring import pooling, recurring_rounds
 
-EVERY_MINUTES = {"close_pools": 1}  # the functions of this module, and how often they run
+EVERY_MINUTES = {"close_pools": 1, "buy_recurring": 1}  # the functions of this module, and how often they run
 
 
 def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -20,3 +21,13 @@ def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     log.info("done", extra={"closed": closed})
     metrics.flush_metrics()
     return {"closed": closed}
+
+
+def buy_recurring(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Any round may be cut short; the next one does the rest."""
+    found = recurring_rounds().buy_due(more_time(context))
+    for what, number in found.items():
+        count("Recurring" + what.capitalize(), number)
+    log.info("done", extra=found)
+    metrics.flush_metrics()
+    return dict(found)

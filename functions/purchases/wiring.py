@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 from common import aws, clock
@@ -9,9 +10,11 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from common.settings import settings
+from common.table.transaction import Patience
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.recurring import RecurringBuys
 from functions.purchases.service.sales import Sales
 
 
@@ -37,3 +40,15 @@ def batches() -> Batches:
     catalogue, fee_max_bps = Catalogue(table, clock.now), settings().exchange_fee_max_bps
     at_exchange = ExchangeOrders(table, configured.exchange, catalogue.symbols, clock.now, fee_max_bps)
     return Batches(table, catalogue, at_exchange, aws.machines(), clock.now)
+
+
+@cache
+def recurring_buys() -> RecurringBuys:
+    return RecurringBuys(purchases())
+
+
+@cache
+def recurring_rounds() -> RecurringBuys:
+    """For the clock: a pool or an account that others are writing is left to the next try. It must not use up the time
+    of all."""
+    return RecurringBuys(replace(purchases(), table=replace(aws.table(), patience=Patience(budget_seconds=0.5))))
