@@ -84,6 +84,7 @@ from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
+from tests.purchases import recurring_books
 
 if TYPE_CHECKING:
     from tests.billing.dealership import Dealership
@@ -571,7 +572,7 @@ class Desk:
         items = list(self.dynamo.items())
         books.check(items)
         billing_books.check(items)
-        miscounted = counters.miscounted(items)
+        miscounted = [*counters.miscounted(items), *recurring_books.violations(items)]
         assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:
             found = self.outside.violations(items)

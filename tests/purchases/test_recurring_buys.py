@@ -37,6 +37,7 @@ from functions.purchases.recurring import (
 )
 from functions.purchases.strategy import Strategy
 from tests.desk import NOON, Desk
+from tests.operations.test_moves import moved
 
 DAY = timedelta(days=1)
 FOUR_DOLLARS = amounts("SOL", None, Decimal("4.00"), None)
@@ -300,8 +301,7 @@ def test_who_has_too_much_open_has_the_date_skipped(desk: Desk) -> None:
 
 def test_an_account_that_is_another_logins_by_now_ends_it(desk: Desk, ann: Owner) -> None:
     plan = desk.recurring_buy(ann, "4.00")
-    moved = desk.accounts.move("ann", "sub-new", "ticket 4719", "his user was deleted", "olga", "otto")
-    assert moved
+    moved(desk)
     desk.buy_recurring()
     over = now(desk, plan)
     assert (over.status, over.reason) == (Status.ENDED, "its account is not this login's")
@@ -501,7 +501,7 @@ def test_its_story_tells_what_became_of_it(desk: Desk, ann: Owner) -> None:
 
 def test_what_no_round_comes_to_is_overdue_work(desk: Desk, ann: Owner) -> None:
     plan = desk.recurring_buy(ann, "4.00")
-    assert desk.operations.work((keys.RECURRING_BUY.backlog,), overdue_only=True, limit=9) == []
+    assert desk.sweeper.sweep(lambda: True).overdue == 0
     desk.clock.forward(minutes=5)
     (late,) = desk.operations.work((keys.RECURRING_BUY.backlog,), overdue_only=True, limit=9)
     assert (late.id, late.waits_for) == (plan.plan_id, f"its date, {text(plan.created_at)}")
