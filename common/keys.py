@@ -24,6 +24,9 @@ table of this page, and the table that is deployed.
 | sale                   | {order_id}                                      | SALE                               | V…                       | purchases     |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
 | sale_pool              | POOL#{asset_id}#{shard}                         | SALES                              | {asset_id}:{shard}:SALES | purchases     |                    | OpenWork                                     |
 | seller                 | {batch_id}                                      | SELLER#{order_id}                  |                          |               |                    |                                              |
+| recurring_buy          | {plan_id}                                       | RECURRING                          | R…                       | recurring     |                    | UserOrders, OpenWork                         |
+| recurring_date         | {plan_id}                                       | DATE#{due_at}                      |                          |               |                    |                                              |
+| recurring_count        | {username}                                      | RECURRING#{login}                  |                          |               |                    |                                              |
 | desk_limit             | LIMIT#{asset_id}                                | {date}                             |                          |               |                    |                                              |
 | exchange_order         | {order_id}                                      | VENUE#{n}                          |                          |               |                    |                                              |
 | exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                          |               |                    |                                              |
@@ -98,12 +101,12 @@ table of this page, and the table that is deployed.
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                          |               |                    |                                              |
 | comparison_pass        | COMPARISON#{of}                                 | PASS                               |                          |               |                    |                                              |
 
-| index             | partition key | sort key    | holds           | for                                                                      |
-|-------------------|---------------|-------------|-----------------|--------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, his clients |
-| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                     |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk     |
-| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                         |
+| index             | partition key | sort key    | holds           | for                                                                                     |
+|-------------------|---------------|-------------|-----------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                                        |
 
 A username is `[a-z][a-z0-9_.-]{2,31}`. Every other partition key holds an upper-case letter or a `#`, so no
 username can name another kind of item.
