@@ -7,7 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.log import count, log, metrics
+from common.log import count, flush, log, metrics
 from common.time_left import more_time
 from functions.purchases.wiring import pooling, recurring_rounds
 
@@ -27,7 +27,8 @@ def buy_recurring(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     found = recurring_rounds().buy_due(more_time(context))
     for what, number in found.items():
-        count("Recurring" + what.capitalize(), number)
+        if number:  # a metric that each round reports costs more than the round
+            count("Recurring" + what.capitalize(), number)
     log.info("done", extra=found)
-    metrics.flush_metrics()
-    return dict(found)
+    flush()
+    return found
