@@ -56,7 +56,7 @@ class Life:
         desk, chance = self.desk, self.chance
         for step in range(chance.randint(4, 12)):
             self._something(f"{self.seed}-{step}")
-            self._days_pass(chance.choice([0, 0.1, 1, 1, 3]), rounds=chance.choice([0, 1, 3, 6]))
+            self._days_pass(chance.choice([0, 0.5, 1, 2, 4]), rounds=chance.choice([0, 2, 4, 8]))
             self._checked()
         desk.faults.choose = never
         desk.faults.heal()
@@ -94,7 +94,7 @@ class Life:
 
     def _plan(self, key: str) -> None:
         desk, chance = self.desk, self.chance
-        owner, every = chance.choice(self.owners), chance.choice(list(Every))
+        owner, every = chance.choice(self.owners), chance.choice([Every.DAILY, Every.DAILY, *Every])
         usd = chance.choice(["2.50", "4.00", "12.00"])
         more: dict[str, Any] = {} if chance.random() < 0.8 else {"max_price": "90"}
         if chance.random() < 0.4:
