@@ -576,7 +576,7 @@ TOLD: dict[str, Told] = {
         (RecurringBuyNotFound, RecurringBuyOver, RecurringBuyChanged, ContradictoryTerms, *_RECURS),
         examples={
             "more": {"version": 1, "quote_amount": "5.00"},
-            "monthly, without a limit": {"version": 2, "every": "monthly", "max_price": None},
+            "monthly, without a limit": {"version": 1, "every": "monthly", "max_price": None},
         },
     ),
     "pause_recurring_buy": Told({200: "paused, or it was already"}, (RecurringBuyNotFound, RecurringBuyOver)),
