@@ -3,13 +3,18 @@ the recurring buys whose date has come."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common import aws
 from common.log import count, flush, log, metrics
+from common.table.transaction import Patience
 from common.time_left import more_time
-from functions.purchases.wiring import pooling, recurring_rounds
+from functions.purchases.service.recurring import RecurringBuys
+from functions.purchases.wiring import pooling, purchases
 
 EVERY_MINUTES = {"close_pools": 1, "buy_recurring": 1}  # the functions of this module, and how often they run
 
@@ -25,10 +30,16 @@ def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def buy_recurring(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
-    found = recurring_rounds().buy_due(more_time(context))
+    found = recurring_buys().buy_due(more_time(context))
     for what, number in found.items():
         if number:  # a metric that each round reports costs more than the round
             count("Recurring" + what.capitalize(), number)
     log.info("done", extra=found)
     flush()
     return found
+
+
+@cache
+def recurring_buys() -> RecurringBuys:
+    # A pool or an account that others are writing is left to the next try: it must not use up the time of all.
+    return RecurringBuys(replace(purchases(), table=replace(aws.table(), patience=Patience(budget_seconds=0.5))))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 
 from common import aws, clock
@@ -10,7 +9,6 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from common.settings import settings
-from common.table.transaction import Patience
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
@@ -45,10 +43,3 @@ def batches() -> Batches:
 @cache
 def recurring_buys() -> RecurringBuys:
     return RecurringBuys(purchases())
-
-
-@cache
-def recurring_rounds() -> RecurringBuys:
-    """For the clock: a pool or an account that others are writing is left to the next try. It must not use up the time
-    of all."""
-    return RecurringBuys(replace(purchases(), table=replace(aws.table(), patience=Patience(budget_seconds=0.5))))

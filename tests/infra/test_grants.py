@@ -435,7 +435,7 @@ def recurring_buys(recorder: Recorder) -> None:
     desk.recurring_buy(ann, "4", max_price="1")
 
     def round_() -> None:
-        with patch.object(purchases_schedule, "recurring_rounds", lambda: desk.recurring_buys):
+        with patch.object(purchases_schedule, "recurring_buys", lambda: desk.recurring_buys):
             recorder.as_("purchases.buy_recurring", purchases_schedule.buy_recurring)({}, Context())
 
     round_()
