@@ -160,6 +160,14 @@ def test_behind_the_last_date_it_has_ended(desk: Desk, ann: Owner) -> None:
     assert not waiting(desk)
 
 
+def test_of_missed_dates_none_behind_the_end_is_bought(desk: Desk, ann: Owner) -> None:
+    plan = desk.recurring_buy(ann, "4.00", ends_at=NOON + timedelta(days=2, hours=1))
+    desk.clock.forward(days=30)
+    desk.buy_recurring()
+    (told,) = dates(desk, plan)
+    assert (told.due_at, told.missed, now(desk, plan).status) == (plan.created_at + 2 * DAY, 2, Status.ENDED)
+
+
 def waiting(desk: Desk) -> list[Any]:
     return desk.operations.work((keys.RECURRING_BUY.backlog,), overdue_only=False, limit=100)
 
@@ -433,8 +441,9 @@ def test_another_rhythm_begins_with_the_next_date(desk: Desk, ann: Owner) -> Non
 def test_another_first_date_is_the_next_one_and_none_is_bought_twice(desk: Desk, ann: Owner) -> None:
     plan = desk.recurring_buy(ann, "4.00")
     days(desk, 0)
-    changed = change(desk, plan, starts_at=plan.created_at)
-    assert changed.next_at == plan.created_at + DAY  # the first is dealt with
+    earlier = plan.created_at - timedelta(minutes=1)
+    changed = change(desk, plan, starts_at=earlier)
+    assert changed.next_at == earlier + DAY  # a later one is dealt with
     changed = change(desk, plan, version=2, starts_at=NOON + timedelta(hours=3))
     assert changed.next_at == NOON + timedelta(hours=3)
     days(desk, 1)
