@@ -203,6 +203,17 @@ def test_after_three_dates_without_dollars_it_pauses_and_says_why(desk: Desk) ->
     assert now(desk, plan).skipped == 0
 
 
+def test_what_is_resumed_may_skip_three_dates_more(desk: Desk) -> None:
+    poor = desk.customer("poor", usd="3.00")
+    plan = desk.recurring_buy(poor, "4.00")
+    days(desk, 3)
+    desk.recurring_buys.resume(poor, plan.plan_id)
+    days(desk, 2)
+    assert (now(desk, plan).status, now(desk, plan).skipped) == (Status.ACTIVE, 2)
+    days(desk, 4)
+    assert (now(desk, plan).status, len(dates(desk, plan))) == (Status.PAUSED, 2 * SKIPPED_MAX)
+
+
 def test_a_date_that_is_bought_begins_the_counting_of_skipped_ones_anew(desk: Desk) -> None:
     poor = desk.customer("poor", usd="3.00")
     plan = desk.recurring_buy(poor, "4.00")
