@@ -43,6 +43,7 @@ SERVICES = (
     "cross_checking",
     "pooling",
     "reconciliation",
+    "recurring_buys",
     "sweeper",
 )  # what the schedules ask: each a property of a desk
 MARKETS = ("balancing", "campaigning", "sending", "comparing")  # and of a market

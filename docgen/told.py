@@ -153,6 +153,13 @@ from functions.purchases.model import (
     PurchaseNotFound,
     PurchaseNotPending,
 )
+from functions.purchases.recurring import (
+    DateOutOfRange,
+    RecurringBuyChanged,
+    RecurringBuyNotFound,
+    RecurringBuyOver,
+    TooManyRecurringBuys,
+)
 from functions.purchases.sale_model import PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
 
 Json = dict[str, Any]
@@ -184,6 +191,19 @@ _AGAIN = (NothingKnown, NothingWaits, NotDriven, Redriven)
 _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
+
+_RECURS = (
+    DateOutOfRange,
+    AssetNotFound,
+    AssetInactive,
+    PriceUnavailable,
+    BoughtHere,
+    PrecisionExceeded,
+    AmountTooLarge,
+    AmountTooSmall,
+    AboveMaximum,
+    BelowMinimum,
+)
 
 _REGISTERED: dict[str, Any] = {
     "cme_dealer_id": "cme-4711",
@@ -559,6 +579,38 @@ TOLD: dict[str, Told] = {
     "purchase": Told(_FOUND, (PurchaseNotFound,)),
     "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
     "pools": Told(_FOUND),
+    "recur": Told(
+        {201: "it waits for its first date; where that is now, it is bought within a minute"},
+        (*_RECURS, ContradictoryTerms, AccountNotFound, TooManyRecurringBuys),
+        repeats=True,
+        examples={
+            "four dollars a week, from now on": {"asset_id": "SOL", "quote_amount": "4.00", "every": "weekly"},
+            "on the last day of each month, for a year": {
+                "asset_id": "SOL",
+                "quantity": "0.5",
+                "every": "monthly",
+                "starts_at": "2026-12-31T09:00:00Z",
+                "ends_at": "2027-12-31T09:00:00Z",
+            },
+        },
+    ),
+    "list_recurring_buys": Told(_FOUND),
+    "recurring_buy": Told(_FOUND, (RecurringBuyNotFound,)),
+    "recurring_buy_dates": Told(_FOUND, (RecurringBuyNotFound,)),
+    "change_recurring_buy": Told(
+        {200: "it is as you want it from its next date on, or it was already"},
+        (RecurringBuyNotFound, RecurringBuyOver, RecurringBuyChanged, ContradictoryTerms, *_RECURS),
+        examples={
+            "more": {"version": 1, "quote_amount": "5.00"},
+            "monthly, without a limit": {"version": 1, "every": "monthly", "max_price": None},
+        },
+    ),
+    "pause_recurring_buy": Told({200: "paused, or it was already"}, (RecurringBuyNotFound, RecurringBuyOver)),
+    "resume_recurring_buy": Told(
+        {200: "it waits for its next date, or it did already"},
+        (RecurringBuyNotFound, RecurringBuyOver, DateOutOfRange),
+    ),
+    "cancel_recurring_buy": Told({200: "cancelled, or it was already"}, (RecurringBuyNotFound, RecurringBuyOver)),
     "sell_coins": Told(
         {201: "the coins are held, and the rest goes on by itself"},
         (

@@ -164,6 +164,7 @@ class Watch(Construct):
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
+            ("Recurring buys", _all("RecurringBought", "RecurringSkipped", "RecurringPostponed")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
             ("Holds that can not be told: always 0", [holds_untold]),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),

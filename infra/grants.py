@@ -248,10 +248,16 @@ GRANTS: dict[str, Grant] = {
     ),
     "purchases.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # who leaves a pool is no member of it any more
+        indexes=(USER_ORDERS,),
         machines={PURCHASE: frozenset({START, DESCRIBE})},
-        secrets=_EXCHANGE,
+        secrets=_EXCHANGE | {Secret.CURSOR_KEY},
     ),
     "purchases.close_pools": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        indexes=(OPEN_WORK,),
+        machines={PURCHASE: frozenset({START})},
+    ),
+    "purchases.buy_recurring": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         machines={PURCHASE: frozenset({START})},

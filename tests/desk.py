@@ -73,17 +73,20 @@ from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
+from functions.purchases.recurring import Asked, Every, RecurringBuy, amounts
 from functions.purchases.sale_model import Sale
 from functions.purchases.sale_model import Terms as CoinTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.recurring import RecurringBuys
 from functions.purchases.service.sales import Sales
 from tests import books, counters
 from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
+from tests.purchases import recurring_books
 
 if TYPE_CHECKING:
     from tests.billing.dealership import Dealership
@@ -283,6 +286,10 @@ class Desk:
         return Purchases(self.table, self.catalogue, self.machines, self.clock)
 
     @property
+    def recurring_buys(self) -> RecurringBuys:
+        return RecurringBuys(self.purchases)
+
+    @property
     def sales(self) -> Sales:
         return Sales(self.pooling)
 
@@ -446,6 +453,18 @@ class Desk:
         )
         return self.purchases.buy(owner, key, asked).made
 
+    def recurring_buy(self, owner: Owner, usd: str | None = None, every: str = "daily", **more: Any) -> RecurringBuy:
+        """Buy SOL again and again, for dollars or a `quantity`."""
+        key = more.pop("key", None) or next(self.keys)
+        quantity, max_price = (
+            None if name not in more else Decimal(more.pop(name)) for name in ("quantity", "max_price")
+        )
+        buys = amounts(more.pop("asset_id", "SOL"), quantity, None if usd is None else Decimal(usd), max_price)
+        return self.recurring_buys.plan(owner, key, Asked(buys, Every(every), **more)).made
+
+    def buy_recurring(self) -> dict[str, int]:
+        return self.recurring_buys.buy_due(lambda: True)
+
     def sale(self, owner: Owner, quantity: str = ALL, **more: Any) -> Sale:
         """Sell SOL at the exchange, a quantity or all."""
         key = more.pop("key", None) or next(self.keys)
@@ -558,7 +577,7 @@ class Desk:
         items = list(self.dynamo.items())
         books.check(items)
         billing_books.check(items)
-        miscounted = counters.miscounted(items)
+        miscounted = [*counters.miscounted(items), *recurring_books.violations(items)]
         assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:
             found = self.outside.violations(items)

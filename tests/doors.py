@@ -67,8 +67,19 @@ ROUTES: Mapping[Route, str] = {
 SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     "asking_again",
+    "recurring_buys",
     *("corrections", "fast_buyouts", "statements"),
-    *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "sales", "voiding"),
+    *(
+        "offramp",
+        "operations",
+        "orders",
+        "proposals",
+        "purchases",
+        "recurring_buys",
+        "reconciliation",
+        "sales",
+        "voiding",
+    ),
     *("comparing_bank", "comparing_exchange", "cross_checking"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )

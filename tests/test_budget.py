@@ -67,6 +67,7 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "a page of ten transactions": (3, 0, 3),
     "what an account's holds are for": (2, 0, 2),
     "a page of ten moves of dollars": (4, 0, 4),
+    "a round of recurring buys that finds nothing": (4, 0, 2),
 }
 
 
@@ -450,6 +451,31 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return live
 
+    def recurs(usd: str, waiting: int = 0, **more: Any) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Its date, dealt with by a round of the clock; with so many already in the pool."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_exchange_asset()
+            for _ in range(waiting):
+                desk.purchase(ann, "3")
+            desk.recurring_buy(ann, usd, **more)
+            desk.catalogue_is_cached()
+            desk.catalogue.listings()
+            return desk.buy_recurring
+
+        return prepared
+
+    def planned(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.list_exchange_asset()
+        desk.catalogue_is_cached()
+        desk.catalogue.listings()
+        return lambda: desk.recurring_buy(ann, "3")
+
+    def plan_cancelled(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.list_exchange_asset()
+        plan = desk.recurring_buy(ann, "3")
+        return lambda: desk.recurring_buys.cancel(ann, plan.plan_id)
+
     def leaves_sellers(desk: Desk, ann: Owner) -> Callable[[], Any]:
         sells("0.03")(desk, ann)
         sale = desk.sale(ann, "0.03")
@@ -485,6 +511,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "purchase, cancelled": leaves,
         "three purchases together, from the request to COMPLETED": bought_together,
         "a round of closing pools that finds nothing": lambda desk, _: desk.close_pools,
+        "recurring buy, asked for": planned,
+        "recurring buy, its date bought on its own": recurs("10"),
+        "recurring buy, its date bought in a pool": recurs("3", waiting=1),
+        "recurring buy, its date skipped": recurs("3", max_price="90"),
+        "recurring buy, cancelled": plan_cancelled,
+        "a round of recurring buys that finds nothing": lambda desk, _: desk.buy_recurring,
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,

@@ -219,7 +219,7 @@ class TestCashOuts:
     def test_are_listed_among_all_orders_with_the_route_that_tells_the_rest(self, doors: Doors, world: World) -> None:
         ann = doors.customer()
         listed = {order["order_id"]: order for order in ann.every("/orders", limit=2)}
-        assert set(world.ids) - {world.quote, world.withdrawal, world.paying, world.batch} < set(listed)
+        assert set(world.ids) - {world.quote, world.withdrawal, world.paying, world.batch, *world.plans} < set(listed)
         for order in listed.values():
             told = ann.send(*order["route"].split(" ")).json
             shared = order.keys() & told.keys()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache, partial
 from itertools import chain, product
 from typing import Any
@@ -427,7 +428,26 @@ def sales_at_the_exchange(recorder: Recorder) -> None:
     desk.run()
 
 
+def recurring_buys(recorder: Recorder) -> None:
+    """Bought on their own and in a pool, which one of them fills; skipped, ended, and tried again."""
+    desk, ann = buying(recorder)
+    for usd in ("20", "4", "6"):
+        desk.recurring_buy(ann, usd, ends_at=desk.clock.at + timedelta(hours=1))
+    desk.recurring_buy(ann, "4", max_price="1")
+
+    def round_() -> None:
+        with patch.object(purchases_schedule, "recurring_buys", lambda: desk.recurring_buys):
+            recorder.as_("purchases.buy_recurring", purchases_schedule.buy_recurring)({}, Context())
+
+    round_()
+    desk.recurring_buy(ann, "4")
+    desk.clock.forward(minutes=10)  # its price is too old by then
+    round_()
+    desk.run()
+
+
 LIVES = (
+    recurring_buys,
     sales_at_the_exchange,
     sales,
     unanswered_sales,

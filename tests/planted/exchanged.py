@@ -7,6 +7,7 @@ from tests.planted.plants import Change, Kind, Plant, plant
 EXCHANGED, BELIEVED = "tests/domain/test_exchange_orders.py", "tests/offramp/test_not_believed.py"
 BATCHES, PURCHASES = "tests/purchases/test_batches.py", "tests/purchases/test_purchases.py"
 SALES = "tests/purchases/test_sales.py"
+RECURRING, AT_ITS_DATE = (f"tests/purchases/test_recurring_{name}.py" for name in ("buys", "contention"))
 BY_DESK = "tests/purchases/test_desk_book.py"
 SHARES, RACES = "tests/purchases/test_strategy_and_shares.py", "tests/purchases/test_contention.py"
 EVERYTHING = "tests/offramp/test_cash_out_all.py"
@@ -362,6 +363,51 @@ PLANTS: list[Plant] = [
         "pool.total + held > minimum",
         "Who fills a pool to the cent is told that others keep it busy, and can not buy.",
         f"{PURCHASES}::test_a_pool_closes_with_exactly_the_minimum_and_not_a_cent_below",
+    ),
+    plant(
+        "recurring-bought-as-it-was-before-its-change",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:_as_read",
+        "rule: Condition = (item.status == plan.status) & (item.version == Decimal(plan.version))",
+        "rule: Condition = item.PK.exists()",
+        "A date is bought for the amount of before, after its customer was told of another.",
+        f"{AT_ITS_DATE}::test_what_is_changed_at_its_date_is_bought_as_before_or_as_changed",
+    ),
+    plant(
+        "recurring-cancelled-over-what-was-bought",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:_as_read",
+        "rule &= item.next_at.does_not_exist() if plan.next_at is None else item.next_at == plan.next_at",
+        "pass",
+        "Who cancels is told that nothing was bought, as it is.",
+        f"{AT_ITS_DATE}::test_what_is_stopped_at_its_date_was_bought_before_or_never_is",
+    ),
+    plant(
+        "recurring-one-purchase-for-all-dates",
+        Kind.DEDUPE_KEY,
+        f"{BUYS}/recurring.py:RecurringBuy.purchase_id",
+        'self.plan_id, "recurring buy", text(date)',
+        'self.plan_id, "recurring buy"',
+        "The second date counts as bought, and nothing is.",
+        f"{RECURRING}::test_three_weeks_are_three_purchases_more_that_fill_a_pool",
+    ),
+    plant(
+        "recurring-all-missed-dates-are-bought",
+        Kind.LIMIT,
+        f"{BUYS}/recurring.py:RecurringBuy.date_due",
+        "return max(self.next_at, self.rhythm.date(self.rhythm.number(last)))",
+        "return self.next_at if last else now",
+        "After an outage of a month a customer who wants $10 a day has spent $300.",
+        f"{RECURRING}::test_of_the_dates_that_the_clock_was_down_for_the_latest_is_bought",
+    ),
+    plant(
+        "recurring-without-number",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:counted",
+        "when=item.live.does_not_exist() | (item.live < Decimal(LIVE_MAX)),",
+        "",
+        "A login has any number of recurring buys, and the clock is busy with them.",
+        f"{RECURRING}::test_a_login_has_so_many_recurring_buys_that_are_not_over",
     ),
     plant(
         "pooled-sales-the-desk-buys-without-a-limit",
