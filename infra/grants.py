@@ -145,7 +145,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
-        indexes=(OPEN_WORK, USER_TIMELINE),
+        indexes=(OPEN_WORK, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
     ),
@@ -156,7 +156,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
-        indexes=(OPEN_WORK, USER_TIMELINE),
+        indexes=(USER_OPEN,),
     ),
     "operations.compare_bank": Grant(
         table=frozenset({GET, PUT, UPDATE}),

@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Self
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
-from pynamodb.expressions.condition import Condition
 
 from common import keys
 from common.clock import text
@@ -210,10 +209,3 @@ def said_by(entry: Entry | None, name: str, absent: str) -> str:
 def page(table: Table, rows: Sequence[Key], after: Position | None) -> Page[Entry]:
     """A page of a scan of these rows, a moment old."""
     return table.scan(Entry, *rows, after=after)
-
-
-def unfinished(table: Table, username: str, statuses: Sequence[str], after: Position | None) -> Page[Entry]:
-    """A page of a user's orders of every kind that stand so; a moment old, as any index is."""
-    only: Condition = Entry.status.is_in(*statuses)
-    query = Query(Entry.username == username, index=keys.USER_TIMELINE, only=only)
-    return table.page(Entry, query, after=after)
