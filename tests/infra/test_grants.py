@@ -184,7 +184,7 @@ def by_hand(recorder: Recorder) -> None:
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
         desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
         quoted = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"}
-        answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="where tiers differ")
+        answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="tiers")
         assert answer.status == 201, answer.text
 
 
