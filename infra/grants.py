@@ -131,7 +131,8 @@ GRANTS: dict[str, Grant] = {
         machines={PAYOUT: frozenset({START})},
     ),
     "orders.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book
+        # a cancelled order leaves the book; a quote is of its customer's tier
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(USER_ORDERS, USER_TIMELINE, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
     ),

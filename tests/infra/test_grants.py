@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common import keys
 from common.domain import work
 from common.domain.clients import ClientStatus
+from common.domain.fees import Tier
 from common.gateways import configured
 from common.gateways.bank import BankEvent, State, baas
 from common.money import Money
@@ -183,6 +184,10 @@ def by_hand(recorder: Recorder) -> None:
         asked(f"/operations/work/{batch}/redrive")
         asked(f"/operations/work/{world.unsold}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
+        desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
+        quoted = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"}
+        answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="tiers")
+        assert answer.status == 201, answer.text
 
 
 def withdrawn(desk: Desk, reference_id: str) -> Any:
