@@ -65,7 +65,7 @@ def purchases(desk: Desk, plan: RecurringBuy) -> list[Purchase]:
 
 
 def days(desk: Desk, number: int) -> None:
-    """So many pass, with a round of the clock in each hour of one in six."""
+    """So many pass, with a round of the clock each six hours."""
     for _ in range(number * 4):
         desk.buy_recurring()
         desk.clock.forward(hours=6)

@@ -12,7 +12,7 @@ import pytest
 from common.money import Money
 from common.owner import Owner
 from functions.purchases.recurring import Changes, RecurringBuy, RecurringBuyChanged, RecurringBuyOver
-from tests.depth import points
+from tests.depth import points, sampled
 from tests.desk import NOON, Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
@@ -115,6 +115,7 @@ LIVES: dict[str, tuple[Callable[[Faults], Scene], tuple[str, int]]] = {
 }
 
 
+@sampled(3)
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_each_date_is_dealt_with_once(name: str) -> None:
     scenario, end = LIVES[name]
