@@ -5,38 +5,39 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
+from operator import itemgetter
 
-from functions.market_making.strategy.arithmetic import ONE
 from functions.market_making.strategy.market import BUY, SELL, Side
 from functions.market_making.strategy.quirks import Q8_SIZE_TOLERATED
 from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import LiveOrder
 
+_price_and_size = itemgetter(1, 2)
+
 
 def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     """Is one of them older than may be? Then all of them are replaced."""
     oldest = now - rules.max_order_age
-    return any(order.created_at < oldest for order in orders)
+    for order in orders:
+        if order.created_at < oldest:
+            return True
+    return False
 
 
 def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:
     """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the
     order of their prices: the price, and (but for quirk Q8) the size that is still open."""
-    return _stands(rules, [order for order in orders if order.side is BUY], buys) and _stands(
-        rules, [order for order in orders if order.side is SELL], sells
-    )
+    return _stands(rules, orders, BUY, buys) and _stands(rules, orders, SELL, sells)
 
 
-def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> bool:
-    if len(orders) != len(rows):
+def _stands(rules: Rules, orders: Sequence[LiveOrder], side: Side, rows: Sequence[Row]) -> bool:
+    live = sorted([(order.price, order.size - order.filled) for order in orders if order.side is side])
+    if len(live) != len(rows):
         return False
     tolerance = rules.order_refresh_tolerance_pct
     sizes = None if Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
-    live, wanted = [(order.price, order.size - order.filled) for order in orders], [row[1:] for row in rows]
-    live.sort()
-    wanted.sort()
-    for (price, size), (new_price, new_size) in zip(live, wanted, strict=True):
+    for (price, size), (_, new_price, new_size) in zip(live, sorted(rows, key=_price_and_size), strict=True):
         if price <= 0 or abs(new_price - price) / price > tolerance:
             return False
         if sizes is not None and abs(new_size - size) > sizes * size:
@@ -44,17 +45,18 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> b
     return True
 
 
-def is_too_near(rules: Rules, side: Side, price: Decimal, reference: Decimal) -> bool:
-    """Is the spread from the reference less than the minimum? On the other side of it a spread is negative."""
-    away = price - reference if side is SELL else reference - price
-    return away / reference < rules.minimum_spread
+def too_near(rules: Rules, orders: Sequence[LiveOrder], reference: Decimal) -> list[LiveOrder]:
+    """Those whose spread from the reference is less than the minimum. On the other side of it a spread is negative."""
+    near = []
+    for order in orders:
+        away = order.price - reference if order.side is SELL else reference - order.price
+        if away / reference < rules.minimum_spread:
+            near.append(order)
+    return near
 
 
 def far_enough(rules: Rules, side: Side, rows: Rows, reference: Decimal) -> Rows:
     """What would not be cancelled for its spread (quirk Q9: all; they are, a moment later)."""
-    if rules.minimum_spread == -ONE:
-        return rows
-
     least = rules.minimum_spread
     if side is SELL:
         return [row for row in rows if (row[1] - reference) / reference >= least]
