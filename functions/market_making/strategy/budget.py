@@ -8,6 +8,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import NamedTuple
 
+from functions.market_making.strategy.arithmetic import ZERO
 from functions.market_making.strategy.hanging import left_behind
 from functions.market_making.strategy.market import BUY, Available, Book, Terms
 from functions.market_making.strategy.quirks import Q5_TAKERS_LAST, Q7_NO_MINIMUM, Q18_FILLED_TWICE
@@ -61,10 +62,10 @@ def afforded_buys(rules: Rules, book: Book, rows: Rows, quote: Decimal) -> Rows:
         wanted = size * price * need
         if quote < wanted:
             size = quote / (price * need) // terms.lot * terms.lot
-            if not takes and (size > 0 if any_size else is_large_enough(terms, price, size)):
+            if not takes and (size > ZERO if any_size else is_large_enough(terms, price, size)):
                 kept.append((number, price, size))
             break
-        if quote and size > 0 and not takes:
+        if quote and size > ZERO and not takes:
             kept.append(row)
         quote -= wanted
     return kept
@@ -81,10 +82,10 @@ def afforded_sells(rules: Rules, book: Book, rows: Rows, base: Decimal) -> Rows:
             continue
         if base < size:
             size = base // terms.lot * terms.lot
-            if not takes and (size > 0 if any_size else is_large_enough(terms, price, size)):
+            if not takes and (size > ZERO if any_size else is_large_enough(terms, price, size)):
                 kept.append((number, price, size))
             break
-        if size > 0 and not takes:
+        if size > ZERO and not takes:
             kept.append(row)
         base -= size
     return kept
@@ -92,4 +93,4 @@ def afforded_sells(rules: Rules, book: Book, rows: Rows, base: Decimal) -> Rows:
 
 def is_large_enough(terms: Terms, price: Decimal, size: Decimal) -> bool:
     """Does the market take such an order?"""
-    return price > 0 and size > 0 and size >= terms.min_size and price * size >= terms.min_notional
+    return size >= terms.min_size and price * size >= terms.min_notional and size > ZERO and price > ZERO

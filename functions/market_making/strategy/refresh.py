@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from operator import itemgetter
 
+from functions.market_making.strategy.arithmetic import ZERO
 from functions.market_making.strategy.market import BUY, SELL, Side
 from functions.market_making.strategy.quirks import Q8_SIZE_TOLERATED
 from functions.market_making.strategy.rows import Row, Rows
@@ -38,7 +39,7 @@ def _stands(rules: Rules, orders: Sequence[LiveOrder], side: Side, rows: Sequenc
     tolerance = rules.order_refresh_tolerance_pct
     sizes = None if Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
     for (price, size), (_, new_price, new_size) in zip(live, sorted(rows, key=_price_and_size), strict=True):
-        if price <= 0 or abs(new_price - price) / price > tolerance:
+        if price <= ZERO or abs(new_price - price) / price > tolerance:
             return False
         if sizes is not None and abs(new_size - size) > sizes * size:
             return False

@@ -61,7 +61,7 @@ def shift(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> Decima
     quote gets to the other side of the reference. None without inventory."""
     held = base * price
     value = held + quote
-    if value <= 0:
+    if value <= ZERO:
         return None
     wanted = rules.inventory_spread_skew * (held / value - rules.inventory_target_base_pct)
     return min(max(wanted, -rules.plan.tightest_buy), rules.plan.tightest_sell)

@@ -136,7 +136,7 @@ class _Tick:
             self._cancel(self._quotes())
         if state.cancel_at <= now:
             self._refresh(proposal)
-        if price is not None and price > 0:
+        if price is not None and price > ZERO:
             self._cancel(refresh.too_near(rules, self._quotes(), price))
         waited = [order for order in self.live.values() if order.cancelled_at is not None]
         if not self.two_ticks:  # what is waited for is asked again
@@ -199,7 +199,7 @@ class _Tick:
 
     def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
         """Hanging orders that are far are cancelled, old ones renewed at their price."""
-        if price is not None and price > 0:
+        if price is not None and price > ZERO:
             kept = [order for order in self.live.values() if order.standing is not QUOTE]
             waited = [order for order in kept if order.cancelled_at is None]
             self._cancel([order for order in waited if hanging.is_far(self.rules, order.price, price)])
@@ -250,7 +250,7 @@ class _Tick:
         quotes = self._quotes()
         if not quotes:
             return
-        tolerates = proposal is not None and self.rules.order_refresh_tolerance_pct >= 0
+        tolerates = proposal is not None and self.rules.order_refresh_tolerance_pct >= ZERO
         if proposal and tolerates and refresh.still_stand(self.rules, quotes, proposal.buys, proposal.sells):
             return
         if self.rules.hanging_orders_enabled:
