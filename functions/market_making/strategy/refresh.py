@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
-from operator import itemgetter
 
 from functions.market_making.strategy.arithmetic import ZERO
 from functions.market_making.strategy.market import BUY, SELL, Side
@@ -14,16 +13,11 @@ from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import LiveOrder
 
-_price_and_size = itemgetter(1, 2)
-
 
 def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     """Is one of them older than may be? Then all of them are replaced."""
     oldest = now - rules.max_order_age
-    for order in orders:
-        if order.created_at < oldest:
-            return True
-    return False
+    return any(order.created_at < oldest for order in orders)
 
 
 def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:
@@ -33,12 +27,16 @@ def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], 
 
 
 def _stands(rules: Rules, orders: Sequence[LiveOrder], side: Side, rows: Sequence[Row]) -> bool:
-    live = sorted([(order.price, order.size - order.filled) for order in orders if order.side is side])
+    live = [(order.price, order.size - order.filled) for order in orders if order.side is side]
     if len(live) != len(rows):
         return False
+    wanted = [(price, size) for _, price, size in rows]
+    if len(live) > 1:
+        live.sort()
+        wanted.sort()
     tolerance = rules.order_refresh_tolerance_pct
     sizes = None if Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
-    for (price, size), (_, new_price, new_size) in zip(live, sorted(rows, key=_price_and_size), strict=True):
+    for (price, size), (new_price, new_size) in zip(live, wanted, strict=True):
         if price <= ZERO or abs(new_price - price) / price > tolerance:
             return False
         if sizes is not None and abs(new_size - size) > sizes * size:

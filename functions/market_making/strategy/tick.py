@@ -139,7 +139,7 @@ class _Tick:
         if price is not None and price > ZERO:
             self._cancel(refresh.too_near(rules, self._quotes(), price))
         waited = [order for order in self.live.values() if order.cancelled_at is not None]
-        if not self.two_ticks:  # what is waited for is asked again
+        if waited and not self.two_ticks:  # what is waited for is asked again
             self._cancel(waited)
         awaited = bool(waited)
         creations = self._created(proposal) if proposal is not None and self._has_room(awaited) else ()

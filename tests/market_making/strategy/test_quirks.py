@@ -23,8 +23,8 @@ from functions.market_making.strategy import (
     Standing,
     State,
     Terms,
-    propose,
     budget,
+    propose,
     skew,
     tick,
 )
