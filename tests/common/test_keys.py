@@ -63,6 +63,7 @@ PARTS = {
     "plan_id": "RABCDEFGHIJKLMNOPQRSTUVWX2",
     "due_at": "2026-11-21T09:30:00.000000Z",
     "login": "0123456789abcdef",
+    "since": "2026-11-21T12:00:00.000000Z",
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
     "change_id": "change-1",
     "entry_id": "entry-1",
