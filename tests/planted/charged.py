@@ -85,7 +85,7 @@ PLANTS: list[Plant] = [
         "fees-of-a-quote-are-guessed",
         Kind.CONDITION,
         f"{ORDERS}/service/__init__.py:Orders._quote",
-        "[ledger.of_tier(owner, fee_of)]",
+        "[ledger.of_tier(owner, only_of)]",
         "[]",
         "A customer of another tier is promised the standard fee.",
         FEES,

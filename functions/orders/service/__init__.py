@@ -73,7 +73,7 @@ class Orders:
     def _place(self, owner: Owner, order_id: str, asked: Terms, tier: Tier) -> Replayable[Order]:
         """As an order of this tier's. Raises TierMoved."""
         try:
-            order, fee_of = self._priced(owner, order_id, asked, tier)
+            order, only_of = self._priced(owner, order_id, asked, tier)
         except Refusal:
             # Prices, the catalogue and the clock may refuse what they once accepted: a repeat comes first.
             placed = store.find(self.table, order_id)
@@ -83,10 +83,10 @@ class Orders:
             return Replayable(placed.repeated(asked), replayed=True)
         try:
             if order.status is Status.PENDING:
-                self.book.enter(order, CUSTOMER, tier=fee_of)
+                self.book.enter(order, CUSTOMER, tier=only_of)
             else:
                 at_quote = () if order.quote_id is None else (quote_store.use(order),)
-                trade(self.table, order, store.insert(order), *at_quote, tier=fee_of)
+                trade(self.table, order, store.insert(order), *at_quote, tier=only_of)
         except store.AlreadyPlaced as repeat:
             return Replayable(repeat.order.repeated(asked), replayed=True)
         return Replayable(order)
@@ -101,7 +101,7 @@ class Orders:
                     raise ledger.TierMoved(there)
 
     def _priced(self, owner: Owner, order_id: str, asked: Terms, tier: Tier) -> tuple[Order, Tier | None]:
-        """The order, and the tier that its fee is of, where that of another one is another."""
+        """The order, and the tier that its customer must be of when it is written; None where all tiers pay alike."""
         promised = None if asked.quote_id is None else quote_store.get(self.table, owner, asked.quote_id)
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
         if promised is not None:
@@ -115,7 +115,7 @@ class Orders:
         else:
             quote = model.tradable_quote(listing, asked.order_type, now)
             order = model.market_order(owner, order_id, asked, asset, quote, now, tier)
-        return order, _fee_of(asset, tier)
+        return order, _only_of(asset, tier)
 
     def quote(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[FirmQuote]:
         """Promise a price for so much, with the fee of the owner's tier, for `quotes.GOOD_FOR`. Nothing is held for it:
@@ -141,8 +141,8 @@ class Orders:
                 self._must_be_of(tier, owner, asked.asset_id)
                 raise
             return Replayable(promised.repeated(asked), replayed=True)
-        fee_of = _fee_of(listing.asset, tier)
-        only = [] if fee_of is None else [ledger.of_tier(owner, fee_of)]
+        only_of = _only_of(listing.asset, tier)
+        only = [] if only_of is None else [ledger.of_tier(owner, only_of)]
         try:
             self.table.write(quote_store.insert(quote), *only, quote_store.count(quote))
         except quote_store.AlreadyQuoted as repeat:
@@ -310,8 +310,8 @@ def _by_tier(make: Callable[[Tier], T]) -> T:
     raise Busy("your tier is being changed; send it again", retry_after_seconds=1)
 
 
-def _fee_of(asset: Asset, tier: Tier) -> Tier | None:
-    """The tier, where that of another one is another fee."""
+def _only_of(asset: Asset, tier: Tier) -> Tier | None:
+    """The tier that a write is made for, where tiers pay different fees."""
     return tier if asset.fees_bps.differ else None
 
 

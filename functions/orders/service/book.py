@@ -30,9 +30,9 @@ class Book:
     now: Callable[[], datetime]
 
     def enter(self, order: Order, actor: str, *, tier: Tier | None = None) -> None:
-        """Place a limit order, and hold what it may cost or sell. Refused with AlreadyPlaced,
-        InsufficientFunds, InsufficientAsset, TooManyOpenOrders. Where its fee is that of a tier: raises TierMoved,
-        unless its customer is of that one."""
+        """Place a limit order, and hold what it may cost or sell. tier: the one that its fee was reckoned for. Refused
+        with AlreadyPlaced, InsufficientFunds, InsufficientAsset, TooManyOpenOrders; with TierMoved where its customer
+        is of another tier."""
         owner, at = order.owner, order.created_at
         if order.order_type is Side.SELL:
             holds = [ledger.hold_asset(owner, order.quantity, at)]

@@ -13,8 +13,8 @@ from functions.orders.model import Order, Side
 
 def trade(table: Table, order: Order, first: Write, *also: Write, tier: Tier | None = None) -> None:
     """Write a completed order, its own write first. A market order takes from what is free, a limit order from its
-    hold. See `ledger.store` for what a sale reads. Where its fee is that of a tier: raises TierMoved, unless its
-    customer is of that one."""
+    hold. See `ledger.store` for what a sale reads. tier: the one that its fee was reckoned for; raises TierMoved where
+    its customer is of another one."""
     assert order.total_amount is not None
     owner, quantity, total, at = order.owner, order.quantity, order.total_amount, order.updated_at
 
