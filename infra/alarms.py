@@ -158,7 +158,7 @@ class Watch(Construct):
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
-            ("Recurring buys", _all("RecurringBought", "RecurringSkipped", "RecurringPostponed")),
+            ("Recurring buys", _all("RecurringOrdered", "RecurringSkipped", "RecurringPostponed")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
             ("Days compared with the bank, with the exchange", _all("BankCompared", "ExchangeCompared")),

@@ -7,14 +7,14 @@ A date is an instant of UTC, and the n-th date of a rhythm is reckoned from its 
     monthly   the same day and time n months later; the last day of a month that has no such day, so
               31 January, 28 February, 31 March
 
-A date is dealt with once: bought, or skipped with its reason. Of several that the clock was too late for, the latest is
-bought and the others are told with it, since nobody who wants $10 a day wants $300 on the day after an outage.
+A date is dealt with once: ordered, or skipped with its reason. Of several that the clock was too late for, the latest
+is ordered and the others are told with it, since nobody who wants $10 a day wants $300 on the day after an outage.
 """
 
 from __future__ import annotations
 
 from calendar import monthrange
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -22,20 +22,41 @@ from typing import Any
 
 from common import keys
 from common.clock import text
-from common.domain.catalogue.model import PriceMoved
+from common.domain.catalogue.model import (
+    AboveMaximum,
+    AmountTooLarge,
+    AssetInactive,
+    AssetNotFound,
+    BelowMinimum,
+    PrecisionExceeded,
+    PriceMoved,
+)
 from common.domain.ledger.model import AccountNotFound
 from common.errors import Conflict, NotFound, Refusal, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money, Price
 from common.owner import Owner
-from functions.purchases.model import Terms
+from functions.purchases.model import AmountTooSmall, BoughtHere, Terms
 
 LIVE_MAX = 20  # recurring buys of one login that are not over
-SKIPPED_MAX = 3  # dates in a row that are skipped for a reason of the customer's or the asset's; then it pauses
+SKIPPED_MAX = 3  # dates in a row that are skipped for a reason of the account's; then it pauses
 RETRY_AFTER = timedelta(minutes=10)
 TRIED_FOR = timedelta(hours=24)  # a date that can not be bought now is tried so long, and no longer than to the next
 LATE_MAX = timedelta(minutes=5)  # a first date may be so long ago: clocks differ, and requests take a while
 AHEAD_MAX = timedelta(days=366)  # and so far ahead
+MOMENT = timedelta(microseconds=1)
+PAST_END_MAX = timedelta(hours=1)  # behind its end, a date is ordered so late and no later: the end may be a date
+NOT_COUNTED: tuple[type[Refusal], ...] = (  # what operators or the market have done, or what the customer wants
+    AssetNotFound,
+    AssetInactive,
+    BoughtHere,
+    PrecisionExceeded,
+    AmountTooLarge,
+    AmountTooSmall,
+    AboveMaximum,
+    BelowMinimum,
+    PriceMoved,
+)
 
 
 class RecurringBuyNotFound(NotFound):
@@ -86,7 +107,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
 class Outcome(StrEnum):
     """Of a date."""
 
-    BOUGHT = "BOUGHT"
+    ORDERED = "ORDERED"  # what became of the purchase, the purchase says: it may be refunded yet
     SKIPPED = "SKIPPED"
 
 
@@ -155,12 +176,26 @@ class Changes:
             amounts = {name: self.given.get(name) for name in amounts}
         return Terms(before.asset_id, **amounts, max_price=self.given.get("max_price", before.max_price))
 
+    def made_to(self, plan: RecurringBuy) -> bool:
+        """Is it so already? Raises ContradictoryTerms."""
+        has = {"ends_at": plan.ends_at, "every": plan.rhythm.every, "starts_at": plan.rhythm.starts_at}
+        asked = {name: value for name, value in self.given.items() if name in has}
+        return self.terms(plan.terms) == plan.terms and all(has[name] == value for name, value in asked.items())
+
+    def rhythm(self, plan: RecurringBuy, now: datetime) -> Rhythm:
+        """One that is named as it is stays, and keeps the 31st of which it is reckoned. Raises DateOutOfRange."""
+        before, every = plan.rhythm, self.given.get("every", plan.rhythm.every)
+        if "starts_at" in self.given:
+            check_start(self.given["starts_at"], now)
+            return Rhythm(every, self.given["starts_at"])
+        return before if every is before.every else Rhythm(every, plan.next_at or plan.next_behind(now))
+
 
 @dataclass(frozen=True)
 class RecurringBuy:
     """A purchase that is made again and again. While it is active it has a date, `next_at`, that is to be dealt with;
     `due_at` is when the clock looks at it: then, or later where it is `tried` again. `version` counts what its customer
-    has changed. `skipped` counts the dates in a row that were, for a reason of the customer's or the asset's."""
+    has changed. `skipped` counts the dates in a row that were, for a reason of the account's."""
 
     plan_id: str
     owner: Owner
@@ -168,7 +203,7 @@ class RecurringBuy:
     rhythm: Rhythm
     ends_at: datetime | None
     status: Status
-    asked: str  # the fingerprint
+    fingerprint: str  # of what was asked for
     created_at: datetime
     updated_at: datetime
     next_at: datetime | None = None
@@ -182,7 +217,7 @@ class RecurringBuy:
 
     def repeated(self, asked: Asked) -> RecurringBuy:
         """This one, as the answer to a repeat. Raises IdempotencyKeyReused."""
-        if self.asked != asked.fingerprint:
+        if self.fingerprint != asked.fingerprint:
             raise IdempotencyKeyReused(self.plan_id)
         return self
 
@@ -201,11 +236,16 @@ class RecurringBuy:
         assert self.next_at is not None
         return self.rhythm.number(date) - self.rhythm.number(self.next_at)
 
-    def gives_up(self, now: datetime) -> bool:
-        """Was a date tried long enough, or has another one come?"""
-        if self.tried is None or self.tried_since is None:
-            return False
-        return now >= self.tried_since + TRIED_FOR or self.date_due(now) > self.tried
+    def superseded(self, date: datetime) -> bool:
+        """Has this one come while another was tried?"""
+        return self.tried is not None and self.tried < date
+
+    def tried_long_enough(self, now: datetime) -> bool:
+        return self.tried_since is not None and now >= self.tried_since + TRIED_FOR
+
+    def ended_before(self, date: datetime, now: datetime) -> bool:
+        """Is its end past, and the date not just now? Then nobody waits for it any more."""
+        return self.ends_at is not None and now > max(self.ends_at, date + PAST_END_MAX)
 
     def following(self, date: datetime) -> datetime | None:
         """The date after this one, if it has one."""
@@ -216,102 +256,109 @@ class RecurringBuy:
         """Of the purchase of a date: whoever makes it makes the same one."""
         return derived_id(keys.PURCHASE, self.plan_id, "recurring buy", text(date))
 
-    def bought(self, date: datetime, at: datetime) -> RecurringBuy:
+    def tells(
+        self, date: datetime, outcome: Outcome, at: datetime, *, order_id: str | None = None, reason: str | None = None
+    ) -> DateTold:
+        missed = self.missed(date)
+        return DateTold(date, outcome, at, order_id, reason, missed, self.next_at if missed else None)
+
+    def ordered(self, date: datetime, at: datetime) -> RecurringBuy:
         return self._dealt(date, at, skipped=0)
 
     def skips(self, date: datetime, why: Refusal | str, at: datetime) -> RecurringBuy:
-        """The date is not bought. What is no doing of the customer's or the asset's (a price that is not to be had), or
-        is what he wants (his `max_price`), does not count towards pausing."""
-        if isinstance(why, AccountNotFound):
-            return replace(self._dealt(date, at, skipped=self.skipped + 1), **_over("its account is not this login's"))
-        if isinstance(why, str | PriceMoved):
+        """The date is not bought. What is no doing of the customer's (a price that is not to be had, an asset that is
+        switched off), or is what he wants (his `max_price`), does not count towards pausing."""
+        if isinstance(why, str):
             return self._dealt(date, at, skipped=self.skipped)
-        after = self._dealt(date, at, skipped=self.skipped + 1)
+        after = self._dealt(date, at, skipped=self.skipped + (not isinstance(why, NOT_COUNTED)))
+        if isinstance(why, AccountNotFound):
+            return after._over(Status.ENDED, "its account is not this login's")
         if after.over or after.skipped < SKIPPED_MAX:
             return after
-        told = f"{after.skipped} dates in a row were skipped; of the last one: {why.detail}"
-        return replace(after, status=Status.PAUSED, next_at=None, due_at=None, reason=told)
+        reason = f"{after.skipped} dates in a row were skipped; of the last one: {why.detail}"
+        return replace(after, status=Status.PAUSED, next_at=None, due_at=None, reason=reason)
 
     def _dealt(self, date: datetime, at: datetime, *, skipped: int) -> RecurringBuy:
+        assert self.next_at is not None
+        assert self.next_at <= date, f"{text(date)} is dealt with, the next is {text(self.next_at)}"
         following = self.following(date)
         after = replace(self, last_at=date, tried=None, tried_since=None, skipped=skipped, reason=None, updated_at=at)
         if following is None:
-            return replace(after, **_over("it has no further date"))
+            return after._over(Status.ENDED, "it has no further date")
         return replace(after, next_at=following, due_at=following)
+
+    def _over(self, status: Status, why: str) -> RecurringBuy:
+        return replace(self, status=status, next_at=None, due_at=None, reason=why)
 
     def tries_again(self, date: datetime, why: str, at: datetime) -> RecurringBuy:
         since = at if self.tried_since is None else self.tried_since
         due_at = min(at + RETRY_AFTER, since + TRIED_FOR)
         return replace(self, tried=date, tried_since=since, due_at=due_at, reason=why, updated_at=at)
 
-    def changed(self, changes: Changes, now: datetime) -> RecurringBuy:
-        """Raises RecurringBuyOver, ContradictoryTerms, DateOutOfRange."""
-        self.must_not_be_over()
-        given = changes.given
+    def changed(self, version: int, changes: Changes, now: datetime) -> RecurringBuy:
+        """Itself, where it is so already by this same change. Raises RecurringBuyOver, RecurringBuyChanged,
+        ContradictoryTerms, DateOutOfRange."""
+        if self.version == version + 1 and changes.made_to(self):
+            return self
+        self._must_not_be_over()
+        if self.version != version:
+            raise RecurringBuyChanged(f"it is version {self.version} now", id=self.plan_id, version=self.version)
         after = replace(
-            self,
+            self._touched(now),
             terms=changes.terms(self.terms),
-            ends_at=given.get("ends_at", self.ends_at),
-            version=self.version + 1,
-            tried=None,
-            tried_since=None,
+            rhythm=changes.rhythm(self, now),
+            ends_at=changes.given.get("ends_at", self.ends_at),
             reason=self.reason if self.status is Status.PAUSED else None,
-            updated_at=now,
         )
-        if given.keys() & {"every", "starts_at"}:
-            starts_at = given.get("starts_at", self.next_at or self._next(self.rhythm, now))
-            if "starts_at" in given:
-                check_start(starts_at, now)
-            after = replace(after, rhythm=Rhythm(given.get("every", self.rhythm.every), starts_at))
-        if self.status is Status.ACTIVE:
-            after = after.with_next(self.next_at if after.rhythm == self.rhythm else after.rhythm.starts_at)
-        return after
+        if self.next_at is None:
+            return after
+        starts_at: datetime = changes.given.get("starts_at", self.next_at)
+        return after._set_aside(self, min(now, starts_at - MOMENT)).with_next(starts_at)
 
     def paused(self, now: datetime) -> RecurringBuy:
         """Raises RecurringBuyOver."""
-        self.must_not_be_over()
-        told = replace(self, status=Status.PAUSED, reason="paused by the customer", next_at=None, due_at=None)
-        return replace(told, version=self.version + 1, tried=None, tried_since=None, updated_at=now)
+        self._must_not_be_over()
+        after = replace(self._touched(now), status=Status.PAUSED, reason="paused by the customer")
+        return replace(after._set_aside(self, now), next_at=None, due_at=None)
 
     def resumed(self, now: datetime) -> RecurringBuy:
         """From its next date on: those that came meanwhile are not made good. Raises RecurringBuyOver,
         DateOutOfRange."""
-        self.must_not_be_over()
-        after = replace(self, status=Status.ACTIVE, reason=None, skipped=0, version=self.version + 1, updated_at=now)
-        return after.with_next(self._next(self.rhythm, now))
+        self._must_not_be_over()
+        after = replace(self._touched(now), status=Status.ACTIVE, reason=None, skipped=0)
+        return after.with_next(self.next_behind(now))
 
     def cancelled(self, now: datetime) -> RecurringBuy:
         """Raises RecurringBuyOver."""
-        self.must_not_be_over()
-        told = {**_over("cancelled by the customer"), "status": Status.CANCELLED}
-        return replace(self, **told, version=self.version + 1, tried=None, tried_since=None, updated_at=now)
+        self._must_not_be_over()
+        return self._touched(now)._set_aside(self, now)._over(Status.CANCELLED, "cancelled by the customer")
 
-    def must_not_be_over(self) -> None:
-        """Raises RecurringBuyOver."""
+    def _must_not_be_over(self) -> None:
         if self.over:
             raise RecurringBuyOver(f"the recurring buy is {self.status}", id=self.plan_id, recurring_status=self.status)
 
-    def _next(self, rhythm: Rhythm, now: datetime) -> datetime:
-        return rhythm.after(now if self.last_at is None else max(now, self.last_at))
+    def _touched(self, now: datetime) -> RecurringBuy:
+        """By its customer: what is tried is tried anew, or not at all."""
+        return replace(self, version=self.version + 1, tried=None, tried_since=None, updated_at=now)
 
-    def with_next(self, date: datetime | None) -> RecurringBuy:
+    def _set_aside(self, before: RecurringBuy, until: datetime) -> RecurringBuy:
+        """The date that had come `before`, and that nobody has dealt with, is dealt with: it is not bought."""
+        if before.next_at is None or before.next_at > until:
+            return self
+        return replace(self, last_at=before.date_due(until))
+
+    def next_behind(self, now: datetime) -> datetime:
+        """Its first date after now that is not dealt with."""
+        return self.rhythm.after(now if self.last_at is None else max(now, self.last_at))
+
+    def with_next(self, date: datetime) -> RecurringBuy:
         """With this as its next date, or a later one of its rhythm where that is dealt with already. Raises
         DateOutOfRange."""
-        assert date is not None
         if self.last_at is not None and date <= self.last_at:
             date = self.rhythm.after(self.last_at)
         if self.ends_at is not None and date > self.ends_at:
             raise DateOutOfRange(f"its next date, {text(date)}, would be after its end, {text(self.ends_at)}")
         return replace(self, next_at=date, due_at=date)
-
-    def differs(self, other: RecurringBuy) -> bool:
-        """In what a customer may change."""
-        named = ("terms", "rhythm", "ends_at")
-        return any(getattr(self, f.name) != getattr(other, f.name) for f in fields(self) if f.name in named)
-
-
-def _over(why: str) -> dict[str, Any]:
-    return {"status": Status.ENDED, "next_at": None, "due_at": None, "reason": why}
 
 
 def plan_id(owner: Owner, idempotency_key: str) -> str:
@@ -334,7 +381,7 @@ def recurring_buy(owner: Owner, plan_id: str, asked: Asked, now: datetime) -> Re
         rhythm=Rhythm(asked.every, starts_at),
         ends_at=asked.ends_at,
         status=Status.ACTIVE,
-        asked=asked.fingerprint,
+        fingerprint=asked.fingerprint,
         created_at=now,
         updated_at=now,
     )
@@ -360,19 +407,6 @@ class DateTold:
     reason: str | None = None
     missed: int = 0
     missed_from: datetime | None = None
-
-
-def told(
-    plan: RecurringBuy,
-    date: datetime,
-    outcome: Outcome,
-    at: datetime,
-    *,
-    order_id: str | None = None,
-    reason: str | None = None,
-) -> DateTold:
-    missed = plan.missed(date)
-    return DateTold(date, outcome, at, order_id, reason, missed, plan.next_at if missed else None)
 
 
 def amounts(asset_id: str, quantity: Decimal | None, usd: Decimal | None, max_price: Decimal | None) -> Terms:

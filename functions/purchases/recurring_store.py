@@ -1,6 +1,7 @@
 """Recurring buys in the table, what became of their dates, and how many of a login are not over.
 
-What is written of one stands under the condition that its status, its version and its next date are as they were read.
+What is written of one stands under the condition that its status, its version, its next date and the one that is tried
+are as they were read.
 So the clock's write, in the transaction of the purchase, comes before or after its customer's, and never both.
 """
 
@@ -146,22 +147,22 @@ def insert(plan: RecurringBuy) -> Write:
         assert old is not None
         return AlreadyPlanned(_plan(RecurringBuyItem.from_raw_data(dict(old))))
 
-    asked, created_at = plan.terms, text(plan.created_at)
+    buys, created_at = plan.terms, text(plan.created_at)
     listed = keys.USER_ORDERS(asset_id=keys.RECURRING, created_at=created_at, order_id=plan.plan_id)
     item = RecurringBuyItem(
         *keys.RECURRING_BUY(plan_id=plan.plan_id),
         username=plan.owner.username,
         sub=plan.owner.sub,
         ASSET_ID=listed,
-        asset_id=asked.asset_id,
-        quantity=asked.quantity,
-        quote_amount=None if asked.quote_amount is None else asked.quote_amount.usd,
-        max_price=None if asked.max_price is None else asked.max_price.usd_per_unit,
+        asset_id=buys.asset_id,
+        quantity=buys.quantity,
+        quote_amount=None if buys.quote_amount is None else buys.quote_amount.usd,
+        max_price=None if buys.max_price is None else buys.max_price.usd_per_unit,
         every=plan.rhythm.every,
         starts_at=plan.rhythm.starts_at,
         ends_at=plan.ends_at,
         status=plan.status,
-        terms=plan.asked,
+        terms=plan.fingerprint,
         version=Decimal(plan.version),
         next_at=plan.next_at,
         due_at=plan.due_at,
@@ -190,23 +191,23 @@ def counted(owner: Owner, at: datetime) -> Write:
 
 def move(before: RecurringBuy, after: RecurringBuy) -> list[Write]:
     """Write what has become of it, beside it in the count where it is over by now. Refused with PlanMoved."""
-    item, asked, at = RecurringBuyItem, after.terms, after.updated_at
+    item, buys, at = RecurringBuyItem, after.terms, after.updated_at
     actions: list[Action] = [
         item.status.set(after.status),
         item.updated_at.set(at),
-        *_change(item.quantity, before.terms.quantity, asked.quantity),
-        *_change(item.quote_amount, _usd(before.terms.quote_amount), _usd(asked.quote_amount)),
-        *_change(item.max_price, _unit(before.terms.max_price), _unit(asked.max_price)),
+        *_change(item.quantity, before.terms.quantity, buys.quantity),
+        *_change(item.quote_amount, _usd(before.terms.quote_amount), _usd(buys.quote_amount)),
+        *_change(item.max_price, _unit(before.terms.max_price), _unit(buys.max_price)),
         *_change(item.every, before.rhythm.every, after.rhythm.every),
         *_change(item.starts_at, before.rhythm.starts_at, after.rhythm.starts_at),
         *_change(item.ends_at, before.ends_at, after.ends_at),
         *_change(item.version, Decimal(before.version), Decimal(after.version)),
         *_change(item.next_at, before.next_at, after.next_at),
         *_change(item.last_at, before.last_at, after.last_at),
-        *_change(item.tried, before.tried, after.tried),
-        *_change(item.tried_since, before.tried_since, after.tried_since),
         *_change(item.skipped, Decimal(before.skipped), Decimal(after.skipped)),
-        *_change(item.reason, before.reason, after.reason),
+        _be(item.tried, after.tried),
+        _be(item.tried_since, after.tried_since),
+        _be(item.reason, after.reason),
     ]
     if after.due_at is None:
         actions += [item.open_work.remove(), item.due_at.remove(), item.waits_for.remove()]
@@ -226,16 +227,31 @@ def move(before: RecurringBuy, after: RecurringBuy) -> list[Write]:
 
 
 def _change(attribute: Attribute[T], was: T | None, now: T | None) -> list[Action]:
-    if was == now:
-        return []
-    return [attribute.remove() if now is None else attribute.set(now)]
+    return [] if was == now else [_be(attribute, now)]
+
+
+def _be(attribute: Attribute[T], now: T | None) -> Action:
+    return attribute.remove() if now is None else attribute.set(now)
 
 
 def _as_read(plan: RecurringBuy) -> Condition:
     item = RecurringBuyItem
     rule: Condition = (item.status == plan.status) & (item.version == Decimal(plan.version))
     rule &= item.next_at.does_not_exist() if plan.next_at is None else item.next_at == plan.next_at
+    rule &= item.tried.does_not_exist() if plan.tried is None else item.tried == plan.tried
     return rule
+
+
+def delay(waiting: WaitingItem, until: datetime) -> Write:
+    """Look at it later, whatever is written of it: it could not be dealt with. Refused with PlanMoved."""
+    item = RecurringBuyItem
+    return Write.update(
+        item(*waiting.key),
+        item.due_at.set(until),
+        item.waits_for.set("another round: the last one failed"),
+        when=item.due_at == waiting.due_at,
+        otherwise=PlanMoved("the recurring buy has moved", id=waiting.PK),
+    )
 
 
 def _discounted(owner: Owner, at: datetime) -> Write:
@@ -248,7 +264,8 @@ def _discounted(owner: Owner, at: datetime) -> Write:
 
 
 def tell(plan: RecurringBuy, told: DateTold) -> Write:
-    """What became of a date. It goes with the `move` that deals with the date."""
+    """What became of a date. It goes with the `move` that deals with the date, and behind it: where the plan is as it
+    was read, there is no such row yet, and one that is there is a bug and stays."""
     item = RecurringDateItem(
         *keys.RECURRING_DATE(plan_id=plan.plan_id, due_at=text(told.due_at)),
         outcome=told.outcome,
@@ -260,7 +277,7 @@ def tell(plan: RecurringBuy, told: DateTold) -> Write:
         created_at=told.at,
         updated_at=told.at,
     )
-    return Write.put(item)
+    return Write.insert(item)
 
 
 def event(before: RecurringBuy | None, after: RecurringBuy, why: str, actor: str) -> Write:
@@ -296,7 +313,7 @@ def _plan(item: RecurringBuyItem) -> RecurringBuy:
         rhythm=Rhythm(Every(item.every), item.starts_at),
         ends_at=item.ends_at,
         status=Status(item.status),
-        asked=item.terms,
+        fingerprint=item.terms,
         created_at=item.created_at,
         updated_at=item.updated_at,
         next_at=item.next_at,

@@ -13,7 +13,7 @@ from common import aws
 from common.log import count, flush, log, metrics
 from common.table.transaction import Patience
 from common.time_left import more_time
-from functions.purchases.service.recurring import BOUGHT, POSTPONED, SKIPPED, RecurringBuys
+from functions.purchases.service.recurring import ORDERED, POSTPONED, SKIPPED, RecurringBuys
 from functions.purchases.wiring import pooling, purchases
 
 EVERY_MINUTES = {"close_pools": 1, "buy_recurring": 1}  # the functions of this module, and how often they run
@@ -32,8 +32,8 @@ def buy_recurring(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     found = recurring_buys().buy_due(more_time(context))
     # Only what there was: a metric that each round reports costs more than the rounds.
-    if bought := found[BOUGHT]:
-        count("RecurringBought", bought)
+    if ordered := found[ORDERED]:
+        count("RecurringOrdered", ordered)
     if skipped := found[SKIPPED]:
         count("RecurringSkipped", skipped)
     if postponed := found[POSTPONED]:

@@ -36,7 +36,7 @@ def _wrong(plan: dict[str, Any], dates: list[dict[str, Any]]) -> Iterator[str]:
             yield f"{plan_id} is {status}, and has {attribute}: {plan.get(attribute)}"
     if plan.get("last_at") != (dates[-1]["due_at"] if dates else None):
         yield f"{plan_id} is at {plan.get('last_at')}, its last date is {dates[-1]['due_at'] if dates else None}"
-    if status == "ACTIVE" and dates and plan["next_at"] <= plan["last_at"]:
+    if status == "ACTIVE" and dates and plan["next_at"] <= plan.get("last_at", ""):
         yield f"{plan_id} will deal with {plan['next_at']} again"
     if "ends_at" in plan and dates and dates[-1]["due_at"] > plan["ends_at"] and status != "ACTIVE":
         yield f"{plan_id} has dealt with {dates[-1]['due_at']}, after its end"
@@ -44,11 +44,16 @@ def _wrong(plan: dict[str, Any], dates: list[dict[str, Any]]) -> Iterator[str]:
         yield f"{plan_id} is {status} for no reason"
     if status == "ACTIVE" and plan["skipped"] >= SKIPPED_MAX:
         yield f"{plan_id} is active, and has skipped {plan['skipped']} dates"
+    before = ""
     for date in dates:
-        if (date["outcome"] == "BOUGHT") != ("order_id" in date) or (date["outcome"] == "SKIPPED") != (
-            "reason" in date
+        if (date["outcome"] == "ORDERED") != ("order_id" in date) or (date["outcome"] == "SKIPPED") != bool(
+            date.get("reason")
         ):
             yield f"{plan_id} does not say what became of {date['due_at']}: {date}"
+        missed = date.get("missed", 0)
+        if missed < 0 or (missed > 0) != (before < date.get("missed_from", "") < date["due_at"]):
+            yield f"{plan_id} has missed {missed} dates from {date.get('missed_from')} to {date['due_at']}"
+        before = date["due_at"]
 
 
 def _bought(kinds: dict[str, list[dict[str, Any]]], dates: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

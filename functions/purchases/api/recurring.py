@@ -37,7 +37,7 @@ class RecurringBuyRequest(RequestBody):
     max_price: Amount | None = Field(None, description="a date on which the market is above it is skipped")
     every: Every = Field(description=_EVERY)
     starts_at: Instant | None = Field(None, description="the first date; without it, now: it is bought within a minute")
-    ends_at: Instant | None = Field(None, description="no date is after it")
+    ends_at: Instant | None = Field(None, description="no date is after it, and a missed one is not made good after it")
 
 
 class RecurringBuyChange(RequestBody):
@@ -49,7 +49,9 @@ class RecurringBuyChange(RequestBody):
     quote_amount: Dollars | None = None
     max_price: Amount | None = None
     every: Every | None = Field(None, description=f"from its next date on; {_EVERY}")
-    starts_at: Instant | None = Field(None, description="its next date, from which the others are reckoned")
+    starts_at: Instant | None = Field(
+        None, description="its next date, from which the others are reckoned; one that has come is skipped"
+    )
     ends_at: Instant | None = None
 
 
@@ -70,8 +72,8 @@ class RecurringBuyView(View):
     next_at: InstantText | None = Field(description="the date that is bought next")
     last_at: InstantText | None = Field(description="the latest date that was dealt with")
     skipped_in_row: int = Field(
-        description=f"dates; after {recurring.SKIPPED_MAX} it pauses. One on which the market was above `max_price`, "
-        "or no price was to be had, does not count"
+        description=f"dates, for a reason of your account's; after {recurring.SKIPPED_MAX} it pauses. One on which the "
+        "market was above `max_price`, no price was to be had, or the asset was not to be bought so, does not count"
     )
     reason: str | None
     created_at: InstantText
@@ -79,8 +81,9 @@ class RecurringBuyView(View):
 
 
 class DateView(View):
-    """A date is dealt with once. What could not be bought is skipped, and `reason` says why. Of several for which the
-    desk was too late, the latest is bought; `missed` is how many before it were not, from `missed_from` on."""
+    """A date is dealt with once: ORDERED, by the purchase `order_id`, which may fail and be refunded yet; or SKIPPED,
+    and `reason` says why. Of several for which the desk was too late, the latest is ordered; `missed` is how many
+    before it were not, from `missed_from` on."""
 
     due_at: InstantText
     outcome: Outcome

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from common.clock import text
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CLOCK, CUSTOMER
+from common.domain.work import WaitingItem
 from common.errors import Refusal, Unavailable
 from common.idempotency import Replayable
 from common.log import count, log
@@ -22,14 +24,13 @@ from functions.purchases.recurring import (
     DateTold,
     Outcome,
     RecurringBuy,
-    RecurringBuyChanged,
     Status,
 )
 from functions.purchases.recurring_store import AlreadyPlanned, PlanMoved
 from functions.purchases.service.purchasing import Purchases
 
 MOVE_TRIES_MAX = 5  # of one that the clock is moving at the same time
-BOUGHT, SKIPPED, POSTPONED = "bought", "skipped", "postponed"  # what a round does about one that is due
+ORDERED, SKIPPED, POSTPONED = "ordered", "skipped", "postponed"  # what a round does about one that is due
 Move = Callable[[RecurringBuy], RecurringBuy]
 
 
@@ -98,12 +99,7 @@ class RecurringBuys:
         """
 
         def changed(plan: RecurringBuy) -> RecurringBuy:
-            plan.must_not_be_over()
-            after = plan.changed(changes, self.purchases.now())
-            if plan.version == version + 1 and not after.differs(plan):
-                return plan
-            if plan.version != version:
-                raise RecurringBuyChanged(f"it is version {plan.version} now", id=plan_id, version=plan.version)
+            after = plan.changed(version, changes, self.purchases.now())
             if after.terms != plan.terms:
                 self._rehearse(owner, after.terms)
             return after
@@ -138,14 +134,19 @@ class RecurringBuys:
         return self._move(owner, plan_id, cancelled, "cancelled by the customer")
 
     def _move(self, owner: Owner, plan_id: str, move: Move, why: str) -> RecurringBuy:
-        """Write what `move` makes of it, again with the recurring buy as it is while the clock moves it."""
+        """Write what `move` makes of it, again with the recurring buy as it is while the clock moves it. A date that
+        had come, and that it does away with, is told as skipped."""
         for _ in range(MOVE_TRIES_MAX):
             plan = recurring_store.visible(self.table, owner, plan_id)
             after = move(plan)
             if after is plan:
                 return plan
+            writes = [*recurring_store.move(plan, after), recurring_store.event(plan, after, why, CUSTOMER)]
+            if after.last_at is not None and after.last_at != plan.last_at:
+                date = plan.tells(after.last_at, Outcome.SKIPPED, after.updated_at, reason=why)
+                writes.append(recurring_store.tell(plan, date))
             try:
-                self.table.write(*recurring_store.move(plan, after), recurring_store.event(plan, after, why, CUSTOMER))
+                self.table.write(*writes)
             except PlanMoved:
                 continue
             return after
@@ -155,8 +156,8 @@ class RecurringBuys:
 
     def buy_due(self, more_time: Callable[[], bool]) -> dict[str, int]:
         """Deal with what is due, the longest due first. Any round may be cut short; the next one does the rest, and
-        what can not be dealt with now moves behind it. Counts what was `bought`, `skipped` and `postponed`."""
-        found = dict.fromkeys((BOUGHT, SKIPPED, POSTPONED), 0)
+        what can not be dealt with now moves behind it. Counts what was `ordered`, `skipped` and `postponed`."""
+        found = dict.fromkeys((ORDERED, SKIPPED, POSTPONED), 0)
         for waiting in recurring_store.due(self.table, self.purchases.now()):
             if not more_time():
                 break
@@ -164,28 +165,43 @@ class RecurringBuys:
                 outcome = self._deal(waiting.PK)
             except Refusal as refusal:
                 log.warning("recurring buy not seen to now", extra={"id": waiting.PK, "why": refusal.detail})
+                outcome = self._delay(waiting)
             except Exception:
                 count("Bugs")
                 log.exception("bug", extra={"id": waiting.PK})
-            else:
-                if outcome is not None:
-                    found[outcome] += 1
+                outcome = self._delay(waiting)
+            if outcome is not None:
+                found[outcome] += 1
         return found
+
+    def _delay(self, waiting: WaitingItem) -> str | None:
+        """What can not be dealt with at all moves behind the others too, where the table will have it."""
+        try:
+            self.table.write(recurring_store.delay(waiting, self.purchases.now() + recurring.RETRY_AFTER))
+        except Refusal as refusal:
+            log.warning("recurring buy stays at the head", extra={"id": waiting.PK, "why": refusal.detail})
+            return None
+        return POSTPONED
 
     def _deal(self, plan_id: str) -> str | None:
         plan, now = recurring_store.find(self.table, plan_id), self.purchases.now()
         if plan is None or plan.status is not Status.ACTIVE or plan.due_at is None or plan.due_at > now:
             return None  # the index is late
         try:
-            if plan.gives_up(now):
-                assert plan.tried is not None
-                return self._skip(plan, plan.tried, plan.reason or "")
             date = plan.date_due(now)
+            if plan.superseded(date):
+                assert plan.tried is not None
+                return self._skip(plan, plan.tried, plan.reason or "it was tried until the next date")
+            if plan.ended_before(date, now):
+                assert plan.ends_at is not None
+                return self._skip(plan, date, f"its end, {text(plan.ends_at)}, has passed")
             try:
                 return self._buy(plan, date, now)
             except PlanMoved:
                 raise
             except Unavailable as unavailable:
+                if plan.tried_long_enough(now):
+                    return self._skip(plan, date, unavailable.detail)
                 return self._postpone(plan, date, unavailable.detail)
             except Refusal as refusal:
                 return self._skip(plan, date, refusal)
@@ -194,19 +210,19 @@ class RecurringBuys:
 
     def _buy(self, plan: RecurringBuy, date: datetime, at: datetime) -> str:
         """The purchase, and that the date is dealt with, in one transaction."""
-        order_id, after = plan.purchase_id(date), plan.bought(date, at)
-        told = recurring.told(plan, date, Outcome.BOUGHT, at, order_id=order_id)
-        beside = [*recurring_store.move(plan, after), recurring_store.tell(plan, told), *_over(plan, after)]
+        order_id, after = plan.purchase_id(date), plan.ordered(date, at)
+        told = plan.tells(date, Outcome.ORDERED, at, order_id=order_id)
+        beside = [*recurring_store.move(plan, after), recurring_store.tell(plan, told), *_stopped(plan, after)]
         by = f"recurring buy {plan.plan_id}"
         if self.purchases.buy_beside(plan.owner, order_id, plan.terms, beside, by).replayed:
             self.table.write(*beside)  # it should have moved with its purchase
-        return BOUGHT
+        return ORDERED
 
     def _skip(self, plan: RecurringBuy, date: datetime, why: Refusal | str) -> str:
         at = self.purchases.now()
         after, reason = plan.skips(date, why, at), why if isinstance(why, str) else why.detail
-        told = recurring.told(plan, date, Outcome.SKIPPED, at, reason=reason)
-        self.table.write(*recurring_store.move(plan, after), recurring_store.tell(plan, told), *_over(plan, after))
+        told = plan.tells(date, Outcome.SKIPPED, at, reason=reason)
+        self.table.write(*recurring_store.move(plan, after), recurring_store.tell(plan, told), *_stopped(plan, after))
         log.info("recurring buy skipped", extra={"id": plan.plan_id, "why": reason})
         return SKIPPED
 
@@ -215,7 +231,7 @@ class RecurringBuys:
         return POSTPONED
 
 
-def _over(plan: RecurringBuy, after: RecurringBuy) -> list[Write]:
+def _stopped(plan: RecurringBuy, after: RecurringBuy) -> list[Write]:
     """Its customer reads in its story why it goes on no more."""
     if after.status is plan.status:
         return []
