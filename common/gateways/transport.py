@@ -245,7 +245,7 @@ class _Connecting:
     """A connection that is being made, in a thread of its own: the look-up of a host's name has no time-out, and what
     comes after it has one for each part."""
 
-    def __init__(self, connection: HTTPConnection, address_of: Callable[[str, int], str] | None) -> None:
+    def __init__(self, connection: HTTPConnection, address_of: Callable[[str, int], str] | None = None) -> None:
         self._connection = connection
         self._address_of = address_of
         self._turn = Lock()  # for what follows
