@@ -62,7 +62,7 @@ class _Counted(transport._Connecting):
         super().__init__(*given)
 
 
-transport._Connecting = _Counted  # type: ignore[misc]
+transport._Connecting = _Counted  # type: ignore[assignment, misc]
 
 
 class Wire(Protocol):

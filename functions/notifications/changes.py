@@ -1,4 +1,4 @@
-"""What of the table's stream is told: a record is a change of one item, as it was and as it is.
+"""What comes to notifications by itself: the table's stream, a record of which is one item, as it was and as it is.
 
 A record of something else is passed over. What can not be read is our own mistake and is raised: Lambda gives the batch
 again, and an alarm rings.
@@ -9,9 +9,25 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from common.clock import instant
+from common.log import count, flush, log
 from common.owner import Owner
 from functions.notifications.model import TOLD, Change
+from functions.notifications.wiring import deliveries
+
+# The functions of this module, and the entities whose changes each takes from the table's stream.
+ENTITIES = {"take_changes": tuple(TOLD)}
+
+
+def take_changes(event: Mapping[str, Any], _: LambdaContext) -> dict[str, int]:
+    """Raises what the table raises: then the batch comes again, whole, and what was taken of it makes nothing new."""
+    made = sum(deliveries().take(change) for change in changes(event["Records"]))
+    count("WebhooksMade", made)
+    log.info("taken", extra={"records": len(event["Records"]), "made": made})
+    flush()
+    return {"made": made}
 
 
 def changes(records: Sequence[Mapping[str, Any]]) -> Iterator[Change]:

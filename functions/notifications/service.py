@@ -78,15 +78,23 @@ class Endpoints:
     def endpoints(self, owner: Owner) -> list[Endpoint]:
         return [each for each in store.endpoints(self.table, owner.username) if each.owner == owner]
 
-    def rotate(self, owner: Owner, endpoint_id: str) -> Told:
-        """A new secret signs from now on, and for a day the one before as well. Raises EndpointNotFound,
-        EndpointMoved."""
-        self.table.write(store.rotate(store.endpoint(self.table, owner, endpoint_id), self.now()))
-        return self._told(store.endpoint(self.table, owner, endpoint_id))
+    def rotate(self, owner: Owner, endpoint_id: str, secret_number: int) -> Replayable[Told]:
+        """The secret after this one signs from now on, and for a day this one as well. Asked again for the same one,
+        it is told again and nothing changes: two rotations would leave the receiver without a secret that signs.
 
-    def delete(self, owner: Owner, endpoint_id: str) -> None:
-        """Nothing is sent there any more, also of what waits. Raises EndpointNotFound."""
-        self.table.write(store.delete(store.endpoint(self.table, owner, endpoint_id)))
+        Raises EndpointNotFound, EndpointMoved.
+        """
+        endpoint = store.endpoint(self.table, owner, endpoint_id)
+        replayed = endpoint.secret_number == secret_number + 1
+        if not replayed:
+            self.table.write(store.rotate(endpoint, secret_number, self.now()))
+        return Replayable(self._told(store.endpoint(self.table, owner, endpoint_id)), replayed)
+
+    def delete(self, owner: Owner, endpoint_id: str) -> Endpoint:
+        """Nothing is sent there any more, also of what waits. Tells what there was. Raises EndpointNotFound."""
+        endpoint = store.endpoint(self.table, owner, endpoint_id)
+        self.table.write(store.delete(endpoint))
+        return endpoint
 
     def deliveries(
         self,

@@ -106,16 +106,16 @@ def endpoint(table: Table, owner: Owner, endpoint_id: str) -> Endpoint:
     return _endpoint(found)
 
 
-def rotate(endpoint: Endpoint, now: datetime) -> Write:
-    """The next secret signs, and for a day the one before as well. Refused with EndpointMoved."""
+def rotate(endpoint: Endpoint, secret_number: int, now: datetime) -> Write:
+    """The secret after this one signs, and for a day this one as well. Refused with EndpointMoved."""
     item = WebhookEndpointItem
     return Write.update(
         item(*_endpoint_key(endpoint.owner, endpoint.endpoint_id)),
-        item.secret_number.set(Decimal(endpoint.secret_number + 1)),
+        item.secret_number.set(Decimal(secret_number + 1)),
         item.both_until.set(now + model.BOTH_SIGN_FOR),
         item.updated_at.set(now),
-        when=(item.secret_number == Decimal(endpoint.secret_number)) & (item.sub == endpoint.owner.sub),
-        otherwise=EndpointMoved("another request has changed the endpoint; look at it again", id=endpoint.endpoint_id),
+        when=(item.secret_number == Decimal(secret_number)) & (item.sub == endpoint.owner.sub),
+        otherwise=EndpointMoved("another secret signs by now; look at the endpoint again", id=endpoint.endpoint_id),
     )
 
 

@@ -10,41 +10,38 @@ from common.owner import Owner
 from functions.notifications.changes import changes
 from functions.notifications.model import Delivery
 from functions.notifications.service import Delivered, Deliveries, Endpoints, Told
-from sandbox.receivers import Message, Program, SimulatedReceivers
+from sandbox.receivers import Message, Program
 from tests.desk import Desk
 
-MASTER = b"the key that all secrets are made with"
 URL = "https://hooks.example.com/desk"
 Record = dict[str, Any]
 
 
 @dataclass
 class Hooks:
-    """master: the key of the secrets. `records` are those of the stream that nobody has taken yet."""
+    """`records` are those of the stream that nobody has taken yet."""
 
     desk: Desk
-    receivers: SimulatedReceivers = field(init=False)
     records: list[Record] = field(default_factory=list)
     seen: dict[tuple[str, str], Record] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.receivers = SimulatedReceivers(self.desk.clock)
         self.look()
         self.records.clear()
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.desk.table, self.receivers, lambda: MASTER, self.desk.clock)
+        return self.desk.endpoints
 
     @property
     def deliveries(self) -> Deliveries:
-        return Deliveries(self.desk.table, self.receivers, lambda: MASTER, self.desk.clock)
+        return self.desk.deliveries
 
     def register(self, owner: Owner, *events: str, url: str = URL, key: str = "e") -> Told:
         return self.endpoints.register(owner, key, url, events).made
 
     def program(self, url: str = URL) -> Program:
-        return self.receivers.at[url]
+        return self.desk.receivers.at[url]
 
     def received(self, url: str = URL) -> list[Message]:
         return self.program(url).received

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -26,6 +27,7 @@ from functions.notifications.model import (
     DeliveryPending,
     DeliveryStatus,
     EndpointDisabled,
+    EndpointMoved,
     EndpointNotFound,
     EndpointStatus,
     TooManyEndpoints,
@@ -115,7 +117,7 @@ def test_what_is_told_of_a_kind_are_statuses_of_it(entity: str, statuses: type[S
 def test_only_a_change_of_status_is_told(hooks: Hooks) -> None:
     record = change_of(1, EVE, "2026-11-21T09:30:00.000000Z")
     image = record["dynamodb"]["NewImage"]
-    others = [
+    others: list[Any] = [
         {"dynamodb": {"NewImage": image, "OldImage": image}},  # something else of it has changed
         {"dynamodb": {"OldImage": image}},  # it was deleted
         {"dynamodb": {"NewImage": image | {"status": {"S": "PENDING"}}}},
@@ -155,9 +157,9 @@ def test_a_fault_of_the_table_is_raised_and_the_batch_taken_again(desk: Desk) ->
         records = list(hooks.records)
         world.client = faults.client(world.dynamo)
         post = faults.boundary(
-            "post", hooks.receivers.post, unreachable=lambda: _silent(), unanswered=lambda: _silent(), reads=False
+            "post", world.receivers.post, unreachable=lambda: _silent(), unanswered=lambda: _silent(), reads=False
         )
-        hooks.receivers.post = post  # type: ignore[method-assign]
+        world.receivers.post = post  # type: ignore[method-assign]
 
         def act() -> None:
             for change in changes(records):
@@ -357,8 +359,14 @@ def test_a_secret_is_told_to_a_repeat_and_to_nobody_else(hooks: Hooks) -> None:
 def test_after_a_rotation_both_secrets_sign_for_a_day(hooks: Hooks) -> None:
     ann = hooks.desk.customer()
     old = hooks.register(ann)
-    new = hooks.endpoints.rotate(ann, old.endpoint.endpoint_id)
+    done = hooks.endpoints.rotate(ann, old.endpoint.endpoint_id, 1)
+    again = hooks.endpoints.rotate(ann, old.endpoint.endpoint_id, 1)
+    assert (done.replayed, again.replayed, again.made) == (False, True, done.made)
+    new = done.made
     assert new.secret != old.secret
+    for number in (0, 3):
+        with pytest.raises(EndpointMoved):
+            hooks.endpoints.rotate(ann, old.endpoint.endpoint_id, number)
     seen = []
     for _ in range(2):
         hooks.desk.buy(ann, "1")
@@ -370,7 +378,7 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(hooks: Hooks) -> None:
         hooks.desk.mark("BTC", "100")
     assert seen == [(True, True), (False, True)]
     with pytest.raises(EndpointNotFound):
-        hooks.endpoints.rotate(EVE, old.endpoint.endpoint_id)
+        hooks.endpoints.rotate(EVE, old.endpoint.endpoint_id, 1)
 
 
 def test_a_deleted_endpoint_is_sent_nothing_more(hooks: Hooks) -> None:
@@ -388,7 +396,7 @@ def test_a_deleted_endpoint_is_sent_nothing_more(hooks: Hooks) -> None:
 @pytest.mark.parametrize("strange", ["", "#", "ENDPOINT#x", "endpoint-0000000000000000"])
 def test_an_unknown_endpoint_is_not_found(hooks: Hooks, strange: str) -> None:
     with pytest.raises(EndpointNotFound):
-        hooks.endpoints.rotate(EVE, strange)
+        hooks.endpoints.rotate(EVE, strange, 1)
     with pytest.raises(DeliveryNotFound):
         hooks.endpoints.replay(EVE, strange)
 
