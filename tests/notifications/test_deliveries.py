@@ -451,7 +451,7 @@ def test_of_many_deliveries_with_faults_none_is_lost_and_none_unsigned() -> None
         desk.clock.forward(minutes=1)
     while any("open_work" in item for item in desk.dynamo.items()):
         _round(hooks)
-        desk.clock.forward(minutes=1)
+        desk.clock.forward(minutes=30)
     got = 0
     for owner, one in told.items():
         received = hooks.received(f"{URL}/{owner.username}")
