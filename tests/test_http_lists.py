@@ -17,6 +17,7 @@ from common.money import Money, Quantity
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
 from common.table import table
+from functions.notifications.model import Change
 from functions.orders import store
 from functions.orders.model import Order, Side, Status
 from infra.contexts import Route
@@ -332,7 +333,8 @@ class List:
 
     def at(self, order_id: str) -> str:
         own = {"asset_id": self.asset_id, "order_id": order_id, "contract_id": TRADED.get("contract", "")}
-        return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID)
+        endpoint_id = TRADED.get(order_id, "endpoint-0000000000000000")
+        return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID, endpoint_id=endpoint_id)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -349,6 +351,7 @@ LISTS = [
         others=({"status": "PENDING"}, SPAN, {"to": "2026-11-22T00:00:00Z"}),
     ),
     List(Route("GET", "/crypto/order/sell")),
+    List(Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"), others=({"status": "PENDING"},)),
     List(Route("GET", "/market-making/orders")),
     List(Route("GET", "/market-making/orders/{order_id}/fills")),
     List(Route("GET", "/operations/market-making/{order_id}/fills"), operators=True),
@@ -363,7 +366,8 @@ LISTS = [
 ]
 
 COMPARE = Route("POST", "/operations/compare/billing")  # no list: goes on for as long as there is time, and is audited
-TRADED: dict[str, str] = {}  # an order that has traded, by its owner; and the contract of a dealer who has paid
+# An order that has traded, by its owner; by that, his endpoint; and the contract of a dealer who has paid.
+TRADED: dict[str, str] = {}
 EACH = pytest.mark.parametrize("list_", LISTS, ids=lambda list_: named(list_.route))
 
 
@@ -396,6 +400,7 @@ def doors() -> Iterator[Doors]:
                 assert made.status == 201
             TRADED[name] = made.json["order_id"]
             have_traded(desk.market, TRADED[name], 3)
+            TRADED[TRADED[name]] = was_told(desk, Owner(name, f"sub-{name}"), 3)
         desk.dealership.active()
         for _ in range(3):
             desk.dealership.billed()
@@ -403,6 +408,14 @@ def doors() -> Iterator[Doors]:
         TRADED["contract"] = str(desk.dealership.account().contract_id)
         yield doors
     desk.check()
+
+
+def was_told(desk: Desk, owner: Owner, times: int) -> str:
+    """The endpoint of somebody who has been told so often."""
+    endpoint = desk.endpoints.register(owner, "e", "https://hooks.example.com", []).made.endpoint
+    for number in range(times):
+        desk.deliveries.take(Change(owner, keys.ORDER.entity, f"O{number}", "COMPLETED", desk.clock()))
+    return endpoint.endpoint_id
 
 
 class TestCursors:

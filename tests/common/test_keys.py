@@ -61,6 +61,8 @@ PARTS = {
     "receipt_id": "YABCDEFGHIJKLMNOPQRSTUVWX2",
     "refund_id": "FABCDEFGHIJKLMNOPQRSTUVWX2",
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
+    "delivery_id": "GABCDEFGHIJKLMNOPQRSTUVWX2",
+    "endpoint_id": "endpoint-0123456789abcdef",
     "change_id": "change-1",
     "entry_id": "entry-1",
     "segment_id": "segment-1",
