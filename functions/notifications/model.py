@@ -21,6 +21,8 @@ PAUSES = (
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
 ATTEMPTS_MAX = len(PAUSES) + 1
+TRIED_FOR = sum(PAUSES, timedelta())  # what can not even be tried for so long, since its receiver takes nothing
+IN_VAIN_MAX = 2  # of one endpoint in one round: then what else is due there is put off
 BOTH_SIGN_FOR = timedelta(days=1)  # after a rotation
 ENDPOINTS_MAX = 5  # of a customer
 KEPT_FOR = timedelta(days=30)  # a delivery, after its event
@@ -150,6 +152,7 @@ class Delivery:
     updated_at: datetime
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: int = 0
+    waits_since: datetime | None = None  # since when it is made, or made again
     next_attempt_at: datetime | None = None
     answer: str | None = None
 
@@ -189,3 +192,10 @@ def delivery(endpoint: Endpoint, change: Change, now: datetime) -> Delivery:
 def next_attempt(attempts: int, now: datetime) -> datetime:
     """When a delivery is looked at again whose attempt of this number began now: tried or, after the last, given up."""
     return now + PAUSES[min(attempts, len(PAUSES)) - 1]
+
+
+def put_off(delivery: Delivery, now: datetime) -> datetime | None:
+    """When a delivery is looked at again that was not tried, since others were just sent there in vain: later, the
+    longer it waits. None: it has waited long enough."""
+    waited = now - (delivery.waits_since or delivery.created_at)
+    return None if waited > TRIED_FOR else now + max(PAUSES[0], waited / 2)

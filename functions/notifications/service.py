@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import partial
 
 from common.gateways.receivers import AddressRefused, Receivers, ReceiverSilent
 from common.idempotency import IdempotencyKeyReused, Replayable
@@ -25,7 +26,7 @@ from functions.notifications.model import (
     EndpointStatus,
     TooManyEndpoints,
 )
-from functions.notifications.store import AlreadyRegistered, AlreadyThere
+from functions.notifications.store import AlreadyRegistered, AlreadyThere, Due
 
 DUE_MAX = 10_000  # deliveries that one round looks at
 
@@ -40,11 +41,34 @@ class Told:
 
 @dataclass(frozen=True)
 class Delivered:
-    """What a round came to. `failed`: attempts; `given_up`: deliveries."""
+    """What a round came to. `failed`: attempts; `given_up`, `put_off`: deliveries."""
 
     delivered: int = 0
     failed: int = 0
     given_up: int = 0
+    put_off: int = 0
+
+    def __add__(self, other: Delivered) -> Delivered:
+        return Delivered(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What one look at a delivery came to. in_vain: its receiver was asked, and has not taken it."""
+
+    counts: Delivered
+    in_vain: bool = False
+
+
+_NOTHING, _TAKEN = _Look(Delivered()), _Look(Delivered(delivered=1))
+_IN_VAIN, _IN_VAIN_TO_THE_LAST = _Look(Delivered(failed=1), True), _Look(Delivered(given_up=1), True)
+_UNWANTED, _PUT_OFF = _Look(Delivered(given_up=1)), _Look(Delivered(put_off=1))
+
+Round = Callable[[], Delivered]
+
+
+def one_after_another(rounds: Iterable[Round]) -> list[Delivered]:
+    return [each() for each in rounds]
 
 
 @dataclass(frozen=True)
@@ -125,12 +149,13 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class Deliveries:
-    """What the stream tells, and what the clock makes of it."""
+    """What the stream tells, and what the clock makes of it. `side_by_side` plays the rounds of customers."""
 
     table: Table
     receivers: Receivers
     master: Callable[[], bytes]
     now: Callable[[], datetime]
+    side_by_side: Callable[[Iterable[Round]], list[Delivered]] = one_after_another
 
     def take(self, change: Change) -> int:
         """A change becomes a delivery for each endpoint that asked for it; how many are new. Told again it makes none.
@@ -150,56 +175,77 @@ class Deliveries:
         return True
 
     def deliver(self, more_time: Callable[[], bool]) -> Delivered:
-        """Try what is due, of one endpoint after the other. One that fails is left to the next round with the rest of
-        its own, so that nobody waits for the slow of another. A round may be cut short: the next one does the rest."""
-        waiting: dict[str, deque[str]] = {}
-        for delivery_id, endpoint_id in store.due(self.table, self.now(), at_most=DUE_MAX):
-            waiting.setdefault(endpoint_id, deque()).append(delivery_id)
-        queues = deque(waiting.values())
-        delivered = failed = given_up = 0
-        while queues and more_time():
-            queue = queues.popleft()
-            outcome = self._try(queue.popleft())
-            delivered += outcome is DeliveryStatus.DELIVERED
-            given_up += outcome is DeliveryStatus.FAILED
-            failed += outcome is DeliveryStatus.PENDING
-            if queue and outcome is not DeliveryStatus.PENDING:
-                queues.append(queue)
-        return Delivered(delivered, failed, given_up)
+        """Try what is due, customers side by side, so that nobody waits for the slow receiver of another; who has the
+        least waiting first. A round may be cut short: the next one does the rest."""
+        of_customers: dict[str, list[Due]] = {}
+        for due in store.due(self.table, self.now(), at_most=DUE_MAX):
+            of_customers.setdefault(due.username, []).append(due)
+        rounds = [partial(self._of_customer, each, more_time) for each in sorted(of_customers.values(), key=len)]
+        return sum(self.side_by_side(rounds), Delivered())
 
-    def _try(self, delivery_id: str) -> DeliveryStatus | None:
-        """What a delivery is after this look at it: PENDING when an attempt came to nothing; None where there was
-        nothing to do."""
+    def _of_customer(self, due: list[Due], more_time: Callable[[], bool]) -> Delivered:
+        """Of one endpoint after the other. Where IN_VAIN_MAX were sent in vain, the rest is put off: a receiver that is
+        down has as much waiting as comes in three days, which would be in front of everything for ever."""
+        waiting: dict[str, deque[str]] = {}
+        for each in due:
+            waiting.setdefault(each.endpoint_id, deque()).append(each.delivery_id)
+        queues, in_vain, done = deque(waiting.items()), Counter[str](), Delivered()
+        while queues and more_time():
+            endpoint_id, queue = queues.popleft()
+            down = in_vain[endpoint_id] >= model.IN_VAIN_MAX
+            look = self._look(queue.popleft(), self._put_off if down else self._attempt)
+            in_vain[endpoint_id] += look.in_vain
+            done += look.counts
+            if queue:
+                queues.append((endpoint_id, queue))
+        return done
+
+    def _look(self, delivery_id: str, act: Callable[[Delivery], _Look]) -> _Look:
         delivery = store.find(self.table, delivery_id)
         if delivery is None or delivery.status is not DeliveryStatus.PENDING:
-            return None
+            return _NOTHING
         try:
-            return self._attempt(delivery)
+            return act(delivery)
         except DeliveryMoved:
-            return None
+            return _NOTHING
 
-    def _attempt(self, delivery: Delivery) -> DeliveryStatus:
+    def _put_off(self, delivery: Delivery) -> _Look:
+        """Raises DeliveryMoved."""
+        until = model.put_off(delivery, self.now())
+        if until is None:
+            self._fail(delivery, delivery.attempts, "not sent: the receiver has taken nothing for three days")
+            return _IN_VAIN_TO_THE_LAST
+        self.table.write(store.put_off(delivery, until, self.now()))
+        return _PUT_OFF
+
+    def _attempt(self, delivery: Delivery) -> _Look:
         """Raises DeliveryMoved."""
         try:
             endpoint = store.endpoint(self.table, delivery.owner, delivery.endpoint_id)
         except EndpointNotFound:
-            return self._end(delivery, delivery.attempts, DeliveryStatus.FAILED, "not sent: the endpoint was deleted")
+            self._fail(delivery, delivery.attempts, "not sent: the endpoint was deleted")
+            return _UNWANTED
         if endpoint.status is EndpointStatus.DISABLED:
-            return self._end(delivery, delivery.attempts, DeliveryStatus.FAILED, "not sent: the endpoint is disabled")
+            self._fail(delivery, delivery.attempts, "not sent: the endpoint is disabled")
+            return _UNWANTED
         if delivery.attempts >= model.ATTEMPTS_MAX:  # the answer to the last one was never written
-            return self._end(delivery, delivery.attempts, DeliveryStatus.FAILED, delivery.answer or "")
+            self._fail(delivery, delivery.attempts, delivery.answer or "")
+            return _IN_VAIN_TO_THE_LAST
         attempts = delivery.attempts + 1
         self.table.write(store.attempt(delivery, self.now()))
         status, answer = self._send(endpoint, delivery)
         if status is not None and 200 <= status < 300:
-            return self._end(delivery, attempts, DeliveryStatus.DELIVERED, answer)
+            self.table.write(store.end(delivery, attempts, DeliveryStatus.DELIVERED, answer, self.now()))
+            return _TAKEN
         if status == 410:
             self._disable(endpoint)
-            return self._end(delivery, attempts, DeliveryStatus.FAILED, f"{answer}: the endpoint was disabled")
+            self._fail(delivery, attempts, f"{answer}: the endpoint was disabled")
+            return _UNWANTED
         if attempts == model.ATTEMPTS_MAX:
-            return self._end(delivery, attempts, DeliveryStatus.FAILED, answer)
+            self._fail(delivery, attempts, answer)
+            return _IN_VAIN_TO_THE_LAST
         self.table.write(store.answered(delivery, attempts, answer, self.now()))
-        return DeliveryStatus.PENDING
+        return _IN_VAIN
 
     def _send(self, endpoint: Endpoint, delivery: Delivery) -> tuple[int | None, str]:
         """The status of the answer, and what came of it in words."""
@@ -214,9 +260,8 @@ class Deliveries:
             return None, f"no answer: {silent.facts['what']}"
         return status, f"answered {status}"
 
-    def _end(self, delivery: Delivery, attempts: int, status: DeliveryStatus, answer: str) -> DeliveryStatus:
-        self.table.write(store.end(delivery, attempts, status, answer, self.now()))
-        return status
+    def _fail(self, delivery: Delivery, attempts: int, why: str) -> None:
+        self.table.write(store.end(delivery, attempts, DeliveryStatus.FAILED, why, self.now()))
 
     def _disable(self, endpoint: Endpoint) -> None:
         try:

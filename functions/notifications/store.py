@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
 from itertools import islice
+from typing import NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
 
@@ -55,6 +56,14 @@ class DeliveryItem(OpenWork, discriminator=keys.DELIVERY.entity):
     attempts = DecimalAttribute()
     answer = UnicodeAttribute(null=True)
     expires = DecimalAttribute()  # epoch seconds, the table's time to live
+
+
+class Due(NamedTuple):
+    """A delivery that is to be looked at, and whose it is."""
+
+    delivery_id: str
+    username: str
+    endpoint_id: str
 
 
 class AlreadyRegistered(Refusal):
@@ -163,14 +172,15 @@ def add(delivery: Delivery) -> Write:
         updated_at=delivery.updated_at,
         expires=Decimal(int((delivery.created_at + model.KEPT_FOR).timestamp())),
     )
-    work.wait(item, keys.DELIVERY, due_at=delivery.next_attempt_at, waits_for=delivery.endpoint_id)
+    work.wait(item, keys.DELIVERY, due_at=delivery.next_attempt_at, waits_for=_place(delivery))
     return Write.insert(item, otherwise=AlreadyThere("the delivery was made before"))
 
 
-def due(table: Table, now: datetime, *, at_most: int) -> Iterator[tuple[str, str]]:
-    """Which deliveries are due, and of which endpoints: (delivery_id, endpoint_id), the longest overdue first."""
+def due(table: Table, now: datetime, *, at_most: int) -> Iterator[Due]:
+    """The longest overdue first."""
     for waiting in islice(work.due(table, keys.DELIVERY.backlog, now), at_most):
-        yield waiting.PK, waiting.waits_for
+        username, _, endpoint_id = waiting.waits_for.partition(" ")
+        yield Due(waiting.PK, username, endpoint_id)
 
 
 def find(table: Table, delivery_id: str) -> Delivery | None:
@@ -218,6 +228,21 @@ def attempt(delivery: Delivery, now: datetime) -> Write:
     )
 
 
+def put_off(delivery: Delivery, until: datetime, now: datetime) -> Write:
+    """It is not tried now, and that is no attempt. Refused with DeliveryMoved."""
+    item = DeliveryItem
+    return Write.update(
+        item(*keys.DELIVERY(delivery_id=delivery.delivery_id)),
+        item.answer.set("put off: others were sent there in vain"),
+        OpenWork.due_at.set(until),
+        item.updated_at.set(now),
+        when=(item.status == DeliveryStatus.PENDING)
+        & (item.attempts == Decimal(delivery.attempts))
+        & (OpenWork.due_at <= now),
+        otherwise=DeliveryMoved("another round tries it", id=delivery.delivery_id),
+    )
+
+
 def answered(delivery: Delivery, attempts: int, answer: str, now: datetime) -> Write:
     """An attempt has come to nothing, and another one follows. Refused with DeliveryMoved."""
     item = DeliveryItem
@@ -251,7 +276,7 @@ def replay(delivery: Delivery, now: datetime) -> Write:
         item(*keys.DELIVERY(delivery_id=pk)),
         item.status.set(DeliveryStatus.PENDING),
         item.attempts.set(Decimal(0)),
-        *work.waits(keys.DELIVERY, pk, now=now, due_at=now, waits_for=delivery.endpoint_id),
+        *work.waits(keys.DELIVERY, pk, now=now, due_at=now, waits_for=_place(delivery)),
         item.updated_at.set(now),
         when=item.status.is_in(DeliveryStatus.DELIVERED, DeliveryStatus.FAILED) & (item.sub == delivery.owner.sub),
         otherwise=DeliveryPending("the delivery is being made already", id=pk),
@@ -260,6 +285,10 @@ def replay(delivery: Delivery, now: datetime) -> Write:
 
 def _endpoint_key(owner: Owner, endpoint_id: str) -> keys.PrimaryKey:
     return keys.WEBHOOK_ENDPOINT(username=owner.username, endpoint_id=endpoint_id)
+
+
+def _place(delivery: Delivery) -> str:
+    return f"{delivery.owner.username} {delivery.endpoint_id}"
 
 
 def _list_of(endpoint_id: str) -> str:
@@ -291,6 +320,7 @@ def _delivery(item: DeliveryItem) -> Delivery:
         updated_at=item.updated_at,
         status=DeliveryStatus(item.status),
         attempts=int(item.attempts),
+        waits_since=item.waits_since,
         next_attempt_at=item.due_at,
         answer=item.answer,
     )

@@ -7,6 +7,7 @@ from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
 from random import Random
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -18,11 +19,12 @@ from common.gateways.receivers.http import CONNECT_SECONDS, READ_SECONDS
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
 from functions.accounts import model as accounts
-from functions.notifications import model
+from functions.notifications import model, wiring
 from functions.notifications.changes import changes
 from functions.notifications.model import (
     ATTEMPTS_MAX,
     PAUSES,
+    Change,
     DeliveryNotFound,
     DeliveryPending,
     DeliveryStatus,
@@ -269,7 +271,7 @@ def test_a_receiver_that_says_gone_is_asked_no_more(hooks: Hooks) -> None:
 
 
 def test_nobody_waits_for_the_slow_receiver_of_another(hooks: Hooks) -> None:
-    """In each round it is asked once, however much waits for it."""
+    """In each round it is asked twice, however much waits for it, and who has less waiting is told first."""
     ann, eve = hooks.desk.customer("ann"), hooks.desk.customer("eve")
     hooks.register(ann, url=f"{URL}/slow")
     hooks.register(eve)
@@ -279,9 +281,60 @@ def test_nobody_waits_for_the_slow_receiver_of_another(hooks: Hooks) -> None:
     for _ in range(3):
         hooks.desk.buy(eve, "1")
     assert hooks.take() == 8
-    assert hooks.round() == Delivered(delivered=3, failed=1)
-    assert hooks.round() == Delivered(failed=1)
+    left = iter([True] * 3 + [False] * 9)
+    assert hooks.deliveries.deliver(lambda: next(left)) == Delivered(delivered=3)
+    assert hooks.round() == Delivered(failed=2, put_off=3)
+    assert hooks.round() == Delivered()
     assert len(hooks.received(f"{URL}/slow")) == 2
+
+
+def test_customers_are_told_side_by_side() -> None:
+    """Each of these waits for the others."""
+    meeting = Barrier(wiring.AT_ONCE, timeout=30)
+    met = Delivered(delivered=1)
+    rounds = [lambda: (meeting.wait(), met)[1]] * wiring.AT_ONCE
+    assert wiring._side_by_side(rounds) == [met] * wiring.AT_ONCE
+
+
+def test_a_message_that_is_never_taken_keeps_back_no_other(hooks: Hooks) -> None:
+    """Not even two of them, which are sent in vain in each round in which they are tried."""
+    ann = hooks.desk.customer()
+    told = hooks.register(ann)
+    poison = {hooks.desk.buy(ann, "1").order_id for _ in range(2)}
+
+    def chokes(message: Message) -> int:
+        return 500 if json.loads(message.body)["data"]["id"] in poison else 200
+
+    hooks.program().answer = chokes
+    for _ in range(4):
+        hooks.desk.buy(ann, "1")
+    hooks.take()
+    hooks.rounds(timedelta(days=5), timedelta(minutes=20))
+    statuses = {each.thing_id: (each.status, each.attempts) for each in hooks.listed(ann, told)}
+    assert {thing for thing, how in statuses.items() if how == (DeliveryStatus.FAILED, ATTEMPTS_MAX)} == poison
+    assert [how for how in statuses.values() if how == (DeliveryStatus.DELIVERED, 1)] == [
+        (DeliveryStatus.DELIVERED, 1)
+    ] * 4
+
+
+def test_what_waits_for_a_receiver_that_never_answers_is_given_up(hooks: Hooks) -> None:
+    """However much it is: else it would be in front of everything for ever. While it waits it is seldom looked at."""
+    ann = hooks.desk.customer()
+    told = hooks.register(ann)
+    hooks.program().is_silent()
+    number = deep(everyday=10, full=300)
+    for n in range(number):
+        hooks.deliveries.take(Change(ann, "order", f"O{n}", "COMPLETED", hooks.desk.clock()))
+    done = hooks.rounds(timedelta(days=7), timedelta(minutes=10))
+    assert sum(each.given_up for each in done) == number
+    assert sum(each.put_off for each in done) < 20 * number
+    assert max(each.failed for each in done) == model.IN_VAIN_MAX
+    assert not any("open_work" in item for item in hooks.desk.dynamo.items())
+    hooks.program().says(200)
+    failed = hooks.endpoints.deliveries(ann, told.endpoint.endpoint_id, status=DeliveryStatus.FAILED, limit=3).items
+    for each in failed:
+        hooks.endpoints.replay(ann, each.delivery_id)
+    assert hooks.round() == Delivered(delivered=3)
 
 
 def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(hooks: Hooks) -> None:
