@@ -1,4 +1,4 @@
-"""HTTP: where a customer's program listens, what it was told, and telling it again."""
+"""HTTP: where the program of a customer, or a dealers' system, listens, what it was told, and telling it again."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from pydantic import Field
 from common import aws, clock, http
 from common.gateways.receivers.http import URL_LENGTH_MAX
 from common.http import IdempotencyKey, answer, caller
+from common.identity import BILLING
 from common.keys import ORDER_ID_PATTERN
+from common.owner import Owner
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
 from common.wire import InstantText, RequestBody, View, WhyShort
-from functions.notifications.model import EVENT_TYPES, Delivery, DeliveryStatus, Endpoint, EndpointStatus
+from functions.notifications.model import EVENT_TYPES, Delivery, DeliveryStatus, Endpoint, EndpointStatus, system
 from functions.notifications.service import Told
 from functions.notifications.wiring import endpoints
 
@@ -87,23 +89,23 @@ class DeliveryPage(View):
 
 @app.post("/webhooks/endpoints", tags=["webhooks"], summary="Be told what becomes of your orders")
 def register_endpoint(body: Registration, idempotency_key: IdempotencyKey) -> Response[ToldEndpointView]:
-    made = endpoints().register(caller(app).owner, idempotency_key, body.url, body.events)
+    made = endpoints().register(_listener(), idempotency_key, body.url, body.events)
     return answer(_told(made.made), HTTPStatus.CREATED, replayed=made.replayed)
 
 
 @app.get("/webhooks/endpoints", tags=["webhooks"], summary="Where you are told")
 def own_endpoints() -> EndpointList:
-    return EndpointList(items=[_endpoint(each) for each in endpoints().endpoints(caller(app).owner)])
+    return EndpointList(items=[_endpoint(each) for each in endpoints().endpoints(_listener())])
 
 
 @app.delete("/webhooks/endpoints/<endpoint_id>", tags=["webhooks"], summary="Be told nothing there any more")
 def delete_endpoint(endpoint_id: EndpointId) -> EndpointView:
-    return _endpoint(endpoints().delete(caller(app).owner, endpoint_id))
+    return _endpoint(endpoints().delete(_listener(), endpoint_id))
 
 
 @app.post("/webhooks/endpoints/<endpoint_id>/rotate-secret", tags=["webhooks"], summary="Get another secret")
 def rotate_secret(endpoint_id: EndpointId, body: Rotation) -> Response[ToldEndpointView]:
-    done = endpoints().rotate(caller(app).owner, endpoint_id, body.secret_number)
+    done = endpoints().rotate(_listener(), endpoint_id, body.secret_number)
     return answer(_told(done.made), HTTPStatus.OK, replayed=done.replayed)
 
 
@@ -114,7 +116,7 @@ def deliveries_of_endpoint(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> DeliveryPage:
-    owner = caller(app).owner
+    owner = _listener()
     listed = f"GET /webhooks/endpoints/{endpoint_id}/deliveries {owner} {status}"
     after = cursors().read(listed, cursor)
     page = endpoints().deliveries(owner, endpoint_id, status=status, limit=limit, after=after)
@@ -127,7 +129,13 @@ def deliveries_of_endpoint(
 
 @app.post("/webhooks/deliveries/<delivery_id>/replay", tags=["webhooks"], summary="Be told again")
 def replay_delivery(delivery_id: DeliveryId) -> DeliveryView:
-    return _delivery(endpoints().replay(caller(app).owner, delivery_id))
+    return _delivery(endpoints().replay(_listener(), delivery_id))
+
+
+def _listener() -> Owner:
+    """Whose endpoints they are: a customer's or, asked with a machine's token, that dealers' system's."""
+    asking = caller(app)
+    return system(asking.sub) if asking.username is None and BILLING in asking.scopes else asking.owner
 
 
 def _endpoint(endpoint: Endpoint) -> EndpointView:

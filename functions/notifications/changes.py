@@ -11,14 +11,16 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common import keys
 from common.clock import instant
 from common.log import count, flush, log
 from common.owner import Owner
-from functions.notifications.model import TOLD, Change
+from functions.notifications.model import TOLD, TOLD_TO_SYSTEMS, Change
 from functions.notifications.wiring import deliveries
 
 # The functions of this module, and the entities whose changes each takes from the table's stream.
 ENTITIES = {"take_changes": tuple(TOLD)}
+_IDS = {keys.DEALER.entity: "cme_dealer_id"}  # by which they are asked for, if not by the key
 
 
 def take_changes(event: Mapping[str, Any], _: LambdaContext) -> dict[str, int]:
@@ -39,14 +41,15 @@ def changes(records: Sequence[Mapping[str, Any]]) -> Iterator[Change]:
 
 
 def _change(told: Mapping[str, Any]) -> Change | None:
-    """None for an item that was deleted, is of no customer's order, or has the status that it had."""
+    """None for an item that was deleted, is nothing that is told, or has the status that it had."""
     new, old = told.get("NewImage", {}), told.get("OldImage", {})
-    if _text(new, "entity_type") not in TOLD or _text(new, "status") == _text(old, "status"):
+    entity = _text(new, "entity_type")
+    if entity not in TOLD or _text(new, "status") == _text(old, "status"):
         return None
     return Change(
-        owner=Owner(new["username"]["S"], new["sub"]["S"]),
-        entity=new["entity_type"]["S"],
-        thing_id=new["PK"]["S"],
+        owner=None if entity in TOLD_TO_SYSTEMS else Owner(new["username"]["S"], new["sub"]["S"]),
+        entity=entity,
+        thing_id=new[_IDS.get(entity, "PK")]["S"],
         status=new["status"]["S"],
         at=instant(new["updated_at"]["S"]),
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -12,6 +12,7 @@ from common import keys
 from common.clock import text
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import derived_id, terms
+from common.identity import BILLING
 from common.owner import Owner
 
 # The pauses after each attempt that came to nothing, in the steps that Standard Webhooks advise: three days and more.
@@ -24,18 +25,30 @@ ATTEMPTS_MAX = len(PAUSES) + 1
 TRIED_FOR = sum(PAUSES, timedelta())  # what can not even be tried for so long, since its receiver takes nothing
 IN_VAIN_MAX = 2  # of one endpoint in one round: then what else is due there is put off
 BOTH_SIGN_FOR = timedelta(days=1)  # after a rotation
-ENDPOINTS_MAX = 5  # of a customer
+ENDPOINTS_MAX = 5  # of a customer, or a dealers' system
+SYSTEMS = BILLING  # in the place of a username, which no customer can have: a dealers' system is known by its client
 KEPT_FOR = timedelta(days=30)  # a delivery, after its event
 
-# What is told of which kind of item: its statuses in which it has ended, or waits for its owner.
-TOLD = {
+# What is told to whom: of which kind of item, its statuses in which it has ended, or waits for its owner.
+TOLD_TO_CUSTOMERS = {
     keys.ORDER.entity: ("COMPLETED", "CANCELLED", "FAILED"),
     keys.PURCHASE.entity: ("COMPLETED", "CANCELLED", "FAILED"),
     keys.SALE.entity: ("COMPLETED", "CANCELLED", "FAILED"),
     keys.SELL_ORDER.entity: ("BASE_TXN_FAILED", "BASE_TXN_COMPLETED", "FILLED", "SELL_PAYOUT_FAILED"),
     keys.WITHDRAWAL.entity: ("COMPLETED", "PAYOUT_FAILED", "REJECTED"),
 }
-EVENT_TYPES = tuple(f"{entity}.{status.lower()}" for entity, statuses in TOLD.items() for status in statuses)
+TOLD_TO_SYSTEMS = {
+    keys.DEALER.entity: ("ACTIVE", "LEFT"),
+    keys.BILL.entity: ("PENDING", "PARTIAL", "PAID", "CANCELLED"),
+}
+TOLD = TOLD_TO_CUSTOMERS | TOLD_TO_SYSTEMS
+
+
+def _types(told: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(f"{entity}.{status.lower()}" for entity, statuses in told.items() for status in statuses)
+
+
+EVENT_TYPES, SYSTEM_EVENT_TYPES = _types(TOLD_TO_CUSTOMERS), _types(TOLD_TO_SYSTEMS)
 
 
 class EndpointNotFound(NotFound):
@@ -47,7 +60,7 @@ class DeliveryNotFound(NotFound):
 
 
 class UnknownEventType(Rejected):
-    """No event is of such a type. Facts: `event_types`, those that there are."""
+    """Who asks is told no event of such a type. Facts: `event_types`, those that there are."""
 
 
 class TooManyEndpoints(Conflict):
@@ -83,7 +96,7 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where a customer's program listens, and for what.
+    """Where the program of a customer, or a dealers' system, listens, and for what.
 
     secret_number: of the secret that signs. The one before it signs as well until `both_until`.
     """
@@ -105,7 +118,7 @@ class Endpoint:
     def wants(self, change: Change) -> bool:
         return (
             self.status is EndpointStatus.ACTIVE
-            and change.owner == self.owner
+            and change.owner in (None, self.owner)
             and change.event_type in self.events
             and change.at >= self.created_at
         )
@@ -117,9 +130,9 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Change:
-    """A thing of a customer has another status since `at`."""
+    """A thing has another status since `at`. owner: whose it is; None: a dealer's, which all dealers' systems hear."""
 
-    owner: Owner
+    owner: Owner | None
     entity: str
     thing_id: str
     status: str
@@ -128,6 +141,11 @@ class Change:
     @property
     def event_type(self) -> str:
         return f"{self.entity}.{self.status.lower()}"
+
+    @property
+    def told_under(self) -> str:
+        """The username under which those have their endpoints who may hear it."""
+        return SYSTEMS if self.owner is None else self.owner.username
 
     @property
     def is_told(self) -> bool:
@@ -150,11 +168,16 @@ class Delivery:
     body: str
     created_at: datetime  # when the event was
     updated_at: datetime
+    tried_since: datetime  # since it was made, or made again by hand
     status: DeliveryStatus = DeliveryStatus.PENDING
     attempts: int = 0
-    waits_since: datetime | None = None  # since when it is made, or made again
     next_attempt_at: datetime | None = None
     answer: str | None = None
+
+
+def system(sub: str) -> Owner:
+    """A dealers' system, as the owner of its endpoints. sub: of its token."""
+    return Owner(SYSTEMS, sub)
 
 
 def endpoint_id(owner: Owner, idempotency_key: str) -> str:
@@ -163,11 +186,11 @@ def endpoint_id(owner: Owner, idempotency_key: str) -> str:
 
 def registered(owner: Owner, idempotency_key: str, url: str, events: Iterable[str], now: datetime) -> Endpoint:
     """events: which types; none means all. Raises UnknownEventType."""
-    wanted = set(events) or set(EVENT_TYPES)
-    if unknown := wanted - set(EVENT_TYPES):
+    types = SYSTEM_EVENT_TYPES if owner.username == SYSTEMS else EVENT_TYPES
+    wanted = set(events) or set(types)
+    if unknown := wanted - set(types):
         raise UnknownEventType(
-            f"no event is of the type {min(unknown)!r}; there are {', '.join(EVENT_TYPES)}",
-            event_types=list(EVENT_TYPES),
+            f"no event is of the type {min(unknown)!r}; there are {', '.join(types)}", event_types=list(types)
         )
     return Endpoint(endpoint_id(owner, idempotency_key), owner, url, tuple(sorted(wanted)), now)
 
@@ -185,6 +208,7 @@ def delivery(endpoint: Endpoint, change: Change, now: datetime) -> Delivery:
         body=json.dumps({"type": change.event_type, "timestamp": at, "data": told}),
         created_at=change.at,
         updated_at=now,
+        tried_since=now,
         next_attempt_at=now,
     )
 
@@ -197,5 +221,5 @@ def next_attempt(attempts: int, now: datetime) -> datetime:
 def put_off(delivery: Delivery, now: datetime) -> datetime | None:
     """When a delivery is looked at again that was not tried, since others were just sent there in vain: later, the
     longer it waits. None: it has waited long enough."""
-    waited = now - (delivery.waits_since or delivery.created_at)
+    waited = now - delivery.tried_since
     return None if waited > TRIED_FOR else now + max(PAUSES[0], waited / 2)

@@ -90,7 +90,7 @@ class Endpoints:
         made = model.registered(owner, idempotency_key, url, events, self.now())
         others = [each for each in self.endpoints(owner) if each.endpoint_id != made.endpoint_id]
         if len(others) >= model.ENDPOINTS_MAX:
-            raise TooManyEndpoints(f"a customer has {model.ENDPOINTS_MAX} endpoints at most; delete one")
+            raise TooManyEndpoints(f"there are {model.ENDPOINTS_MAX} endpoints at most; delete one")
         try:
             self.table.write(store.register(made))
         except AlreadyRegistered as there:
@@ -164,7 +164,7 @@ class Deliveries:
         """
         if not change.is_told:
             return 0
-        wanting = [each for each in store.endpoints(self.table, change.owner.username) if each.wants(change)]
+        wanting = [each for each in store.endpoints(self.table, change.told_under) if each.wants(change)]
         return sum(self._add(model.delivery(each, change, self.now())) for each in wanting)
 
     def _add(self, delivery: Delivery) -> bool:

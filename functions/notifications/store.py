@@ -55,6 +55,7 @@ class DeliveryItem(OpenWork, discriminator=keys.DELIVERY.entity):
     status = UnicodeAttribute()
     attempts = DecimalAttribute()
     answer = UnicodeAttribute(null=True)
+    tried_since = InstantAttribute()  # not `waits_since`: the index of what of a customer's is open would hold it
     expires = DecimalAttribute()  # epoch seconds, the table's time to live
 
 
@@ -168,11 +169,13 @@ def add(delivery: Delivery) -> Write:
         body=delivery.body,
         status=delivery.status,
         attempts=Decimal(0),
+        tried_since=delivery.tried_since,
         created_at=delivery.created_at,
         updated_at=delivery.updated_at,
         expires=Decimal(int((delivery.created_at + model.KEPT_FOR).timestamp())),
     )
     work.wait(item, keys.DELIVERY, due_at=delivery.next_attempt_at, waits_for=_place(delivery))
+    item.waits_since = None
     return Write.insert(item, otherwise=AlreadyThere("the delivery was made before"))
 
 
@@ -276,7 +279,10 @@ def replay(delivery: Delivery, now: datetime) -> Write:
         item(*keys.DELIVERY(delivery_id=pk)),
         item.status.set(DeliveryStatus.PENDING),
         item.attempts.set(Decimal(0)),
-        *work.waits(keys.DELIVERY, pk, now=now, due_at=now, waits_for=_place(delivery)),
+        item.tried_since.set(now),
+        OpenWork.open_work.set(work.partition(keys.DELIVERY, pk)),
+        OpenWork.due_at.set(now),
+        OpenWork.waits_for.set(_place(delivery)),
         item.updated_at.set(now),
         when=item.status.is_in(DeliveryStatus.DELIVERED, DeliveryStatus.FAILED) & (item.sub == delivery.owner.sub),
         otherwise=DeliveryPending("the delivery is being made already", id=pk),
@@ -320,7 +326,7 @@ def _delivery(item: DeliveryItem) -> Delivery:
         updated_at=item.updated_at,
         status=DeliveryStatus(item.status),
         attempts=int(item.attempts),
-        waits_since=item.waits_since,
+        tried_since=item.tried_since,
         next_attempt_at=item.due_at,
         answer=item.answer,
     )

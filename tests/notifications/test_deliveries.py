@@ -19,6 +19,7 @@ from common.gateways.receivers.http import CONNECT_SECONDS, READ_SECONDS
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
 from functions.accounts import model as accounts
+from functions.billing import model as billing
 from functions.notifications import model, wiring
 from functions.notifications.changes import changes
 from functions.notifications.model import (
@@ -34,12 +35,14 @@ from functions.notifications.model import (
     EndpointStatus,
     TooManyEndpoints,
     UnknownEventType,
+    system,
 )
 from functions.notifications.service import Delivered
 from functions.offramp import model as offramp
 from functions.orders import model as orders
 from functions.purchases import model as purchases
 from sandbox.receivers import Message
+from tests.billing.dealership import CME_ID
 from tests.depth import deep
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
@@ -50,6 +53,8 @@ from tests.orders.test_contention import shared
 
 EVE = Owner("eve", "sub-eve")
 KINDS: dict[str, type[StrEnum]] = {
+    "dealer": billing.DealerStatus,
+    "bill": billing.BillStatus,
     "order": orders.Status,
     "purchase": purchases.Status,
     "sale": purchases.Status,
@@ -143,6 +148,48 @@ def test_nobody_hears_what_is_anothers_or_was_before_or_was_not_asked_for(hooks:
     assert hooks.take() == 0
     hooks.register(ann, url=f"{URL}/2", key="g")
     assert sum(map(hooks.deliveries.take, changes(hooks.records))) == 0
+
+
+def test_a_dealers_system_hears_of_dealers_and_bills_and_of_nothing_else(hooks: Hooks) -> None:
+    """Each of them of all, as each may read all; and of what it asked for. No customer hears of them."""
+    cme, lotus, eve = system("cme"), system("lotus"), hooks.desk.customer("eve")
+    told = hooks.register(cme)
+    hooks.register(lotus, "dealer.active", url=f"{URL}/lotus")
+    hooks.register(eve, url=f"{URL}/eve")
+    with pytest.raises(UnknownEventType):
+        hooks.register(eve, "bill.paid", key="f")
+    with pytest.raises(UnknownEventType):
+        hooks.register(cme, "order.completed", key="f")
+    dealership = hooks.desk.dealership
+    dealership.active()
+    hooks.take()
+    bill = dealership.billed()
+    hooks.take()
+    hooks.desk.buy(eve, "1")
+    hooks.take()
+    hooks.round()
+    messages = [json.loads(message.body) for message in hooks.received()]
+    assert [(each["type"], each["data"]["id"]) for each in messages] == [
+        ("dealer.active", CME_ID),
+        ("bill.pending", bill.bill_id),
+    ]
+    assert all(message.verified(told.secret) for message in hooks.received())
+    assert [json.loads(each.body)["type"] for each in hooks.received(f"{URL}/lotus")] == ["dealer.active"]
+    assert [json.loads(each.body)["type"] for each in hooks.received(f"{URL}/eve")] == ["order.completed"]
+    with pytest.raises(EndpointNotFound):
+        hooks.endpoints.deliveries(lotus, told.endpoint.endpoint_id)
+    dealership.check()
+
+
+def test_what_waits_for_a_receiver_is_nothing_open_of_its_customers(hooks: Hooks) -> None:
+    """Who asks for his balance would read all of it."""
+    ann = bought(hooks)
+    for _ in range(2):
+        (delivery,) = hooks.desk.dynamo.items(having="tried_since")
+        assert "open_work" in delivery
+        assert "waits_since" not in delivery
+        hooks.round()
+        hooks.endpoints.replay(ann, delivery["PK"]["S"])
 
 
 def test_a_fault_of_the_table_is_raised_and_the_batch_taken_again(desk: Desk) -> None:
