@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from datetime import timedelta
 from enum import StrEnum
-from random import Random
 from threading import Barrier
 from typing import Any
 
 import pytest
 
 from common.clock import text
-from common.errors import Unavailable
 from common.gateways.receivers import AddressRefused, ReceiverSilent
 from common.gateways.receivers.http import CONNECT_SECONDS, READ_SECONDS
 from common.idempotency import IdempotencyKeyReused
@@ -46,7 +43,7 @@ from tests.billing.dealership import CME_ID
 from tests.depth import deep
 from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
-from tests.harness.faults import AnswerLost, Conflict, Crash, FailBefore, Fault, Faults, Throttle, by_chance
+from tests.harness.faults import Crash, Faults
 from tests.harness.interleave import at_random
 from tests.notifications.hooks import URL, Hooks, change_of
 from tests.orders.test_contention import shared
@@ -513,53 +510,3 @@ def test_what_can_not_be_registered_is_refused(hooks: Hooks) -> None:
     with pytest.raises(TooManyEndpoints):
         hooks.register(ann, key="one more")
     assert hooks.register(ann, key="0"), "a repeat is none more"
-
-
-# All of it
-
-
-def test_of_many_deliveries_with_faults_none_is_lost_and_none_unsigned() -> None:
-    """Receivers are slow, wrong, redirect and lose answers; the table conflicts and loses answers; rounds die; the
-    stream gives batches again. 10,000 at full depth."""
-    chance, desk = Random(15), Desk()
-    hooks = Hooks(desk)
-    owners = [Owner(f"user-{n}", f"sub-{n}") for n in range(10)]
-    told = {owner: hooks.register(owner, url=f"{URL}/{owner.username}") for owner in owners}
-
-    def moody(_: Message) -> int:
-        mood = chance.random()
-        if mood < 0.05:
-            raise _silent()
-        if mood < 0.06:
-            raise Crash
-        return 200 if mood < 0.8 else chance.choice([302, 400, 429, 500, 503])
-
-    for owner in owners:
-        hooks.program(f"{URL}/{owner.username}").answer = moody
-    rates: dict[Fault, float] = {Throttle(): 0.02, AnswerLost(): 0.02, FailBefore(): 0.02, Conflict(): 0.02}
-    desk.client = Faults(by_chance(15, rates)).client(desk.dynamo)
-    sent, number = [], deep(everyday=100, full=10_000)
-    for n in range(number):
-        record = change_of(n, owners[n % len(owners)], text(desk.clock()))
-        sent += list(changes([record]))
-    while sent:
-        with suppress(Unavailable):  # then the batch comes again, whole
-            for change in sent[:50]:
-                hooks.deliveries.take(change)
-            sent = sent[50 if chance.random() < 0.8 else 25 :]
-        _round(hooks)
-        desk.clock.forward(minutes=1)
-    while any("open_work" in item for item in desk.dynamo.items()):
-        _round(hooks)
-        desk.clock.forward(minutes=30)
-    got = 0
-    for owner, one in told.items():
-        received = hooks.received(f"{URL}/{owner.username}")
-        assert all(message.verified(one.secret) for message in received)
-        got += len({message.webhook_id for message in received})
-    assert got == number
-
-
-def _round(hooks: Hooks) -> None:
-    with suppress(Crash, Unavailable):
-        hooks.round()
