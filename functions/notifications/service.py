@@ -88,16 +88,25 @@ class Endpoints:
         """
         self.receivers.must_be_allowed(url)
         made = model.registered(owner, idempotency_key, url, events, self.now())
-        others = [each for each in self.endpoints(owner) if each.endpoint_id != made.endpoint_id]
-        if len(others) >= model.ENDPOINTS_MAX:
-            raise TooManyEndpoints(f"there are {model.ENDPOINTS_MAX} endpoints at most; delete one")
+        self._must_leave_room_for(made)
         try:
             self.table.write(store.register(made))
         except AlreadyRegistered as there:
             if there.endpoint.owner != owner or there.endpoint.terms != made.terms:
                 raise IdempotencyKeyReused(made.endpoint_id) from None
             return Replayable(self._told(there.endpoint), replayed=True)
+        try:
+            self._must_leave_room_for(made)
+        except TooManyEndpoints:  # others were registered at the same time
+            self.table.write(store.delete(made))
+            raise
         return Replayable(self._told(made))
+
+    def _must_leave_room_for(self, made: Endpoint) -> None:
+        """Raises TooManyEndpoints."""
+        others = [each for each in self.endpoints(made.owner) if each.endpoint_id != made.endpoint_id]
+        if len(others) >= model.ENDPOINTS_MAX:
+            raise TooManyEndpoints(f"there are {model.ENDPOINTS_MAX} endpoints at most; delete one")
 
     def endpoints(self, owner: Owner) -> list[Endpoint]:
         return [each for each in store.endpoints(self.table, owner.username) if each.owner == owner]

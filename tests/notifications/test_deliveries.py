@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -381,6 +383,22 @@ def test_what_waits_for_a_receiver_that_never_answers_is_given_up(hooks: Hooks) 
     assert hooks.round() == Delivered(delivered=3)
 
 
+def test_what_is_put_off_waits_half_as_long_again_and_three_days_at_most(hooks: Hooks) -> None:
+    ann, at = hooks.desk.customer(), hooks.desk.clock.at
+    endpoint = hooks.register(ann).endpoint
+    delivery = model.delivery(endpoint, Change(ann, "order", "O1", "COMPLETED", at), at)
+    waits = {minutes: model.put_off(delivery, at + timedelta(minutes=minutes)) for minutes in (0, 10, 4536, 4537)}
+    assert model.TRIED_FOR == timedelta(minutes=4536)
+    assert waits == {
+        0: at + timedelta(minutes=1),
+        10: at + timedelta(minutes=15),
+        4536: at + timedelta(minutes=4536 * 1.5),
+        4537: None,
+    }
+    old = replace(delivery, created_at=at - timedelta(days=20))
+    assert model.put_off(old, at) is not None, "what is made again by hand is as new"
+
+
 def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(hooks: Hooks) -> None:
     ann = bought(hooks)
     hooks.desk.buy(ann, "1")
@@ -451,6 +469,17 @@ def test_a_secret_is_told_to_a_repeat_and_to_nobody_else(hooks: Hooks) -> None:
     other = hooks.endpoints.register(ann, "f", URL, []).made
     assert other.secret != first.made.secret
     assert all(first.made.secret not in str(item) for item in hooks.desk.dynamo.items())
+
+
+@pytest.mark.parametrize("seed", range(deep(everyday=3, full=100)))
+def test_there_are_no_more_endpoints_than_allowed_who_asks_at_one_time(seed: int) -> None:
+    """Each would be a message more of every order."""
+    desk, interleaver = shared(at_random(seed))
+    hooks = Hooks(desk)
+    ann = desk.customer()
+    asked = [partial(hooks.register, ann, key=str(n)) for n in range(model.ENDPOINTS_MAX + 3)]
+    interleaver.run(*asked)
+    assert len(hooks.endpoints.endpoints(ann)) <= model.ENDPOINTS_MAX
 
 
 def test_after_a_rotation_both_secrets_sign_for_a_day(hooks: Hooks) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from random import Random
 
 from common.clock import text
@@ -40,6 +41,7 @@ from tests.notifications.hooks import URL, Hooks, change_of
 DAY = timedelta(days=1)
 DOWN_3, DOWN_5, REBOUND, GONE, ROTATES = "down-3", "down-5", "rebound", "gone", "rotates"
 NAMES = (*(f"user-{n}" for n in range(5)), DOWN_3, DOWN_5, REBOUND, GONE, ROTATES)
+DIES = deep(3, 1) / deep(1_000, 5_000)  # a round or a batch that is larger dies as often
 RATES: dict[Fault, float] = {
     Throttle(): 0.02,
     AnswerLost(): 0.02,
@@ -59,7 +61,7 @@ class World(SimulatedReceivers):
         self._ours = HttpReceivers(look_up=lambda *_: ["93.184.215.14", "10.0.0.1"])
         self.refused = 0
         for name in NAMES:
-            self.at[f"{URL}/{name}"].answer = lambda message, name=name: self._answer(name, message)
+            self.at[f"{URL}/{name}"].answer = partial(self._answer, name)
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         if url.endswith(REBOUND) and self._clock.at < self._began + DAY:
@@ -75,7 +77,7 @@ class World(SimulatedReceivers):
         mood = self._chance.random()
         if self._clock.at < self._began + days * DAY or mood < 0.05:
             raise ReceiverSilent("the receiver did not answer: timeout", what="timeout")
-        if mood < 0.06:
+        if mood < 0.05 + 3 * DIES:
             raise Crash
         if name == GONE and self._clock.at > self._began + timedelta(minutes=2):
             return 410
