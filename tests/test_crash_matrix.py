@@ -27,7 +27,7 @@ from functions.operations.model import NotDriven, StillRunning
 from functions.orders.model import Side, Status
 from functions.orders.model import Terms as OrderTerms
 from tests import books
-from tests.depth import PROVED
+from tests.depth import PROVED, sampled
 from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
@@ -417,6 +417,7 @@ def test_a_fault_at_any_call_loses_nothing_and_the_retry_finishes_it(name: str) 
 
 
 @PROVED
+@sampled(3)
 @pytest.mark.parametrize("name", IN_PAIRS)
 def test_two_faults_one_after_the_other_lose_nothing_either(name: str) -> None:
     report = crash_matrix(scenario(USE_CASES[name]), pairs=True, same=partial(is_as_good, name))

@@ -1,8 +1,8 @@
 """Fast buyout in the table: which cars a deposit allows, and the deposit that is paid back.
 
-What is paid back leaves the account before the billing system is asked for it. The dealer leaves with the same write,
-which counts up the version of his account for settlements: a settlement that is made at the same time is before it, and
-then nothing is paid back, or after it, and then the deposit waits until it is paid.
+What is paid back leaves the account before the billing system is asked for it, and the dealer leaves with the same
+write. That write, and the one that notes the request, are refused where his accounts have moved since they were looked
+at: a settlement or a recall that comes at the same time is before it, and decides, or after it.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def ask(dealer: Dealer, deposit: Account, settlement: Account, release: Release,
             otherwise=moved,
         ),
         store.money_moves(deposit, -release.kopecks, 0, at, AccountItem.released_kopecks.add(Decimal(release.kopecks))),
-        store.money_moves(settlement, 0, 0, at),
+        store.account_is(settlement),
         journal_store.book(journal.refunded(release, EntryKind.REFUND, at)),
         _event(dealer, DealerStatus.LEAVING, at, "his deposit is paid back", "CME"),
     ]
@@ -201,9 +201,12 @@ def wait(dealer: Dealer, release: Release, why: str, at: datetime, due_at: datet
     ]
 
 
-def tries(release: Release, at: datetime) -> Write:
-    """The billing system is about to be asked for it. Refused with Moved."""
-    return _becomes(release, release.status, at, ReleaseItem.tried_at.set(at))
+def tries(release: Release, accounts: Sequence[Account], at: datetime) -> list[Write]:
+    """The billing system is about to be asked for it, by what is on his accounts. Refused with Moved."""
+    return [
+        _becomes(release, release.status, at, ReleaseItem.tried_at.set(at)),
+        *(store.account_is(account) for account in accounts),
+    ]
 
 
 def is_answered(release: Release, tried_at: datetime, at: datetime) -> Write:

@@ -597,6 +597,16 @@ def money_moves(account: Account, balance: int, received: int, at: datetime, *mo
     )
 
 
+def account_is(account: Account) -> Write:
+    """Nothing on it has moved. Refused with Moved."""
+    item = AccountItem
+    return Write.check(
+        item(*_account_key(account)),
+        when=item.version == Decimal(account.version),
+        otherwise=Moved("the account's money has moved", id=account.dealer_id),
+    )
+
+
 def account_moves(account: Account, at: datetime, *actions: Action) -> Write:
     """Something of an account moves that is no money. Refused with Moved."""
     return money_moves(account, 0, 0, at, *actions)

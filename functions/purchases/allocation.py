@@ -4,20 +4,21 @@ What the customer gives is dollars, and they are his limit. A batch buys for all
 
     wanted     of a member: what his dollars buy at the price when the batch is placed, and never more than he asked for
     quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`
-    allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit: sums exactly
-    charged    for what is allocated, what the order cost a unit, and never above the price of the placement, since the
-               slippage is the desk's to bear; by largest remainder in cents; the rest of his dollars goes back
+    allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit, as far as his
+               dollars reach at what it has cost
+    charged    for what is allocated, what the order has cost a unit, and never above its limit; by largest remainder in
+               cents; the rest of his dollars goes back
 
 The exchange's fee is the customer's: one in coins makes his part smaller and is paid for with it, one in dollars is a
 part of the cost; a rebate is a fee below zero. Fees in other assets are the desk's, and so is whatever can not be cut
-into whole units, with its cost.
+into whole units, or is beyond the members' dollars, with its cost: coins at what the exchange took for them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import reduce
 
 from common.domain.catalogue.model import Asset, Quote
@@ -45,39 +46,45 @@ class Share:
 
 def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | BatchResult:
     """What to ask the exchange for; or why that is nothing."""
-    wants = _wants(batch, members, quote.price, asset.precision)
+    limit = rules.price_at_most(_limit(members, asset, quote.price))
+    wants = _wants(batch, members, quote.price, limit, asset.precision)
     total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)
     quantity = rules.quantity_at_most(Quantity(total, asset.asset_id))
-    ceiling = Price(EXACT.multiply(quote.price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
-    limit = rules.price_at_most(ceiling)
     if not rules.trades(quantity, limit):
-        above = any(m.max_price is not None and quote.price > m.max_price for m in members)
-        why = f"the price of ${quote.price} is above max_price" if above else "less than the exchange's smallest order"
+        above = not all(m.takes(limit) for m in members)
+        why = f"the limit of ${limit} is above max_price" if above else "less than the exchange's smallest order"
         if total and above:
             why = f"less than the exchange's smallest order without those for whom {why}"
         return nothing(asset.asset_id, f"not bought: {why}")
     return Plan(quote, asset.precision, quantity, limit)
 
 
+def _limit(members: Sequence[Member], asset: Asset, price: Price) -> Price:
+    """What may be paid a unit; of who is alone, his own limit where that is less, and not below the price."""
+    ceiling = Price(EXACT.multiply(price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
+    own = members[0].max_price if len(members) == 1 else None
+    return ceiling if own is None or own < price else min(own, ceiling)
+
+
 def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
     """Each member's part of what was bought, in the order of their ids; the desk's own, under the id `DESK`, is left
     out. The same members and the same purchase give the same shares, always."""
     assert batch.bought is not None
-    found, asset_id = batch.bought, batch.asset_id
-    if batch.plan is None or not found.received.amount:
+    found, asset_id, plan = batch.bought, batch.asset_id, batch.plan
+    if plan is None or not found.received.amount:
         return [Share(m.order_id, Quantity(0, asset_id), ZERO) for m in _ordered(members)]
-    price, precision = batch.plan.quote.price, batch.plan.precision
-    wants = {who: _units(w, precision) for who, w in _wants(batch, members, price, precision).items()}
-    units = min(_units(found.received, precision), sum(wants.values()))
+    wanted = _wants(batch, members, plan.quote.price, plan.limit_price, plan.precision)
+    wants = {who: _units(w, plan.precision) for who, w in wanted.items()}
+    units = min(_units(found.received, plan.precision), sum(wants.values()))
     allocated = largest_remainder(units, wants)
-    bill = _Bill(found.received, found.cost_at_most(price))
-    cents = largest_remainder(bill.cents_for(_quantity(units, precision, asset_id)), allocated)
+    bill = _Bill(found.received, found.cost_at_most(plan.limit_price))
+    cents = largest_remainder(bill.cents_for(_quantity(units, plan.precision, asset_id)), allocated)
     result = []
     for member in _ordered(members):
         who = member.order_id
-        got = _quantity(allocated[who], precision, asset_id)
-        due = Money(EXACT.multiply(CENT, Decimal(min(cents[who], bill.cents_for(got)))))
-        result.append(Share(who, got, min(due, member.held)))
+        got = _quantity(min(allocated[who], bill.units_for(member.held, plan.precision)), plan.precision, asset_id)
+        due = Decimal(min(cents[who], bill.cents_for(got)))
+        result.append(Share(who, got, Money(EXACT.multiply(CENT, due))))
     return result
 
 
@@ -93,6 +100,13 @@ class _Bill:
         usd = ROUNDING.divide(ROUNDING.multiply(self.total.usd, part.amount), self.received.amount)
         return int(ROUNDING.divide(usd, CENT).to_integral_value(ROUND_CEILING))
 
+    def units_for(self, held: Money, precision: int) -> int:
+        """How many of the smallest unit so many dollars pay."""
+        if held >= self.total:
+            return _units(self.received, precision)
+        bought = ROUNDING.divide(EXACT.multiply(self.received.amount, held.usd), self.total.usd)
+        return int(ROUNDING.scaleb(bought, Decimal(precision)).to_integral_value(ROUND_FLOOR))
+
 
 def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     """`total` in whole parts as the weights are to each other; parts left over go to the largest remainders, of equal
@@ -107,8 +121,9 @@ def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
     return {name: part + (name in first) for name, (part, _) in parts.items()}
 
 
-def _wants(batch: Batch, members: Sequence[Member], price: Price, precision: int) -> dict[str, Quantity]:
-    wants = {m.order_id: m.wanted(price, batch.asset_id, precision) for m in members}
+def _wants(batch: Batch, members: Sequence[Member], price: Price, limit: Price, precision: int) -> dict[str, Quantity]:
+    none = Quantity(0, batch.asset_id)
+    wants = {m.order_id: m.wanted(price, batch.asset_id, precision) if m.takes(limit) else none for m in members}
     if batch.top_up != ZERO:
         wants[DESK] = price.quantity_for(batch.top_up, batch.asset_id, precision)
     return wants
@@ -132,15 +147,15 @@ def why_not_all(member: Member, share: Share, batch: Batch) -> str | None:
     assert batch.bought is not None
     if batch.plan is None or not batch.bought.executed.amount:
         return batch.bought.reason
-    price = batch.plan.quote.price
-    if member.max_price is not None and price > member.max_price:
-        return f"not bought: the price of ${price} is above max_price ${member.max_price}"
+    price, limit = batch.plan.quote.price, batch.plan.limit_price
+    if not member.takes(limit):
+        return f"not bought: the limit of ${limit} is above max_price ${member.max_price}"
     if not member.wanted(price, batch.asset_id, batch.plan.precision).amount:
         return f"not bought: ${member.held} does not buy the smallest unit of {batch.asset_id} at ${price}"
     if not share.allocated.amount:
         return "not bought: nothing of what the exchange has executed fell to it"
     if member.quantity is not None and share.allocated.amount < member.quantity.amount:
-        part = f"of {member.quantity}, what ${member.held} buys at ${price} in whole lots, less the exchange's fee"
+        part = f"of {member.quantity}, what ${member.held} buys in whole lots, less the exchange's fee; price ${price}"
         return batch.bought.reason or part
     return batch.bought.reason
 

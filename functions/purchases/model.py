@@ -258,10 +258,12 @@ class Member:
     max_price: Price | None
     done: bool = False
 
+    def takes(self, limit: Price) -> bool:
+        """Whether it may cost so much a unit."""
+        return self.max_price is None or limit <= self.max_price
+
     def wanted(self, price: Price, asset_id: str, precision: int) -> Quantity:
-        """What his dollars buy at a price; nothing when that is above his own limit."""
-        if self.max_price is not None and price > self.max_price:
-            return Quantity(0, asset_id)
+        """What his dollars buy at a price."""
         bought = price.quantity_for(self.held, asset_id, precision)
         return bought if self.quantity is None or bought.amount < self.quantity.amount else self.quantity
 

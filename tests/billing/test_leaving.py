@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
+from itertools import count
 
 import pytest
 
@@ -95,6 +97,23 @@ def decided(desk: Desk, command: str) -> None:
     desk.dealership.run(seconds=600)
 
 
+def billed_before_call(n: int, buyer: Dealership, deal_id: str) -> bool | None:
+    """A car, just before this call to the table of the step that asks for the deposit. Whether the request was noted
+    by then; None where the step makes fewer calls."""
+    calls, was_noted = count(), []
+
+    def bill(stage: str) -> None:
+        if stage == "call" and next(calls) == n:
+            was_noted.append(latest(buyer).tried_at is not None)
+            buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, deal_id, SPENT)
+
+    buyer.dynamo.pause = bill
+    with suppress(RefundPending):
+        buyer.releasing.release_deposit(DEALER_ID)
+    buyer.dynamo.pause = None
+    return was_noted[0] if was_noted else None
+
+
 class TestOwes:
     def test_a_car_bought_before_he_asked_is_billed_and_holds_the_deposit(self, buyer: Dealership) -> None:
         deal_id = buyer.billed().deal_id
@@ -109,6 +128,20 @@ class TestOwes:
         assert [refund.kopecks for refund in refunds(buyer)] == [DEPOSIT]
         paid_by_the_bank(buyer)
         assert buyer.dealers.dealer(CME_ID).status is DealerStatus.LEFT
+
+    def test_a_car_billed_in_the_moment_before_the_desk_asks_holds_the_deposit(self) -> None:
+        """Before each call to the table in turn: the billing system is asked only where that was noted already."""
+        for n in range(100):
+            buyer = Desk().dealership
+            buyer.active()
+            deal_id = buyer.buying(DEPOSIT).billed().deal_id
+            buyer.fast_buyouts.release(CME_ID)
+            was_noted = billed_before_call(n, buyer, deal_id)
+            if was_noted is None:
+                break
+            buyer.run()
+            assert bool(refunds(buyer)) is was_noted
+        assert n > 5
 
     def test_a_car_bought_before_he_left_is_billed_when_he_is_gone(self, buyer: Dealership) -> None:
         deal_id = buyer.billed().deal_id

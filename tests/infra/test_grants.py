@@ -47,6 +47,7 @@ from infra.grants import (
 from sandbox.prices.oracle import Oracle
 from tests import openapi
 from tests.calls import CALLS, World, called, entitled, every_route, path
+from tests.depth import sampled
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, modules_of, opened, routed
 from tests.harness.apart import apart
@@ -555,6 +556,7 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     sweep({}, Context())
 
 
+@sampled(3)
 @pytest.mark.parametrize("name", GRANTS)
 def test_a_function_is_granted_what_it_asks_for_and_nothing_else(name: str) -> None:
     assert recorded().asked[name] == granted(GRANTS[name])

@@ -8,7 +8,7 @@ import pytest
 from tests.depth import deep
 from tests.market_making.lives import Life, live
 
-BLOCK = deep(everyday=3, full=100)
+BLOCK = deep(everyday=2, full=100)
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -10,7 +10,7 @@ import pytest
 
 from common.errors import Unavailable
 from common.money import Money
-from tests.depth import points
+from tests.depth import points, sampled
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -98,6 +98,7 @@ LIVES = {
 }
 
 
+@sampled(3)
 @pytest.mark.parametrize("life", LIVES)
 def test_whatever_fails_once_a_life_ends_as_it_would_have(life: str) -> None:
     report = crash_matrix(

@@ -22,8 +22,8 @@ from tests.desk import NOON, Desk
 from tests.seen import around
 
 PAGE = 3_400  # lines of a journal, about, that one request reads
-LONG = 1_000_000 if SIMULATED else deep(6 * PAGE, 200_000)
-AT_ONCE = 100 if SIMULATED else deep(6, 20)  # parts of it
+LONG = 1_000_000 if SIMULATED else deep(6 * PAGE, 100_000)
+AT_ONCE = 100 if SIMULATED else deep(6, 10)  # parts of it
 
 
 def change(desk: Desk, pk: str, sk: str, **added: object) -> None:

@@ -1,7 +1,7 @@
 """Plants bugs in the money modules, one at a time, and sees whether a test fails.
 
     python -m tests.planted                          all of them
-    python -m tests.planted --part 10                every tenth, always the same ones
+    python -m tests.planted --part 10                about a tenth, always the same ones
     python -m tests.planted --only give,billing      those whose names have one of these words
     python -m tests.planted --list                   their names, kinds, and whose money it would be
 

@@ -273,13 +273,23 @@ PLANTS: list[Plant] = [
         f"{BUYOUT}::test_a_refund_that_is_refused_is_on_the_deposit_again",
     ),
     plant(
-        "billing-a-settlement-as-the-dealer-leaves",
+        "billing-a-settlement-as-the-deposit-is-asked-for",
         Kind.ORDER_OF_WRITES,
         f"{HERE}/deposit_store.py:ask",
-        "        store.money_moves(settlement, 0, 0, at),\n",
+        "        store.account_is(settlement),\n",
+        "",
+        "A dealer is told that his deposit is on its way, though a car of his is not paid.",
+        f"{BUYOUT}::test_a_settlement_made_while_the_deposit_is_released_decides",
+    ),
+    plant(
+        "billing-a-settlement-as-the-dealer-leaves",
+        Kind.ORDER_OF_WRITES,
+        f"{HERE}/deposit_store.py:tries",
+        "        *(store.account_is(account) for account in accounts),\n",
         "",
         "A car is bought for a dealer in the moment in which his security goes home.",
-        f"{RACES}::test_whatever_comes_first_no_kopeck_is_lost_or_doubled",
+        "tests/billing/test_leaving.py::TestOwes::"
+        "test_a_car_billed_in_the_moment_before_the_desk_asks_holds_the_deposit",
     ),
     plant(
         "billing-taken-back-as-it-was-not-read",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zlib
+
 from tests.planted import billed, exchanged, made_markets, money, outside, paid_out, siblings
 from tests.planted.plants import Plant
 
@@ -17,8 +19,8 @@ PLANTS: list[Plant] = [
 
 
 def part(n: int) -> list[Plant]:
-    """Every n-th, always the same ones."""
-    return PLANTS[::n]
+    """About one in n, by their names: the same ones whichever others there are."""
+    return [one for one in PLANTS if zlib.crc32(one.name.encode()) % n == 0]
 
 
 def named(name: str) -> Plant:

@@ -1,4 +1,5 @@
-"""Tries a planted bug in a process of its own: its own tests first, and where they stay green all of its context's."""
+"""Tries a planted bug in a process of its own: its own tests first, as on every day and then as deep as `make prove`
+plays them, and where they stay green all of its context's."""
 
 from __future__ import annotations
 
@@ -88,6 +89,9 @@ def tried(plant: Plant, *, wider: bool) -> Tried:
         return so(Outcome.WRONG, f"pytest ended with {own.code}: {own.by}")
     if plant.explained is not None:
         return so(Outcome.EXPLAINED, plant.explained)
+    deeper = _run(plant.tests, WIDER_SECONDS_MAX, PLANTED=plant.name, DEPTH="full")
+    if deeper.red:
+        return so(Outcome.FOUND, deeper.by)
     if wider:
         others = _run(WIDER.get(plant.room, ELSEWHERE), WIDER_SECONDS_MAX, PLANTED=plant.name)
         if others.red:
@@ -101,15 +105,15 @@ def why_not_green(tests: Iterable[str]) -> str | None:
     return None if run.code == 0 else run.by
 
 
-def _run(tests: tuple[str, ...], seconds_max: float, **planted: str) -> _Run:
+def _run(tests: tuple[str, ...], seconds_max: float, **environment: str) -> _Run:
     command = [sys.executable, "-m", "pytest", "-x", "--tb=no", "-rfE", "-p", "no:cacheprovider"]
-    if planted:
+    if "PLANTED" in environment:
         command += ["-p", "tests.planted.overlay"]
-    environment = {name: value for name, value in os.environ.items() if name not in ("DEPTH", "PYTEST_ADDOPTS")}
+    inherited = {name: value for name, value in os.environ.items() if name not in ("DEPTH", "PYTEST_ADDOPTS")}
     with subprocess.Popen(
         [*command, *tests],
         cwd=ROOT,
-        env=environment | planted | {"PYTHONHASHSEED": "0"},  # what iterates over a set does so alike each time
+        env=inherited | environment | {"PYTHONHASHSEED": "0"},  # what iterates over a set does so alike each time
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

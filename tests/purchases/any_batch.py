@@ -175,20 +175,26 @@ def violations(case: Case) -> Iterator[str]:
     by_the_desk = _down(Fraction(after.top_up.usd) / Fraction(after.plan.quote.price.usd_per_unit), after)
     if after.plan.quantity.amount > wanted + by_the_desk:
         yield "more is asked for than is wanted"
-    if not 0 <= min(_down(received, after), wanted + by_the_desk) - coins <= by_the_desk:
+    unit, mine = Fraction(1, 10**after.plan.precision), {s.order_id: Fraction(s.allocated.amount) for s in got}
+    beyond = sum(
+        _wanted(m, after) - mine[m.order_id]
+        for m in case.members
+        if received and _bill(after) * (mine[m.order_id] + unit) > received * Fraction(m.held.usd)
+    )
+    if not 0 <= min(_down(received, after), wanted + by_the_desk) - coins <= by_the_desk + beyond:
         yield "the desk keeps what could have been given"
 
 
 def _unfair(share: Share, member: Member, case: Case, bill: Fraction, received: Fraction) -> Iterator[str]:
     """He gets whole units and no more than he wants, and pays their part of the bill: not above it, to the cent up,
-    and not a cent below it, unless he holds no more."""
+    and not a cent below it."""
     who, mine, paid = share.order_id, Fraction(share.allocated.amount), Fraction(share.charged.usd)
     held, part = Fraction(member.held.usd), bill * mine / received if received else Fraction(0)
     if (paid * 100).denominator != 1 or not 0 <= paid <= held:
         yield f"{who} pays {share.charged} of {member.held}"
     if paid > Fraction(math.ceil(part * 100), 100):
         yield f"{who} pays {share.charged} for {share.allocated}, which is worth {float(part)}"
-    if paid < min(held, part - Fraction(CENT)):
+    if paid < part - Fraction(CENT):
         yield f"{who} pays only {share.charged} for {share.allocated}, which is worth {float(part)}"
     if mine != _down(mine, case.batch) or not 0 <= mine <= _wanted(member, case.batch):
         yield f"{who} gets {share.allocated}"
@@ -199,22 +205,20 @@ def _unfair(share: Share, member: Member, case: Case, bill: Fraction, received: 
 
 
 def _bill(batch: Batch) -> Fraction:
-    """What all that was received costs its members: what it has cost, and at most the price of the placement."""
+    """What all that was received costs its members: what it has cost, and at most the order's limit."""
     assert batch.bought is not None
     found = batch.bought
     cost = Fraction(found.gross.usd) + Fraction(found.fee.usd)
     if batch.plan is None:
         return cost
-    return min(cost, Fraction(batch.plan.quote.price.usd_per_unit) * Fraction(found.executed.amount))
+    return max(Fraction(0), min(cost, Fraction(batch.plan.limit_price.usd_per_unit) * Fraction(found.executed.amount)))
 
 
 def _wanted(member: Member, batch: Batch) -> Fraction:
-    """What his dollars buy, no more than he asked for, and nothing above his limit."""
-    if batch.plan is None:
+    """What his dollars buy, no more than he asked for, and nothing where the order's limit is above his own."""
+    if batch.plan is None or (member.max_price is not None and member.max_price < batch.plan.limit_price):
         return Fraction(0)
     price = batch.plan.quote.price
-    if member.max_price is not None and member.max_price < price:
-        return Fraction(0)
     buys = _down(Fraction(member.held.usd) / Fraction(price.usd_per_unit), batch)
     return buys if member.quantity is None else min(buys, Fraction(member.quantity.amount))
 

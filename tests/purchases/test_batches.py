@@ -158,7 +158,7 @@ def test_a_pool_is_bought_at_the_price_when_it_is_placed(desk: Desk, ann: Owner,
 @pytest.mark.parametrize(
     ("price", "other", "got", "paid", "why"),
     [
-        ("125", "5", "0.04", "5", "of 0.05 SOL, what $5.00 buys at $125 in whole lots, less the exchange's fee"),
+        ("125", "5", "0.04", "5", "of 0.05 SOL, what $5.00 buys in whole lots, less the exchange's fee; price $125"),
         ("80", "6", "0.05", "4", None),
     ],
     ids=["risen", "fallen"],
@@ -185,7 +185,7 @@ def test_members_whose_max_price_is_passed_meanwhile_are_refunded(desk: Desk, an
     desk.run()
     after = look(desk, first)
     assert (after.status, dollars(desk, ann)) == (Status.FAILED, FREE)
-    assert after.reason == "not bought: the price of $110 is above max_price $100"
+    assert after.reason == "not bought: the limit of $111.1 is above max_price $100"
     assert look(desk, second).executed == Quantity("0.080919", "SOL")  # 0.081, less the fee
 
 
@@ -200,7 +200,7 @@ def test_a_batch_that_is_too_small_for_the_exchange_is_refunded(desk: Desk, ann:
         desk,
         asked,
         "not bought: less than the exchange's smallest order without those for whom "
-        "the price of $110 is above max_price",
+        "the limit of $111.1 is above max_price",
     )
 
 
@@ -253,23 +253,39 @@ def test_half_of_an_order_that_the_exchange_then_ends_is_allocated(desk: Desk, a
     desk.run()
     after = look(desk, asked)
     assert (after.status, after.executed) == (Status.COMPLETED, Quantity("0.721278", "SOL"))
-    assert after.total_amount == Money("72.20")  # at the limit of $101 it cost 72.922
-    assert desks_own(desk) == {"USD": Decimal("-0.722")}
+    assert after.total_amount == Money("72.93")  # at the limit of $101 it cost 72.922
+    assert desks_own(desk) == {"USD": Decimal("0.008")}
 
 
 @pytest.mark.parametrize(
     ("price", "paid", "left"),
-    [("90", ["3.60", "2.70", "4.50"], {}), ("101", ["4", "3", "5"], {"USD": Decimal("-0.12")})],
+    [
+        ("90", ["3.60", "2.70", "4.50"], {}),
+        ("101", ["4", "3", "5"], {"USD": Decimal("-0.12"), "SOL": Decimal("0.001186932")}),
+    ],
     ids=["better", "worse"],
 )
-def test_a_better_price_is_the_customers_and_a_worse_one_the_desks_loss(
+def test_members_pay_what_it_has_cost(
     desk: Desk, three: list[Purchase], price: str, paid: list[str], left: dict[str, Decimal]
 ) -> None:
+    """What their dollars do not reach the desk keeps, for what it has cost."""
     desk.world.nobody_sells()
     desk.world.ask(price, "100")
     desk.run()
-    assert [look(desk, p).total_amount for p in three] == [Money(usd) for usd in paid]
+    after = [look(desk, p) for p in three]
+    assert [p.total_amount for p in after] == [Money(usd) for usd in paid]
     assert desks_own(desk) == left
+    for p in after:
+        assert p.executed is not None
+        assert p.total_amount is not None
+        assert Decimal(price) * p.executed.amount <= p.total_amount.usd
+
+
+def test_who_is_alone_has_his_max_price_as_his_limit(desk: Desk, ann: Owner) -> None:
+    asked = desk.purchase(ann, "20", max_price="100.5")
+    desk.run()
+    assert [placed.price for placed in at_the_exchange(desk)] == [Decimal("100.5")]
+    assert look(desk, asked).status is Status.COMPLETED
 
 
 def test_a_price_beyond_the_slippage_is_not_paid_and_all_are_refunded(desk: Desk, three: list[Purchase]) -> None:
@@ -320,9 +336,15 @@ def test_a_fee_in_another_coin_is_the_desks_and_in_its_books(desk: Desk, three: 
     assert raw(desk, three[0].batch_id, "BATCH")["fees_elsewhere"] == '{"BNB": "0.00002"}'
 
 
-@pytest.mark.parametrize(("at", "paid", "lost"), [("100", "4.00", "-0.012"), ("99", "3.97", "0.008")])
+@pytest.mark.parametrize(
+    ("at", "got", "paid", "left"),
+    [
+        ("100", "0.039960039", "4.00", {"USD": Decimal("-0.012"), "SOL": Decimal("0.000119883")}),
+        ("99", "0.04", "3.97", {"USD": Decimal("0.008")}),
+    ],
+)
 def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
-    desk: Desk, three: list[Purchase], at: str, paid: str, lost: str
+    desk: Desk, three: list[Purchase], at: str, got: str, paid: str, left: dict[str, Decimal]
 ) -> None:
     desk.world.nobody_sells()
     desk.world.ask(at, "100")
@@ -333,9 +355,9 @@ def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
     desk.world.exchange = around(desk.world.fake, order=in_dollars)
     desk.run()
     after = look(desk, three[0])
-    assert (after.executed, after.total_amount) == (Quantity("0.04", "SOL"), Money(paid))
+    assert (after.executed, after.total_amount) == (Quantity(got, "SOL"), Money(paid))
     assert raw(desk, three[0].batch_id, "BATCH")["fee_amount"] == Decimal("0.012")
-    assert desks_own(desk) == {"USD": Decimal(lost)}
+    assert desks_own(desk) == left
 
 
 def test_what_can_not_be_cut_into_the_assets_units_is_the_desks(desk: Desk, ann: Owner, bob: Owner) -> None:

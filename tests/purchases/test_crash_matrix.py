@@ -13,7 +13,7 @@ import pytest
 from common.errors import Unavailable
 from common.owner import Owner
 from functions.purchases.model import Purchase
-from tests.depth import points
+from tests.depth import points, sampled
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
@@ -140,6 +140,7 @@ LIVES: dict[str, tuple[Callable[[Faults], Scene], list[set[str]]]] = {
 }
 
 
+@sampled(3)
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_every_purchase_of_a_life_is_over_as_it_may_be(name: str) -> None:
     scenario, ends = LIVES[name]

@@ -14,7 +14,7 @@ from sandbox.exchange.orders import Fees
 from tests.desk import Desk
 from tests.outside import ACCOUNT
 from tests.purchases.test_sales import close, look
-from tests.seen import at_the_exchange, before_next_write, coins, desks_own
+from tests.seen import at_the_exchange, before_next_write, coins, desks_own, dollars
 
 
 @pytest.fixture
@@ -112,4 +112,25 @@ def test_what_is_less_than_an_order_whoever_sells_is_bought_at_the_price(desk: D
     sales = [desk.sale(ann, min_price="100"), desk.sale(bob)]
     assert close(desk) == 1
     assert [look(desk, sale).total_amount for sale in sales] == [Money("2.00")] * 2
+    desk.check()
+
+
+@pytest.mark.parametrize("usd", ["6", "1000"])
+def test_who_buys_and_sells_in_turn_gains_nothing(desk: Desk, ann: Owner, usd: str) -> None:
+    """The price is $100, the market 100.85 to 100.90, within the slippage."""
+    desk.list_exchange_asset(min_notional="1")
+    desk.world.nobody_buys()
+    desk.world.bid("100.85", "10000", "SOLUSDT")
+    desk.world.ask("100.90", "10000")
+    held, had = Money(usd), sum(dollars(desk, ann), ZERO)
+    for _ in range(3):
+        desk.purchase(ann, str(held))
+        desk.run()
+        sale = desk.sale(ann)
+        desk.run()
+        got = look(desk, sale).total_amount
+        assert got is not None
+        assert got <= held
+        held = got
+    assert sum(dollars(desk, ann), ZERO) < had
     desk.check()

@@ -104,10 +104,15 @@ def test_a_member_by_quantity_never_wants_more_and_less_at_a_higher_price() -> N
     assert wanted == [Decimal("0.1"), Decimal("0.1"), Decimal("0.08")]
 
 
-def test_a_member_with_a_max_price_wants_nothing_above_it_and_all_at_it() -> None:
-    ann = member("a", "10.00", max_price="100")
-    wanted = [ann.wanted(Price(price), "SOL", 4).amount for price in ("99.99", "100", "100.000001")]
-    assert wanted == [Decimal("0.1000"), Decimal("0.1000"), NONE]
+def test_a_member_with_a_max_price_is_left_out_of_what_may_cost_more() -> None:
+    """One who is alone has it as his limit."""
+    ann, bob = member("a", "10.00", max_price="100.5"), member("b", "10.00")
+    assert [ann.takes(Price(limit)) for limit in ("100.49", "100.5", "100.500001")] == [True, True, False]
+    assert asked_for([ann, bob]).quantity == Quantity("0.1", "SOL")
+    alone = asked_for([ann])
+    assert (alone.quantity, alone.limit_price) == (Quantity("0.1", "SOL"), Price("100.5"))
+    over = plan(batch(), [ann], asset(), quoted("100.51"), RULES)
+    assert over == nothing("SOL", "not bought: the limit of $101.51 is above max_price")
 
 
 def test_dollars_that_do_not_buy_a_unit_want_nothing() -> None:
@@ -153,13 +158,15 @@ def test_a_smallest_quantity_that_is_no_multiple_of_the_step_is_kept_to() -> Non
 # Shares, by example
 
 
-def test_a_worse_price_is_the_desks_loss_also_for_who_asked_by_quantity() -> None:
-    """Both want 0.05 at the price of the placement, and get it; one price for all members, and the slippage is the
-    desk's to bear."""
+def test_a_worse_price_is_the_members_who_get_what_their_dollars_buy() -> None:
+    """Both want 0.05 at the price of the placement. Whoever holds enough gets that, the other what $4.00 buy, and the
+    desk the rest, all at what it has cost."""
     members = [member("a", "5.00", quantity="0.05"), member("b", "4.00")]  # $100 when a has asked, $80 by now
-    got = shared(members, filled("0.1", "8.08"), price="80")
-    assert [str(s.allocated) for s in got.values()] == ["0.05 SOL", "0.05 SOL"]
-    assert [str(s.charged) for s in got.values()] == ["4.00", "4.00"]
+    after = batch(asked=asked_for(members, "80"), found=filled("0.1", "8.08"))
+    ann, bob = shares(after, members)
+    assert (str(ann.allocated), str(ann.charged)) == ("0.05 SOL", "4.04")
+    assert (str(bob.allocated), str(bob.charged)) == ("0.04950495 SOL", "4.00")
+    assert left_to_the_desk(after, [ann, bob]) == [Money("-0.04"), Quantity("0.00049505", "SOL")]
 
 
 def test_a_unit_that_can_not_be_cut_goes_to_the_largest_remainder() -> None:
@@ -245,18 +252,21 @@ def test_in_the_decimals_of_a_fee_whole_lots_are_given_whole(
     assert left_to_the_desk(after, shared_out) == []
 
 
-def test_a_fee_in_dollars_is_never_paid_on_top_of_the_price() -> None:
-    """Not by who holds more than his part costs, by dollars in coarse units or by quantity: one price for all."""
-    members = [member("a", "5.00", quantity="0.05"), member("b", "4.00")]  # $100 when a has asked, $80 by now
-    got = shared(members, filled("0.1", "7.99", fee="0.02"), price="80")
-    assert [str(s.charged) for s in got.values()] == ["4.00", "4.00"]
+def test_a_fee_in_dollars_is_part_of_the_cost_as_far_as_the_limit_reaches() -> None:
+    """The limit is $80.80: of 0.1 SOL nobody pays more than $8.08."""
+    members = [member("a", "5.00", quantity="0.05"), member("b", "5.00", quantity="0.05")]
+    for gross, fee, paid in (("7.99", "0.03", "4.01"), ("8.08", "0.02", "4.04")):
+        got = shared(members, filled("0.1", gross, fee=fee), price="80")
+        assert [str(s.charged) for s in got.values()] == [paid, paid]
 
 
-def test_the_price_before_a_fee_in_coins_never_takes_more_than_is_held() -> None:
-    """$7.01 would be the part of the one unit that two have bought and one gets."""
-    after, (ann, bob) = coarse([member("a", "7.00"), member("b", "7.00")], "7", 0, "0.002")
-    assert (ann.charged, bob.charged) == (Money("7.00"), ZERO)
-    assert left_to_the_desk(after, [ann, bob]) == [Money(-7), Quantity("0.998", "SOL")]
+def test_who_can_not_pay_a_unit_at_what_it_has_cost_gets_none() -> None:
+    """$7.01 would be the part of the one unit that two have bought and one would get; the desk keeps it at its cost."""
+    for held, got, paid, left in (("7.00", 0, "0", "-14"), ("7.01", 1, "7.01", "-6.99")):
+        members = [member("a", held), member("b", "7.00")]
+        after, (ann, bob) = coarse(members, "7", 0, "0.002")
+        assert (ann.allocated.amount, ann.charged, bob.charged) == (Decimal(got), Money(paid), ZERO)
+        assert left_to_the_desk(after, [ann, bob]) == [Money(left), Quantity(Decimal("1.998") - got, "SOL")]
 
 
 @pytest.mark.parametrize(("rebate", "paid"), [("-0.10", ["3.96", "5.94"]), ("-11", ["0.00", "0.00"])])

@@ -124,7 +124,7 @@ class Asset:
     exchange_symbol: str  # what the exchange calls it
     price_age_max_seconds: int
     estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
-    slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought (the desk pays), below it sold
+    slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought, below it sold
     fill_band_bps: int = FILL_BAND_BPS  # how much better than the price the exchange may fill and be believed
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS

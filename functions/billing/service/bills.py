@@ -113,7 +113,7 @@ class Bills:
     def _settle(self, dealer_id: str, deal_id: str, kopecks: int) -> Replayable[Bill]:
         """The settlement of a deal. Raises as `create`, and BillKnown, Moved."""
         deal = self._deal_of(dealer_id, deal_id)
-        account = store.account(self.table, dealer_id, AccountType.SETTLEMENT)  # before him: it moves when he leaves
+        account = store.account(self.table, dealer_id, AccountType.SETTLEMENT)
         dealer = store.dealer(self.table, dealer_id)
         if dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT) and not self._was_his(deal, dealer):
             raise DealerLeaves("his deposit is paid back; add fast buyout again first", deal_id=deal_id)

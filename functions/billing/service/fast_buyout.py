@@ -197,15 +197,19 @@ class Releasing:
             return standing
         dealer = store.dealer(self.table, dealer_id)
         release = deposit_store.release(self.table, dealer)
-        deposit = store.account(self.table, dealer_id, AccountType.DEPOSIT)
+        accounts = store.accounts(self.table, dealer_id)
+        deposit = next(account for account in accounts if account.type is AccountType.DEPOSIT)
         assert release is not None
         with suppress(Moved):  # by another execution, to where this one reads next; or a payment came for it
             if release.status is ReleaseStatus.HELD:
                 self._held(dealer, deposit, release)
-            elif self._is_recalled(deposit, release):
+            elif release.status is not ReleaseStatus.ASKED:
+                self._ask(dealer, deposit, release, ())
+            elif any(account.recalls for account in accounts) and refunding.is_back(self.billing(), deposit, release):
                 self._keep(dealer, deposit, release, RECALLED)
             else:
-                self._ask(dealer, deposit, release)
+                self._look_once_more(dealer, release)
+                self._ask(dealer, deposit, release, accounts)
         return self.read(dealer_id)
 
     def _held(self, dealer: Dealer, deposit: Account, release: Release) -> None:
@@ -230,12 +234,10 @@ class Releasing:
         else:
             self.table.write(*deposit_store.refused(dealer, deposit, release, why, self.now()))
 
-    def _ask(self, dealer: Dealer, deposit: Account, release: Release) -> None:
-        """Raises Moved, RefundPending."""
-        if release.status is ReleaseStatus.ASKED:
-            self._look_once_more(dealer, release)
+    def _ask(self, dealer: Dealer, deposit: Account, release: Release, by: Sequence[Account]) -> None:
+        """by: the accounts that say that it may be asked for. Raises Moved, RefundPending."""
         before, at = release, self.now()
-        self.table.write(deposit_store.tries(release, at))
+        self.table.write(*deposit_store.tries(release, by, at))
         release = replace(before, tried_at=at)
         try:
             answer = refunding.ask(self.billing(), deposit, before, "Возврат депозита", at)
@@ -292,12 +294,6 @@ class Releasing:
                 due_at = max(at, moscow.end_of(bill.due_on))
                 self.table.write(*deposit_store.wait(dealer, release, why, at, due_at))
             raise RefundPending(why, id=release.dealer_id)
-
-    def _is_recalled(self, deposit: Account, release: Release) -> bool:
-        """Has the bank taken back a payment of his since he asked, and the billing system not paid his deposit back?"""
-        recalled = any(account.recalls for account in store.accounts(self.table, release.dealer_id))
-        asked = release.status is ReleaseStatus.ASKED
-        return recalled and asked and refunding.is_back(self.billing(), deposit, release)
 
 
 def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:

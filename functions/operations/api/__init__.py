@@ -77,7 +77,7 @@ class AssetRequest(OperatorAct):
     )
     slippage_max_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
         default=None,
-        description=f"how far above the price it may be bought; the desk pays; of a new asset {SLIPPAGE_MAX_BPS}",
+        description=f"how far above the price it may be bought, below it sold; of a new asset {SLIPPAGE_MAX_BPS}",
     )
     fill_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
         default=None,

@@ -32,6 +32,9 @@ class AssetView(View):
     spread_bps: int = Field(description="of `POST /orders`: from `bid` to `ask`, in basis points of the price")
     ask: str | None = Field(description="what you buy at by `POST /orders`; none where it is not traded so, or not now")
     bid: str | None = Field(description="what you sell at")
+    slippage_max_bps: int = Field(
+        description="of `POST /purchases` and `/sales`: how far above the price you may pay, and below it be paid"
+    )
     unconfirmed_price: str | None = Field(
         description="where the price has jumped to, or begins; nothing is traded until that is confirmed"
     )
@@ -73,6 +76,7 @@ def _asset(listing: Listing) -> AssetView:
         spread_bps=asset.spread_bps,
         ask=_side(listing, Side.BUY, now),
         bid=_side(listing, Side.SELL, now),
+        slippage_max_bps=asset.slippage_max_bps,
         unconfirmed_price=None if listing.jump is None else str(listing.jump.quote.price),
     )
 
