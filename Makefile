@@ -29,7 +29,7 @@ up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HU
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
 	@python -m local down
 
-demo: up  ## play five stories through the HTTP API; STORY=orders|purchases|cash-out|market-making|billing plays one
+demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|customer|cash-out|market-making|billing plays one
 	@python -m local demo
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for

@@ -44,6 +44,7 @@ SERVICES = (
     "deliveries",
     "pooling",
     "reconciliation",
+    "recurring_buys",
     "sweeper",
 )  # what the schedules ask: each a property of a desk
 MARKETS = ("balancing", "campaigning", "sending", "comparing")  # and of a market

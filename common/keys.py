@@ -14,6 +14,7 @@ table of this page, and the table that is deployed.
 | desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                          |               |                    |                                              |
 | order                  | {order_id}                                      | ORDER                              | O…                       | orders        |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
 | quote                  | {quote_id}                                      | QUOTE                              | Q…                       |               |                    |                                              |
+| quote_counter          | {username}                                      | QUOTES#{since}                     |                          |               |                    |                                              |
 | deposit                | {order_id}                                      | DEPOSIT                            | D…                       |               |                    |                                              |
 | withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                       | accounts      | payout             | UserOrders, OpenWork, UserOpen               |
 | sell_order             | {order_id}                                      | SELL_ORDER                         | S…                       | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork, UserOpen |
@@ -24,6 +25,9 @@ table of this page, and the table that is deployed.
 | sale                   | {order_id}                                      | SALE                               | V…                       | purchases     |                    | UserOrders, UserTimeline, OpenWork, UserOpen |
 | sale_pool              | POOL#{asset_id}#{shard}                         | SALES                              | {asset_id}:{shard}:SALES | purchases     |                    | OpenWork                                     |
 | seller                 | {batch_id}                                      | SELLER#{order_id}                  |                          |               |                    |                                              |
+| recurring_buy          | {plan_id}                                       | RECURRING                          | R…                       | recurring     |                    | UserOrders, OpenWork                         |
+| recurring_date         | {plan_id}                                       | DATE#{due_at}                      |                          |               |                    |                                              |
+| recurring_count        | {username}                                      | RECURRING#{login}                  |                          |               |                    |                                              |
 | desk_limit             | LIMIT#{asset_id}                                | {date}                             |                          |               |                    |                                              |
 | exchange_order         | {order_id}                                      | VENUE#{n}                          |                          |               |                    |                                              |
 | exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                          |               |                    |                                              |
@@ -100,12 +104,12 @@ table of this page, and the table that is deployed.
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                          |               |                    |                                              |
 | comparison_pass        | COMPARISON#{of}                                 | PASS                               |                          |               |                    |                                              |
 
-| index             | partition key | sort key    | holds           | for                                                                      |
-|-------------------|---------------|-------------|-----------------|--------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, his clients |
-| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                     |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk     |
-| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                         |
+| index             | partition key | sort key    | holds           | for                                                                                     |
+|-------------------|---------------|-------------|-----------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                                        |
 
 A username is `[a-z][a-z0-9_.-]{2,31}`. Every other partition key holds an upper-case letter or a `#`, so no
 username can name another kind of item.
@@ -227,11 +231,11 @@ USER_ORDERS = Index(
     hash="username",
     range="ASSET_ID",
     holds=(),
-    purpose="a user's orders of one asset, newest first; his withdrawals, his clients",
+    purpose="a user's orders of one asset, newest first; his withdrawals, clients and recurring buys",
     sort_key="{asset_id}#{created_at}#{order_id}",  # by asset alone, orders would come in no order
 )
 # In the place of an asset: its ids are upper-case, so nobody who asks for orders of an asset meets them.
-WITHDRAWALS, CLIENTS, DELIVERIES = "withdrawal", "client", "delivery"
+WITHDRAWALS, CLIENTS, RECURRING, DELIVERIES = "withdrawal", "client", "recurring", "delivery"
 USER_TIMELINE = Index(
     "UserTimelineIndex",
     hash="username",
@@ -269,6 +273,8 @@ DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at
 ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", backlog="orders")
 # A price that the desk has promised for a few seconds.
 QUOTE = Key("quote", pk="{quote_id}", sk="QUOTE", id_prefix="Q")
+# How many a customer has asked for, in the seconds from then that a quote is good for.
+QUOTE_COUNTER = Key("quote_counter", pk="{username}", sk="QUOTES#{since}")
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT", id_prefix="D")
 WITHDRAWAL = Key(
     "withdrawal",
@@ -313,6 +319,19 @@ SALE_POOL = Key(
     backlog="purchases",
 )
 SELLER = Key("seller", pk="{batch_id}", sk="SELLER#{order_id}")
+# What is to be bought again and again. It waits for its next date, and is no user's open order: it holds nothing.
+RECURRING_BUY = Key(
+    "recurring_buy",
+    pk="{plan_id}",
+    sk="RECURRING",
+    indexes=(USER_ORDERS, OPEN_WORK),
+    id_prefix="R",
+    backlog="recurring",
+)
+# What became of one of its dates.
+RECURRING_DATE = Key("recurring_date", pk="{plan_id}", sk="DATE#{due_at}")
+# How many a login has that are not over.
+RECURRING_COUNT = Key("recurring_count", pk="{username}", sk="RECURRING#{login}")
 # What the desk's own book has bought of an asset on a day, in dollars.
 DESK_LIMIT = Key("desk_limit", pk="LIMIT#{asset_id}", sk="{date}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
@@ -486,6 +505,7 @@ SCHEMA = [
     DESK_TRANSACTION,
     ORDER,
     QUOTE,
+    QUOTE_COUNTER,
     DEPOSIT,
     WITHDRAWAL,
     SELL_ORDER,
@@ -496,6 +516,9 @@ SCHEMA = [
     SALE,
     SALE_POOL,
     SELLER,
+    RECURRING_BUY,
+    RECURRING_DATE,
+    RECURRING_COUNT,
     DESK_LIMIT,
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,

@@ -8,6 +8,8 @@ raises `decimal.Inexact`: Python's own default of 28 digits rounds silently. Rou
     price.value_of(quantity)        what a holding is worth, to the nearest cent, half to even
     price.quantity_for(money, …)    what an amount of money buys, rounded down to the asset's precision
     price.half_above(spread), half_below(spread)    the two sides of a spread, rounded against the customer
+    money.fee(bps)                  what a fee takes of an amount, rounded up to the cent
+    money.before_fee_on_top(bps), before_fee_off(bps)    of what amount this is what is left, or paid, with its fee
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ INTEGER_DIGITS_MAX = 15  # 12,000,000,000 of a coin may be worth $5,400
 PRICE_DIGITS_MAX = 10  # before the point, of a price: the book's order is over so many
 FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^5 of the largest
 CENT = Decimal("0.01")
+BPS = Decimal(10_000)
 _PRICE_STEP = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
 COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in USD
 
@@ -99,6 +102,22 @@ class Money:
         """The average price of what cost or brought this much: to 18 decimals, half to even."""
         step = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
         return Price(ROUNDING.divide(self.usd, quantity.amount).quantize(step, ROUND_HALF_EVEN, ROUNDING))
+
+    def fee(self, bps: int) -> Money:
+        """What a fee of so many basis points takes of this: rounded up to the cent, and never more than there is."""
+        return min(self, self._cents(EXACT.divide(EXACT.multiply(self.usd, Decimal(bps)), BPS), ROUND_CEILING))
+
+    def before_fee_on_top(self, bps: int) -> Money:
+        """The largest amount, in cents, that with its fee is no more than this: what may be bought for it."""
+        return self._cents(ROUNDING.divide(EXACT.multiply(self.usd, BPS), BPS + bps), ROUND_FLOOR)
+
+    def before_fee_off(self, bps: int) -> Money:
+        """The smallest amount, in cents, of which its fee leaves this or more: what has to be sold for it."""
+        return self._cents(ROUNDING.divide(EXACT.multiply(self.usd, BPS), BPS - bps), ROUND_CEILING)
+
+    @staticmethod
+    def _cents(usd: Decimal, rounding: str) -> Money:
+        return Money(usd.quantize(CENT, rounding, ROUNDING))
 
     def __str__(self) -> str:
         """At least two decimals, more only where there are more: `10.00`, `33.33333333`."""

@@ -15,6 +15,7 @@ from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
 from docgen.code import modules, says
 from functions.purchases import model as purchases
+from functions.purchases import recurring
 
 StatusT = TypeVar("StatusT", bound=StrEnum)
 
@@ -35,6 +36,7 @@ def states() -> str:
         )
     )
     drawn.append(_diagram("batches", says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
+    drawn.append(_diagram("recurring buys", says(recurring.RecurringBuy), recurring.TRANSITIONS, ()))
     drawn.append(_diagram("proposals", says(proposals.Proposal), proposals.TRANSITIONS, proposals.OPERATORS_ONLY))
     drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))

@@ -37,9 +37,11 @@ from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.halts import HaltMoved
 from common.domain.ledger.model import (
     AccountExists,
+    AccountMoved,
     AccountNotFound,
     InsufficientAsset,
     InsufficientFunds,
+    NothingToSell,
     TooManyOpenOrders,
     UnreadableLine,
 )
@@ -144,8 +146,15 @@ from functions.operations.model import (
     StillRunning,
     TooManyDays,
 )
-from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
-from functions.orders.quotes import QuoteExpired, QuoteNotFound, QuoteOfOtherTerms, QuoteUsed
+from functions.orders.model import (
+    BoughtElsewhere,
+    ExpiryOutOfRange,
+    FeeTakesAll,
+    HoldingNotFound,
+    OrderNotFound,
+    OrderNotPending,
+)
+from functions.orders.quotes import QuoteExpired, QuoteNotFound, QuoteOfOtherTerms, QuoteUsed, TooManyQuotes
 from functions.purchases.model import (
     AmountTooSmall,
     BatchNotFound,
@@ -154,7 +163,14 @@ from functions.purchases.model import (
     PurchaseNotFound,
     PurchaseNotPending,
 )
-from functions.purchases.sale_model import NothingToSell, PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
+from functions.purchases.recurring import (
+    DateOutOfRange,
+    RecurringBuyChanged,
+    RecurringBuyNotFound,
+    RecurringBuyOver,
+    TooManyRecurringBuys,
+)
+from functions.purchases.sale_model import PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
 
 Json = dict[str, Any]
 
@@ -185,6 +201,19 @@ _AGAIN = (NothingKnown, NothingWaits, NotDriven, Redriven)
 _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
+
+_RECURS = (
+    DateOutOfRange,
+    AssetNotFound,
+    AssetInactive,
+    PriceUnavailable,
+    BoughtHere,
+    PrecisionExceeded,
+    AmountTooLarge,
+    AmountTooSmall,
+    AboveMaximum,
+    BelowMinimum,
+)
 
 _REGISTERED: dict[str, Any] = {
     "cme_dealer_id": "cme-4711",
@@ -261,6 +290,11 @@ TOLD: dict[str, Told] = {
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
+    "set_tier": Told(
+        {200: "his fees are that tier's from the next order on, or they were already"},
+        (UserNotFound, AccountMoved),
+        examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}},
+    ),
     # billing
     "register": Told(
         {201: "registered; his accounts are opened at the billing system"},
@@ -333,6 +367,7 @@ TOLD: dict[str, Told] = {
             PrecisionExceeded,
             BelowMinimum,
             AboveMaximum,
+            FeeTakesAll,
             AmountTooLarge,
             AccountNotFound,
             InsufficientFunds,
@@ -361,7 +396,10 @@ TOLD: dict[str, Told] = {
             PrecisionExceeded,
             BelowMinimum,
             AboveMaximum,
+            FeeTakesAll,
             AmountTooLarge,
+            AccountNotFound,
+            TooManyQuotes,
         ),
         repeats=True,
         examples={
@@ -478,6 +516,8 @@ TOLD: dict[str, Told] = {
             AssetInactive,
             PriceUnavailable,
             MarketUnknown,
+            ContradictoryTerms,
+            NothingToSell,
             PrecisionExceeded,
             AmountTooLarge,
             EstimateOutOfBand,
@@ -498,7 +538,13 @@ TOLD: dict[str, Told] = {
                 "estimated_amount": "300.00",
                 "crypto_client_id": "ann-crypto",
                 "banking_client_id": "ann-bank",
-            }
+            },
+            "everything": {
+                "asset_id": "SOL",
+                "quantity": "all",
+                "crypto_client_id": "ann-crypto",
+                "banking_client_id": "ann-bank",
+            },
         },
     ),
     "sell_orders": Told(_FOUND),
@@ -564,6 +610,38 @@ TOLD: dict[str, Told] = {
     "purchase": Told(_FOUND, (PurchaseNotFound,)),
     "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
     "pools": Told(_FOUND),
+    "recur": Told(
+        {201: "it waits for its first date; where that is now, it is bought within a minute"},
+        (*_RECURS, ContradictoryTerms, AccountNotFound, TooManyRecurringBuys),
+        repeats=True,
+        examples={
+            "four dollars a week, from now on": {"asset_id": "SOL", "quote_amount": "4.00", "every": "weekly"},
+            "on the last day of each month, for a year": {
+                "asset_id": "SOL",
+                "quantity": "0.5",
+                "every": "monthly",
+                "starts_at": "2026-12-31T09:00:00Z",
+                "ends_at": "2027-12-31T09:00:00Z",
+            },
+        },
+    ),
+    "list_recurring_buys": Told(_FOUND),
+    "recurring_buy": Told(_FOUND, (RecurringBuyNotFound,)),
+    "recurring_buy_dates": Told(_FOUND, (RecurringBuyNotFound,)),
+    "change_recurring_buy": Told(
+        {200: "it is as you want it from its next date on, or it was already"},
+        (RecurringBuyNotFound, RecurringBuyOver, RecurringBuyChanged, ContradictoryTerms, *_RECURS),
+        examples={
+            "more": {"version": 1, "quote_amount": "5.00"},
+            "monthly, without a limit": {"version": 1, "every": "monthly", "max_price": None},
+        },
+    ),
+    "pause_recurring_buy": Told({200: "paused, or it was already"}, (RecurringBuyNotFound, RecurringBuyOver)),
+    "resume_recurring_buy": Told(
+        {200: "it waits for its next date, or it did already"},
+        (RecurringBuyNotFound, RecurringBuyOver, DateOutOfRange),
+    ),
+    "cancel_recurring_buy": Told({200: "cancelled, or it was already"}, (RecurringBuyNotFound, RecurringBuyOver)),
     "sell_coins": Told(
         {201: "the coins are held, and the rest goes on by itself"},
         (

@@ -95,7 +95,7 @@ class Watch(Construct):
     def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
-        checked, holds_untold = _ours("ItemsChecked"), _ours("HoldsUntold")
+        checked = _ours("ItemsChecked")
         bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
@@ -129,12 +129,6 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
-            "HoldsUntold",
-            holds_untold,
-            "holds-untold",
-            "Too much is open to tell what an account must hold: holds are not checked.",
-        )
-        self._alarm(
             "BankOff",
             bank_off,
             "bank-off",
@@ -166,8 +160,8 @@ class Watch(Construct):
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
+            ("Recurring buys", _all("RecurringBought", "RecurringSkipped", "RecurringPostponed")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
-            ("Holds that can not be told: always 0", [holds_untold]),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
             ("Days compared with the bank, with the exchange", _all("BankCompared", "ExchangeCompared")),
         ]

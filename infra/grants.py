@@ -113,7 +113,8 @@ GRANTS: dict[str, Grant] = {
     "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE}), data_keys=frozenset({UNWRAP})),
     "billing.update_payers": replace(_BILLS, data_keys=frozenset({UNWRAP})),
     "billing.create_contract": _BILLS,
-    "billing.release_deposit": _BILLS,
+    # asked for by what is on the dealer's accounts, which the write checks
+    "billing.release_deposit": replace(_BILLS, table=_BILLS.table | {CHECK}),
     "billing.read_bill": Grant(table=frozenset({GET})),
     "billing.create_invoice": replace(
         _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
@@ -141,7 +142,8 @@ GRANTS: dict[str, Grant] = {
         machines={PAYOUT: frozenset({START})},
     ),
     "orders.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book
+        # a cancelled order leaves the book; a quote is of its customer's tier
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(USER_ORDERS, USER_TIMELINE, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
     ),
@@ -155,7 +157,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
-        indexes=(OPEN_WORK, USER_TIMELINE),
+        indexes=(OPEN_WORK, USER_OPEN),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
     ),
@@ -166,7 +168,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
-        indexes=(OPEN_WORK, USER_TIMELINE),
+        indexes=(USER_OPEN,),
     ),
     "operations.compare_bank": Grant(
         table=frozenset({GET, PUT, UPDATE}),
@@ -258,10 +260,16 @@ GRANTS: dict[str, Grant] = {
     ),
     "purchases.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # who leaves a pool is no member of it any more
+        indexes=(USER_ORDERS,),
         machines={PURCHASE: frozenset({START, DESCRIBE})},
-        secrets=_EXCHANGE,
+        secrets=_EXCHANGE | {Secret.CURSOR_KEY},
     ),
     "purchases.close_pools": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        indexes=(OPEN_WORK,),
+        machines={PURCHASE: frozenset({START})},
+    ),
+    "purchases.buy_recurring": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         machines={PURCHASE: frozenset({START})},

@@ -151,7 +151,8 @@ def demo(
     story: Annotated[
         str | None,
         typer.Option(
-            envvar="STORY", help="orders, purchases, cash-out, market-making or billing; all of them, if none is named."
+            envvar="STORY",
+            help="orders, purchases, customer, cash-out, market-making or billing; all, if none is named.",
         ),
     ] = None,
 ) -> None:

@@ -1,4 +1,4 @@
-"""The demo: five stories of the desk, each alone or all of them side by side, through its HTTP API."""
+"""The demo: six stories of the desk, each alone or all of them side by side, through its HTTP API."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from local import demo_billing, demo_cash_out, demo_market_making, demo_orders, demo_purchases
+from local import demo_billing, demo_cash_out, demo_customer, demo_market_making, demo_orders, demo_purchases
 from local.seed import Desk, SeedingFailed
 from local.telling import StoryFailed, Teller
 
@@ -22,6 +22,7 @@ Play = Callable[[Desk, str, Path, Teller], Facts]
 STORIES: Mapping[str, Play] = {
     "orders": demo_orders.story,
     "purchases": demo_purchases.story,
+    "customer": demo_customer.story,
     "cash-out": demo_cash_out.story,
     "market-making": demo_market_making.story,
     "billing": demo_billing.story,

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from local.seed import Desk
-from local.telling import DRAWING, StoryFailed, Teller, ok, reconcile, wait_until
+from local.telling import DRAWING, Customer, StoryFailed, Teller, ok, reconcile, wait_until
 
 EXPIRE_ORDERS = "cryptodesk-orders-expire-orders"
 ETHER, ETH, BTC = "ethereum", "ETH", "BTC"
@@ -43,11 +43,11 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
     moments: list[Moment] = []
     desk.sign_up(username)
     with desk.http(username) as http:
-        customer = _Customer(http, username)
+        customer = Customer(http, username)
         customer.post("/users")
         tell(f"{username} signs up and opens an account")
         customer.post("/balance/deposits", amount="10000.00")
-        moments.append(customer.moment("deposit"))
+        moments.append(_moment(customer, "deposit"))
         tell("deposits $10,000.00")
 
         _followed(desk, customer)
@@ -57,11 +57,11 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
         tell(f"sends the same request again: order {again['order_id'][:8]}… as before, nothing moved")
         spent = customer.post("/orders", asset_id=BTC, order_type="BUY", quote_amount="2500.00")
         tell(f"buys BTC for exactly ${spent['total_amount']}: {spent['quantity']} BTC")
-        moments.append(customer.moment("buy"))
+        moments.append(_moment(customer, "buy"))
 
         sold = customer.post("/orders", asset_id=ETH, order_type="SELL", quantity="0.3")
         tell(f"sells 0.3 ETH at ${sold['price_per_unit']}: ${sold['total_amount']}")
-        moments.append(customer.moment("sell"))
+        moments.append(_moment(customer, "sell"))
         refused = customer.refused("/orders", asset_id=ETH, order_type="SELL", quantity="20")
         tell(f"tries to sell 20 ETH: {refused['type']}, {refused['detail']}")
 
@@ -75,13 +75,13 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
             "/orders", asset_id=ETH, order_type="SELL", quantity="0.1", order_price=far, expires_at=until.isoformat()
         )
         tell(f"leaves a sale of 0.1 ETH at ${far} that expires in {LIFETIME.seconds} s")
-        moments.append(customer.moment("orders rest"))
+        moments.append(_moment(customer, "orders rest"))
 
         with _put_back(desk, ETHER):
             for factor in ("0.98", "0.985", "0.98"):
                 _move(desk, ETHER, factor)
                 price = _followed(desk, customer)
-                moments.append(customer.moment(f"ETH at ${price:,.0f}"))
+                moments.append(_moment(customer, f"ETH at ${price:,.0f}"))
                 tell(f"the market moves: ETH at ${price:,.2f}")
             desk.tend_market()  # what the price has crossed is filled in the next round
             filled = customer.get(f"/orders/{resting['order_id']}")
@@ -99,7 +99,7 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
             for factor in ("1.04", "1.03", "1.02"):
                 _move(desk, ETHER, factor)
                 price = _followed(desk, customer)
-                moments.append(customer.moment(f"ETH at ${price:,.0f}"))
+                moments.append(_moment(customer, f"ETH at ${price:,.0f}"))
             tell(f"the market recovers: ETH at ${price:,.2f}")
 
             portfolio = customer.get("/portfolio")
@@ -121,55 +121,22 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
     return {"portfolio": portfolio, "picture": str(picture)}
 
 
-class _Customer:
-    """The API as one customer uses it: every POST with a key of its own."""
-
-    def __init__(self, http: httpx.Client, username: str) -> None:
-        self._http, self._keys = http, iter(range(1_000_000))
-        self._username = username
-        self._last: tuple[str, dict[str, Any], str] = ("", {}, "")
-
-    def get(self, path: str) -> dict[str, Any]:
-        found: dict[str, Any] = ok(self._http.get(path)).json()
-        return found
-
-    def post(self, path: str, **body: str) -> dict[str, Any]:
-        self._last = (path, body, f"{self._username}-{next(self._keys)}")
-        return self.repeat()
-
-    def repeat(self) -> dict[str, Any]:
-        """The last POST once more, under the same key."""
-        answer: dict[str, Any] = ok(self._send()).json()
-        return answer
-
-    def refused(self, path: str, **body: str) -> dict[str, Any]:
-        self._last = (path, body, f"{self._username}-{next(self._keys)}")
-        answer = self._send()
-        if answer.is_success:
-            raise StoryFailed(f"{path} {body} was not refused")
-        found: dict[str, Any] = answer.json()
-        return found
-
-    def _send(self) -> httpx.Response:
-        path, body, key = self._last
-        return self._http.post(path, json=body or None, headers={"Idempotency-Key": key})
-
-    def moment(self, step: str) -> Moment:
-        p = self.get("/portfolio")
-        return Moment(
-            step,
-            p["usd_balance"],
-            p["held_balance"],
-            {a["asset_id"]: a["market_value"] for a in p["asset_balances"]},
-            p["total_portfolio_value"],
-        )
+def _moment(customer: Customer, step: str) -> Moment:
+    p = customer.get("/portfolio")
+    return Moment(
+        step,
+        p["usd_balance"],
+        p["held_balance"],
+        {a["asset_id"]: a["market_value"] for a in p["asset_balances"]},
+        p["total_portfolio_value"],
+    )
 
 
 def _move(desk: Desk, listing_id: str, factor: str) -> None:
     ok(httpx.post(f"{desk.environment.prices_url}/sandbox/move/{listing_id}", json={"factor": factor}, timeout=5))
 
 
-def _followed(desk: Desk, customer: _Customer) -> Decimal:
+def _followed(desk: Desk, customer: Customer) -> Decimal:
     """The desk's price when it has followed the source's. A price counts six seconds after it was written, everywhere
     at once, and one at a time is under way: the clock's own round may have just begun one. Raises StoryFailed."""
     for _ in range(5):

@@ -65,6 +65,7 @@ CATALOGUE: dict[str, Rules] = {
     "SOL": _asset("Solana", 9, "solana", **_AT_THE_EXCHANGE),
     "OP": _asset("Optimism", 18, "optimism"),
     "DOGE": _asset("Dogecoin", 8, "dogecoin", **_AT_THE_EXCHANGE, pool_deadline_seconds=60),
+    "XRP": _asset("XRP", 8, "ripple", **_AT_THE_EXCHANGE),
     "LTC": _asset("Litecoin", 8, "litecoin", active=False),
 }
 PRICES_BESIDES = {"optimism": "1.83"}  # what the price source does not begin with

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Event, Lock
+from typing import Any
 
 import httpx
 
@@ -42,6 +43,40 @@ class Teller:
         line = f"{seconds:5.1f} s  {self.story:<15}{text}" if self.story else f"{seconds:5.1f} s  {text}"
         self.told.append(line)
         self.say(line)
+
+
+class Customer:
+    """The API as one customer uses it: every POST with a key of its own."""
+
+    def __init__(self, http: httpx.Client, username: str) -> None:
+        self.http, self._keys = http, iter(range(1_000_000))
+        self.username = username
+        self._last: tuple[str, dict[str, Any], str] = ("", {}, "")
+
+    def get(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = ok(self.http.get(path)).json()
+        return found
+
+    def post(self, path: str, **body: str) -> dict[str, Any]:
+        self._last = (path, body, f"{self.username}-{next(self._keys)}")
+        return self.repeat()
+
+    def repeat(self) -> dict[str, Any]:
+        """The last POST once more, under the same key."""
+        answer: dict[str, Any] = ok(self._send()).json()
+        return answer
+
+    def refused(self, path: str, **body: str) -> dict[str, Any]:
+        self._last = (path, body, f"{self.username}-{next(self._keys)}")
+        answer = self._send()
+        if answer.is_success:
+            raise StoryFailed(f"{path} {body} was not refused")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def _send(self) -> httpx.Response:
+        path, body, key = self._last
+        return self.http.post(path, json=body or None, headers={"Idempotency-Key": key})
 
 
 def eventually(

@@ -5,9 +5,10 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable
-from decimal import ROUND_FLOOR, Decimal
+from datetime import datetime
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +17,8 @@ from tests.raw import Raw, plain
 UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
 SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
 CENT = Decimal("0.01")
+COST_STEP = Decimal("0.00000001")
+EXACT = Context(prec=80)
 UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
 
@@ -31,10 +34,13 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.misplaced(),
         *books.missold(),
         *books.misquoted(),
+        *books.mischarged(),
+        *books.overquoted(),
         *books.misfilled(),
         *books.misadjusted(),
         *books.misbought(),
         *books.sold_apart(),
+        *books.desk_bought_uncounted(),
         *books.mispaid(),
     ]
 
@@ -42,6 +48,12 @@ def violations(items: Iterable[Raw]) -> list[str]:
 def check(items: Iterable[Raw]) -> None:
     found = violations(items)
     assert not found, "\n".join(found)
+
+
+def _given_by_desk(sold: dict[str, Any]) -> Decimal:
+    """In dollars, for what its own book has bought of it."""
+    exact = EXACT.multiply(sold.get("desk_quantity", Decimal(0)), sold.get("desk_price", Decimal(0)))
+    return exact.quantize(COST_STEP, ROUND_FLOOR, EXACT)
 
 
 class _Books:
@@ -184,7 +196,8 @@ class _Books:
 
     def missold(self) -> Iterable[str]:
         """Of every sale: what it brought, less the fee, is what is paid and the desk's fraction of a cent; fees in
-        other assets, and in the coins themselves, are the desk's."""
+        other assets, and in the coins themselves, are the desk's. So are the coins that its own book has bought, all
+        that were less than a lot or none, and what it has paid for them."""
         desk: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for line in self.by_kind["desk_transaction"]:
             desk[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
@@ -195,12 +208,22 @@ class _Books:
                 continue
             for asset_id, fee in self._fees_elsewhere(sale["PK"], int(sale["exchange_orders"])):
                 desk[sale["PK"], asset_id] += fee
-            there = sale["total_amount"] + desk.pop((sale["PK"], "USD"), Decimal(0))
+            by_desk = sale.get("desk_quantity", Decimal(0))
+            desk_paid = _given_by_desk(sale)
+            desk[sale["PK"], sale["asset_id"]] -= by_desk
+            there = sale["total_amount"] + desk.pop((sale["PK"], "USD"), Decimal(0)) + desk_paid
             if sale["gross_amount"] - sale["fee_amount"] != there:
                 net = f"{sale['gross_amount']} - {sale['fee_amount']}"
                 yield f"{sale['PK']} brought {net}, and {there} is accounted for"
             if sale["executed_quantity"] > sale["quantity"]:
                 yield f"{sale['PK']} sold more than was asked"
+            rest = sale.get("rest_quantity", Decimal(0))
+            if by_desk not in (Decimal(0), rest):
+                yield f"the desk has bought {by_desk} of {sale['PK']}, whose rest is {rest}"
+            if by_desk and sale["executed_quantity"] != sale["quantity"]:
+                yield f"the desk has bought the rest of {sale['PK']}, of which lots are left"
+            if sale.get("desk_price", Decimal(0)) > sale["price"]:
+                yield f"the desk has bought {sale['PK']} at {sale['desk_price']}, above {sale['price']}"
         yield from (
             f"the desk has {amount} {asset_id} of {order}, which is not of a sale"
             for (order, asset_id), amount in desk.items()
@@ -227,6 +250,43 @@ class _Books:
             for name in ("username", "sub", "asset_id", "order_type", "quantity", "price_per_unit", "total_amount"):
                 if order[name] != quote[name]:
                     yield f"{order['PK']} has {name} {order[name]}, its quote {quote[name]}"
+            for name in ("fee_bps", "fee_amount"):
+                if order.get(name) != quote.get(name):
+                    yield f"{order['PK']} has {name} {order.get(name)}, its quote {quote.get(name)}"
+
+    def overquoted(self) -> Iterable[str]:
+        """No customer has asked for more quotes in fifteen seconds than he may."""
+        asked: Counter[tuple[str, float]] = Counter()
+        for quote in self.by_kind["quote"]:
+            asked[quote["username"], datetime.fromisoformat(quote["created_at"]).timestamp() // 15] += 1
+        for counter in self.by_kind["quote_counter"]:
+            since = datetime.fromisoformat(counter["SK"].removeprefix("QUOTES#")).timestamp() // 15
+            if asked.pop((counter["PK"], since), 0) != counter["asked"] or counter["asked"] > 5:
+                yield f"{counter['PK']} {counter['SK']} counts {counter['asked']} quotes"
+        yield from (f"{key} has {number} quotes that nobody has counted" for key, number in asked.items())
+
+    def mischarged(self) -> Iterable[str]:
+        """The fee of an order is that of its basis points on what it is worth, rounded up to the cent: on top of a buy,
+        and off a sale. What a pending buy holds, its entry in the book and its line say the same."""
+        fees = {line["order_id"]: line.get("fee_amount", 0) for line in self.lines}
+        in_book = {entry["order_id"]: entry.get("fee_bps", 0) for entry in self.by_kind["book_entry"]}
+        for order in self.by_kind["order"]:
+            buys, bps = order["order_type"] == "BUY", order.get("fee_bps", Decimal(0))
+            price = order["order_price"] if order["status"] == "PENDING" else order.get("price_per_unit")
+            if price is None:
+                continue
+            gross = (price * order["quantity"]).quantize(CENT, ROUND_CEILING if buys else ROUND_FLOOR)
+            fee = (gross * bps / 10_000).quantize(CENT, ROUND_CEILING)
+            comes_to = gross + fee if buys else gross - fee
+            if order["status"] == "PENDING":
+                if order.get("hold", comes_to) != comes_to:
+                    yield f"{order['PK']} holds {order['hold']}, and may cost {comes_to}"
+                if in_book[order["PK"]] != bps:
+                    yield f"{order['PK']} pays {bps} basis points, in the book {in_book[order['PK']]}"
+                continue
+            told = order["total_amount"], order.get("fee_amount", 0), fees.get(order["PK"])
+            if told != (comes_to, fee, fee):
+                yield f"{order['PK']} came to {comes_to} with a fee of {fee}, told are {told}"
 
     def misfilled(self) -> Iterable[str]:
         """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only
@@ -349,15 +409,11 @@ class _Books:
             for order_id, sale in sales.items()
             if sale["status"] != "CANCELLED"
         )
-        told_of: dict[str, Decimal] = defaultdict(Decimal)
         for batch_id, batch in batches.items():
             inside, asset_id = waiting.pop(batch_id, []), batch["asset_id"]
             if any(sale["asset_id"] != asset_id for sale in inside):
                 yield f"{batch_id} mixes assets"
             by_desk = batch.get("desk_quantity", Decimal(0))
-            if by_desk:
-                amount = batch["desk_price"] * by_desk
-                told_of[asset_id] += amount.quantize(Decimal("1E-8"), ROUND_FLOOR)
             if batch["status"] != "ALLOCATED":
                 if "open_work" not in batch:
                     yield f"{batch_id} is {batch['status']} and does not wait"
@@ -388,11 +444,18 @@ class _Books:
             for sale in inside:
                 waiting.pop(sale["batch_id"], None)
         yield from (f"{batch_id} is neither open nor closed, and is sold from" for batch_id in waiting)
+
+    def desk_bought_uncounted(self) -> Iterable[str]:
+        """What the desk's own book has bought of each asset, of batches and of cash-outs, is what is counted."""
+        bought: dict[str, Decimal] = defaultdict(Decimal)
+        for sold in (*self.by_kind["batch"], *self.by_kind["sell_order"]):
+            if "desk_quantity" in sold:
+                bought[sold["asset_id"]] += _given_by_desk(sold)
         counted: dict[str, Decimal] = defaultdict(Decimal)
         for counter in self.by_kind["desk_limit"]:
             counted[counter["PK"].removeprefix("LIMIT#")] += counter["bought"]
-        if dict(counted) != dict(told_of):
-            yield f"the desk has bought {dict(told_of)}, counted are {dict(counted)}"
+        if counted != bought:
+            yield f"the desk has bought {dict(bought)}, counted are {dict(counted)}"
 
     def mispaid(self) -> Iterable[str]:
         """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""

@@ -46,7 +46,8 @@ class World:
     paid, `paying` is with the bank, which has decided it: `told` is what its webhook says. Of the cash-outs
     `cashed_out` is filled, `unsold` stays open at the exchange, the bank has rejected all payouts of `unpaid` and has
     never decided those of `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, and so
-    does `sold`, of sales; `batch` is of a purchase that is not placed yet.
+    does `sold`, of sales; `batch` is of a purchase that is not placed yet. `recurring` waits for its date, and so does
+    `unwanted`; `resting` is paused.
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
@@ -70,6 +71,9 @@ class World:
     purchase: str
     batch: str
     sold: str
+    recurring: str
+    resting: str
+    unwanted: str
     overdue: str
     claimed: str
     large: str
@@ -102,7 +106,12 @@ class World:
         resting = (self.quote, self.pending, self.sale)
         orders = (self.bought, *resting, self.cashed_out, self.unsold, self.unpaid, self.stuck)
         paid = (self.unanswered, self.withdrawal, self.paying)
-        return (*orders, *paid, self.purchase, self.sold, self.batch, *self.written.ids)
+        bought = (self.purchase, self.sold, self.batch, *self.plans)
+        return (*orders, *paid, *bought, *self.written.ids)
+
+    @property
+    def plans(self) -> tuple[str, ...]:
+        return (self.recurring, self.resting, self.unwanted)
 
     @staticmethod
     @cache
@@ -174,6 +183,9 @@ class World:
             purchase=desk.purchase(ann, "4").order_id,
             sold=_for_sale(desk, ann),
             batch=desk.purchase(ann, "20").batch_id,
+            recurring=_recurring(desk, ann),
+            resting=_resting(desk, ann),
+            unwanted=_recurring(desk, ann),
             overdue=overdue,
             claimed=claimed,
             large=large,
@@ -209,6 +221,18 @@ def _for_sale(desk: Desk, owner: Owner) -> str:
     """Some of the coins that somebody has are to be sold in a pool."""
     desk.bring(owner, "0.5")
     return desk.sale(owner, "0.04").order_id
+
+
+def _recurring(desk: Desk, owner: Owner) -> str:
+    """Its first date was skipped, for its limit; the next one is tomorrow."""
+    plan_id = desk.recurring_buy(owner, "4", max_price="1").plan_id
+    desk.buy_recurring()
+    return plan_id
+
+
+def _resting(desk: Desk, owner: Owner) -> str:
+    plan_id = desk.recurring_buy(owner, "4", "monthly").plan_id
+    return desk.recurring_buys.pause(owner, plan_id).plan_id
 
 
 def _billed(desk: Desk) -> str:
@@ -342,6 +366,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/webhooks/deliveries/{delivery_id}/replay"): Call(thing="delivery"),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
+    Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/move"): Call(
         body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
     ),
@@ -374,6 +399,16 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/sales/pools"): Call(),
     Route("GET", "/sales/{order_id}"): Call(thing="sold"),
     Route("POST", "/sales/{order_id}/cancel"): Call(thing="sold"),
+    Route("POST", "/recurring-buys"): Call(201, {"asset_id": "SOL", "quantity": "0.03", "every": "weekly"}),
+    Route("GET", "/recurring-buys"): Call(),
+    Route("GET", "/recurring-buys/{plan_id}"): Call(thing="recurring"),
+    Route("GET", "/recurring-buys/{plan_id}/dates"): Call(thing="recurring"),
+    Route("PATCH", "/recurring-buys/{plan_id}"): Call(
+        body={"version": 1, "quantity": "0.05", "max_price": None}, thing="recurring"
+    ),
+    Route("POST", "/recurring-buys/{plan_id}/pause"): Call(thing="recurring"),
+    Route("POST", "/recurring-buys/{plan_id}/resume"): Call(thing="resting"),
+    Route("POST", "/recurring-buys/{plan_id}/cancel"): Call(thing="unwanted"),
     Route("POST", "/operations/batches/{batch_id}/void"): Call(body=_BECAUSE, thing="batch"),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),
@@ -633,6 +668,7 @@ def path(route: Route, world: World, **parts: str) -> str:
                 "quote_id",
                 "endpoint_id",
                 "delivery_id",
+                "plan_id",
                 "dealer_id",
             ),
             named,

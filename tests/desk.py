@@ -18,6 +18,8 @@ from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.fees import Fees
+from common.domain.ledger.model import ALL
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
@@ -72,11 +74,13 @@ from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
-from functions.purchases.sale_model import ALL, Sale
+from functions.purchases.recurring import Asked, Every, RecurringBuy, amounts
+from functions.purchases.sale_model import Sale
 from functions.purchases.sale_model import Terms as CoinTerms
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.recurring import RecurringBuys
 from functions.purchases.service.sales import Sales
 from sandbox.receivers import SimulatedReceivers
 from tests import books, counters
@@ -84,6 +88,7 @@ from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
+from tests.purchases import recurring_books
 
 if TYPE_CHECKING:
     from tests.billing.dealership import Dealership
@@ -285,6 +290,10 @@ class Desk:
         return Purchases(self.table, self.catalogue, self.machines, self.clock)
 
     @property
+    def recurring_buys(self) -> RecurringBuys:
+        return RecurringBuys(self.purchases)
+
+    @property
     def sales(self) -> Sales:
         return Sales(self.pooling)
 
@@ -385,6 +394,7 @@ class Desk:
             min_pooled=Money(rules.get("min_pooled", "1")),
             desk_buys_max=Money(rules.get("desk_buys_max", "100")),
             spread_bps=rules.get("spread_bps", 0),
+            fees_bps=Fees(rules.get("fees_bps", {})),
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))
@@ -426,12 +436,14 @@ class Desk:
             table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
-        """Sell at the exchange; the estimate is at $100 a unit unless said."""
-        key = more.pop("key", None) or next(self.keys)
+        """Sell at the exchange; the estimate is at $100 a unit unless said, and of everything the desk's."""
+        key, everything = more.pop("key", None) or next(self.keys), quantity == ALL
+        if estimate is None and not everything:
+            estimate = str(Decimal(quantity) * 100)
         asked = SaleTerms(
             asset_id=more.pop("asset_id", "BTC"),
-            quantity=Decimal(quantity),
-            estimated_amount=Money(estimate or Decimal(quantity) * 100),
+            quantity=None if everything else Decimal(quantity),
+            estimated_amount=None if estimate is None else Money(estimate),
             crypto_client_id=more.pop("crypto_client_id", f"{owner.username}-crypto"),
             banking_client_id=more.pop("banking_client_id", f"{owner.username}-bank"),
         )
@@ -452,6 +464,18 @@ class Desk:
             max_price=None if "max_price" not in more else Price(more.pop("max_price")),
         )
         return self.purchases.buy(owner, key, asked).made
+
+    def recurring_buy(self, owner: Owner, usd: str | None = None, every: str = "daily", **more: Any) -> RecurringBuy:
+        """Buy SOL again and again, for dollars or a `quantity`."""
+        key = more.pop("key", None) or next(self.keys)
+        quantity, max_price = (
+            None if name not in more else Decimal(more.pop(name)) for name in ("quantity", "max_price")
+        )
+        buys = amounts(more.pop("asset_id", "SOL"), quantity, None if usd is None else Decimal(usd), max_price)
+        return self.recurring_buys.plan(owner, key, Asked(buys, Every(every), **more)).made
+
+    def buy_recurring(self) -> dict[str, int]:
+        return self.recurring_buys.buy_due(lambda: True)
 
     def sale(self, owner: Owner, quantity: str = ALL, **more: Any) -> Sale:
         """Sell SOL at the exchange, a quantity or all."""
@@ -565,7 +589,7 @@ class Desk:
         items = list(self.dynamo.items())
         books.check(items)
         billing_books.check(items)
-        miscounted = counters.miscounted(items)
+        miscounted = [*counters.miscounted(items), *recurring_books.violations(items)]
         assert not miscounted, "\n".join(miscounted)
         if self.outside is not None:
             found = self.outside.violations(items)

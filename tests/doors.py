@@ -68,7 +68,17 @@ SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     *("asking_again", "endpoints"),
     *("corrections", "fast_buyouts", "statements"),
-    *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "sales", "voiding"),
+    *(
+        "offramp",
+        "operations",
+        "orders",
+        "proposals",
+        "purchases",
+        "recurring_buys",
+        "reconciliation",
+        "sales",
+        "voiding",
+    ),
     *("comparing_bank", "comparing_exchange", "cross_checking"),
     *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )

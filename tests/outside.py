@@ -151,7 +151,8 @@ class Outside:
                 if paid and item["status"]["S"] not in settled:
                     found.append(f"the bank has paid {order_id}, which is {item['status']['S']}")
             if kind == "sell_order" and "executed_quantity" in item:
-                booked["SELL", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
+                by_desk = Decimal(item.get("desk_quantity", {"N": "0"})["N"])
+                booked["SELL", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"]) - by_desk
             if kind == "batch" and "executed_quantity" in item:
                 side = "SELL" if "side" in item else "BUY"
                 booked[side, item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])

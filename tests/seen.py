@@ -201,6 +201,7 @@ def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operato
 def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
     """An operator writes an asset, and says all of it."""
     rules = {name: rule for name, rule in vars(asset).items() if name != "asset_id"}
+    rules["fees_bps"] = asset.fees_bps.named
     return desk.interventions.save_asset(asset.asset_id, rules, reason, operator, dry_run=False)
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from bench import custody
 from common import keys
+from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
@@ -52,6 +53,9 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "buy, refused for lack of funds": (1, 10, 0),
     "buy, by an unknown user": (1, 10, 0),
     "buy, repeated": (1, 10, 0),
+    "buy, standard fee": (1, 10, 0),
+    "buy, another tier's fee": (2, 20, 0),
+    "sell, standard fee": (2, 10, 0.5),
     "sell": (2, 10, 0.5),
     "sell, all of it": (2, 10, 0.5),
     "limit order, placed": (1, 12, 0),
@@ -66,6 +70,7 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "a page of ten transactions": (3, 0, 3),
     "what an account's holds are for": (2, 0, 2),
     "a page of ten moves of dollars": (4, 0, 4),
+    "a round of recurring buys that finds nothing": (4, 0, 2),
 }
 
 
@@ -84,6 +89,26 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         return lambda: desk.buy(ann, "1")
 
     asked = Terms("BTC", Side.BUY, quantity=Decimal(1))
+
+    def quote(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        return lambda: desk.orders.quote(ann, "q", asked)
+
+    def promote(desk: Desk, tier: Tier) -> Any:
+        return desk.accounts.set_tier("ann", tier, "ticket 4713", "olga", dry_run=False)
+
+    def with_fees(
+        prepare: Callable[[Desk, Owner], Callable[[], Any]], tier: Tier
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Of a customer of this tier, where tiers pay different fees."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 50, Tier.GOLD: 20})
+            promote(desk, tier)
+            call = prepare(desk, ann)
+            desk.orders.catalogue.fresh()
+            return call
+
+        return prepared
 
     def at_quote(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "1")
@@ -249,6 +274,20 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def cash_out(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "2")
         return lambda: desk.cash_out(ann, "1")
+
+    def everything(
+        act: Callable[[Desk, str], Any] | None = None,
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """A cash-out of all, which is more than lots."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "1.00000777")
+            if act is None:
+                return lambda: desk.cash_out(ann, "all")
+            order_id = desk.cash_out(ann, "all").order_id
+            return lambda: act(desk, order_id)
+
+        return prepared
 
     def refused_by_the_exchange(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.world.fake.refuse_next()
@@ -439,6 +478,31 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return live
 
+    def recurs(usd: str, waiting: int = 0, **more: Any) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Its date, dealt with by a round of the clock; with so many already in the pool."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_exchange_asset()
+            for _ in range(waiting):
+                desk.purchase(ann, "3")
+            desk.recurring_buy(ann, usd, **more)
+            desk.catalogue_is_cached()
+            desk.catalogue.listings()
+            return desk.buy_recurring
+
+        return prepared
+
+    def planned(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.list_exchange_asset()
+        desk.catalogue_is_cached()
+        desk.catalogue.listings()
+        return lambda: desk.recurring_buy(ann, "3")
+
+    def plan_cancelled(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.list_exchange_asset()
+        plan = desk.recurring_buy(ann, "3")
+        return lambda: desk.recurring_buys.cancel(ann, plan.plan_id)
+
     def leaves_sellers(desk: Desk, ann: Owner) -> Callable[[], Any]:
         sells("0.03")(desk, ann)
         sale = desk.sale(ann, "0.03")
@@ -474,6 +538,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "purchase, cancelled": leaves,
         "three purchases together, from the request to COMPLETED": bought_together,
         "a round of closing pools that finds nothing": lambda desk, _: desk.close_pools,
+        "recurring buy, asked for": planned,
+        "recurring buy, its date bought on its own": recurs("10"),
+        "recurring buy, its date bought in a pool": recurs("3", waiting=1),
+        "recurring buy, its date skipped": recurs("3", max_price="90"),
+        "recurring buy, cancelled": plan_cancelled,
+        "a round of recurring buys that finds nothing": lambda desk, _: desk.buy_recurring,
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,
@@ -512,6 +582,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
+        "cash-out of everything, asked for": everything(),
+        "poll_sell_order, filled, and the desk buys the rest": everything(poll),
         "cash-out, refused by the exchange": refused_by_the_exchange,
         "cash-out, looked at": lambda desk, ann: sold(lambda d, order_id: d.offramp.order(ann, order_id))(desk, ann),
         "read_sell_order, to be polled": sold(read),
@@ -551,11 +623,21 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "buy, refused for lack of funds": lambda desk, ann: refused(lambda: desk.buy(ann, "5000")),
         "buy, by an unknown user": lambda desk, _: refused(lambda: desk.buy(Owner("eve", "sub-eve"), "1")),
         "buy, repeated": repeated,
-        "quote": lambda desk, ann: lambda: desk.orders.quote(ann, "q", asked),
+        "quote": quote,
         "buy at a quote": at_quote,
         "sell": sell("1"),
         "sell, all of it": sell("2"),
         "sell, refused": lambda desk, ann: refused(lambda: desk.sell(ann, "1")),
+        "buy, standard fee": with_fees(buy, Tier.STANDARD),
+        "buy, another tier's fee": with_fees(buy, Tier.GOLD),
+        "sell, standard fee": with_fees(sell("1"), Tier.STANDARD),
+        "sell, another tier's fee": with_fees(sell("1"), Tier.GOLD),
+        "quote, standard fee": with_fees(quote, Tier.STANDARD),
+        "quote, another tier's fee": with_fees(quote, Tier.GOLD),
+        "limit order, placed with a fee": with_fees(place("BUY"), Tier.STANDARD),
+        "limit sale, placed with a fee": with_fees(place("SELL"), Tier.STANDARD),
+        "limit order, filled with a fee": with_fees(fill("BUY"), Tier.GOLD),
+        "a tier, set": lambda desk, _: lambda: promote(desk, Tier.GOLD),
         "limit order, placed": place("BUY"),
         "limit sale, placed": place("SELL"),
         "limit order, filled": fill("BUY"),

@@ -16,6 +16,7 @@ import pytest
 
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.fees import Tier
 from common.domain.payouts.model import EventOutcome, PayoutUnsettled
 from common.domain.proposals.model import Terms
 from common.gateways.bank import BankEvent
@@ -82,6 +83,22 @@ def quoted(side: str) -> Before:
 def at_a_quote(desk: Desk, ann: Owner, terms: OrderTerms) -> str:
     placed: str = desk.orders.place(ann, "k", terms).made.order_id
     return placed
+
+
+def of_tier(tier: Tier, then: Before = lambda *_: None) -> Before:
+    """Where tiers pay different fees, a customer of this one."""
+
+    def promote(quiet: Desk, ann: Owner) -> Any:
+        fees = {Tier.STANDARD: 50, Tier.GOLD: 20}
+        quiet.list_asset("BTC", "100", price_age_max_seconds=86_400, fees_bps=fees)
+        set_tier(quiet, ann, tier)
+        return then(quiet, ann)
+
+    return promote
+
+
+def set_tier(desk: Desk, ann: Owner, tier: Any) -> str | None:
+    return desk.accounts.set_tier("ann", tier, *REASON, dry_run=False).after
 
 
 def resting(side: str) -> Before:
@@ -298,6 +315,18 @@ USE_CASES: dict[str, UseCase] = {
     "quote": use_case(lambda desk, ann, _: desk.orders.quote(ann, "q", ONE).made.quote_id),
     "buy at a quote": use_case(at_a_quote, quoted("BUY")),
     "sell at a quote": use_case(at_a_quote, quoted("SELL")),
+    "buy with the standard fee": use_case(place("BUY"), of_tier(Tier.STANDARD)),
+    "buy with another tier's fee": use_case(place("BUY"), of_tier(Tier.GOLD)),
+    "sell with another tier's fee": use_case(place("SELL"), of_tier(Tier.GOLD, bought("2"))),
+    "quote another tier's fee": use_case(
+        lambda desk, ann, _: desk.orders.quote(ann, "q", ONE).made.fee, of_tier(Tier.GOLD)
+    ),
+    "buy at a quote with a fee": use_case(at_a_quote, of_tier(Tier.GOLD, quoted("BUY"))),
+    "rest a buy with another tier's fee": use_case(place("BUY", order_price="90"), of_tier(Tier.GOLD)),
+    "rest a sale with another tier's fee": use_case(place("SELL", order_price="110"), of_tier(Tier.GOLD, bought("2"))),
+    "cancel a buy with a fee": use_case(cancel, of_tier(Tier.GOLD, resting("BUY"))),
+    "fill with a fee": use_case(fill, of_tier(Tier.GOLD, resting_on_both_sides("100", "100"))),
+    "set a tier": use_case(lambda desk, ann, _: set_tier(desk, ann, Tier.GOLD)),
     "rest a buy": use_case(place("BUY", order_price="90")),
     "rest a sale": use_case(place("SELL", order_price="110"), bought("2")),
     "cancel a buy": use_case(cancel, resting("BUY")),
@@ -372,7 +401,17 @@ USE_CASES: dict[str, UseCase] = {
     "save an asset": use_case(save_an_asset),
     "look": use_case(look, resting("BUY")),
 }
-IN_PAIRS = ("buy", "sell", "buy at a quote", "cancel a sale", "withdraw", "pay", "hear that it is paid")
+IN_PAIRS = (
+    "buy",
+    "sell",
+    "buy with another tier's fee",
+    "sell with another tier's fee",
+    "buy at a quote",
+    "cancel a sale",
+    "withdraw",
+    "pay",
+    "hear that it is paid",
+)
 # An answer that is lost was perhaps an answer: the repeat then finds it done.
 REPEATS: dict[str, set[Any]] = {
     "hear that it is paid": {EventOutcome.APPLIED, EventOutcome.REPEATED},

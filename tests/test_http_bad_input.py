@@ -130,7 +130,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
         *("base_min", "base_quantity", "quote_min", "quote_quantity"),
         *MAY_BE_NOTHING,
     }
-    assert {field.name for field in TIMES} == {"expires_at", "offer_accepted_at"}
+    assert {field.name for field in TIMES} == {"expires_at", "offer_accepted_at", "starts_at", "ends_at"}
     assert WITH_BODY == sorted({field.route for field in FIELDS})
 
 
@@ -382,7 +382,8 @@ IN_BODIES: Mapping[str, Sequence[Any]] = {
 IN_PATHS: Mapping[str, Sequence[str]] = {
     "asset_id": NOT_ASSETS,
     **dict.fromkeys(
-        ("order_id", "transfer_id", "snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id"), NOT_IDS
+        ("order_id", "transfer_id", "snapshot_id", "tie_id", "shortage_id", "outgoing_id", "halt_id", "plan_id"),
+        NOT_IDS,
     ),
     "account_id": ("M", "MM1", "mm 1", "mm_1", "m", "m" * 22, "mm#1", "1mm", "é"),
     "pair_id": ("x", "BTC-USDT", "0776B00F-95C0-46F9-85E4-7B8E7CA51E94", "0776b00f95c046f985e47b8e7ca51e94", "#"),

@@ -195,10 +195,31 @@ class TestCashOuts:
         newest = ann.get("/balance/transactions").json["items"][0]
         assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", sold["total_amount"])
 
+    def test_everything_is_asked_for_by_one_word(self, doors: Doors, world: World) -> None:
+        """Whatever is free of it, without an estimate: the desk tells its own."""
+        ann = doors.customer()
+        free = ann.get("/balances/BTC").json["quantity"]
+        everything = {name: told for name, told in self.ASKED.items() if name != "estimated_amount"} | {
+            "quantity": "all"
+        }
+        made = ann.post("/crypto/order/sell", everything).json
+        worth = f"{Decimal(free) * 100:.2f}"
+        assert (made["all"], made["quantity"], made["estimated_amount"]) == (True, free, worth)
+        assert (made["desk_quantity"], made["returned_quantity"]) == (None, None)
+        world.desk.world.machines.run()
+        sold = ann.get(f"/crypto/order/sell/{made['order_id']}").json
+        assert (sold["executed_quantity"], sold["returned_quantity"]) == (free, "0")
+        assert ann.get("/balances/BTC").json["quantity"] == "0"
+
+    def test_a_quantity_is_asked_for_with_an_estimate(self, doors: Doors) -> None:
+        ann = doors.customer()
+        told = ann.post("/crypto/order/sell", {n: t for n, t in self.ASKED.items() if n != "estimated_amount"})
+        assert (told.status, told.problem) == (422, "ContradictoryTerms")
+
     def test_are_listed_among_all_orders_with_the_route_that_tells_the_rest(self, doors: Doors, world: World) -> None:
         ann = doors.customer()
         listed = {order["order_id"]: order for order in ann.every("/orders", limit=2)}
-        assert set(world.ids) - {world.quote, world.withdrawal, world.paying, world.batch} < set(listed)
+        assert set(world.ids) - {world.quote, world.withdrawal, world.paying, world.batch, *world.plans} < set(listed)
         for order in listed.values():
             told = ann.send(*order["route"].split(" ")).json
             shared = order.keys() & told.keys()
@@ -229,8 +250,8 @@ class TestOrders:
         }
         assert ann.get(f"/orders/{done.json['order_id']}").json == done.json
         route = f"GET /orders/{done.json['order_id']}"
-        also = {"executed_quantity": "5", "fee_amount": None, "fee_quantity": None, "route": route}
-        told = {name: value for name, value in done.json.items() if name != "quote_id"}
+        also = {"executed_quantity": "5", "fee_amount": "0.00", "fee_quantity": None, "route": route}
+        told = {name: value for name, value in done.json.items() if name not in ("quote_id", "fee_bps")}
         assert ann.get("/orders", limit=1).json["items"] == [{**told, **also}]
 
     def test_an_order_at_a_limit_is_filled_by_the_market_and_told(self, doors: Doors, world: World) -> None:
@@ -331,6 +352,7 @@ class TestOperators:
             "min_pooled": "1.00",
             "desk_buys_max": "100.00",
             "spread_bps": 0,
+            "fees_bps": "none",
         }
         assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
         rules = {"asset_id": "DOGE", **defaults, **body}
@@ -388,6 +410,7 @@ def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, wor
 
 REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "UserNotFound"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),

@@ -20,6 +20,7 @@ from common.table import table
 from functions.notifications.model import Change
 from functions.orders import store
 from functions.orders.model import Order, Side, Status
+from functions.purchases.recurring import Changes
 from infra.contexts import Route
 from tests import openapi
 from tests.billing.dealership import CME_ID
@@ -320,6 +321,18 @@ def cash_out(username: str, quantity: str = "0.1") -> dict[str, str]:
     return {"asset_id": "BTC", "quantity": quantity, "estimated_amount": "10.00", **clients}
 
 
+def skipped_twice(desk: Desk, owner: Owner) -> str:
+    """One of three recurring buys; two dates of it are dealt with."""
+    desk.list_exchange_asset()
+    plans = [desk.recurring_buy(owner, "4.00", max_price="1") for _ in range(3)]
+    desk.buy_recurring()
+    again = Changes({"starts_at": desk.clock()})
+    desk.recurring_buys.change(owner, plans[0].plan_id, 1, again)
+    desk.clock.forward(seconds=1)
+    desk.buy_recurring()
+    return plans[0].plan_id
+
+
 @dataclass(frozen=True)
 class List:
     """A list with more than one page: how it is asked for, and how else it may be asked for."""
@@ -332,9 +345,12 @@ class List:
     machines: bool = False  # the dealers' systems
 
     def at(self, order_id: str) -> str:
-        own = {"asset_id": self.asset_id, "order_id": order_id, "contract_id": TRADED.get("contract", "")}
-        endpoint_id = TRADED.get(order_id, "endpoint-0000000000000000")
-        return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID, endpoint_id=endpoint_id)
+        own = {"asset_id": self.asset_id, "order_id": order_id, "plan_id": TRADED[f"plan beside {order_id}"]}
+        own |= {
+            "contract_id": TRADED.get("contract", ""),
+            "endpoint_id": TRADED.get(order_id, "endpoint-0000000000000000"),
+        }
+        return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -352,6 +368,8 @@ LISTS = [
     ),
     List(Route("GET", "/crypto/order/sell")),
     List(Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"), others=({"status": "PENDING"},)),
+    List(Route("GET", "/recurring-buys")),
+    List(Route("GET", "/recurring-buys/{plan_id}/dates")),
     List(Route("GET", "/market-making/orders")),
     List(Route("GET", "/market-making/orders/{order_id}/fills")),
     List(Route("GET", "/operations/market-making/{order_id}/fills"), operators=True),
@@ -401,6 +419,7 @@ def doors() -> Iterator[Doors]:
             TRADED[name] = made.json["order_id"]
             have_traded(desk.market, TRADED[name], 3)
             TRADED[TRADED[name]] = was_told(desk, Owner(name, f"sub-{name}"), 3)
+            TRADED[f"plan beside {TRADED[name]}"] = skipped_twice(desk, Owner(name, f"sub-{name}"))
         desk.dealership.active()
         for _ in range(3):
             desk.dealership.billed()

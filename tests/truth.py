@@ -17,8 +17,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from fractions import Fraction
+from math import floor
 from typing import Any
 
 from common import keys
@@ -132,15 +133,20 @@ class Truth:
         does."""
         if sale["status"] not in SOLD:
             return
-        order_id, booked, credited = sale["PK"], sale["executed_quantity"], sale["total_amount"]
+        by_desk = sale.get("desk_quantity", Decimal(0))
+        order_id, booked, credited = sale["PK"], sale["executed_quantity"] - by_desk, sale["total_amount"]
         true = self.executed(order_id, int(sale["exchange_orders"]))
         if booked > true.quantity and not true.overstated:
             yield f"paid but not earned: {order_id} has booked {booked} sold, the exchange has executed {true.quantity}"
         if by_hand or not (true.shaded or true.overstated):
-            earned = max(Decimal(0), true.net.quantize(CENT, ROUND_FLOOR))
-            if (booked, credited) != (true.quantity, earned):
-                yield f"{order_id} has booked {booked} for ${credited}, executed were {true.quantity} for ${earned} net"
+            desk_paid = Fraction(by_desk) * Fraction(sale.get("desk_price", Decimal(0)))
+            earned = max(0, floor((Fraction(true.net) + desk_paid) * 100))
+            if booked != true.quantity or earned - credited * 100 not in (0, 1 if by_desk else 0):
+                yield f"{order_id} has booked {booked} for ${credited}, {true} was executed: {earned} cents"
+            if by_desk and desk_paid * Fraction(booked) > Fraction(true.net) * Fraction(by_desk):
+                yield f"the desk has given ${float(desk_paid)} for {by_desk} of {order_id}, {true} was executed"
             return
+        booked += by_desk
         most = Fraction(booked) * max(Fraction(sale["limit_price"]), Fraction(sale["price"]) * (1 + BAND)) * (1 + FEE)
         least = Fraction(booked) * Fraction(sale["limit_price"]) * (1 - FEE)
         if credited > most + Fraction(CENT) * 2:

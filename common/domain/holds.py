@@ -8,7 +8,7 @@ up to what is held, each is read again as of now, and what is left then is told 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -92,7 +92,7 @@ class Explained:
     """An account, and what of it is open."""
 
     balance: Balance
-    holdings: list[Holding]
+    holdings: Sequence[Holding]
     open: list[OpenThing]
 
     @property
@@ -135,9 +135,8 @@ def explained(table: Table, owner: Owner) -> Explained:
     found = Explained(*ledger.account(table, owner), open_of(table, owner))
     if found.adds_up:
         return found
-    things = [_as_of_now(table, thing) for thing in open_of(table, owner)]
-    account = ledger.account(table, owner, consistent=True)
-    return Explained(*account, [thing for thing in things if thing is not None])
+    things = as_of_now(table, open_of(table, owner))
+    return Explained(*ledger.account(table, owner, consistent=True), things)
 
 
 def open_of(table: Table, owner: Owner) -> list[OpenThing]:
@@ -151,9 +150,11 @@ def _open(username: str) -> Query:
     return Query(OpenItem.username == username, index=keys.USER_OPEN)
 
 
-def _as_of_now(table: Table, thing: OpenThing) -> OpenThing | None:
-    item = table.get(OpenItem, thing.key, consistent=True)
-    return None if item is None else _thing(item)
+def as_of_now(table: Table, things: Iterable[OpenThing]) -> list[OpenThing]:
+    """Those of them that are open yet, each read again."""
+    items = (table.get(OpenItem, thing.key, consistent=True) for thing in things)
+    now = (None if item is None else _thing(item) for item in items)
+    return [thing for thing in now if thing is not None]
 
 
 def _thing(item: OpenItem) -> OpenThing | None:

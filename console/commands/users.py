@@ -1,4 +1,4 @@
-"""Whose account it is."""
+"""Whose account it is, and whose fees it pays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from console.commands import asking
 from console.commands.groups import group_of
 from console.commands.options import Json, Reason, Reference, Username, Yes
 
-group = group_of("Whose account it is.")
+group = group_of("Whose account it is, and whose fees it pays.")
+
+Tier = Annotated[str, typer.Argument(metavar="TIER", help="STANDARD, SILVER or GOLD.")]
 
 
 @group.command("move")
@@ -26,3 +28,11 @@ def move(
     """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
     told = {"sub": sub, "reference": reference, "reason": reason}
     asking.act(context, json_, ("users", username, "move"), told, yes)
+
+
+@group.command("tier")
+def tier(
+    context: typer.Context, username: Username, tier: Tier, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Say whose fees a customer pays, from the next order on; open orders and quotes keep theirs."""
+    asking.act(context, json_, ("users", username, "tier"), {"tier": tier, "reason": reason}, yes)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from common import aws, clock, http
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.fees import Tier
 from common.domain.ledger.moves import Move
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
@@ -56,6 +57,10 @@ class Credit(OperatorAct):
     amount: Dollars
 
 
+class TierRequest(OperatorAct):
+    tier: Tier
+
+
 class UserView(View):
     username: str
     created_at: InstantText
@@ -67,6 +72,7 @@ class BalanceView(View):
     username: str
     current_balance: str
     held_balance: str
+    tier: Tier = Field(description="whose fees you pay by `POST /orders`: `fees_bps` of `GET /assets`")
     updated_at: InstantText
 
 
@@ -159,6 +165,7 @@ def balance() -> BalanceView:
         username=found.username,
         current_balance=str(found.current),
         held_balance=str(found.held),
+        tier=found.tier,
         updated_at=found.updated_at,
     )
 
@@ -240,6 +247,13 @@ def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) ->
     done = accounts().credit(username, idempotency_key, amount, body.reason, operator, dry_run=body.dry_run)
     repeated = not done.done and not body.dry_run
     return answer(OperatorOutcomeView.of(done), HTTPStatus.OK, replayed=repeated)
+
+
+@app.post("/operations/users/<username>/tier", tags=["operators"], summary="Whose fees a customer pays")
+def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
+    """From the next order on; what is accepted or quoted already keeps its fee."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(accounts().set_tier(username, body.tier, body.reason, operator, dry_run=body.dry_run))
 
 
 def _user(user: User) -> UserView:

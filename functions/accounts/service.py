@@ -10,6 +10,7 @@ from common import keys
 from common.domain import adjustments, audit, clients, holds, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.fees import Tier
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -119,6 +120,22 @@ class Accounts:
         if credited.replayed:
             return _credited_already(credited.made)
         return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)
+
+    def set_tier(self, username: str, tier: Tier, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """An operator says whose fees a customer pays from now on. Audited. A repeat changes nothing.
+
+        Raises UserNotFound, AccountMoved (others have changed it meanwhile), Busy.
+        """
+        owner = self._ownership(username).owner
+        before = ledger.balance(self.table, owner).tier
+        if before is tier:
+            return OperatorOutcome.repeat(username, tier, f"{username} is {tier} already; nothing to do")
+        if not dry_run:
+            now, told = self.now(), f"from {before} to {tier}: {reason}"
+            entry = audit.entry(AuditEntry(now, operator, "users tier", username, told))
+            self.table.write(ledger.set_tier(owner, before, tier, now), entry)
+        says = f"{username} pays the fees of {tier} from the next order on; open orders and quotes keep theirs"
+        return OperatorOutcome(username, before, tier, done=not dry_run, says=says)
 
     def _ownership(self, username: str) -> Ownership:
         """Raises UserNotFound."""

@@ -35,6 +35,7 @@ from functions.market_making.quotes import (
 
 SLOTS_MAX = 16  # of a side
 SLOTS_OF_ALL = len(Side) * SLOTS_MAX
+_NAMES = {side: [f"{letter}{number}" for number in range(SLOTS_MAX)] for side, letter in SIDE_LETTERS.items()}
 
 
 @dataclass(frozen=True)
@@ -152,8 +153,9 @@ class _Side:
             if self.quotes.slots[cancel.slot].coming is None:
                 self.cancels.append(cancel)
         for one in waiting:
-            free = next((name for name in _names(self.side) if name not in self.quotes.slots), None)
-            if free is None or len(self.quotes.slots) >= self.open_max or one.renews in self.quotes.keys:
+            free = next((name for name in _NAMES[self.side] if name not in self.quotes.slots), None)
+            there = one.renews is not None and one.renews in self.quotes.keys
+            if free is None or len(self.quotes.slots) >= self.open_max or there:
                 self.left_out.append(one.key)
             else:
                 self._place(free, None, one, None)
@@ -180,10 +182,6 @@ class _Side:
         return True
 
 
-def _names(side: Side) -> list[str]:
-    return [f"{SIDE_LETTERS[side]}{number}" for number in range(SLOTS_MAX)]
-
-
 def _has(quotes: Quotes, side: Side) -> Decimal:
     return quotes.base if side is SELL else quotes.quote
 
@@ -195,10 +193,10 @@ def _needed(quotes: Quotes, side: Side, replaced_in: int | None) -> Decimal:
     for name, slot in quotes.slots.items():
         if side_of(name) is side:
             ends = replaced_in is not None and slot.state is PENDING_CANCEL
-            replaced = slot.coming is not None and slot.coming.cycle == replaced_in
-            there = [] if slot.live is None or ends or replaced else [needs(side, slot.live)]
-            there += [] if slot.coming is None else [needs(side, slot.coming)]
-            needed = EXACT.add(needed, max(there, default=Decimal(0)))
+            if slot.coming is not None and slot.coming.cycle == replaced_in:
+                needed = EXACT.add(needed, needs(side, slot.coming))
+            elif not ends:
+                needed = EXACT.add(needed, slot.needs(side))
     return EXACT.add(needed, quotes.owed(side))
 
 

@@ -95,6 +95,12 @@ class Slot:
     coming: Placed | None = None
     missed_at: datetime | None = None
 
+    def needs(self, side: Side) -> Decimal:
+        """Of the asset that the side gives: for one of both orders, never for the two at once."""
+        live = _NOTHING if self.live is None else needs(side, self.live)
+        coming = _NOTHING if self.coming is None else needs(side, self.coming)
+        return max(live, coming)
+
 
 @dataclass(frozen=True)
 class Ended:
@@ -242,7 +248,7 @@ class Quotes:
         base, quote = self.base, self.quote
         for name, slot in self.slots.items():
             side = side_of(name)
-            needed = max([needs(side, placed) for placed in (slot.live, slot.coming) if placed is not None])
+            needed = slot.needs(side)
             if side is SELL:
                 base = EXACT.subtract(base, needed)
             else:
@@ -273,7 +279,11 @@ class Quotes:
 
     def owed(self, side: Side) -> Decimal:
         """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
-        return reduce(EXACT.add, (gone.owed for gone in self.untold if gone.side is side), _NOTHING)
+        owed = _NOTHING
+        for gone in self.untold:
+            if gone.side is side:
+                owed = EXACT.add(owed, gone.owed)
+        return owed
 
 
 def _bounded(amount: Decimal) -> Decimal:
@@ -453,12 +463,12 @@ def owned(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[str]:
 
 def astray(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[MakerOrder]:
     """Open orders of it that are in no slot: each was taken for over, or for one that never came to be."""
-    known = {
-        quotes.client_order_id(name, placed)
-        for name, slot in quotes.slots.items()
-        for placed in (slot.live, slot.coming)
-        if placed is not None
-    }
+    known = set()
+    for name, slot in quotes.slots.items():
+        if slot.live is not None:
+            known.add(quotes.client_order_id(name, slot.live))
+        if slot.coming is not None:
+            known.add(quotes.client_order_id(name, slot.coming))
     return [order for order in open_orders if quotes.owns(order.client_order_id) and order.client_order_id not in known]
 
 
@@ -494,8 +504,9 @@ def adopted(quotes: Quotes, told: MakerOrder, booked: Decimal, at: datetime) -> 
 
 def doubtful(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[Ended]:
     """Of what is over, that of which it is not known how it ended, and which is in no list."""
-    there = {order.client_order_id for order in open_orders}
-    return [gone for gone in quotes.ended if gone.executed is None and gone.client_order_id not in {"", *there}]
+    unknown = [gone for gone in quotes.ended if gone.executed is None and gone.client_order_id]
+    there = {order.client_order_id for order in open_orders} if unknown else ()
+    return [gone for gone in unknown if gone.client_order_id not in there]
 
 
 def found_out(quotes: Quotes, gone: Ended, told: MakerOrder, at: datetime) -> Quotes:
@@ -546,12 +557,12 @@ def _quiet(gone: Ended) -> Ended:
 
 def forgotten(quotes: Quotes, at: datetime) -> Quotes:
     """Orders that are over are forgotten after a while; not while it is known that trades of theirs are to come."""
-    kept = tuple(
+    kept = [
         gone
         for gone in quotes.ended
         if at < gone.at + REMEMBERED or (gone.executed is not None and not gone.is_settled)
-    )
-    return quotes if kept == quotes.ended else replace(quotes, ended=kept)
+    ]
+    return quotes if len(kept) == len(quotes.ended) else replace(quotes, ended=tuple(kept))
 
 
 # Fills

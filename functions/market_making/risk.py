@@ -60,4 +60,4 @@ def verdict(quotes: Quotes, now: Decimal | None) -> str | None:
 def has_jumped(before: Decimal | None, now: Decimal | None) -> bool:
     if before is None or now is None:
         return False
-    return abs(ROUNDING.divide(EXACT.subtract(now, before), before)) > JUMP_MAX
+    return abs(EXACT.subtract(now, before)) > EXACT.multiply(before, JUMP_MAX)

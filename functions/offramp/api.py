@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated
@@ -14,11 +15,11 @@ from common import aws, clock, http
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
-from common.money import Money, plain
+from common.money import Money, Quantity, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
 from common.wire import (
-    Amount,
+    AmountOrAll,
     AssetId,
     ClientId,
     Dollars,
@@ -39,11 +40,12 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 
 
 class SellRequest(RequestBody):
-    """Sell `quantity` of an asset for about `estimated_amount` dollars, and have them paid to a bank account."""
+    """Sell `quantity` of an asset, or `all` that you have free, for about `estimated_amount` dollars, and have them
+    paid to a bank account. Of `all` you may leave out the estimate: it is what that brings at the desk's price."""
 
     asset_id: AssetId
-    quantity: Amount
-    estimated_amount: Dollars
+    quantity: AmountOrAll
+    estimated_amount: Dollars | None = None
     crypto_client_id: ClientId
     banking_client_id: ClientId
 
@@ -57,16 +59,19 @@ class SellOrderView(View):
     order_id: str
     order_type: str
     asset_id: str
-    quantity: str
+    quantity: str = Field(description="what is held for it: as asked for, or all that was free")
+    all: bool = Field(description="whether it was all that was free")
     estimated_amount: str
     limit_price: str = Field(description="the least that the exchange may sell at")
     crypto_client_id: str
     banking_client_id: str
     status: Status
     executed_quantity: str | None = Field(description="what was sold")
+    desk_quantity: str | None = Field(description="of it, less than a lot, by the desk's own book")
     gross_amount: str | None = Field(description="for how many dollars")
     fee_amount: str | None = Field(description="of it, for the exchange")
     total_amount: str | None = Field(description="of it, for the bank account")
+    returned_quantity: str | None = Field(description="what went back of what was held, when the sale was over")
     payout_attempts: int
     reason: str | None
     created_at: InstantText
@@ -84,8 +89,8 @@ class SellOrderPage(View):
 def sell(body: SellRequest, idempotency_key: IdempotencyKey) -> Response[SellOrderView]:
     asked = Terms(
         asset_id=body.asset_id,
-        quantity=body.quantity,
-        estimated_amount=Money(body.estimated_amount),
+        quantity=body.quantity if isinstance(body.quantity, Decimal) else None,
+        estimated_amount=None if body.estimated_amount is None else Money(body.estimated_amount),
         crypto_client_id=body.crypto_client_id,
         banking_client_id=body.banking_client_id,
     )
@@ -123,20 +128,27 @@ def _view(order: SellOrder) -> SellOrderView:
     def dollars(amount: Money | None) -> str | None:
         return None if amount is None else str(amount)
 
+    def units(quantity: Quantity | None) -> str | None:
+        return None if quantity is None else plain(quantity.amount)
+
+    executed, desk = order.executed, order.desk_buys
     return SellOrderView(
         order_id=order.order_id,
         order_type="SELL",
         asset_id=order.quantity.asset_id,
         quantity=plain(order.quantity.amount),
+        all=order.sells_all,
         estimated_amount=str(order.estimated_amount),
         limit_price=str(order.limit_price),
         crypto_client_id=order.crypto_client_id,
         banking_client_id=order.banking_client_id,
         status=order.status,
-        executed_quantity=None if order.executed is None else plain(order.executed.amount),
+        executed_quantity=units(executed),
+        desk_quantity=None if desk is None else units(desk.quantity),
         gross_amount=dollars(order.gross),
         fee_amount=dollars(order.fee),
         total_amount=dollars(order.total_amount),
+        returned_quantity=None if executed is None else units(order.quantity - executed),
         payout_attempts=order.attempts,
         reason=order.reason,
         created_at=order.created_at,

@@ -8,9 +8,10 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
 from common import keys
-from common.domain.catalogue.model import Asset, Quote, check_size
+from common.domain.catalogue.model import Asset, BelowMinimum, ContradictoryTerms, Execution, Quote, check_size
+from common.domain.desk_book.model import DeskBuys, Rest, average
 from common.domain.exchange_orders.model import Fill
-from common.domain.ledger.model import USD
+from common.domain.ledger.model import ALL, USD
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.market import MarketRules
@@ -75,20 +76,26 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 
 @dataclass(frozen=True)
 class Terms:
-    """What a customer asks for: sell `quantity`, for about `estimated_amount` dollars, and pay it to a bank."""
+    """What a customer asks for: sell `quantity`, or everything that is free (None), for about `estimated_amount`
+    dollars, and pay it to a bank. Who sells everything may leave the estimate to the desk (None)."""
 
     asset_id: str
-    quantity: Decimal
-    estimated_amount: Money
+    quantity: Decimal | None
+    estimated_amount: Money | None
     crypto_client_id: str
     banking_client_id: str
+
+    def __post_init__(self) -> None:
+        """Raises ContradictoryTerms."""
+        if self.quantity is not None and self.estimated_amount is None:
+            raise ContradictoryTerms("give an estimated_amount with a quantity")
 
     @property
     def fingerprint(self) -> str:
         return terms(
             asset_id=self.asset_id,
-            quantity=self.quantity,
-            estimated_amount=self.estimated_amount.usd,
+            quantity=ALL if self.quantity is None else self.quantity,
+            estimated_amount=None if self.estimated_amount is None else self.estimated_amount.usd,
             crypto_client_id=self.crypto_client_id,
             banking_client_id=self.banking_client_id,
         )
@@ -101,12 +108,17 @@ class SellOrder:
     SENT; one that the exchange does not have is NEW without them, and may be tried again under its key once it `waits`
     for nothing: no last look, no person.
 
-    After the sale: `executed` units for `gross` dollars, less the exchange's `fee`; `total_amount` is what is paid.
+    One that `sells_all` may have a `rest`, which is part of the quantity and not of the exchange's order: less than a
+    lot, for the desk's own book, when the rest of it is sold.
+
+    After the sale: `executed` units for `gross` dollars, what `desk_buys` is in both, less the exchange's `fee`;
+    `total_amount` is what is paid.
     """
 
     order_id: str
     owner: Owner
     quantity: Quantity
+    sells_all: bool  # of what was free then
     estimated_amount: Money
     crypto_client_id: str
     banking_client_id: str
@@ -119,15 +131,22 @@ class SellOrder:
     needs_person: bool
     created_at: datetime
     updated_at: datetime
+    rest: Rest | None = None
     executed: Quantity | None = None
     gross: Money | None = None
     fee: Money | None = None
     total_amount: Money | None = None
+    desk_buys: DeskBuys | None = None
     resolved_at: datetime | None = None
     attempts: int = 0
     reason: str | None = None
     due_at: datetime | None = None  # by when it should have moved
     waits_for: str | None = None
+
+    @property
+    def lots(self) -> Quantity:
+        """What the exchange is asked for."""
+        return self.quantity if self.rest is None else self.quantity - self.rest.quantity
 
     def repeated(self, asked: Terms) -> SellOrder:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
@@ -152,13 +171,15 @@ def facts(order: SellOrder) -> dict[str, str]:
     told = {
         "status": order.status.value,
         "reason": (order.waits_for if order.needs_person else order.reason) or "",
-        "order": f"{order.quantity} at ${order.limit_price} or more",
+        "order": f"{order.lots} at ${order.limit_price} or more",
         "price": f"${order.quote.price} of {order.quote.source}",
     }
     if order.executed is not None:
         told["executed"] = str(order.executed)
     if order.gross is not None:
         told |= {"gross": f"${order.gross}", "fee": f"${order.fee}", "amount": f"${order.total_amount}"}
+    if order.desk_buys is not None:
+        told["desk"] = f"buys {order.desk_buys.quantity} at ${order.desk_buys.price}"
     return told
 
 
@@ -202,25 +223,42 @@ class Band:
 
 
 def sell_order(
-    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, rules: MarketRules, now: datetime
+    owner: Owner,
+    order_id: str,
+    asked: Terms,
+    quantity: Quantity,
+    asset: Asset,
+    quote: Quote,
+    rules: MarketRules,
+    now: datetime,
 ) -> SellOrder:
-    """The intent that `asked` becomes.
+    """The intent that `asked` becomes, of `quantity`: what is asked for, or all that is free.
+
+    Everything may be more than lots, which a part must not, and has no largest size: who sells what he has is not
+    protected by one. An estimate that is left to the desk is what everything brings at its price.
 
     Raises PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot.
     """
-    quantity = Quantity(asked.quantity, asset.asset_id)
-    asset.check_quantity(quantity)
-    check_size(quantity.amount, asked.estimated_amount.usd)
-    band = Band(quote, asset.estimate_band_bps)
-    band.check(quantity, asked.estimated_amount, asset.price_age_max_seconds, now)
-    asset.check_notional(asked.estimated_amount)
+    sells_all, band = asked.quantity is None, Band(quote, asset.estimate_band_bps)
+    if not sells_all:
+        asset.check_quantity(quantity)
+    estimate = asked.estimated_amount or quote.price.proceeds_of(quantity)
+    check_size(quantity.amount, estimate.usd)
+    if asked.estimated_amount is not None:
+        band.check(quantity, estimate, asset.price_age_max_seconds, now)
+    _check_minimum(estimate, asset)
+    if not sells_all:
+        asset.check_maximum(estimate)
     limit_price = rules.price_at_least(band.low)
-    _check_rules(rules, quantity, limit_price)
+    lots = rules.quantity_at_most(quantity) if sells_all else quantity
+    _check_rules(rules, lots, limit_price, asset)
+    rest = quantity - lots
     return SellOrder(
         order_id=order_id,
         owner=owner,
         quantity=quantity,
-        estimated_amount=asked.estimated_amount,
+        sells_all=sells_all,
+        estimated_amount=estimate,
         crypto_client_id=asked.crypto_client_id,
         banking_client_id=asked.banking_client_id,
         status=Status.NEW,
@@ -232,42 +270,78 @@ def sell_order(
         needs_person=False,
         created_at=now,
         updated_at=now,
+        rest=Rest(rest, asset.desk_buys_max) if rest.amount else None,
     )
 
 
-def _check_rules(rules: MarketRules, quantity: Quantity, limit_price: Price) -> None:
+def _check_minimum(estimate: Money, asset: Asset) -> None:
+    """Raises BelowMinimum, with the way that is open to what is worth less."""
+    if estimate < asset.min_notional:
+        raise BelowMinimum(
+            f"a cash-out of {asset.asset_id} is worth at least ${asset.min_notional}, this one ${estimate}: "
+            f"{_instead(asset)}",
+            notional_usd=str(estimate),
+            min_notional_usd=str(asset.min_notional),
+            route=_route(asset),
+        )
+
+
+def _check_rules(rules: MarketRules, quantity: Quantity, limit_price: Price, asset: Asset) -> None:
     """Raises NotALot."""
     if not rules.trades(quantity, limit_price):
         raise NotALot(
             f"the exchange sells {quantity.asset_id} in multiples of {plain(rules.quantity_step)}, at least "
-            f"{plain(rules.min_quantity)} and ${rules.min_notional} an order",
+            f"{plain(rules.min_quantity)} and ${rules.min_notional} an order: cash out all of it, or {_instead(asset)}",
             quantity_step=plain(rules.quantity_step),
             min_quantity=plain(rules.min_quantity),
             min_notional_usd=str(rules.min_notional),
+            route=_route(asset),
         )
+
+
+def _instead(asset: Asset) -> str:
+    return f"sell it by {_route(asset)}, and withdraw the dollars"
+
+
+def _route(asset: Asset) -> str:
+    """Where any quantity is sold for dollars."""
+    return "POST /sales" if asset.execution is Execution.EXCHANGE else "POST /orders"
 
 
 @dataclass(frozen=True)
 class SaleResult:
-    """What a sale has come to for the customer."""
+    """What a sale has come to for the customer: what the exchange has executed, and the desk's own book has bought."""
 
     fill: Fill
+    desk_buys: DeskBuys | None = None
 
     @property
     def net(self) -> Money:
+        """What the exchange has brought."""
         return self.fill.gross - self.fill.fee
+
+    @property
+    def executed(self) -> Quantity:
+        return self.fill.executed if self.desk_buys is None else self.fill.executed + self.desk_buys.quantity
+
+    @property
+    def gross(self) -> Money:
+        return self.fill.gross if self.desk_buys is None else self.fill.gross + self.desk_buys.amount
 
     @property
     def proceeds(self) -> Money:
         """What the customer is paid: gross less the exchange's fee, down to the cent, and never less than nothing."""
-        return max(ZERO, _cents(self.net.usd, ROUND_FLOOR))
+        return max(ZERO, _cents((self.gross - self.fill.fee).usd, ROUND_FLOOR))
 
     @property
     def left_to_the_desk(self) -> list[Money | Quantity]:
-        """What of the sale is the desk's, by asset and never nothing: the fraction of a cent, and fees in other assets
-        or in the coins that were sold, which it bears."""
+        """What of the sale is the desk's, by asset and never nothing: the fraction of a cent; what it has bought, and
+        paid for it; and fees in other assets or in the coins that were sold, which it bears."""
         left = {other: -fee for other, fee in sorted(self.fill.fees_elsewhere.items())}
         left[USD] = EXACT.add(left.get(USD, Decimal(0)), (self.net - self.proceeds).usd)
+        if self.desk_buys is not None:
+            asset_id = self.desk_buys.quantity.asset_id
+            left[asset_id] = EXACT.add(left.get(asset_id, Decimal(0)), self.desk_buys.quantity.amount)
         return [Money(part) if of == USD else Quantity(part, of) for of, part in left.items() if part]
 
 
@@ -279,22 +353,42 @@ def unsold(order: SellOrder, reason: str, now: datetime) -> SellOrder:
     )
 
 
-def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
+def sold(order: SellOrder, fill: Fill, now: datetime, *, desk_may_buy: bool = True) -> SellOrder:
     """The order after its sale: completed for what was executed, or failed when that is nothing."""
     if not fill.executed.amount:
         return unsold(order, f"the exchange ended the order as {fill.state} with nothing executed", now)
-    part = "" if fill.executed == order.quantity else f"{fill.executed} of {order.quantity} were sold"
+    desk_buys = _desk_buys(order, fill) if desk_may_buy else None
+    result = SaleResult(fill, desk_buys)
     return replace(
         order,
         status=Status.BASE_TXN_COMPLETED,
-        executed=fill.executed,
-        gross=fill.gross,
+        executed=result.executed,
+        gross=result.gross,
         fee=fill.fee,
-        total_amount=SaleResult(fill).proceeds,
+        total_amount=result.proceeds,
+        desk_buys=desk_buys,
         resolved_at=now,
         updated_at=now,
-        reason=part or None,
+        reason=_why_not_all(order, result),
     )
+
+
+def _desk_buys(order: SellOrder, fill: Fill) -> DeskBuys | None:
+    """What the desk's own book buys, when the exchange has sold all that it was asked for: at what that has brought a
+    unit, but not above the price that it was asked at. Who has lots left has more to sell there."""
+    if order.rest is None or fill.executed != order.lots:
+        return None
+    price = average(max(ZERO, fill.gross - fill.fee), fill.executed)
+    return DeskBuys(order.rest.quantity, min(price, order.quote.price))
+
+
+def _why_not_all(order: SellOrder, result: SaleResult) -> str | None:
+    if result.executed == order.quantity:
+        return None
+    part = f"{result.executed} of {order.quantity} were sold"
+    if result.executed == order.lots:
+        return f"{part}: the desk buys no more today of what is less than a lot"
+    return part
 
 
 def _cents(usd: Decimal, rounding: str) -> Money:

@@ -13,13 +13,14 @@ from common import keys
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
+from common.domain.desk_book.model import DeskBuys, Rest
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.payouts.store import PayableItem
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
-from common.table.items import DecimalAttribute, InstantAttribute, RawItem
+from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
 from functions.offramp.model import RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
@@ -34,6 +35,9 @@ class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
     asset_id = UnicodeAttribute()
     order_type = UnicodeAttribute()
     quantity = DecimalAttribute()
+    sells_all = BooleanAttribute(null=True)
+    rest_quantity = DecimalAttribute(null=True)  # of it: less than a lot, for the desk's own book
+    desk_buys_max = DecimalAttribute(null=True)
     estimated_amount = DecimalAttribute()
     terms = UnicodeAttribute()
     limit_price = DecimalAttribute()
@@ -42,6 +46,8 @@ class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
     price_as_of = InstantAttribute()
     exchange_orders = DecimalAttribute()
     executed_quantity = DecimalAttribute(null=True)
+    desk_quantity = DecimalAttribute(null=True)  # of it: what the desk's own book has bought
+    desk_price = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
@@ -213,11 +219,13 @@ def sell(order: SellOrder, after: SellOrder) -> Write:
     assert after.gross is not None
     assert after.fee is not None
     assert after.total_amount is not None
-    item, at = SellOrderItem, after.updated_at
+    item, at, desk = SellOrderItem, after.updated_at, after.desk_buys
     return Write.update(
         _order(order),
         item.status.set(after.status),
         item.executed_quantity.set(after.executed.amount),
+        *([] if desk is None else [item.desk_quantity.set(desk.quantity.amount)]),
+        *([] if desk is None else [item.desk_price.set(desk.price.usd_per_unit)]),
         item.gross_amount.set(after.gross.usd),
         item.fee_amount.set(after.fee.usd),
         item.total_amount.set(after.total_amount.usd),
@@ -291,6 +299,9 @@ def _item(order: SellOrder) -> SellOrderItem:
         asset_id=order.quantity.asset_id,
         order_type="SELL",
         quantity=order.quantity.amount,
+        sells_all=order.sells_all or None,
+        rest_quantity=None if order.rest is None else order.rest.quantity.amount,
+        desk_buys_max=None if order.rest is None else order.rest.desk_buys_max.usd,
         estimated_amount=order.estimated_amount.usd,
         crypto_client_id=order.crypto_client_id,
         banking_client_id=order.banking_client_id,
@@ -313,10 +324,16 @@ def order_of(item: SellOrderItem) -> SellOrder:
     def dollars(amount: Decimal | None) -> Money | None:
         return None if amount is None else Money(amount)
 
+    rest, desk_buys = None, None
+    if item.rest_quantity is not None:
+        rest = Rest(Quantity(item.rest_quantity, item.asset_id), Money(item.desk_buys_max or 0))
+    if item.desk_quantity is not None:
+        desk_buys = DeskBuys(Quantity(item.desk_quantity, item.asset_id), Price(item.desk_price or 0))
     return SellOrder(
         order_id=item.PK,
         owner=Owner(item.username, item.sub),
         quantity=Quantity(item.quantity, item.asset_id),
+        sells_all=bool(item.sells_all),
         estimated_amount=Money(item.estimated_amount),
         crypto_client_id=item.crypto_client_id,
         banking_client_id=item.banking_client_id,
@@ -329,10 +346,12 @@ def order_of(item: SellOrderItem) -> SellOrder:
         needs_person=item.needs_person,
         created_at=item.created_at,
         updated_at=item.updated_at,
+        rest=rest,
         executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),
         gross=dollars(item.gross_amount),
         fee=dollars(item.fee_amount),
         total_amount=dollars(item.total_amount),
+        desk_buys=desk_buys,
         resolved_at=item.resolved_at,
         attempts=int(item.attempts or 0),
         reason=item.reason,

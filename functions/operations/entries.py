@@ -14,7 +14,6 @@ from decimal import Decimal
 from typing import Self
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
-from pynamodb.expressions.condition import Condition
 
 from common import keys
 from common.clock import text
@@ -40,6 +39,7 @@ class Entry(OpenWork, AnyItem):
     order_id = UnicodeAttribute(null=True)
     quote_id = UnicodeAttribute(null=True)
     order_price = DecimalAttribute(null=True)
+    price_per_unit = DecimalAttribute(null=True)
     quantity = DecimalAttribute(null=True)
     hold = DecimalAttribute(null=True)
     held_amount = DecimalAttribute(null=True)
@@ -48,6 +48,7 @@ class Entry(OpenWork, AnyItem):
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
     fee_in_asset = DecimalAttribute(null=True)
     fees_elsewhere = UnicodeAttribute(null=True)
     # The journal
@@ -208,10 +209,3 @@ def said_by(entry: Entry | None, name: str, absent: str) -> str:
 def page(table: Table, rows: Sequence[Key], after: Position | None) -> Page[Entry]:
     """A page of a scan of these rows, a moment old."""
     return table.scan(Entry, *rows, after=after)
-
-
-def unfinished(table: Table, username: str, statuses: Sequence[str], after: Position | None) -> Page[Entry]:
-    """A page of a user's orders of every kind that stand so; a moment old, as any index is."""
-    only: Condition = Entry.status.is_in(*statuses)
-    query = Query(Entry.username == username, index=keys.USER_TIMELINE, only=only)
-    return table.page(Entry, query, after=after)

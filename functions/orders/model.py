@@ -18,6 +18,7 @@ from common.domain.catalogue.model import (
     Quote,
     check_size,
 )
+from common.domain.fees import Tier
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import (
@@ -54,6 +55,10 @@ class OrderNotPending(Conflict):
 
 class BoughtElsewhere(Conflict):
     """The asset is bought and sold at an exchange, not on the desk's book."""
+
+
+class FeeTakesAll(Rejected):
+    """The fee would be all that the sale brings. Facts: `fee_usd`."""
 
 
 class ExpiryOutOfRange(Rejected):
@@ -137,10 +142,11 @@ class Terms:
 
 @dataclass(frozen=True)
 class Order:
-    """`price_per_unit` and `total_amount` are those of the fill; a pending order has neither.
+    """`price_per_unit`, `total_amount` and `fee` are those of the fill; a pending order has none of them.
 
-    `hold` is what a pending order reserves: dollars for a buy; a sale reserves its quantity. `quote_id` is of the quote
-    at which it was placed.
+    The fee is in the total of a buy, and is taken off that of a sale: `fee_bps` of what the quantity is worth at the
+    price, as it was when the order was accepted. `hold` is what a pending order reserves: dollars for a buy, with the
+    fee; a sale reserves its quantity. `quote_id` is of the quote at which it was placed.
     """
 
     order_id: str
@@ -160,6 +166,8 @@ class Order:
     total_amount: Money | None = None
     reason: str | None = None
     quote_id: str | None = None
+    fee_bps: int = 0
+    fee: Money | None = None
 
     def repeated(self, asked: Terms) -> Order:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused when other terms are asked."""
@@ -239,10 +247,25 @@ def order_id(owner: Owner, idempotency_key: str) -> str:
     return derived_id(keys.ORDER, owner.username, owner.sub, "POST /orders", idempotency_key)
 
 
-def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, now: datetime) -> Order:
-    """The order that `asked` becomes at `quote`, completed.
+def with_fee(gross: Money, side: Side, fee_bps: int) -> tuple[Money, Money]:
+    """What a trade of `gross` moves of its customer's dollars, and what of it is the desk's. Raises FeeTakesAll."""
+    fee = gross.fee(fee_bps)
+    total = gross + fee if side is Side.BUY else gross - fee
+    if total <= ZERO:
+        raise FeeTakesAll(
+            f"the sale would bring ${gross}, and its fee is ${fee}: nothing is left of it; sell more at once",
+            fee_usd=str(fee),
+        )
+    return total, fee
 
-    Raises BoughtElsewhere, PriceMoved, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
+
+def market_order(
+    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, now: datetime, tier: Tier
+) -> Order:
+    """The order that `asked` becomes at `quote`, of a customer of this tier, completed. What protects its price, and
+    the asset's bounds, are without the fee; a `quote_amount` is with it.
+
+    Raises BoughtElsewhere, PriceMoved, PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge.
     """
     check_execution(asset, asked.order_type)
     price = quote.price
@@ -250,17 +273,20 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
         raise PriceMoved(f"the price is {price}, over your max_price {asked.max_price}", price=str(price))
     if asked.min_price is not None and price < asked.min_price:
         raise PriceMoved(f"the price is {price}, under your min_price {asked.min_price}", price=str(price))
-    buying = asked.order_type is Side.BUY
+    buying, fee_bps = asked.order_type is Side.BUY, asset.fees_bps.of(tier)
     if asked.quantity is not None:
         quantity = Quantity(asked.quantity, asset.asset_id)
         asset.check_quantity(quantity)
     else:
         assert asked.quote_amount is not None
-        quantity = price.quantity_for(asked.quote_amount, asset.asset_id, asset.precision, at_least=not buying)
+        amount = asked.quote_amount
+        amount = amount.before_fee_on_top(fee_bps) if buying else amount.before_fee_off(fee_bps)
+        quantity = price.quantity_for(amount, asset.asset_id, asset.precision, at_least=not buying)
     # By quote amount, too, the total is the quantity's: exactly what was asked wherever the asset's smallest step is
     # worth less than a cent, and where it is coarser the difference stays with the customer.
-    total = price.cost_of(quantity) if buying else price.proceeds_of(quantity)
-    asset.check_notional(total)
+    gross = _worth(price, quantity, asked.order_type)
+    asset.check_notional(gross)
+    total, fee = with_fee(gross, asked.order_type, fee_bps)
     check_size(quantity.amount, total.usd)
     return Order(
         order_id=order_id,
@@ -275,14 +301,19 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
         price_source=quote.source,
         price_as_of=quote.as_of,
         total_amount=total,
+        fee_bps=fee_bps,
+        fee=fee,
     )
 
 
-def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote | None, now: datetime) -> Order:
-    """The pending order that `asked` becomes. It fills at the market, which may be better than its price already, so
-    its notional is within the asset's bounds at both. `quote` is without the asset's spread.
+def limit_order(
+    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote | None, now: datetime, tier: Tier
+) -> Order:
+    """The pending order that `asked` becomes, of a customer of this tier. It fills at the market, which may be better
+    than its price already, so its notional is within the asset's bounds at both. `quote` is without the asset's spread.
 
-    Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
+    Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll,
+    AmountTooLarge.
     """
     assert asked.order_price is not None
     assert asked.quantity is not None
@@ -294,13 +325,14 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
         raise ExpiryOutOfRange(f"expires_at is after now and within {ORDER_LIFETIME_MAX.days} days")
     quantity = Quantity(asked.quantity, asset.asset_id)
     asset.check_quantity(quantity)
-    buying = asked.order_type is Side.BUY
-    notional = asked.order_price.cost_of(quantity) if buying else asked.order_price.proceeds_of(quantity)
+    buying, fee_bps = asked.order_type is Side.BUY, asset.fees_bps.of(tier)
+    notional = _worth(asked.order_price, quantity, asked.order_type)
     asset.check_notional(notional)
-    check_size(quantity.amount, notional.usd)
+    total, _ = with_fee(notional, asked.order_type, fee_bps)  # at a better price it is never less of a sale
+    check_size(quantity.amount, total.usd)
     price = asked.order_price if quote is None else on_side(quote, asked.order_type, asset).price
     if price < asked.order_price if buying else price > asked.order_price:
-        better = price.cost_of(quantity) if buying else price.proceeds_of(quantity)
+        better = _worth(price, quantity, asked.order_type)
         asset.check_notional(better)
         check_size(quantity.amount, better.usd)
     return Order(
@@ -314,7 +346,8 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
         updated_at=now,
         order_price=asked.order_price,
         expires_at=expires_at,
-        hold=notional if buying else None,
+        hold=total if buying else None,
+        fee_bps=fee_bps,
     )
 
 
@@ -324,8 +357,7 @@ def filled(order: Order, quote: Quote, now: datetime) -> Order:
     Raises AmountTooLarge.
     """
     assert crosses(order, quote.price)
-    buying = order.order_type is Side.BUY
-    total = quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity)
+    total, fee = with_fee(_worth(quote.price, order.quantity, order.order_type), order.order_type, order.fee_bps)
     check_size(order.quantity.amount, total.usd)
     return replace(
         order,
@@ -334,8 +366,14 @@ def filled(order: Order, quote: Quote, now: datetime) -> Order:
         price_source=quote.source,
         price_as_of=quote.as_of,
         total_amount=total,
+        fee=fee,
         updated_at=now,
     )
+
+
+def _worth(price: Price, quantity: Quantity, side: Side) -> Money:
+    """What is paid for it, or got, before the fee."""
+    return price.cost_of(quantity) if side is Side.BUY else price.proceeds_of(quantity)
 
 
 def closed(order: Order, status: Status, reason: str, now: datetime) -> Order:
@@ -351,8 +389,12 @@ def check_execution(asset: Asset, side: Side) -> None:
     """Raises BoughtElsewhere."""
     if asset.execution is Execution.INSTANT:
         return
-    done, route = ("bought", "POST /purchases") if side is Side.BUY else ("sold", "POST /sales")
-    raise BoughtElsewhere(f"{asset.asset_id} is {done} at an exchange: {route}", route=route)
+    buys = side is Side.BUY
+    done, route, protects = ("bought", "POST /purchases", "max_price") if buys else ("sold", "POST /sales", "min_price")
+    raise BoughtElsewhere(
+        f"{asset.asset_id} is {done} at an exchange: {route}. {protects} protects you there; nothing rests at a limit",
+        route=route,
+    )
 
 
 def tradable_quote(listing: Listing, side: Side, now: datetime) -> Quote:

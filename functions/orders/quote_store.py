@@ -8,6 +8,7 @@ from decimal import Decimal
 from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
+from common.clock import text
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
@@ -18,6 +19,7 @@ from functions.orders import quotes
 from functions.orders.model import Order, Side
 from functions.orders.quotes import FirmQuote, QuoteNotFound
 
+COUNTED_FOR = timedelta(days=1)
 KEPT_FOR = timedelta(days=30)  # a repeat is known for so long; what was bought at it is the order's
 
 
@@ -34,6 +36,13 @@ class QuoteItem(Item, discriminator=keys.QUOTE.entity):
     terms = UnicodeAttribute()
     expires_at = InstantAttribute()
     order_id = UnicodeAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    expires = DecimalAttribute()  # epoch seconds, the table's time to live
+
+
+class QuoteCounterItem(Item, discriminator=keys.QUOTE_COUNTER.entity):
+    asked = DecimalAttribute()
     expires = DecimalAttribute()  # epoch seconds, the table's time to live
 
 
@@ -64,12 +73,30 @@ def insert(quote: FirmQuote) -> Write:
         price_as_of=quote.price_as_of,
         total_amount=quote.total_amount.usd,
         terms=quote.terms,
+        fee_bps=Decimal(quote.fee_bps) or None,
+        fee_amount=quote.fee.usd or None,
         created_at=quote.created_at,
         updated_at=quote.created_at,
         expires_at=quote.expires_at,
         expires=Decimal(int((quote.created_at + KEPT_FOR).timestamp())),
     )
     return Write.insert(item, otherwise=taken)
+
+
+def count(quote: FirmQuote) -> Write:
+    """One more was asked for by its owner. Refused with TooManyQuotes."""
+    at, item = quote.created_at, QuoteCounterItem
+    counter = item(*keys.QUOTE_COUNTER(username=quote.owner.username, since=text(quotes.span_of(at))))
+    return Write.update(
+        counter,
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.expires.set(Decimal(int((at + COUNTED_FOR).timestamp()))),
+        item.asked.add(Decimal(1)),
+        when=item.asked.does_not_exist() | (item.asked < Decimal(quotes.ASKED_MAX)),
+        otherwise=quotes.too_many(),
+    )
 
 
 def use(order: Order) -> Write:
@@ -124,4 +151,6 @@ def _quote(item: QuoteItem) -> FirmQuote:
         created_at=item.created_at,
         expires_at=item.expires_at,
         order_id=item.order_id,
+        fee_bps=int(item.fee_bps or 0),
+        fee=Money(item.fee_amount or 0),
     )

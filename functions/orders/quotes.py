@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Quote
+from common.domain.fees import Tier
 from common.errors import Conflict, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id
-from common.money import Money, Price, Quantity
+from common.money import ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.orders import model
 from functions.orders.model import Order, Side, Status, Terms
 
-GOOD_FOR = timedelta(seconds=15)
+SPAN_SECONDS = 15
+GOOD_FOR = timedelta(seconds=SPAN_SECONDS)
+ASKED_MAX = 5  # by a customer in each span of so many seconds: so never more than twice as many are good at a time
 
 
 class QuoteNotFound(NotFound):
@@ -29,6 +32,10 @@ class QuoteUsed(Conflict):
     """Another order was placed at this quote: it is good for one. Facts: `order_id`."""
 
 
+class TooManyQuotes(Conflict):
+    """As many quotes as may be were asked for in these seconds: use one of them, or ask again when they are over."""
+
+
 class QuoteOfOtherTerms(Conflict):
     """The order is not for what the quote is for."""
 
@@ -37,7 +44,8 @@ class QuoteOfOtherTerms(Conflict):
 class FirmQuote:
     """What an order comes to if it is placed before `expires_at`, wherever the market is by then.
 
-    terms: the fingerprint of what was asked. order_id: of the order that was placed at it.
+    terms: the fingerprint of what was asked. order_id: of the order that was placed at it. The fee is promised with the
+    price: it is in the total of a buy, and is taken off that of a sale.
     """
 
     quote_id: str
@@ -52,6 +60,8 @@ class FirmQuote:
     created_at: datetime
     expires_at: datetime
     order_id: str | None = None
+    fee_bps: int = 0
+    fee: Money = ZERO
 
     def repeated(self, asked: Terms) -> FirmQuote:
         """This quote, as the answer to a repeat. Raises IdempotencyKeyReused when other terms are asked."""
@@ -64,15 +74,18 @@ def quote_id(owner: Owner, idempotency_key: str) -> str:
     return derived_id(keys.QUOTE, owner.username, owner.sub, "POST /quotes", idempotency_key)
 
 
-def quoted(owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote, now: datetime) -> FirmQuote:
-    """What an order of these terms comes to at `price`.
+def quoted(
+    owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote, now: datetime, tier: Tier
+) -> FirmQuote:
+    """What an order of these terms, of a customer of this tier, comes to at `price`.
 
     Raises ContradictoryTerms: a limit order has its own price; and as `model.market_order`.
     """
     if asked.is_limit:
         raise ContradictoryTerms("a quote is for an order at the market: give no order_price")
-    order = model.market_order(owner, quote_id, asked, asset, price, now)
+    order = model.market_order(owner, quote_id, asked, asset, price, now, tier)
     assert order.total_amount is not None
+    assert order.fee is not None
     return FirmQuote(
         quote_id=quote_id,
         owner=owner,
@@ -85,6 +98,8 @@ def quoted(owner: Owner, quote_id: str, asked: Terms, asset: Asset, price: Quote
         terms=asked.fingerprint,
         created_at=now,
         expires_at=now + GOOD_FOR,
+        fee_bps=order.fee_bps,
+        fee=order.fee,
     )
 
 
@@ -113,6 +128,21 @@ def order_at(quote: FirmQuote, order_id: str, asked: Terms, now: datetime) -> Or
         price_as_of=quote.price_as_of,
         total_amount=quote.total_amount,
         quote_id=quote.quote_id,
+        fee_bps=quote.fee_bps,
+        fee=quote.fee,
+    )
+
+
+def span_of(at: datetime) -> datetime:
+    """When that span of time began, of those in which quotes are counted."""
+    return datetime.fromtimestamp(int(at.timestamp()) // SPAN_SECONDS * SPAN_SECONDS, UTC)
+
+
+def too_many() -> TooManyQuotes:
+    return TooManyQuotes(
+        f"{ASKED_MAX} quotes may be asked for in {SPAN_SECONDS} seconds: use one of yours, or ask again in a moment",
+        asked_max=ASKED_MAX,
+        seconds=SPAN_SECONDS,
     )
 
 

@@ -53,6 +53,8 @@ class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
     total_amount = DecimalAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     quote_id = UnicodeAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
 
 
 class AnyOrderItem(AnyItem, OrderItem):
@@ -61,7 +63,6 @@ class AnyOrderItem(AnyItem, OrderItem):
     held_amount = DecimalAttribute(null=True)
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
-    fee_amount = DecimalAttribute(null=True)
     batch_id = UnicodeAttribute(null=True)
 
 
@@ -91,6 +92,7 @@ class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
     order_price = DecimalAttribute()
     expires_at = InstantAttribute()
     hold = DecimalAttribute(null=True)
+    fee_bps = DecimalAttribute(null=True)
     terms = UnicodeAttribute()
 
 
@@ -120,6 +122,7 @@ class _Deal(NamedTuple):
     price_source: str
     price_as_of: datetime
     total_amount: Decimal
+    fee_amount: Decimal | None
 
 
 def decide(order: Order) -> Write:
@@ -137,7 +140,9 @@ def decide(order: Order) -> Write:
         assert order.price_source is not None
         assert order.price_as_of is not None
         assert order.total_amount is not None
-        deal = _Deal(order.price_per_unit.usd_per_unit, order.price_source, order.price_as_of, order.total_amount.usd)
+        assert order.fee is not None
+        price, total, fee = order.price_per_unit.usd_per_unit, order.total_amount.usd, order.fee.usd or None
+        deal = _Deal(price, order.price_source, order.price_as_of, total, fee)
     key = keys.ORDER(order_id=order.order_id)
     return _decide(key, order.status, order.updated_at, deal, order.reason).refused_with(decided)
 
@@ -153,6 +158,8 @@ def _decide(key: keys.PrimaryKey, status: Status, at: datetime, deal: _Deal | No
             item.price_as_of.set(deal.price_as_of),
             item.total_amount.set(deal.total_amount),
         ]
+        if deal.fee_amount is not None:
+            actions.append(item.fee_amount.set(deal.fee_amount))
     if reason is not None:
         actions.append(item.reason.set(reason))
     return Write.update(item(*key), *actions, when=item.status == Status.PENDING)
@@ -171,6 +178,7 @@ def enter_book(order: Order) -> Write:
         order_price=order.order_price.usd_per_unit,
         expires_at=order.expires_at,
         hold=None if order.hold is None else order.hold.usd,
+        fee_bps=Decimal(order.fee_bps) or None,
         terms=order.terms,
         created_at=order.created_at,
         updated_at=order.created_at,
@@ -231,6 +239,7 @@ def _resting(entry: BookEntryItem) -> Order:
         order_price=Price(entry.order_price),
         expires_at=entry.expires_at,
         hold=None if entry.hold is None else Money(entry.hold),
+        fee_bps=int(entry.fee_bps or 0),
     )
 
 
@@ -297,6 +306,8 @@ def _item(order: Order) -> OrderItem:
         price_as_of=order.price_as_of,
         total_amount=None if total is None else total.usd,
         quote_id=order.quote_id,
+        fee_bps=Decimal(order.fee_bps) or None,
+        fee_amount=None if order.fee is None else order.fee.usd or None,
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -359,4 +370,6 @@ def order_of(item: OrderItem) -> Order:
         total_amount=None if item.total_amount is None else Money(item.total_amount),
         reason=item.reason,
         quote_id=item.quote_id,
+        fee_bps=int(item.fee_bps or 0),
+        fee=None if item.total_amount is None else Money(item.fee_amount or 0),
     )

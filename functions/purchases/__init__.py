@@ -13,4 +13,7 @@ on wherever it died. Whatever is not spent goes back.
 Sales are the same the other way round: `POST /sales` holds coins, pools them apart, and gives dollars for what the
 exchange takes. What is less than a lot, and a pool of which the exchange takes no order at its deadline, the desk's own
 book buys within a limit a day; so a holding of any size can be emptied.
+
+Recurring buys are purchases that the clock makes, at the dates of a customer's plan: `POST /recurring-buys`. A purchase
+and that its date is dealt with are one transaction, under the condition that the plan is as it was read.
 """

@@ -7,16 +7,17 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
 from common.domain import pools
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
+from common.domain.desk_book.model import DeskBuys, Rest
 from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import COST_STEP, EXACT, ROUNDING, ZERO, Money, Price, Quantity
+from common.money import EXACT, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
@@ -277,28 +278,6 @@ class Plan:
     quantity: Quantity
     limit_price: Price
     rest: Rest | None = None
-
-
-@dataclass(frozen=True)
-class Rest:
-    """What a batch of sales has above whole lots, and what the desk's own book may buy of the asset a day."""
-
-    quantity: Quantity
-    desk_buys_max: Money
-
-
-@dataclass(frozen=True)
-class DeskBuys:
-    """What of a batch of sales the desk's own book buys, and at which price."""
-
-    quantity: Quantity
-    price: Price
-
-    @property
-    def amount(self) -> Money:
-        """Down to `COST_STEP`: with the rest of what the batch has brought it is shared out in cents."""
-        exact = EXACT.multiply(self.price.usd_per_unit, self.quantity.amount)
-        return Money(exact.quantize(COST_STEP, ROUND_FLOOR, ROUNDING))
 
 
 @dataclass(frozen=True)

@@ -25,12 +25,13 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import reduce
 
 from common.domain.catalogue.model import Asset, Quote
+from common.domain.desk_book.model import DeskBuys, Rest, average
 from common.domain.exchange_orders.model import Fill
 from common.domain.ledger.model import USD
 from common.market import MarketRules
 from common.money import CENT, EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity
 from functions.purchases.allocation import BPS, largest_remainder
-from functions.purchases.model import Batch, BatchResult, DeskBuys, Plan, Rest, Status, bought, nothing
+from functions.purchases.model import Batch, BatchResult, Plan, Status, bought, nothing
 from functions.purchases.sale_model import Seller
 
 NONE = Decimal(0)
@@ -90,8 +91,6 @@ def sold(fill: Fill, planned: Plan) -> BatchResult:
     found, rest = bought(fill, planned.quantity), planned.rest
     if rest is None or not found.executed.amount or found.executed != planned.quantity:
         return found
-    step = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
-    average = ROUNDING.divide(found.net.usd, found.executed.amount).quantize(step, ROUND_FLOOR, ROUNDING)
     return BatchResult(
         executed=found.executed,
         gross=found.gross,
@@ -99,7 +98,7 @@ def sold(fill: Fill, planned: Plan) -> BatchResult:
         fee_in_asset=found.fee_in_asset,
         fees_elsewhere=found.fees_elsewhere,
         reason=found.reason,
-        desk_buys=DeskBuys(rest.quantity, Price(average)),
+        desk_buys=DeskBuys(rest.quantity, average(found.net, found.executed)),
     )
 
 

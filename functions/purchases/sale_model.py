@@ -9,14 +9,13 @@ from decimal import Decimal
 
 from common import keys
 from common.domain.catalogue.model import Asset, Execution, PriceMoved, Quote, check_size
+from common.domain.ledger.model import ALL
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.model import Batch, Pool, Status, direct_batch_id
 from functions.purchases.strategy import Strategy
-
-ALL = "all"  # what a customer writes for everything that is free
 
 
 class SaleNotFound(NotFound):
@@ -29,10 +28,6 @@ class SaleNotPending(Conflict):
 
 class SoldHere(Conflict):
     """The asset is bought for the desk's book, not sold at an exchange."""
-
-
-class NothingToSell(Conflict):
-    """Nothing of the asset is free: there is none, or open orders hold it."""
 
 
 class PartTooSmall(Rejected):

@@ -15,6 +15,7 @@ from common import keys
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
+from common.domain.desk_book.model import DeskBuys, Rest
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.timeline import EXCHANGE, TimelineEvent
 from common.domain.work import OpenWork
@@ -32,13 +33,11 @@ from functions.purchases.model import (
     BatchNotFound,
     BatchResult,
     BatchStatus,
-    DeskBuys,
     Member,
     Plan,
     Purchase,
     PurchaseNotFound,
     PurchaseNotPending,
-    Rest,
     Status,
 )
 from functions.purchases.strategy import Strategy

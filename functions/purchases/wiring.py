@@ -12,6 +12,7 @@ from common.settings import settings
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
+from functions.purchases.service.recurring import RecurringBuys
 from functions.purchases.service.sales import Sales
 
 
@@ -37,3 +38,8 @@ def batches() -> Batches:
     catalogue, fee_max_bps = Catalogue(table, clock.now), settings().exchange_fee_max_bps
     at_exchange = ExchangeOrders(table, configured.exchange, catalogue.symbols, clock.now, fee_max_bps)
     return Batches(table, catalogue, at_exchange, aws.machines(), clock.now)
+
+
+@cache
+def recurring_buys() -> RecurringBuys:
+    return RecurringBuys(purchases())

@@ -27,6 +27,7 @@ SYMBOLS = (
     _symbol(3, "SOL", "0.001", "0.01"),
     _symbol(4, "OP", "0.01", "0.0001"),
     _symbol(5, "DOGE", "1", "0.00001"),
+    _symbol(6, "XRP", "0.1", "0.0001"),
 )
 # The price source's id of what each market trades: its reference.
 LISTINGS = {
@@ -35,6 +36,7 @@ LISTINGS = {
     "SOLUSDT": "solana",
     "OPUSDT": "optimism",
     "DOGEUSDT": "dogecoin",
+    "XRPUSDT": "ripple",
 }
 BALANCES = {
     "USDT": Decimal(100_000_000),
@@ -43,6 +45,7 @@ BALANCES = {
     "SOL": Decimal(500_000),
     "OP": Decimal(20_000_000),
     "DOGE": Decimal(500_000_000),
+    "XRP": Decimal(100_000_000),
     "BNB": Decimal(10_000),  # for fees, should they be charged in it
 }
 
@@ -83,7 +86,7 @@ _BITCOIN = ("BTC", "Bitcoin", BITCOIN, "https://blockchair.com/bitcoin")
 _SOLANA = ("SOL", "Solana", SOLANA, "https://explorer.solana.com")
 _DOGECOIN = ("DOGE", "dogecoin", DOGECOIN, "https://blockchair.com/dogecoin")
 _RIPPLE = ("XRP", "Ripple", RIPPLE, "https://bithomp.com")
-# XRP has no market here, but its addresses have tags.
+# Its addresses have tags.
 NETWORKS = (
     _network("USDT", *_ETHEREUM, fee="1", least="10", confirmations=6, step="0.000001", default=True),
     _network("USDT", *_TRON, fee="1", least="10", confirmations=1, step="0.000001"),

@@ -60,6 +60,9 @@ PARTS = {
     "deal_id": "deal-1",
     "receipt_id": "YABCDEFGHIJKLMNOPQRSTUVWX2",
     "refund_id": "FABCDEFGHIJKLMNOPQRSTUVWX2",
+    "plan_id": "RABCDEFGHIJKLMNOPQRSTUVWX2",
+    "due_at": "2026-11-21T09:30:00.000000Z",
+    "login": "0123456789abcdef",
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
     "delivery_id": "GABCDEFGHIJKLMNOPQRSTUVWX2",
     "endpoint_id": "endpoint-0123456789abcdef",
@@ -131,7 +134,7 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id", "dealer_id", "bill_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id", "dealer_id", "bill_id", "plan_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
     # Ids of outside systems are their own, and what is found of something is named as that.

@@ -145,7 +145,15 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
 def test_the_machines_of_the_model_are_all_drawn() -> None:
     titles = [line.removeprefix("## ") for line in states.states().splitlines() if line.startswith("## ")]
     of_contexts = ["accounts", "market making", "offramp", "orders", "purchases"]
-    others = ["exchange orders", "batches", "proposals", "payout attempts", "snapshots", "ties of snapshots"]
+    others = [
+        "exchange orders",
+        "batches",
+        "recurring buys",
+        "proposals",
+        "payout attempts",
+        "snapshots",
+        "ties of snapshots",
+    ]
     others += ["shortages at the custody", "outgoing transfers", "halts of trading accounts"]
     assert titles == [*of_contexts, *others]
 

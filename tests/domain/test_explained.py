@@ -16,6 +16,7 @@ from common.money import Money
 from common.owner import Owner
 from common.table.table import Table
 from functions.offramp.model import SaleUnresolved
+from functions.operations.service import holds as what_is_held
 from tests.depth import deep
 from tests.desk import TABLE, Desk
 from tests.harness.faults import Faults, LateIndex, never
@@ -121,6 +122,16 @@ def test_what_ended_a_moment_ago_is_not_told_as_held(desk: Desk, ann: Owner) -> 
     table = late(desk, lambda: desk.orders.cancel(ann, order.order_id))
     found = holds.explained(table, ann)
     assert ([thing.thing_id for thing in found.open], found.adds_up) == ([other.order_id], True)
+
+
+def test_what_ended_a_moment_ago_is_no_difference_of_its_account(desk: Desk, ann: Owner) -> None:
+    order, _ = desk.buy(ann, "1", order_price="90"), desk.buy(ann, "1", order_price="80")
+    table = late(desk, lambda: desk.orders.cancel(ann, order.order_id))
+    assert what_is_held.differences(table, ledger.account_of(table, ann.username)) == []
+    desk.client = None
+    desk.table.write(ledger.hold(ann, Money(7), desk.clock()))
+    assert what_is_held.differences(desk.table, ledger.account_of(desk.table, ann.username)) == ["USD held 80 is 87"]
+    desk.table.write(ledger.release(ann, Money(7), desk.clock()))
 
 
 def test_what_the_index_does_not_know_yet_is_said_to_be_unexplained(desk: Desk, ann: Owner) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache, partial
 from itertools import chain, product
 from typing import Any
@@ -17,6 +18,7 @@ from common import keys
 from common.clock import text
 from common.domain import work
 from common.domain.clients import ClientStatus
+from common.domain.fees import Tier
 from common.gateways import configured
 from common.gateways.bank import BankEvent, State, baas
 from common.money import Money
@@ -47,7 +49,6 @@ from infra.grants import (
 from sandbox.prices.oracle import Oracle
 from tests import openapi
 from tests.calls import CALLS, World, called, entitled, every_route, path
-from tests.depth import sampled
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, modules_of, opened, routed
 from tests.harness.apart import apart
@@ -193,6 +194,10 @@ def by_hand(recorder: Recorder) -> None:
         asked(f"/operations/work/{batch}/redrive")
         asked(f"/operations/work/{world.unsold}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
+        desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
+        quoted = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"}
+        answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="tiers")
+        assert answer.status == 201, answer.text
 
 
 def withdrawn(desk: Desk, reference_id: str) -> Any:
@@ -438,7 +443,26 @@ def sales_at_the_exchange(recorder: Recorder) -> None:
     desk.run()
 
 
+def recurring_buys(recorder: Recorder) -> None:
+    """Bought on their own and in a pool, which one of them fills; skipped, ended, and tried again."""
+    desk, ann = buying(recorder)
+    for usd in ("20", "4", "6"):
+        desk.recurring_buy(ann, usd, ends_at=desk.clock.at + timedelta(hours=1))
+    desk.recurring_buy(ann, "4", max_price="1")
+
+    def round_() -> None:
+        with patch.object(purchases_schedule, "recurring_buys", lambda: desk.recurring_buys):
+            recorder.as_("purchases.buy_recurring", purchases_schedule.buy_recurring)({}, Context())
+
+    round_()
+    desk.recurring_buy(ann, "4")
+    desk.clock.forward(minutes=10)  # its price is too old by then
+    round_()
+    desk.run()
+
+
 LIVES = (
+    recurring_buys,
     sales_at_the_exchange,
     sales,
     unanswered_sales,
@@ -556,7 +580,6 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     sweep({}, Context())
 
 
-@sampled(3)
 @pytest.mark.parametrize("name", GRANTS)
 def test_a_function_is_granted_what_it_asks_for_and_nothing_else(name: str) -> None:
     assert recorded().asked[name] == granted(GRANTS[name])

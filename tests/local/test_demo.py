@@ -21,7 +21,7 @@ from local.environment import LocalEnvironment
 from local.seed import Desk
 from local.telling import StoryFailed, Teller, ok
 
-NAMES = ("orders", "purchases", "cash-out", "market-making", "billing")
+NAMES = ("orders", "purchases", "customer", "cash-out", "market-making", "billing")
 DESK = Desk(LocalEnvironment(), Deployment(*(field.name for field in fields(Deployment))))
 
 
@@ -53,7 +53,7 @@ def said(*words: str, story: str | None = None) -> tuple[int, str]:
     return answer.exit_code, answer.output
 
 
-def test_there_are_five_stories_and_readme_and_makefile_name_them() -> None:
+def test_there_are_six_stories_and_readme_and_makefile_name_them() -> None:
     assert tuple(demo.STORIES) == NAMES
     assert f"STORY={'|'.join(NAMES)}" in (ROOT / "Makefile").read_text()
     readme = (ROOT / "README.md").read_text()
@@ -83,7 +83,7 @@ def test_a_name_that_no_story_has_is_refused_with_the_list() -> None:
 def test_all_are_played_when_none_is_named(story: str | None) -> None:
     code, words = said(story=story)
     assert code == 0
-    for name in ("orders", "purchases", "cash-out", "brief", "billing"):
+    for name in ("orders", "purchases", "customer", "cash-out", "brief", "billing"):
         assert f"{name} by demo-" in words
 
 
@@ -110,9 +110,9 @@ def test_one_that_fails_ends_no_other_and_is_told(stories: dict[str, demo.Play])
     stories["billing"] = failing
     code, words = said()
     assert code == 1
-    for name in ("orders", "purchases", "cash-out", "brief"):
+    for name in ("orders", "purchases", "customer", "cash-out", "brief"):
         assert f"{name} by demo-" in words
-    assert words.count("over, as it should be") == 4
+    assert words.count("over, as it should be") == 5
     assert "billing: the bill is PENDING" in words
 
 

@@ -30,19 +30,19 @@ from tests.lives import RATES, Forgetful, lived, main
 COMMAND = "python -m tests.offramp.lives"
 STRAY = "N"  # what the ids of stray orders begin with
 # What becomes of a sale: mostly it fills. The others are the exchange's magic quantities.
-QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
+QUANTITIES = ("all", "1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
 OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
 ANN = Owner("ann", "sub-ann")
 
 
 @cache
 def beginning() -> Desk:
-    """Every life goes on from here: Ann has dollars and coins, and may sell them and be paid."""
+    """Every life goes on from here: Ann has dollars and coins, and may sell them, or all of them, and be paid."""
     desk = Desk()
     desk.list_asset("BTC", "100", min_notional="0.01")
     desk.customer(ANN.username, usd="2000.00")
     desk.clients(ANN)
-    desk.buy(ANN, "10", key="first")
+    desk.buy(ANN, "10.00000777", key="first")  # less than a lot of it
     return desk
 
 

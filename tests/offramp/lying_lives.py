@@ -42,7 +42,7 @@ def beginning() -> Desk:
     for owner in (ANN, BOB):
         desk.customer(owner.username, usd="2000.00")
         desk.clients(owner)
-        desk.buy(owner, "10", key="first")
+        desk.buy(owner, "10.00000777", key="first")
     return desk
 
 

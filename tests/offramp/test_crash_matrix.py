@@ -11,6 +11,7 @@ import pytest
 from common.errors import Unavailable
 from common.money import Money
 from tests.depth import points, sampled
+from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -32,6 +33,27 @@ def cash_out(quantity: str, *, refusals: int = 0, rejections: int = 0) -> Callab
 
         def act() -> str:
             order_id = insist(desk, lambda: desk.cash_out(ANN, quantity, key="k").order_id)
+            desk.run()
+            return str(desk.offramp.order(ANN, order_id).status)
+
+        return scene(desk, act)
+
+    return build
+
+
+def everything(holding: str, *, desk_buys_max: str = "100") -> Callable[[Faults], Scene]:
+    """Ann has just so much, more than lots of it, and sells all of it."""
+    beginning = Desk()
+    beginning.list_asset("BTC", "100", min_notional="0.01", desk_buys_max=desk_buys_max)
+    beginning.customer(ANN.username)
+    beginning.clients(ANN)
+    beginning.buy(ANN, holding, key="first")
+
+    def build(faults: Faults) -> Scene:
+        desk = FaultyDesk.after(beginning, faults)
+
+        def act() -> str:
+            order_id = insist(desk, lambda: desk.cash_out(ANN, "all", key="k").order_id)
             desk.run()
             return str(desk.offramp.order(ANN, order_id).status)
 
@@ -91,6 +113,10 @@ LIVES = {
     "undisturbed": cash_out("1"),
     "half of it is sold, the rest canceled": cash_out("1.444"),
     "nothing of it is sold": cash_out("1.666"),
+    "everything is sold, the desk buys the rest": everything("1.00000777"),
+    "everything is sold, the desk buys no rest": everything("1.00000777", desk_buys_max="0.0007"),
+    "half of everything is sold": everything("1.44400777"),
+    "nothing of everything is sold": everything("1.66600777"),
     "one payout fails": cash_out("1", rejections=1),
     "two payouts are refused at once": cash_out("1", refusals=2),
     "a withdrawal": withdraw(),

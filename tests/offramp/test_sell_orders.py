@@ -268,7 +268,8 @@ def test_a_quantity_has_no_more_decimals_than_the_asset(desk: Desk, ann: Owner) 
 def test_a_quantity_that_is_no_multiple_of_the_exchanges_step_is_refused(desk: Desk, ann: Owner) -> None:
     with refused(desk, NotALot) as told:
         desk.cash_out(ann, "1.000001", "100.00")
-    assert told.value.facts == {"quantity_step": "0.00001", "min_quantity": "0.00001", "min_notional_usd": "1.00"}
+    told_rules = {"quantity_step": "0.00001", "min_quantity": "0.00001", "min_notional_usd": "1.00"}
+    assert told.value.facts == {**told_rules, "route": "POST /orders"}
 
 
 def test_less_than_the_exchanges_smallest_order_is_refused(desk: Desk, ann: Owner) -> None:
@@ -282,7 +283,7 @@ def test_less_than_the_assets_minimum_and_more_than_its_maximum_are_refused(desk
     desk.list_asset("BTC", "100", min_notional="99", max_notional="101")
     with refused(desk, BelowMinimum) as told:
         desk.cash_out(ann, "1", "98.99")
-    assert told.value.facts == {"notional_usd": "98.99", "min_notional_usd": "99.00"}
+    assert told.value.facts == {"notional_usd": "98.99", "min_notional_usd": "99.00", "route": "POST /orders"}
     with refused(desk, AboveMaximum):
         desk.cash_out(ann, "1", "101.01")
     for edge in ("99.00", "101.00"):

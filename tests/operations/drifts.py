@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
+from common.domain.fees import Tier
+from common.domain.ledger import store as ledger
 from common.money import Money
 from common.owner import Owner
 from functions.orders.model import Side, Terms
@@ -72,10 +74,11 @@ class Books:
     for_sale: str = ""
     sale_generation: str = ""  # in which that waits
     sold_batch: str = ""
+    emptied: str = ""  # a cash-out of all SOL, of which the desk has bought the rest
 
     @classmethod
     def opened(cls, desk: Desk) -> Books:
-        desk.list_asset()
+        desk.list_asset(fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
         ann = desk.customer(usd="3000.00")
         desk.clients(ann)
         desk.buy(ann, "9")
@@ -91,6 +94,7 @@ class Books:
         desk.world.bid("99.99", "100", "SOLUSDT")
         books.sold_batch = desk.sale(ann, "0.1001").batch_id
         desk.run()
+        books.emptied = books._emptied()
         books.bought, books.batch = bought.order_id, bought.batch_id
         desk.world.nobody_buys()
         books.withdrawal = desk.accounts.withdraw(ann, "w", Money("10.53"), "ann-bank").made.transfer_id
@@ -103,6 +107,15 @@ class Books:
         books.for_sale, books.sale_generation = sells.order_id, sells.batch_id
         desk.run(days=0.01)
         return books
+
+    def _emptied(self) -> str:
+        """All SOL is sold, which is no whole number of lots; then as much is bought anew."""
+        desk, ann = self.desk, self.ann
+        there = ledger.free(desk.table, ann, "SOL").amount
+        order_id = desk.cash_out(ann, "all", asset_id="SOL").order_id
+        desk.run()
+        desk.bring(ann, str(there))
+        return order_id
 
     def line(self, asset_id: str, kind: str) -> tuple[str, str]:
         return first(self.desk, "asset_transaction", asset_id=asset_id, transaction_type=kind)
@@ -126,6 +139,16 @@ def _doubled(books: Books) -> None:
     books.move(quantity="10", total_bought="10")
 
 
+def _charged_too_much(books: Books) -> None:
+    """In the order, its line, the balance and the holding alike."""
+    key = first(books.desk, "order", order_type="BUY", status="COMPLETED")
+    line = first(books.desk, "asset_transaction", order_id=key[0])
+    for item in (key, line):
+        plus(books.desk, *item, total_amount="0.01", fee_amount="0.01")
+    books.spend(current_balance="-0.01")
+    books.move(cost_basis="0.01")
+
+
 DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "a balance with a dollar more": lambda b: b.spend(current_balance="1"),
     "a holding with half a coin less": lambda b: b.move(quantity="-0.5"),
@@ -142,6 +165,10 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "a quote used by no order": lambda b: forget(b.desk, *first(b.desk, "order", quote_id=b.quote)),
     "a quote that was used and does not know it": lambda b: lose(b.desk, b.quote, "QUOTE", "order_id"),
     "a quote of a coin less": lambda b: plus(b.desk, b.quote, "QUOTE", quantity="-0.5"),
+    "a fee of a dollar more": lambda b: plus(b.desk, *first(b.desk, "order", quote_id=b.quote), fee_amount="1"),
+    "a fee that the journal does not know": lambda b: lose(b.desk, *b.line("BTC", "BUY"), "fee_amount"),
+    "a fee that an open order forgets": lambda b: lose(b.desk, *first(b.desk, "book_entry", order_id=b.ask), "fee_bps"),
+    "a fee that nobody has asked for": _charged_too_much,
     "no purchase of a member": lambda b: forget(b.desk, b.purchase, "PURCHASE"),
     "no member of a purchase": lambda b: forget(b.desk, b.generation, f"MEMBER#{b.purchase}"),
     "a pool with five dollars more": lambda b: plus(b.desk, "POOL#SOL#0", "HEAD", total="5"),
@@ -152,6 +179,10 @@ DRIFTS: Mapping[str, Callable[[Books], None]] = {
     "no line of what the desk bought of a batch": lambda b: forget(
         b.desk, *first(b.desk, "desk_transaction", order_id=b.sold_batch, PK="DESK#SOL")
     ),
+    "no line of what the desk bought of a cash-out": lambda b: forget(
+        b.desk, *first(b.desk, "desk_transaction", order_id=b.emptied, PK="DESK#SOL")
+    ),
+    "a cash-out of which the desk bought more": lambda b: plus(b.desk, b.emptied, "SELL_ORDER", desk_quantity="0.1"),
     "an attempt to pay nothing": lambda b: forget(b.desk, b.withdrawal, "WITHDRAWAL"),
     "an attempt that is counted and not there": lambda b: forget(b.desk, b.withdrawal, "PAYOUT#01"),
     "open work that nobody sees": lambda b: lose(b.desk, b.sale, "SELL_ORDER", "open_work"),

@@ -635,7 +635,11 @@ def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
         for route in ROUTES
         if route.method == "POST" and route.path.startswith("/operations/") and "{" in route.path
     }
-    of_no_item = {"POST /operations/users/{id}/deposits", "POST /operations/trading-accounts/{id}/halt"}
+    of_no_item = {
+        "POST /operations/users/{id}/deposits",
+        "POST /operations/users/{id}/tier",
+        "POST /operations/trading-accounts/{id}/halt",
+    }
     assert {act.route for act in ACTS} == operators - of_no_item
 
 

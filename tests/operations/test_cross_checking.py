@@ -18,7 +18,7 @@ from tests import books as independent
 from tests.billing.dealership import REWARD, Dealership
 from tests.desk import Desk
 from tests.market_making.test_ticking import Quoted
-from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied, first, forget, get, put
+from tests.operations.drifts import DRIFTS, OF_BILLING, OF_MARKET_MAKING, Books, Copied, first, forget, get, lose, put
 from tests.seen import around
 
 
@@ -197,7 +197,16 @@ def test_the_trial_balance_is_zero_while_everything_is_open(own_desk: Desk) -> N
     balance = own_desk.accounts.balance(Owner("ann", "sub-ann"))
     assert trial.sums["USD"]["customers"] == balance.total.usd
     assert {"customers", "desk", "own book", "exchange", "bank"} <= trial.sums["USD"].keys()
+    assert trial.sums["USD"]["fees"] == Decimal("3.00")  # 30 basis points of ten coins at $100
     assert sum(trial.why["USD"].values()) == trial.sums["USD"]["desk"]
+
+
+def test_a_fee_that_the_journal_does_not_know_keeps_it_from_zero(own_desk: Desk) -> None:
+    books = Books.opened(own_desk)
+    lose(own_desk, *books.line("BTC", "BUY"), "fee_amount")
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    assert sums(own_desk)["USD"] == Decimal("-2.70")
 
 
 @pytest.mark.parametrize(

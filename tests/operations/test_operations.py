@@ -551,6 +551,7 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.list_exchange_asset()
     desk.purchase(ann, "4")
     desk.purchase(ann, "10")
+    desk.recurring_buy(ann, "4")
     desk.accounts.ask_for_client(ann, "c", ClientKind.CRYPTO, None)
     desk.endpoints.register(ann, "e", "https://hooks.example.com", [])
     desk.deliveries.take(Change(ann, keys.ORDER.entity, "O1", "COMPLETED", desk.clock()))

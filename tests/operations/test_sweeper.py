@@ -117,7 +117,7 @@ def test_rounds_that_bear_a_part_begin_where_the_last_one_ended() -> None:
     (last,) = slow.withdrawals(number, runs=lambda n: n != number - 1)[-1:]
     slow.desk.world.client = around(slow.desk.world.client, list_executions=unreachable)
     for _ in range(6):
-        assert slow.round(seconds=1 + 12 * TABLE).overdue < number / 2  # so many reads count what is asked for
+        assert slow.round(seconds=1 + 16 * TABLE).overdue < number / 2  # so many reads count what is asked for
     assert last in slow.started()
 
 
@@ -130,7 +130,7 @@ def test_what_runs_is_not_counted_as_started() -> None:
 def test_a_list_that_a_round_has_been_around_is_begun_at_its_oldest_again() -> None:
     slow = Slow()
     slow.withdrawals(60, runs=lambda _: True)
-    slow.round(seconds=0.5 + 4 * TABLE)
+    slow.round(seconds=0.5 + 8 * TABLE)
     assert [i for i in slow.desk.dynamo.items() if i["PK"]["S"] == "CURSOR#sweep"]
     slow.round()
     (cursor,) = [i for i in slow.desk.dynamo.items() if i["PK"]["S"] == "CURSOR#sweep"]

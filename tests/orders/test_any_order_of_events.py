@@ -14,6 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from common.domain.catalogue.model import PriceUnavailable
 from common.domain.catalogue.store import NOTICE
+from common.domain.fees import Tier
 from common.domain.payouts.model import PayoutUnsettled
 from common.errors import Refusal
 from common.money import ZERO, Money, Price
@@ -40,7 +41,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     @initialize()
     def open(self) -> None:
         self.desk = Desk()
-        self.desk.list_asset("BTC", "100", min_notional="0.01")
+        fees = {Tier.STANDARD: 40, Tier.SILVER: 25, Tier.GOLD: 0}
+        self.desk.list_asset("BTC", "100", min_notional="0.01", fees_bps=fees)
         self.desk.list_asset("AI", "0.5", min_notional="0.01")
         self.owners = {name: self.desk.customer(name, "1000.00") for name in ("ann", "bob")}
         for owner in self.owners.values():
@@ -91,6 +93,10 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def rest(self, user: str, asset: str, side: str, quantity: str, at: str) -> tuple[str, str | None]:
         placed = self._attempt(lambda: self.desk.place(self.owners[user], side, quantity, asset, order_price=at))
         return user, None if placed is None else placed.made.order_id
+
+    @rule(user=users, tier=st.sampled_from(Tier))
+    def an_operator_says_whose_fees_a_customer_pays(self, user: str, tier: Tier) -> None:
+        self.desk.accounts.set_tier(user, tier, "volume of March", "olga", dry_run=False)
 
     @rule(order=consumes(orders))
     def cancel(self, order: tuple[str, str | None]) -> None:

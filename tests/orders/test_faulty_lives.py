@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.domain.fees import Tier
 from common.errors import Refusal, Unavailable
 from common.money import Money
 from common.table.transaction import Patience
@@ -54,7 +55,7 @@ def live(seed: int) -> Desk:
     desk.patience = Patience(
         budget_seconds=0.2, monotonic=desk.clock.monotonic, sleep=desk.clock.sleep, jitter=chance.random
     )
-    desk.list_asset("BTC", "100", min_notional="0.01")
+    desk.list_asset("BTC", "100", min_notional="0.01", fees_bps={Tier.STANDARD: 40, Tier.GOLD: 15})
     users = [desk.customer(name, "500.00") for name in ("ann", "bob")]
     for owner in users:
         desk.clients(owner)
@@ -81,7 +82,7 @@ def live(seed: int) -> Desk:
         owner, key = chance.choice(users), f"{seed}-{step}"
         quantity, price = f"{chance.randint(1, 300) / 100}", f"{chance.randint(5000, 15000) / 100}"
         side = chance.choice(["BUY", "SELL"])
-        match chance.randrange(10):
+        match chance.randrange(11):
             case 0 | 1 | 2:
                 insist(lambda: desk.place(owner, side, quantity, key=key))  # noqa: B023  called at once
             case 3 | 4:
@@ -113,6 +114,9 @@ def live(seed: int) -> Desk:
                 desk.world.machines.run()
                 desk.world.deliver(desk.events)
                 faults.restart()
+            case 10:
+                tier = chance.choice(list(Tier))
+                insist(lambda: desk.accounts.set_tier(owner.username, tier, key, "olga", dry_run=False))  # noqa: B023
         desk.check()
     faults.heal()
     desk.run()

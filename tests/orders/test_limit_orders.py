@@ -11,6 +11,7 @@ from common.domain.catalogue.model import (
     AmountTooLarge,
     AssetInactive,
     BelowMinimum,
+    Execution,
     PriceUnavailable,
 )
 from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
@@ -19,6 +20,7 @@ from functions.orders import store
 from functions.orders.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
+    BoughtElsewhere,
     OrderNotPending,
     Side,
     Status,
@@ -169,6 +171,28 @@ def test_a_repeat_gives_a_limit_order_as_it_is_now_even_after_its_expiry(desk: D
     desk.expire()
     again = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at)
     assert (again.replayed, again.made.order_id, again.made.status) == (True, first.order_id, Status.CANCELLED)
+
+
+@pytest.mark.parametrize(
+    ("side", "route", "protects"), [("BUY", "POST /purchases", "max_price"), ("SELL", "POST /sales", "min_price")]
+)
+def test_a_limit_order_of_what_is_traded_at_the_exchange_is_refused(
+    desk: Desk, side: str, route: str, protects: str
+) -> None:
+    """In words that say where to go, and nothing is held; neither when the asset was traded here before."""
+    desk.list_exchange_asset("SOL")
+    ann = desk.customer()
+    desk.bring(ann, "2")
+    desk.buy(ann, "2")
+    desk.list_asset("BTC", "100", execution=Execution.EXCHANGE)
+    before = desk.orders.holdings(ann)
+    for asset_id in ("SOL", "BTC"):
+        with pytest.raises(BoughtElsewhere, match=f"at an exchange: {route}") as refused:
+            desk.place(ann, side, "1", asset_id, order_price="90" if side == "BUY" else "110")
+        assert protects in refused.value.detail
+        assert refused.value.facts == {"route": route}
+    assert desk.orders.holdings(ann) == before
+    assert not [item for item in desk.dynamo.items() if "open_work" in item]
 
 
 def test_what_is_held_can_not_be_spent_or_sold_again(desk: Desk) -> None:

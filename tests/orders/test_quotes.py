@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
@@ -22,7 +23,7 @@ from common.errors import Refusal
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money, Price
 from common.owner import Owner
-from functions.orders import quote_store
+from functions.orders import quote_store, quotes
 from functions.orders.model import BoughtElsewhere, Order, Side, Terms
 from functions.orders.quotes import (
     GOOD_FOR,
@@ -31,6 +32,7 @@ from functions.orders.quotes import (
     QuoteNotFound,
     QuoteOfOtherTerms,
     QuoteUsed,
+    TooManyQuotes,
     order_at,
 )
 from tests.depth import deep
@@ -223,6 +225,36 @@ def test_what_no_order_may_be_for_is_not_quoted(desk: Desk) -> None:
         Terms("BTC", Side.BUY, quantity=Decimal(1), quote_id="Q", max_price=Price(110))
 
 
+def test_of_quotes_that_are_good_at_a_time_there_are_not_many(desk: Desk) -> None:
+    """Else somebody buys at one of them and sells at the price of now, again and again with the same dollars."""
+    ann, bob = desk.customer(), desk.customer("bob")
+    desk.clock.at = quotes.span_of(desk.clock.at) + timedelta(seconds=14)
+    for n in range(quotes.ASKED_MAX):
+        quoted(desk, ann, key=f"q{n}")
+    with pytest.raises(TooManyQuotes) as refused:
+        quoted(desk, ann, key="one more")
+    assert refused.value.facts == {"asked_max": 5, "seconds": 15}
+    assert desk.orders.quote(ann, "q0", TWO).replayed
+    quoted(desk, bob)
+    desk.clock.forward(seconds=1)
+    for n in range(quotes.ASKED_MAX):
+        quoted(desk, ann, key=f"r{n}")
+    with pytest.raises(TooManyQuotes):
+        quoted(desk, ann, key="one more")
+    desk.check()
+
+
+@pytest.mark.parametrize("seed", range(deep(5, 50)))
+def test_of_many_quotes_that_are_asked_for_at_once_no_more_are_given(seed: int) -> None:
+    desk, interleaver = shared(at_random(seed))
+    ann = desk.customer()
+    outcomes = interleaver.run(*(partial(quoted, desk, ann, key=str(n)) for n in range(8)))
+    refused = [outcome.error for outcome in outcomes if outcome.error is not None]
+    assert len(refused) == 3
+    assert all(isinstance(error, TooManyQuotes) for error in refused)
+    desk.check()
+
+
 @pytest.mark.parametrize("seed", range(deep(5, 100)))
 def test_of_many_orders_at_once_one_is_placed_at_a_quote(seed: int) -> None:
     desk, interleaver = shared(at_random(seed))
@@ -243,13 +275,14 @@ def test_no_quote_is_honoured_late_twice_or_for_another() -> None:
     desk.list_asset("BTC", "100", price_age_max_seconds=10**9)
     owners = [desk.customer(name, usd="1000000.00") for name in ("ann", "bob")]
     keys, used, honoured = count(), set[str](), 0
-    quotes: list[tuple[Owner, Terms, FirmQuote]] = []
+    made: list[tuple[Owner, Terms, FirmQuote]] = []
     for _ in range(deep(300, 10_000)):
         owner = random.choice(owners)
-        if not quotes or random.random() < 0.4:
+        if not made or random.random() < 0.4:
             asked = Terms("BTC", Side.BUY, quantity=Decimal(random.randint(1, 3)))
-            quotes = [*quotes[-4:], (owner, asked, quoted(desk, owner, asked, f"q{next(keys)}"))]
-        whose, asked, quote = random.choice(quotes)
+            with suppress(TooManyQuotes):
+                made = [*made[-4:], (owner, asked, quoted(desk, owner, asked, f"q{next(keys)}"))]
+        whose, asked, quote = random.choice(made)
         if random.random() < 0.1:
             asked = Terms("BTC", Side.BUY, quantity=Decimal(random.randint(1, 3)))
         desk.clock.forward(seconds=random.choice((0, 0, 1, 5)))

@@ -7,8 +7,10 @@ from tests.planted.plants import Change, Kind, Plant, plant
 EXCHANGED, BELIEVED = "tests/domain/test_exchange_orders.py", "tests/offramp/test_not_believed.py"
 BATCHES, PURCHASES = "tests/purchases/test_batches.py", "tests/purchases/test_purchases.py"
 SALES = "tests/purchases/test_sales.py"
+RECURRING, AT_ITS_DATE = (f"tests/purchases/test_recurring_{name}.py" for name in ("buys", "contention"))
 BY_DESK = "tests/purchases/test_desk_book.py"
 SHARES, RACES = "tests/purchases/test_strategy_and_shares.py", "tests/purchases/test_contention.py"
+EVERYTHING = "tests/offramp/test_cash_out_all.py"
 SELLS, POLLING, VOIDING = (f"tests/offramp/test_{name}.py" for name in ("sell_orders", "polling", "voiding"))
 DAILY = "tests/payouts/test_daily_limit.py"
 ORDERS, BUYS, OFFRAMP = "common/domain/exchange_orders", "functions/purchases", "functions/offramp"
@@ -363,9 +365,54 @@ PLANTS: list[Plant] = [
         f"{PURCHASES}::test_a_pool_closes_with_exactly_the_minimum_and_not_a_cent_below",
     ),
     plant(
+        "recurring-bought-as-it-was-before-its-change",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:_as_read",
+        "rule: Condition = (item.status == plan.status) & (item.version == Decimal(plan.version))",
+        "rule: Condition = item.PK.exists()",
+        "A date is bought for the amount of before, after its customer was told of another.",
+        f"{AT_ITS_DATE}::test_what_is_changed_at_its_date_is_bought_as_before_or_as_changed",
+    ),
+    plant(
+        "recurring-cancelled-over-what-was-bought",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:_as_read",
+        "rule &= item.next_at.does_not_exist() if plan.next_at is None else item.next_at == plan.next_at",
+        "pass",
+        "Who cancels is told that nothing was bought, as it is.",
+        f"{AT_ITS_DATE}::test_what_is_stopped_at_its_date_was_bought_before_or_never_is",
+    ),
+    plant(
+        "recurring-one-purchase-for-all-dates",
+        Kind.DEDUPE_KEY,
+        f"{BUYS}/recurring.py:RecurringBuy.purchase_id",
+        'self.plan_id, "recurring buy", text(date)',
+        'self.plan_id, "recurring buy"',
+        "The second date counts as bought, and nothing is.",
+        f"{RECURRING}::test_three_weeks_are_three_purchases_more_that_fill_a_pool",
+    ),
+    plant(
+        "recurring-all-missed-dates-are-bought",
+        Kind.LIMIT,
+        f"{BUYS}/recurring.py:RecurringBuy.date_due",
+        "return max(self.next_at, self.rhythm.date(self.rhythm.number(last)))",
+        "return self.next_at if last else now",
+        "After an outage of a month a customer who wants $10 a day has spent $300.",
+        f"{RECURRING}::test_of_the_dates_that_the_clock_was_down_for_the_latest_is_bought",
+    ),
+    plant(
+        "recurring-without-number",
+        Kind.CONDITION,
+        f"{BUYS}/recurring_store.py:counted",
+        "when=item.live.does_not_exist() | (item.live < Decimal(LIVE_MAX)),",
+        "",
+        "A login has any number of recurring buys, and the clock is busy with them.",
+        f"{RECURRING}::test_a_login_has_so_many_recurring_buys_that_are_not_over",
+    ),
+    plant(
         "pooled-sales-the-desk-buys-without-a-limit",
         Kind.CONDITION,
-        f"{BUYS}/desk_book.py:_count",
+        "common/domain/desk_book/store.py:_count",
         "when=item.bought.does_not_exist() | (item.bought <= bought_max)",
         "when=item.PK.does_not_exist() | item.PK.exists()",
         "The desk's own book buys any number of small holdings a day of a coin that falls.",
@@ -442,6 +489,42 @@ PLANTS: list[Plant] = [
         "ROUND_CEILING",
         "The desk pays out up to a cent more than each sale has brought.",
         f"{POLLING}::test_the_journal_tells_of_the_sale_and_of_the_dollars_that_left",
+    ),
+    plant(
+        "sales-the-desk-pays-a-price-above-the-told",
+        Kind.LIMIT,
+        f"{OFFRAMP}/model.py:_desk_buys",
+        "min(price, order.quote.price)",
+        "max(price, order.quote.price)",
+        "The desk pays more for what is less than a lot than the exchange has given for the lots.",
+        f"{EVERYTHING}::test_the_rest_is_bought_at_the_fill_or_the_told_price_whichever_is_less",
+    ),
+    plant(
+        "sales-the-desk-buys-the-rest-of-what-was-not-sold",
+        Kind.CONDITION,
+        f"{OFFRAMP}/model.py:_desk_buys",
+        "if order.rest is None or fill.executed != order.lots:",
+        "if order.rest is None:",
+        "The desk buys a part of a holding whose lots nobody wants at that price.",
+        f"{EVERYTHING}::test_of_a_part_only_nothing_is_bought_by_the_desk",
+    ),
+    plant(
+        "sales-the-desk-buys-uncounted",
+        Kind.LIMIT,
+        f"{OFFRAMP}/service/selling.py:Selling.on_final",
+        "[desk_book.buy(after.desk_buys, order.rest.desk_buys_max, at)]",
+        "[]",
+        "The desk's own book buys any number of rests a day, of a coin that falls.",
+        f"{EVERYTHING}::test_the_desk_buys_the_rest_within_its_limit_or_it_goes_back",
+    ),
+    plant(
+        "sales-the-coins-that-the-desk-bought-are-nobodys",
+        Kind.CONDITION,
+        f"{OFFRAMP}/model.py:SaleResult.left_to_the_desk",
+        "self.desk_buys.quantity.amount)",
+        "Decimal(0))",
+        "The desk has paid for coins that its account knows nothing of.",
+        f"{EVERYTHING}::test_a_holding_is_emptied_by_one_call_and_paid",
     ),
     plant(
         "sales-limit-is-counted-backwards",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from tests.planted import billed, exchanged, made_markets, money, outside, paid_out, siblings
+from tests.planted import billed, charged, exchanged, made_markets, money, outside, paid_out, siblings
 from tests.planted.plants import Plant
 
 PLANTS: list[Plant] = [
@@ -15,6 +15,7 @@ PLANTS: list[Plant] = [
     *billed.PLANTS,
     *outside.PLANTS,
     *siblings.PLANTS,
+    *charged.PLANTS,
 ]
 
 

@@ -19,6 +19,7 @@ OWN_SECONDS_MAX, WIDER_SECONDS_MAX = 240, 1800
 WIDER = {
     "common/gateways": ("tests/gateways",),
     "common/domain/custody": ("tests/market_making", "tests/operations"),
+    "common/domain/desk_book": ("tests/purchases", "tests/offramp"),
     "common/domain/payouts": ("tests/payouts", "tests/offramp", "tests/test_crash_matrix.py"),
     "common/domain/exchange_orders": ("tests/domain", "tests/offramp", "tests/purchases"),
     "functions/market_making": ("tests/market_making", "tests/operations"),

@@ -14,10 +14,11 @@ import pytest
 
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Catalogue
+from common.domain.ledger.model import NothingToSell
 from common.owner import Owner
 from common.table.transaction import Patience
 from functions.purchases.model import Status
-from functions.purchases.sale_model import NothingToSell, SaleNotPending
+from functions.purchases.sale_model import SaleNotPending
 from tests.depth import deep
 from tests.desk import Clock, Desk
 from tests.harness.interleave import Interleaver, Outcome, at_random, every_schedule

@@ -13,14 +13,14 @@ from common.domain import pools
 from common.domain.catalogue.model import AboveMaximum, AssetInactive, PrecisionExceeded, PriceMoved
 from common.domain.holds import Hold, Kind, explained
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import InsufficientAsset, TooManyOpenOrders
+from common.domain.ledger.model import InsufficientAsset, NothingToSell, TooManyOpenOrders
 from common.errors import Refusal
 from common.idempotency import IdempotencyKeyReused
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from functions.orders.model import BoughtElsewhere
 from functions.purchases.model import BatchStatus, Status
-from functions.purchases.sale_model import NothingToSell, PartTooSmall, Sale, SaleNotFound, SaleNotPending, SoldHere
+from functions.purchases.sale_model import PartTooSmall, Sale, SaleNotFound, SaleNotPending, SoldHere
 from functions.purchases.strategy import Strategy
 from sandbox.exchange.orders import Fees
 from tests.desk import Desk

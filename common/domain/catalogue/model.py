@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from common.domain.fees import NONE, Fees
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
@@ -132,6 +133,7 @@ class Asset:
     min_pooled: Money = MIN_POOLED  # the smallest purchase, or sale of a part, that may wait in a pool
     desk_buys_max: Money = DESK_BUYS_MAX  # what the desk's own book buys a day of what the exchange takes no lot of
     spread_bps: int = 0  # from what the desk buys at to what it sells at, of the price: half of it on either side
+    fees_bps: Fees = NONE  # what of an instant trade is the desk's, beside its spread
 
     @property
     def too_coarse(self) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
@@ -29,6 +29,7 @@ from common.domain.catalogue.model import (
     Quote,
     Symbols,
 )
+from common.domain.fees import Fees, Tier
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
@@ -58,6 +59,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     min_pooled = DecimalAttribute(null=True)
     desk_buys_max = DecimalAttribute(null=True)
     spread_bps = DecimalAttribute(null=True)
+    fees_bps = JSONAttribute(null=True)  # by tier
     exchange_symbol = UnicodeAttribute(null=True)
 
 
@@ -184,6 +186,7 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.min_pooled.set(asset.min_pooled.usd),
         item.desk_buys_max.set(asset.desk_buys_max.usd),
         item.spread_bps.set(Decimal(asset.spread_bps)),
+        item.fees_bps.set(dict(asset.fees_bps.named)),
         item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
@@ -309,6 +312,7 @@ def _asset(item: AssetItem) -> Asset:
         min_pooled=MIN_POOLED if item.min_pooled is None else Money(item.min_pooled),
         desk_buys_max=DESK_BUYS_MAX if item.desk_buys_max is None else Money(item.desk_buys_max),
         spread_bps=_whole(item.spread_bps, 0),
+        fees_bps=Fees({Tier(tier): int(bps) for tier, bps in (item.fees_bps or {}).items()}),
     )
 
 

@@ -14,12 +14,14 @@ from datetime import datetime
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
+from common.domain.fees import Tier
 from common.errors import Conflict, NotFound
 from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Ownership
 
 USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
 ASSETS_MOVED_MAX = 90  # in one transaction, which has 100 writes
+ALL = "all"  # what a customer writes for everything of an asset that is free
 SUBS_MAX = 50  # that have had an account: a filter compares with 100 values at most
 SHARE_STEP = Decimal("0.01")  # of a percent
 
@@ -38,6 +40,10 @@ class InsufficientFunds(Conflict):
 
 class InsufficientAsset(Conflict):
     """The free quantity of an asset is below what was asked of it."""
+
+
+class NothingToSell(Conflict):
+    """Nothing of the asset is free: there is none, or open orders hold it."""
 
 
 class AccountMoved(Conflict):
@@ -65,12 +71,14 @@ class TransactionType(StrEnum):
 
 @dataclass(frozen=True)
 class Balance:
-    """Dollars of one user: free to spend, and reserved for open orders and withdrawals."""
+    """Dollars of one user: free to spend, and reserved for open orders and withdrawals. His tier says what he pays of
+    an instant trade."""
 
     username: str
     current: Money
     held: Money
     updated_at: datetime
+    tier: Tier = Tier.STANDARD
 
     @property
     def total(self) -> Money:
@@ -142,7 +150,8 @@ class Account:
 class AssetTransaction:
     """A line of the journal, written once and never changed. For USD, quantity is dollars and price is 1.
 
-    `cost` is the cost a sale took out of the holding, and `realised_gain` what it brought over that.
+    `cost` is the cost a sale took out of the holding, and `realised_gain` what it brought over that. Of the total of
+    an instant trade, `fee` is the desk's: it is in what a buyer paid, and not in what a seller got.
     """
 
     username: str
@@ -155,6 +164,7 @@ class AssetTransaction:
     created_at: datetime
     cost: Money = ZERO
     realised_gain: Money = ZERO
+    fee: Money = ZERO
 
 
 @dataclass(frozen=True)

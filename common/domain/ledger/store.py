@@ -12,6 +12,10 @@ another sale has succeeded. A failed condition returns the holding as it is now 
                    buy 1 for 20 ─▶ (4, 50, 0)
     write  sell 1, cost 10, when sold = 0 ─▶ (3, 40, 1)      as if: sell 1 of 3 for cost 10, then buy 1 for 20
 
+What fee a customer pays depends on his tier, which stands on his dollars' balance; nobody reads it before a trade. A
+trade is written for the tier that is guessed, under the condition that it is that one; a write that fails by it brings
+the right one back (`TierMoved`), and the trade is made out anew.
+
 How many orders a user has open is counted on the balance that each holds something on, in the write that holds and in
 the one that gives back or spends: it costs no write of its own (docs/decisions: "Open orders are counted").
 """
@@ -23,7 +27,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Self
+from typing import Self, TypeVar
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -31,6 +35,7 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
+from common.domain.fees import Tier
 from common.domain.ledger.model import (
     USD,
     Account,
@@ -43,6 +48,7 @@ from common.domain.ledger.model import (
     HoldMissing,
     InsufficientAsset,
     InsufficientFunds,
+    NothingToSell,
     TooManyOpenOrders,
     TransactionType,
     UnreadableLine,
@@ -56,8 +62,10 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Busy, Write
 
 OPEN_ORDERS_MAX = 200  # that hold something on one balance: dollars, or one asset
+ALL_TRIES_MAX = 5  # to hold everything that is free, while it becomes less
 SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
+_T = TypeVar("_T")
 
 
 class BalanceItem(Item, discriminator=keys.BALANCE.entity):
@@ -66,6 +74,7 @@ class BalanceItem(Item, discriminator=keys.BALANCE.entity):
     current_balance = DecimalAttribute()
     held_balance = DecimalAttribute()
     open_orders = DecimalAttribute(null=True)  # that hold dollars
+    tier = UnicodeAttribute(null=True)  # but STANDARD
 
 
 class AssetBalanceItem(Item, discriminator=keys.ASSET_BALANCE.entity):
@@ -92,6 +101,7 @@ class AssetTransactionItem(Item, discriminator=keys.ASSET_TRANSACTION.entity):
     total_amount = DecimalAttribute()
     cost = DecimalAttribute(null=True)
     realised_gain = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
     order_id = UnicodeAttribute()
     status = UnicodeAttribute()
 
@@ -125,6 +135,13 @@ class HoldingMoved(Exception):
         self.holding = holding
 
 
+class TierMoved(Exception):
+    """The customer is of another tier than was guessed. Carries it; make the trade out for that and write again."""
+
+    def __init__(self, tier: Tier) -> None:
+        self.tier = tier
+
+
 # USD
 
 
@@ -141,14 +158,15 @@ def open_balance(owner: Owner, at: datetime) -> Write:
     return Write.insert(item, otherwise=AccountExists("that username has a balance already"))
 
 
-def credit(owner: Owner, amount: Money, at: datetime) -> Write:
-    """Add to the free balance. Refused with AccountNotFound."""
-    return _change(owner, at, current=amount)
+def credit(owner: Owner, amount: Money, at: datetime, *, tier: Tier | None = None) -> Write:
+    """Add to the free balance. Refused with AccountNotFound; raises TierMoved, if a tier is given."""
+    return _change(owner, at, current=amount, tier=tier)
 
 
-def debit(owner: Owner, amount: Money, at: datetime) -> Write:
-    """Take from the free balance. Refused with AccountNotFound, InsufficientFunds."""
-    return _change(owner, at, current=-amount)
+def debit(owner: Owner, amount: Money, at: datetime, *, tier: Tier | None = None) -> Write:
+    """Take from the free balance. Refused with AccountNotFound, InsufficientFunds; raises TierMoved, if a tier is
+    given."""
+    return _change(owner, at, current=-amount, tier=tier)
 
 
 def hold(owner: Owner, amount: Money, at: datetime) -> Write:
@@ -156,9 +174,10 @@ def hold(owner: Owner, amount: Money, at: datetime) -> Write:
     return _change(owner, at, current=-amount, held=amount)
 
 
-def hold_for_order(owner: Owner, amount: Money, at: datetime) -> Write:
-    """As `hold`, for an order that is open from now on. Refused with TooManyOpenOrders besides."""
-    return _change(owner, at, current=-amount, held=amount, opened=1)
+def hold_for_order(owner: Owner, amount: Money, at: datetime, *, tier: Tier | None = None) -> Write:
+    """As `hold`, for an order that is open from now on. Refused with TooManyOpenOrders besides; raises TierMoved, if a
+    tier is given."""
+    return _change(owner, at, current=-amount, held=amount, opened=1, tier=tier)
 
 
 def release(owner: Owner, amount: Money, at: datetime) -> Write:
@@ -186,10 +205,20 @@ def credit_held(owner: Owner, amount: Money, at: datetime) -> Write:
     return _change(owner, at, held=amount)
 
 
-def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO, opened: int = 0) -> Write:
+def _change(
+    owner: Owner,
+    at: datetime,
+    *,
+    current: Money = ZERO,
+    held: Money = ZERO,
+    opened: int = 0,
+    tier: Tier | None = None,
+) -> Write:
     def refusal(old: RawItem | None) -> Refusal:
         if old is None or old["sub"]["S"] != owner.sub:
-            return AccountNotFound("you have no account yet: POST /users opens one")
+            return _no_account()
+        if tier not in (None, _tier(old)):
+            raise TierMoved(_tier(old))
         if held < ZERO:
             return HoldMissing("the hold is smaller than what should be taken from it")
         if Money(old["current_balance"]["N"]) + current >= ZERO:
@@ -210,6 +239,8 @@ def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = 
         held_min=(-held).usd if held < ZERO else None,
         opened=Decimal(opened) if opened else None,
         open_before=Decimal(OPEN_ORDERS_MAX) if opened > 0 else None,
+        tier=_written(tier),
+        standard=tier is Tier.STANDARD or None,
     ).refused_with(refusal)
 
 
@@ -232,9 +263,11 @@ def _change_balance(
     held_min: Decimal | None,
     opened: Decimal | None,
     open_before: Decimal | None,
+    tier: str | None,
+    standard: bool | None,
 ) -> Write:
     """Add to the free and the held part, each of which must be at least so much before, and to the number of open
-    orders, of which there must be fewer than `open_before`."""
+    orders, of which there must be fewer than `open_before`; of a customer of the `tier`, or of the `standard` one."""
     item = BalanceItem
     actions: list[Action] = [item.updated_at.set(at)]
     rule: Condition = item.sub == sub
@@ -250,7 +283,53 @@ def _change_balance(
         actions.append(item.open_orders.add(opened))
     if open_before is not None:
         rule &= item.open_orders.does_not_exist() | (item.open_orders < open_before)
+    if tier is not None:
+        rule &= item.tier == tier
+    if standard is not None:
+        rule &= item.tier.does_not_exist()
     return Write.update(item(*key), *actions, when=rule)
+
+
+def of_tier(owner: Owner, tier: Tier) -> Write:
+    """What it is written with is a customer's of this tier. Refused with AccountNotFound; raises TierMoved."""
+
+    def refusal(old: RawItem | None) -> Refusal:
+        if old is not None and old["sub"]["S"] == owner.sub:
+            raise TierMoved(_tier(old))
+        return _no_account()
+
+    item = BalanceItem
+    rule = (item.sub == owner.sub) & _is_of(tier)
+    return Write.check(item(*keys.BALANCE(username=owner.username)), when=rule, otherwise=refusal)
+
+
+def set_tier(whose: Owner, before: Tier, tier: Tier, at: datetime) -> Write:
+    """From now on the customer is of this tier. Refused with AccountMoved, where he is not of the one `before`."""
+    item = BalanceItem
+    return Write.update(
+        item(*keys.BALANCE(username=whose.username)),
+        item.tier.remove() if tier is Tier.STANDARD else item.tier.set(tier),
+        item.updated_at.set(at),
+        when=(item.sub == whose.sub) & _is_of(before),
+        otherwise=AccountMoved("others have moved the account; look at it again", id=whose.username),
+    )
+
+
+def _is_of(tier: Tier) -> Condition:
+    item = BalanceItem
+    return item.tier.does_not_exist() if tier is Tier.STANDARD else item.tier == tier
+
+
+def _written(tier: Tier | None) -> str | None:
+    return None if tier in (None, Tier.STANDARD) else tier
+
+
+def _tier(old: RawItem) -> Tier:
+    return Tier(old["tier"]["S"]) if "tier" in old else Tier.STANDARD
+
+
+def _no_account() -> AccountNotFound:
+    return AccountNotFound("you have no account yet: POST /users opens one")
 
 
 def balance(table: Table, owner: Owner) -> Balance:
@@ -273,12 +352,13 @@ def _ownership(item: BalanceItem) -> Ownership:
 
 def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
     if item is None or item.sub != owner.sub:
-        raise AccountNotFound("you have no account yet: POST /users opens one")
+        raise _no_account()
     return _balance(item)
 
 
 def _balance(item: BalanceItem) -> Balance:
-    return Balance(item.PK, Money(item.current_balance), Money(item.held_balance), item.updated_at)
+    tier = Tier(item.tier or Tier.STANDARD)
+    return Balance(item.PK, Money(item.current_balance), Money(item.held_balance), item.updated_at, tier)
 
 
 # Assets
@@ -474,6 +554,25 @@ def _hold_asset(
     )
 
 
+def free(table: Table, owner: Owner, asset_id: str) -> Quantity:
+    """All units that are free, as of now. Raises NothingToSell."""
+    now = holding(table, owner, asset_id, consistent=True)
+    if now is None or not now.quantity.amount:
+        raise NothingToSell(f"nothing of your {asset_id} is free")
+    return now.quantity
+
+
+def holding_all(sell: Callable[[], _T]) -> _T:
+    """`sell` reads what is `free` and holds it; again where it has become less in between. What has come in between is
+    not sold: the sale came first, and what came after it. Raises what `sell` raises; Busy."""
+    for _ in range(ALL_TRIES_MAX):
+        try:
+            return sell()
+        except InsufficientAsset:
+            continue
+    raise Busy("your other orders of the same asset keep coming in between; send it again", retry_after_seconds=1)
+
+
 def release_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
     """Give the reserved units of a sale back, which is open no more. Refused with HoldMissing."""
     key = _asset_balance(owner, quantity.asset_id)
@@ -618,6 +717,7 @@ def journal(line: AssetTransaction) -> Write:
         total_amount=line.total_amount.usd,
         cost=line.cost.usd if sold else None,
         realised_gain=line.realised_gain.usd if sold else None,
+        fee_amount=line.fee.usd or None,
         order_id=line.order_id,
         status="COMPLETED",
         created_at=line.created_at,
@@ -741,4 +841,5 @@ def _line(item: AssetTransactionItem) -> AssetTransaction:
             created_at=item.created_at,
             cost=Money(item.cost or 0),
             realised_gain=Money(item.realised_gain or 0),
+            fee=Money(item.fee_amount or 0),
         )

@@ -184,7 +184,7 @@ class Cycling:
         for order in open_astray:
             quotes = adopted(quotes, order, self._booked(quotes, order), at)
         quotes, fills = settled(quotes, seen.trades, coins, self._late(quotes, seen))
-        quotes = filled(quotes, at)
+        quotes = before = filled(quotes, at)
         for question in list(questions(quotes, seen.open_orders)):
             quotes = self._asked(quotes, question, maker, market)
             older = old_question(quotes, question.slot, seen.open_orders)
@@ -196,9 +196,10 @@ class Cycling:
             if isinstance(told, MakerOrder):
                 quotes = found_out(quotes, gone, told, asked_at)
                 names += [] if told.over else [gone.client_order_id]
-        quotes, more = settled(quotes, seen.trades, coins, self._late(quotes, seen))
-        fills += more
-        quotes = filled(quotes, at)
+        if quotes is not before:  # more is known: a trade may be its own by now
+            quotes, more = settled(quotes, seen.trades, coins, self._late(quotes, seen))
+            fills += more
+            quotes = filled(quotes, at)
         if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
             if not fills:
                 quotes, fills = self._looked_for(quotes, at, maker, market)

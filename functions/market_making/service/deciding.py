@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import fields
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,7 +13,7 @@ from common.gateways.exchange import Side
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import Fill, Quotes, side_of
 from functions.market_making.service.cycling import Known
-from functions.market_making.strategy import Creation, Market, Rules, State, tick
+from functions.market_making.strategy import Market, Rules, State, tick
 from functions.market_making.strategy import Side as StrategySide
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -40,9 +40,15 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     """`at` is the cycle's own time."""
     state = told(rules, known, coins)
     decision = tick(rules, state, market, known.now.available, max(_seconds(at), state.ticked_at))
-    strangers = known.now.keys.keys() - [order.key for order in decision.state.orders]
-    wish = Wish(frozenset(strangers.union(decision.cancels)), list(_wanted([*decision.renews, *decision.creations])))
-    return Decided(decision.state, wish, decision.reference, decision.lost)
+    live = [order.key for order in decision.state.orders]
+    strangers = [key for key in known.now.keys if key not in live]
+    creates = [
+        Wanted(_SIDES[one.side], one.price, one.size, one.key, one.renews)
+        for one in (*decision.renews, *decision.creations)
+    ]
+    return Decided(
+        decision.state, Wish(frozenset((*strangers, *decision.cancels)), creates), decision.reference, decision.lost
+    )
 
 
 def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
@@ -141,11 +147,6 @@ def _filled(rules: Rules, state: State, fill: Fill, coins: tuple[str, str]) -> S
         base_fee=fees.get(coins[0], _NOTHING),
         quote_fee=fees.get(coins[1], _NOTHING),
     )
-
-
-def _wanted(creations: Iterable[Creation]) -> Iterable[Wanted]:
-    for one in creations:
-        yield Wanted(_SIDES[one.side], one.price, one.size, one.key, one.renews)
 
 
 def _seconds(at: datetime) -> int:

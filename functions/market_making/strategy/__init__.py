@@ -5,7 +5,7 @@ what to create; whoever runs it keeps the state and speaks with the exchange (`D
 one code path: `Rules.compat` names the quirks that are kept, and with all of them (`COMPAT`) every price, size, cancel
 and creation is hummingbot's. A proposal goes through
 
-    reference → levels → band, ping-pong → depth, costs → skew → budget → takers
+    reference → levels, skew → band, ping-pong → depth, costs → minimum spread → takers, sizes, budget
 
 and a tick besides through hanging orders, age, refresh and minimum spread.
 """

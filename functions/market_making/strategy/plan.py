@@ -34,5 +34,6 @@ class Plan:
     need: Decimal  # a buy takes so many times its notional out of the budget
     buy_cost: Decimal  # what `add_transaction_costs` multiplies a price with
     sell_cost: Decimal
+    has_minimum_spread: bool
     hanging_max: int | None  # None: without bound
     keeps: frozenset[Quirk]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal, localcontext
 
 from common.frozen import dataclass
-from functions.market_making.strategy import band, budget, costs, depth, levels, ping_pong, skew, takers
+from functions.market_making.strategy import band, budget, costs, depth, levels, ping_pong, skew
 from functions.market_making.strategy.arithmetic import QUOTING
 from functions.market_making.strategy.market import BUY, SELL, Available, Market
-from functions.market_making.strategy.quirks import Q1_THIN_BOOK, Q5_TAKERS_LAST, Q7_NO_MINIMUM, Q9_CHURN_BELOW_MINIMUM
+from functions.market_making.strategy.quirks import Q1_THIN_BOOK, Q9_CHURN_BELOW_MINIMUM
 from functions.market_making.strategy.reference import of_sells, reference
 from functions.market_making.strategy.refresh import far_enough
-from functions.market_making.strategy.rows import Row, Rows
+from functions.market_making.strategy.rows import Row
 from functions.market_making.strategy.rules import Rules
 from functions.market_making.strategy.state import Band, State
 
@@ -42,11 +42,13 @@ def proposed(
 ) -> Proposal:  # fmt: skip
     """As `propose`, from a reference that is known, in the context `QUOTING`."""
     quirks = rules.compat
-    by_inventory = rules.inventory_skew_enabled or rules.inventory_spread_skew
-    holdings = skew.holdings(rules, state, available) if by_inventory else None
-    shift = skew.shift(rules, *holdings, price) if holdings else None
-    buys = levels.buys(rules, price, shift)
-    sells = levels.sells(rules, of_sells(rules, state, available, price), shift)
+    has = budget.holdings(rules, state, available)
+    shift = skew.shift(rules, has.base, has.quote, price) if rules.inventory_spread_skew else None
+    bid_ratio, ask_ratio = (
+        skew.ratios(rules, has.base, has.quote, price) if rules.inventory_skew_enabled else (None, None)
+    )
+    buys = levels.buys(rules, price, shift, bid_ratio)
+    sells = levels.sells(rules, of_sells(rules, state, available, price), shift, ask_ratio)
 
     moving = band.moved(rules, state, price, now)
     if not band.allows_buys(rules, moving, price):
@@ -66,31 +68,10 @@ def proposed(
         sells = sells if better_sells is None else better_sells
     if rules.add_transaction_costs:
         buys, sells = costs.costed_buys(rules, buys), costs.costed_sells(rules, sells)
-    if Q9_CHURN_BELOW_MINIMUM not in quirks:
+    if rules.plan.has_minimum_spread and Q9_CHURN_BELOW_MINIMUM not in quirks:
         buys = far_enough(rules, BUY, buys, price)
         sells = far_enough(rules, SELL, sells, price)
 
-    if rules.inventory_skew_enabled and holdings:
-        bid_ratio, ask_ratio = skew.ratios(rules, *holdings, price)
-        buys, sells = skew.skewed(rules, buys, bid_ratio), skew.skewed(rules, sells, ask_ratio)
-
-    buys, sells = _affordable(rules, state, market, available, buys, sells)
+    buys = budget.afforded_buys(rules, market.book, buys, has.free_quote)
+    sells = budget.afforded_sells(rules, market.book, sells, has.free_base)
     return Proposal(tuple(buys), tuple(sells), price, moving)
-
-
-def _affordable(
-    rules: Rules, state: State, market: Market, available: Available, buys: Rows, sells: Rows
-) -> tuple[Rows, Rows]:
-    """What there is money for, that would rest, and that the market takes. What is dropped takes nothing of the budget
-    (quirk Q5: what would take does)."""
-    takers_last = Q5_TAKERS_LAST in rules.compat
-    any_size = Q7_NO_MINIMUM in rules.compat
-    if not takers_last and not rules.take_if_crossed:
-        buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
-    if not any_size:
-        buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
-    base, quote = budget.free(rules, state, available)
-    buys, sells = budget.afforded_buys(rules, buys, quote), budget.afforded_sells(rules, sells, base)
-    if takers_last and not rules.take_if_crossed:
-        buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
-    return buys, sells

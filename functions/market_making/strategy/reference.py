@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from functions.market_making.strategy.arithmetic import TWO
+from functions.market_making.strategy.arithmetic import TWO, ZERO
 from functions.market_making.strategy.market import Available, Book, Market
 from functions.market_making.strategy.quirks import Q2_EMPTY_BOOK, Q14_BINARY_LAST_PRICE
 from functions.market_making.strategy.rules import (
@@ -46,7 +46,7 @@ def of_sells(rules: Rules, state: State, available: Available, price: Decimal) -
     """What sells are so far from: with `inventory_cost` never less than what the inventory has cost."""
     if rules.price_type is not INVENTORY_COST:
         return price
-    if state.cost_base > 0:
+    if state.cost_base > ZERO:
         return max(state.cost_quote / state.cost_base, price)
     unknown = available.base > 0 and rules.inventory_price is not None
     return max(rules.inventory_price, price) if unknown and rules.inventory_price is not None else price
@@ -64,6 +64,6 @@ def _mid(book: Book, tick: Decimal) -> Decimal | None:
 
 def _usable(rules: Rules, price: Decimal | None) -> Decimal | None:
     """There a price of 0 is one; here it is not known."""
-    if price is None or price > 0 or Q2_EMPTY_BOOK in rules.compat:
+    if price is None or price > ZERO or Q2_EMPTY_BOOK in rules.compat:
         return price
     return None

@@ -209,6 +209,7 @@ class Rules:
             need=ONE + self.terms.taker_fee,
             buy_cost=ONE - fee,
             sell_cost=ONE + fee,
+            has_minimum_spread=self.minimum_spread > -ONE,
             hanging_max=bounded,
             keeps=self.compat,
         )

@@ -8,30 +8,13 @@ from decimal import Decimal
 from typing import Any, TypeVar
 
 from functions.market_making.strategy.arithmetic import TWO, ZERO
-from functions.market_making.strategy.market import BUY, Available
-from functions.market_making.strategy.quirks import Q15_BINARY_SKEW, Q18_FILLED_TWICE
-from functions.market_making.strategy.rows import Rows
+from functions.market_making.strategy.quirks import Q15_BINARY_SKEW
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import State
 
 N = TypeVar("N", float, Decimal)
 _CORNERS: Mapping[type, tuple[Any, Any, Any, Any]] = {
     kind: (kind(0), kind("0.5"), kind(1), kind(2)) for kind in (float, Decimal)
 }
-
-
-def holdings(rules: Rules, state: State, available: Available) -> tuple[Decimal, Decimal]:
-    """Base and quote of the order: what is available, and what its live orders lock (quirk Q18: what they were placed
-    for, filled or not)."""
-    base, quote = available.base, available.quote
-    whole = Q18_FILLED_TWICE in rules.compat
-    for order in state.orders:
-        size = order.size if whole else order.size - order.filled
-        if order.side is BUY:
-            quote += size * order.price
-        else:
-            base += size
-    return base, quote
 
 
 def ratios(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
@@ -73,19 +56,12 @@ def between(x: N, x0: N, x1: N, y0: N, y1: N) -> N:
     return (y1 - y0) / (x1 - x0) * (x - x0) + y0
 
 
-def skewed(rules: Rules, rows: Rows, ratio: Decimal) -> Rows:
-    lot = rules.terms.lot
-    return [(number, price, size * ratio // lot * lot) for number, price, size in rows]
-
-
 def shift(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> Decimal | None:
     """What the factors of both sides go down by, as a fraction of the reference: above 0 with more base than wanted. No
-    quote gets to the other side of the reference. None where it is off."""
-    if not rules.inventory_spread_skew:
-        return None
+    quote gets to the other side of the reference. None without inventory."""
     held = base * price
     value = held + quote
-    if value <= 0:
+    if value <= ZERO:
         return None
     wanted = rules.inventory_spread_skew * (held / value - rules.inventory_target_base_pct)
     return min(max(wanted, -rules.plan.tightest_buy), rules.plan.tightest_sell)

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from functions.market_making.strategy.market import Book
-from functions.market_making.strategy.rows import Rows
 from functions.market_making.strategy.rules import Rules
 
 
-def resting_buys(rules: Rules, book: Book, rows: Rows) -> Rows:
-    """Below the best ask. An empty side meets nothing."""
-    if not book.asks or not rows:
-        return rows
+def buys_take_from(rules: Rules, book: Book) -> Decimal | None:
+    """The best ask, which buys have to be below; None where they meet nothing, or may take."""
+    if not book.asks or rules.take_if_crossed:
+        return None
     tick = rules.terms.tick
-    best = book.asks[0][0] // tick * tick
-    return [row for row in rows if row[1] < best]
+    return book.asks[0][0] // tick * tick
 
 
-def resting_sells(rules: Rules, book: Book, rows: Rows) -> Rows:
-    if not book.bids or not rows:
-        return rows
+def sells_take_to(rules: Rules, book: Book) -> Decimal | None:
+    """The best bid, which sells have to be above; None where they meet nothing, or may take."""
+    if not book.bids or rules.take_if_crossed:
+        return None
     tick = rules.terms.tick
-    best = book.bids[0][0] // tick * tick
-    return [row for row in rows if row[1] > best]
+    return book.bids[0][0] // tick * tick

@@ -109,6 +109,7 @@ class _Tick:
         self.pairs = state.pairs
         self.numbered = state.numbered
         self.cancels: dict[str, None] = {}
+        self.quoted: list[LiveOrder] | None = None  # once it is asked for; as long as `live` is what it was
         self.keeps = rules.compat
         self.two_ticks = Q10_TWO_TICKS in self.keeps
         self.waits = rules.should_wait_order_cancel_confirmation
@@ -119,8 +120,7 @@ class _Tick:
         if price is None and Q2_EMPTY_BOOK in self.keeps:
             return Decision(replace(state, ticked_at=now), lost="no_reference")
         renews = self._owed(price) if state.owed else ()
-        quotes = self._quotes()
-        aged = refresh.is_aged(rules, quotes, now)
+        aged = refresh.is_aged(rules, self._quotes(), now)
         due = state.create_at <= now or (
             aged and state.delayed_until <= now and Q19_AGE_LEAVES_NOTHING not in self.keeps
         )
@@ -136,10 +136,10 @@ class _Tick:
             self._cancel(self._quotes())
         if state.cancel_at <= now:
             self._refresh(proposal)
-        if price is not None and price > 0:
-            self._cancel([o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price)])
+        if price is not None and price > ZERO:
+            self._cancel(refresh.too_near(rules, self._quotes(), price))
         waited = [order for order in self.live.values() if order.cancelled_at is not None]
-        if not self.two_ticks:  # what is waited for is asked again
+        if waited and not self.two_ticks:  # what is waited for is asked again
             self._cancel(waited)
         awaited = bool(waited)
         creations = self._created(proposal) if proposal is not None and self._has_room(awaited) else ()
@@ -178,11 +178,13 @@ class _Tick:
     def _quotes(self) -> list[LiveOrder]:
         """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be
         replaced."""
-        return [
-            order
-            for order in self.live.values()
-            if order.standing is not HANGING and (self.two_ticks or order.cancelled_at is None)
-        ]
+        if self.quoted is None:
+            self.quoted = [
+                order
+                for order in self.live.values()
+                if order.standing is not HANGING and (self.two_ticks or order.cancelled_at is None)
+            ]
+        return self.quoted
 
     def _cancel(self, orders: Sequence[LiveOrder], *, renewing: bool = False) -> None:
         """What is cancelled already is asked again (quirk Q10: after a minute)."""
@@ -193,10 +195,11 @@ class _Tick:
                 since = self.now if since is None or self.two_ticks else since
             if since != order.cancelled_at or renewing:
                 self.live[order.key] = replace(order, cancelled_at=since, renewing=order.renewing or renewing)
+                self.quoted = None
 
     def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
         """Hanging orders that are far are cancelled, old ones renewed at their price."""
-        if price is not None and price > 0:
+        if price is not None and price > ZERO:
             kept = [order for order in self.live.values() if order.standing is not QUOTE]
             waited = [order for order in kept if order.cancelled_at is None]
             self._cancel([order for order in waited if hanging.is_far(self.rules, order.price, price)])
@@ -247,13 +250,13 @@ class _Tick:
         quotes = self._quotes()
         if not quotes:
             return
-        tolerates = proposal is not None and self.rules.order_refresh_tolerance_pct >= 0
+        tolerates = proposal is not None and self.rules.order_refresh_tolerance_pct >= ZERO
         if proposal and tolerates and refresh.still_stand(self.rules, quotes, proposal.buys, proposal.sells):
             return
         if self.rules.hanging_orders_enabled:
             now_live = replace(self.state, orders=tuple(self.live.values()), pairs=self.pairs)
             self.live = {order.key: order for order in hanging.hung(self.rules, now_live)}
-            self.pairs = ()
+            self.quoted, self.pairs = None, ()
         self._cancel([order for order in self.live.values() if order.standing is QUOTE])
 
     def _has_room(self, awaited: bool) -> bool:
@@ -261,7 +264,7 @@ class _Tick:
         if self.two_ticks:
             quoted = any(order.standing is QUOTE for order in self.live.values())
             return not quoted and self.state.create_at < self.now and not (self.waits and awaited)
-        return not [o for o in self.live.values() if o.standing is QUOTE and o.cancelled_at is None]
+        return not [order for order in self._quotes() if order.standing is QUOTE]
 
     def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
         buys = [self._placed(BUY, price, size, level) for level, price, size in proposal.buys]
@@ -293,4 +296,5 @@ class _Tick:
         self.live[key] = LiveOrder(
             key, side, price, size, self.now, level=level, standing=standing, renews=renews
         )  # fmt: skip
+        self.quoted = None
         return Creation(key, side, price, size, level, renews)

@@ -20,7 +20,7 @@ from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, Side
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
-from common.money import Money
+from common.money import Money, Quantity
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
@@ -52,7 +52,8 @@ class Offramp:
 
     def sell(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[SellOrder]:
         """Sell coins at the exchange, at the market but not below the band around the oracle's price; the dollars go
-        to the bank. Answers when the exchange has the order; the rest goes on by itself.
+        to the bank. Answers when the exchange has the order; the rest goes on by itself. What `all` has above lots the
+        desk's own book buys, within its limit of the day, when those are sold.
 
         The intent, the hold of the coins and the id under which the exchange knows the order are written before the
         exchange is asked, which happens once for each id. The same key with the same terms gives the same order for
@@ -60,7 +61,7 @@ class Offramp:
 
         Raises, in this order:
             ClientNotFound, ClientBlocked, AssetNotFound, AssetInactive, PriceUnavailable, MarketUnknown,
-            PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot,
+            NothingToSell, PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot,
             DailyLimitExceeded (by this sale alone);
             ExchangeUnavailable: its rules are not known, nothing was asked of it;
             IdempotencyKeyReused; InsufficientAsset, TooManyOpenOrders; DailyLimitExceeded (with the day's others);
@@ -69,6 +70,13 @@ class Offramp:
             SaleUnresolved: the exchange has not said yes or no, the coins stay held until it is known.
         """
         began, order_id = self.table.seconds(), model.order_id(owner, idempotency_key)
+
+        def sell() -> Replayable[SellOrder]:
+            return self._sell(owner, order_id, asked, began)
+
+        return sell() if asked.quantity is not None else ledger.holding_all(sell)
+
+    def _sell(self, owner: Owner, order_id: str, asked: Terms, began: float) -> Replayable[SellOrder]:
         try:
             order = self._intended(owner, order_id, asked)
         except Refusal:
@@ -91,7 +99,11 @@ class Offramp:
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
         quote = listing.tradable_bid(now)
         rules = self.at_exchange.rules(asked.asset_id)
-        order = model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
+        if asked.quantity is None:
+            quantity = ledger.free(self.table, owner, asked.asset_id)
+        else:
+            quantity = Quantity(asked.quantity, asked.asset_id)
+        order = model.sell_order(owner, order_id, asked, quantity, listing.asset, quote, rules, now)
         if order.estimated_amount > self.daily_limit:
             used = limits.used(self.table, owner, Limited.PAYOUT, now)
             raise limits.over(self.daily_limit, Limited.PAYOUT, order.estimated_amount, used)
@@ -120,13 +132,13 @@ class Offramp:
             order.order_id,
             order.exchange_orders,
             Side.SELL,
-            order.quantity,
+            order.lots,
             order.limit_price,
             price=order.quote.price,
             band_bps=self.catalogue.listing(order.quantity.asset_id).asset.fill_band_bps,
         )
         price = f"limit {order.limit_price}, price {order.quote.price} of {order.quote.source}"
-        asked_for = f"asked for: {order.quantity}, {price}"
+        asked_for = f"asked for: {'all, ' if order.sells_all else ''}{order.quantity}, {price}"
         intent = [
             first,
             ledger.hold_asset(order.owner, order.quantity, order.updated_at),

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import limits
+from common.domain.desk_book import store as desk_book
+from common.domain.desk_book.model import DeskLimitReached
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
 from common.domain.limits import Limited
 from common.domain.timeline import EXCHANGE, MACHINE
+from common.log import log
 from common.money import ZERO, Money
 from common.table.table import Table
 from common.table.transaction import Write
@@ -60,17 +63,30 @@ class Selling:
         ]
 
     def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        after = model.sold(self.order, fill, at)
-        told = f"{fill.state}: {fill.executed} for ${fill.gross}, fee ${fill.fee}"
-        event = store.event(after, self.order.status, told, fill.by or EXCHANGE, at)
+        order, after = self.order, model.sold(self.order, fill, at)
         if after.status is Status.BASE_TXN_FAILED:
-            return commit([store.fail(self.order, after), event, *self._released(at), *self.also])
-        return self._book(after, fill, [store.sell(self.order, after), event, *self.also], commit)
+            event = store.event(after, order.status, _told(fill), fill.by or EXCHANGE, at)
+            return commit([store.fail(order, after), event, *self._released(at), *self.also])
+        if order.rest is None or after.desk_buys is None:
+            return self._book(after, fill, [], commit)
+        try:
+            return self._book(after, fill, [desk_book.buy(after.desk_buys, order.rest.desk_buys_max, at)], commit)
+        except DeskLimitReached as reached:
+            log.info("not for the desk", extra={"order_id": order.order_id, "why": reached.detail})
+            return self._book(model.sold(order, fill, at, desk_may_buy=False), fill, [], commit)
 
-    def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
+    def _book(self, after: SellOrder, fill: Fill, also: Sequence[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
-        owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
-        writes += [ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk]
+        owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill, after.desk_buys)
+        desk = after.desk_buys
+        told = _told(fill) if desk is None else f"{_told(fill)}; the desk buys {desk.quantity} at ${desk.price}"
+        writes = [
+            store.sell(self.order, after),
+            store.event(after, self.order.status, told, fill.by or EXCHANGE, at),
+            *self.also,
+            *also,
+            *(ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk),
+        ]
         if sold.proceeds != self.order.estimated_amount:
             writes.append(self._uncounted(self.order.estimated_amount - sold.proceeds, at))
         if sold.proceeds != ZERO:
@@ -78,9 +94,9 @@ class Selling:
 
         def book(sale: ledger.Sale) -> None:
             settled = ledger.settle_asset(owner, sale, at, hold=after.quantity)
-            commit([*writes, settled, ledger.journal(_line(after, fill, sale))])
+            commit([*writes, settled, ledger.journal(_line(after, sale))])
 
-        ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
+        ledger.sell(self.table, owner, sold.executed, sold.proceeds, book)
 
     def _released(self, at: datetime) -> list[Write]:
         """Nothing was sold: the coins are free again, and the day's limit goes back."""
@@ -110,15 +126,21 @@ def accepted(order: SellOrder, exchange_order: ExchangeOrder) -> SellOrder:
     return replace(order, status=Status.BASE_TXN_PENDING, updated_at=exchange_order.updated_at)
 
 
-def _line(order: SellOrder, fill: Fill, sale: ledger.Sale) -> AssetTransaction:
+def _told(fill: Fill) -> str:
+    return f"{fill.state}: {fill.executed} for ${fill.gross}, fee ${fill.fee}"
+
+
+def _line(order: SellOrder, sale: ledger.Sale) -> AssetTransaction:
     """The journal's line of a sale. Its price is the average before fees."""
+    assert order.executed is not None
+    assert order.gross is not None
     assert order.total_amount is not None
     return AssetTransaction(
         username=order.owner.username,
         sub=order.owner.sub,
-        quantity=fill.executed,
+        quantity=order.executed,
         transaction_type=TransactionType.SELL,
-        price_per_unit=fill.gross.per_unit_of(fill.executed),
+        price_per_unit=order.gross.per_unit_of(order.executed),
         total_amount=order.total_amount,
         order_id=order.order_id,
         created_at=order.updated_at,

@@ -23,6 +23,7 @@ from common.domain.catalogue.model import (
     Listing,
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.fees import FEE_BPS_MAX, Tier
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
@@ -49,12 +50,21 @@ from functions.operations.wiring import interventions, operations, reconciliatio
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
 WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+FeeBps = Annotated[int, Field(ge=0, le=FEE_BPS_MAX, strict=True)]
 Day = Annotated[
     str,
     StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
     AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
     Query(examples=["2026-11-21"]),
 ]
+
+
+class FeesRequest(RequestBody):
+    """A tier that is left out pays what it did; one that was never given pays what STANDARD does, or nothing."""
+
+    STANDARD: FeeBps | None = None
+    SILVER: FeeBps | None = None
+    GOLD: FeeBps | None = None
 
 
 class AssetRequest(OperatorAct):
@@ -107,14 +117,21 @@ class AssetRequest(OperatorAct):
         description="of instant trades: customers buy half of it above the price and sell half of it below; of a new "
         "asset 0",
     )
+    fees_bps: FeesRequest | None = Field(
+        default=None,
+        description="of instant trades, beside the spread: what of the amount is the desk's, in basis points, by tier; "
+        "of a new asset none",
+    )
     exchange_symbol: AssetId | None = Field(
         default=None, description="what the exchange calls it, since it was renamed there; of a new asset its own name"
     )
 
     def given(self) -> dict[str, Any]:
-        """The rules that are said, as `Asset` has them."""
+        """The rules that are said, as `Asset` has them; of fees by tier, only those tiers."""
         said = self.model_dump(exclude=set(OperatorAct.model_fields), exclude_none=True)
         dollars = ("min_notional", "max_notional", "min_pooled", "desk_buys_max")
+        if self.fees_bps is not None:
+            said["fees_bps"] = {Tier(tier): bps for tier, bps in said["fees_bps"].items()}
         return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 

@@ -25,6 +25,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
+from common.domain.fees import NONE
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
@@ -147,6 +148,9 @@ class Interventions:
         """
         saved = catalogue.find(self.operations.table, asset_id)
         before = None if saved is None else saved.asset
+        if "fees_bps" in given:
+            fees = NONE if before is None else before.fees_bps
+            given = {**given, "fees_bps": fees.but(given["fees_bps"])}
         asset = _new_asset(asset_id, given) if before is None else replace(before, **given)
         if asset.asset_id == USD:
             raise model.ImpossibleAsset("USD is what assets are priced in, and can not be one of them")

@@ -1,6 +1,6 @@
 """Holds each account's balances against its journal, which is added up again from the first line.
 
-What it must hold is told by its orders, purchases and payouts that are not over (`holds`).
+What it must hold is told by what of it is not over (`holds`).
 
 Every line of the journal is written in the transaction that moves the balances. So lines and balances are of one moment
 if the balances are the same before the lines are read and after. A short journal is read in this way at once. A long
@@ -40,7 +40,7 @@ from common.owner import Ownership
 from common.table.table import Position, Table
 from functions.operations import model, store
 from functions.operations.model import AddedUp, Reconciled, RoundReconciled
-from functions.operations.service.holds import Holds, HoldsUntold
+from functions.operations.service import holds
 from functions.operations.service.turns import Act, take_turns
 
 PARTS_AT_ONCE = 10  # each a page of about 2,500 lines; then the next account has its turn. A request bears as much
@@ -59,7 +59,7 @@ class Reconciliation:
 
         Raises AccountNotFound; StillAddingUp: ask again; AccountBusy; UnreadableLine.
         """
-        account = _Account(self, self.holds(), username)
+        account = _Account(self, username)
         try:
             while account.parts < PARTS_AT_ONCE:
                 found = account.go_on()
@@ -71,10 +71,6 @@ class Reconciliation:
             raise
         account.put_aside()
         raise model.StillAddingUp(f"{account.lines} lines are added up; ask again to go on", retry_after_seconds=1)
-
-    def holds(self) -> Holds:
-        """What accounts must hold, as it is told now."""
-        return Holds(self.table, self.now() + model.FAR)
 
     def round(self, more_time: Callable[[], bool]) -> RoundReconciled:
         """Account after account while there is time, beginning where the last round ended; those that were put aside
@@ -93,7 +89,6 @@ class _Account:
     """One account, whose journal is being added up. It is `over` when nothing more is to be done in this round."""
 
     reconciliation: Reconciliation
-    holds: Holds
     username: str
     parts: int = 0  # that were read, by us
     over: bool = False
@@ -173,17 +168,12 @@ class _Account:
     def _held(self, account: Account) -> list[str]:
         """What is held though nothing holds it, or the other way round: the same at two looks, since no index is of
         one moment with the table."""
-        try:
-            first = self.holds.differences(account)
-            if not first:
-                return []
-            self.reconciliation.pause()
-            again = self.reconciliation.holds().differences(account)
-            return [difference for difference in again if difference in first]
-        except HoldsUntold as untold:
-            log.warning("holds not told", extra={"username": self.username, "why": str(untold)})
-            count("HoldsUntold")
+        first = holds.differences(self.reconciliation.table, account)
+        if not first:
             return []
+        self.reconciliation.pause()
+        again = holds.differences(self.reconciliation.table, account)
+        return [difference for difference in again if difference in first]
 
     def _balances(self) -> Account:
         account = ledger.account_of(self.reconciliation.table, self.username)
@@ -224,18 +214,16 @@ class _Round:
     over: set[str] = field(default_factory=set)
     under_way: list[_Account] = field(default_factory=list)
     saved: tuple[Position | None, list[str]] = field(init=False)
-    holds: Holds = field(init=False)
 
     def __post_init__(self) -> None:
         self.saved = self.behind, list(self.aside)
-        self.holds = self.reconciliation.holds()
 
     def those_put_aside(self) -> Iterator[Act]:
         """One after the other, each a part at a time, until it is over."""
         waiting = list(self.aside)
         while waiting:
             username = waiting.pop(0)
-            account = _Account(self.reconciliation, self.holds, username)
+            account = _Account(self.reconciliation, username)
             self.aside.remove(username)
             self.aside.append(username)  # the next round begins with another
             yield from self._a_part_of(account)
@@ -248,7 +236,7 @@ class _Round:
             for username in page.items:
                 self.behind = store.behind(username)  # if time runs out in it, it is put aside
                 if username not in self.aside and username not in self.over:
-                    yield from self._a_part_of(_Account(self.reconciliation, self.holds, username))
+                    yield from self._a_part_of(_Account(self.reconciliation, username))
                 self._save()
             self.behind = page.after
             self._save()

@@ -3,12 +3,14 @@ these add up to zero, whatever moves meanwhile, since every entry is of a time t
 
     customers   what their journals say                    desk     its own account
     own book    the other side of orders that the desk     shares   of batches: what members have paid and got before
-                fills itself                                        the batch was ended
+                fills itself, without their fees                    the batch was ended
+    fees        what the desk takes of those orders
     exchange    what was sold and bought there, with fees  bank     what came in by it and went out
     market makers   the other side of what the desk has of their orders
 
-Who has what is told from different items: the customers' side from lines of the journal, the exchange's from the orders
-there, the bank's from attempts to pay. So a sum that is not zero is a thing of which one side is missing.
+Who has what is told from different items: the customers' side and the fees from lines of the journal, that of the own
+book from orders, the exchange's from the orders there, the bank's from attempts to pay. So a sum that is not zero is a
+thing of which one side is missing.
 """
 
 from __future__ import annotations
@@ -30,7 +32,7 @@ from functions.operations.entries import ZERO, Entry, Reads
 from functions.operations.service.checks.pooling import ALLOCATED
 from functions.operations.service.checks.trading import COMPLETED
 
-CUSTOMERS, DESK, OWN_BOOK, SHARES = "customers", "desk", "own book", "shares"
+CUSTOMERS, DESK, OWN_BOOK, FEES, SHARES = "customers", "desk", "own book", "fees", "shares"
 EXCHANGE, BANK, MARKET_MAKERS = "exchange", "bank", "market makers"
 
 Entries = Iterator[tuple[str, str, Decimal, datetime]]  # account, asset, how much more it has there, and since when
@@ -83,6 +85,7 @@ def _entries(reads: Reads, entry: Entry) -> Entries:
     row, at = entry.row, entry.updated_at
     if row is keys.ASSET_TRANSACTION:
         yield from _of_customer(entry)
+        yield FEES, USD, entry.fee_amount or ZERO, entry.created_at
     elif row is keys.DESK_TRANSACTION:
         asset_id, amount = entry.PK.partition("#")[2], entry.amount or ZERO
         yield DESK, asset_id, amount, entry.created_at
@@ -90,7 +93,8 @@ def _entries(reads: Reads, entry: Entry) -> Entries:
             yield MARKET_MAKERS, asset_id, -amount, entry.created_at
     elif row is keys.ORDER and entry.status == COMPLETED:
         sign = 1 if entry.order_type == TransactionType.BUY else -1
-        yield OWN_BOOK, USD, sign * (entry.total_amount or ZERO), at
+        gross = EXACT.subtract(sign * (entry.total_amount or ZERO), entry.fee_amount or ZERO)
+        yield OWN_BOOK, USD, gross, at
         yield OWN_BOOK, str(entry.asset_id), -sign * (entry.quantity or ZERO), at
     elif row is keys.DEPOSIT and entry.status == COMPLETED:
         yield BANK, USD, -(entry.amount or ZERO), at

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from common import clock
 from common.domain.catalogue.model import AssetInactive, Execution, Listing, PriceUnavailable
+from common.domain.fees import Tier
 from common.domain.ledger.model import PriceStatus
 from common.http import caller
 from common.wire import InstantText, View
@@ -30,6 +31,10 @@ class AssetView(View):
     price_as_of: InstantText | None
     price_age_seconds: int | None
     spread_bps: int = Field(description="of `POST /orders`: from `bid` to `ask`, in basis points of the price")
+    fees_bps: dict[Tier, int] = Field(
+        description="of `POST /orders`: what of the amount traded is the desk's, in basis points, by the tier that "
+        "`GET /balance` tells; rounded up to the cent"
+    )
     ask: str | None = Field(description="what you buy at by `POST /orders`; none where it is not traded so, or not now")
     bid: str | None = Field(description="what you sell at")
     slippage_max_bps: int = Field(
@@ -74,6 +79,7 @@ def _asset(listing: Listing) -> AssetView:
         price_as_of=None if quote is None else quote.as_of,
         price_age_seconds=None if quote is None else int(quote.age_seconds(now)),
         spread_bps=asset.spread_bps,
+        fees_bps=asset.fees_bps.by_tier,
         ask=_side(listing, Side.BUY, now),
         bid=_side(listing, Side.SELL, now),
         slippage_max_bps=asset.slippage_max_bps,

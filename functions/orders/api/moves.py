@@ -14,7 +14,7 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import clock
+from common import clock, keys
 from common.domain.ledger.model import USD, AssetTransaction, Books
 from common.domain.ledger.moves import Statement
 from common.http import caller
@@ -30,12 +30,13 @@ End = Annotated[Instant | None, Query(alias="to", description="exclusive; left o
 BEGINNING = datetime.min.replace(tzinfo=UTC)
 CSV_COLUMNS = (
     *("asset_id", "transaction_type", "quantity", "price_per_unit", "total_amount", "cost", "realised_gain"),
-    *("order_id", "status", "created_at", "quantity_after", "usd_after"),
+    *("order_id", "status", "created_at", "quantity_after", "usd_after", "fee_amount"),
 )
 
 
 class LineView(View):
-    """A line of the journal. `cost` and `realised_gain` are those of a sale."""
+    """A line of the journal. `cost` and `realised_gain` are those of a sale. `total_amount` is what moved your dollars:
+    of a buy with the fee, of a sale after it."""
 
     asset_id: str
     transaction_type: str
@@ -44,6 +45,9 @@ class LineView(View):
     total_amount: str
     cost: str | None
     realised_gain: str | None
+    fee_amount: str | None = Field(
+        description="what of a trade of `POST /orders` is the desk's; null: of none of those"
+    )
     order_id: str
     status: str
     created_at: InstantText
@@ -142,6 +146,7 @@ def _line(line: AssetTransaction) -> LineView:
         total_amount=str(line.total_amount),
         cost=str(line.cost) if sale else None,
         realised_gain=str(line.realised_gain) if sale else None,
+        fee_amount=str(line.fee) if keys.row_of_id(line.order_id) is keys.ORDER else None,
         order_id=line.order_id,
         status="COMPLETED",
         created_at=line.created_at,

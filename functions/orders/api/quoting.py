@@ -35,7 +35,9 @@ class QuoteView(View):
     price_per_unit: str
     price_source: str
     price_as_of: InstantText
-    total_amount: str
+    total_amount: str = Field(description="what moves your dollars: of a buy with the fee, of a sale after it")
+    fee_bps: int
+    fee_amount: str
     created_at: InstantText
     expires_at: InstantText
     order_id: str | None = Field(description="of the order that was placed at it: a quote is good for one")
@@ -64,6 +66,8 @@ def _quote(quote: FirmQuote) -> QuoteView:
         price_source=quote.price_source,
         price_as_of=quote.price_as_of,
         total_amount=str(quote.total_amount),
+        fee_bps=quote.fee_bps,
+        fee_amount=str(quote.fee),
         created_at=quote.created_at,
         expires_at=quote.expires_at,
         order_id=quote.order_id,

@@ -38,9 +38,9 @@ ROUTES = {  # that tell orders of other contexts
 
 
 class OrderRequest(RequestBody):
-    """Exactly one of `quantity` and `quote_amount`. With `order_price` it is a limit order, otherwise one at the
-    market, which `max_price` (a buy) or `min_price` (a sale) protects; or one at the price of a quote, `quote_id`, for
-    just what that was asked for."""
+    """Exactly one of `quantity` and `quote_amount`: what you spend with the fee, or get after it. With `order_price` it
+    is a limit order, otherwise one at the market, which `max_price` (a buy) or `min_price` (a sale) protects, whatever
+    the fee; or one at the price and the fee of a quote, `quote_id`, for just what that was asked for."""
 
     asset_id: AssetId
     order_type: Side
@@ -61,7 +61,7 @@ class AnyOrderView(View):
     reason: str | None
     order_price: str | None
     expires_at: InstantText | None
-    held_amount: str | None = Field(description="dollars that a pending buy reserves")
+    held_amount: str | None = Field(description="dollars that a pending buy reserves, with its fee")
     price_per_unit: str | None
     price_source: str | None
     price_as_of: InstantText | None
@@ -71,11 +71,16 @@ class AnyOrderView(View):
 
 
 class OrderView(AnyOrderView):
-    """Prices and totals are US dollars. A pending order has no `price_per_unit` and no `total_amount` yet."""
+    """Prices and totals are US dollars. A pending order has no `price_per_unit`, `total_amount` and `fee_amount` yet.
+    `total_amount` is what has moved your dollars: of a buy with the fee, of a sale after it."""
 
     order_type: Side
     status: Status
     quote_id: str | None = Field(description="of the quote at which it was placed")
+    fee_bps: int = Field(
+        description="what it pays, in basis points of what is traded, as it was when the order was accepted"
+    )
+    fee_amount: str | None = Field(description="dollars: what of the trade is the desk's, rounded up to the cent")
 
 
 class ListedOrderView(AnyOrderView):
@@ -88,7 +93,9 @@ class ListedOrderView(AnyOrderView):
     order_type: ListedType
     status: str
     executed_quantity: str | None = Field(description="what was bought or sold of it")
-    fee_amount: str | None = Field(description="dollars: what the exchange took of the total for its fee")
+    fee_amount: str | None = Field(
+        description="dollars: what the exchange took of the total for its fee; of `POST /orders`, what the desk did"
+    )
     fee_quantity: str | None = Field(description="coins: what the exchange kept of those bought for you for its fee")
     route: str = Field(description="where the order is told in full")
 
@@ -185,7 +192,7 @@ def _listed(order: Order | OtherOrder) -> ListedOrderView:
             **told,
             status=order.status,
             executed_quantity=plain(order.quantity.amount) if order.status is Status.COMPLETED else None,
-            fee_amount=None,
+            fee_amount=text_of(order.fee),
             fee_quantity=None,
             route=f"GET /orders/{order.order_id}",
         )
@@ -214,7 +221,13 @@ def _listed(order: Order | OtherOrder) -> ListedOrderView:
 
 
 def _order(order: Order) -> OrderView:
-    return OrderView(**_told(order), status=order.status, quote_id=order.quote_id)
+    return OrderView(
+        **_told(order),
+        status=order.status,
+        quote_id=order.quote_id,
+        fee_bps=order.fee_bps,
+        fee_amount=text_of(order.fee),
+    )
 
 
 def _told(order: Order) -> dict[str, Any]:

@@ -6,14 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TypeVar
 
 from common.domain import audit, holds
 from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Asset
 from common.domain.catalogue.store import Catalogue
+from common.domain.fees import Tier
 from common.domain.holds import Explained
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import Balance, Holding, Mark, Portfolio, portfolio
+from common.domain.ledger.model import AccountNotFound, Balance, Holding, Mark, Portfolio, portfolio
 from common.domain.ledger.moves import Move, Statement
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
@@ -29,6 +32,9 @@ from functions.orders.service.book import Book
 from functions.orders.service.trading import trade
 
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
+TIERS_TRIED_MAX = 3  # the one that is guessed, the right one, and the one that it was changed to meanwhile
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -48,12 +54,13 @@ class Orders:
         The order, the balances and the journal change together. The same key with the same terms gives the order of
         the first time for ever, whatever has changed since; a refused order leaves nothing, so it may be tried again.
 
-        With a quote's id, at what the quote says, and only for what it was asked for.
+        With a quote's id, at what the quote says, and only for what it was asked for. Otherwise with the fee of the
+        tier that the owner is of when it is written; a limit order keeps it for the time when it fills.
 
         Raises, in this order:
             QuoteNotFound;
             AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
-            ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge;
+            ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge;
             QuoteOfOtherTerms, QuoteUsed, QuoteExpired;
             IdempotencyKeyReused: the key stands for other terms;
             AccountNotFound, InsufficientFunds, InsufficientAsset, TooManyOpenOrders (limit orders): as the table has
@@ -61,56 +68,83 @@ class Orders:
             Busy: too many others write the same balances; nothing is known to be written, repeat with the same key.
         """
         order_id = model.order_id(owner, idempotency_key)
+        return _by_tier(lambda tier: self._place(owner, order_id, asked, tier))
+
+    def _place(self, owner: Owner, order_id: str, asked: Terms, tier: Tier) -> Replayable[Order]:
+        """As an order of this tier's. Raises TierMoved."""
         try:
-            order = self._priced(owner, order_id, asked)
+            order, fee_of = self._priced(owner, order_id, asked, tier)
         except Refusal:
             # Prices, the catalogue and the clock may refuse what they once accepted: a repeat comes first.
             placed = store.find(self.table, order_id)
             if placed is None:
+                self._must_be_of(tier, owner, asked.asset_id)
                 raise
             return Replayable(placed.repeated(asked), replayed=True)
         try:
             if order.status is Status.PENDING:
-                self.book.enter(order, CUSTOMER)
+                self.book.enter(order, CUSTOMER, tier=fee_of)
             else:
                 at_quote = () if order.quote_id is None else (quote_store.use(order),)
-                trade(self.table, order, store.insert(order), *at_quote)
+                trade(self.table, order, store.insert(order), *at_quote, tier=fee_of)
         except store.AlreadyPlaced as repeat:
             return Replayable(repeat.order.repeated(asked), replayed=True)
         return Replayable(order)
 
-    def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
+    def _must_be_of(self, tier: Tier, owner: Owner, asset_id: str) -> None:
+        """Of another tier it might not have been refused. Raises TierMoved."""
+        listing = self.catalogue.listings().get(asset_id)
+        if listing is not None and listing.asset.fees_bps.differ:
+            with suppress(AccountNotFound):
+                there = ledger.balance(self.table, owner).tier
+                if there is not tier:
+                    raise ledger.TierMoved(there)
+
+    def _priced(self, owner: Owner, order_id: str, asked: Terms, tier: Tier) -> tuple[Order, Tier | None]:
+        """The order, and the tier that its fee is of, where that of another one is another."""
         promised = None if asked.quote_id is None else quote_store.get(self.table, owner, asked.quote_id)
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
         if promised is not None:
             listing.must_be_active()
             model.check_execution(listing.asset, asked.order_type)
-            return quotes.order_at(promised, order_id, asked, now)
+            return quotes.order_at(promised, order_id, asked, now), None
+        asset = listing.asset
         if asked.is_limit:
             listing.must_be_active()
-            return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
-        quote = model.tradable_quote(listing, asked.order_type, now)
-        return model.market_order(owner, order_id, asked, listing.asset, quote, now)
+            order = model.limit_order(owner, order_id, asked, asset, listing.quote_at(now), now, tier)
+        else:
+            quote = model.tradable_quote(listing, asked.order_type, now)
+            order = model.market_order(owner, order_id, asked, asset, quote, now, tier)
+        return order, _fee_of(asset, tier)
 
     def quote(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[FirmQuote]:
-        """Promise a price for so much, for `quotes.GOOD_FOR`. Nothing is held for it: funds are looked for when the
-        order is placed. The same key gives the quote of the first time, used or expired as it may be.
+        """Promise a price for so much, with the fee of the owner's tier, for `quotes.GOOD_FOR`. Nothing is held for it:
+        funds are looked for when the order is placed. The same key gives the quote of the first time, used or expired
+        as it may be.
 
         Raises ContradictoryTerms, AssetNotFound, AssetInactive, PriceUnavailable, BoughtElsewhere, PrecisionExceeded,
-        BelowMinimum, AboveMaximum, AmountTooLarge; IdempotencyKeyReused; Busy.
+        BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge; IdempotencyKeyReused; AccountNotFound (where tiers pay
+        different fees); TooManyQuotes; Busy.
         """
         quote_id = quotes.quote_id(owner, idempotency_key)
+        return _by_tier(lambda tier: self._quote(owner, quote_id, asked, tier))
+
+    def _quote(self, owner: Owner, quote_id: str, asked: Terms, tier: Tier) -> Replayable[FirmQuote]:
+        """With this tier's fee. Raises TierMoved."""
         try:
             listing, now = self.catalogue.listing(asked.asset_id), self.now()
             price = model.tradable_quote(listing, asked.order_type, now)
-            quote = quotes.quoted(owner, quote_id, asked, listing.asset, price, now)
+            quote = quotes.quoted(owner, quote_id, asked, listing.asset, price, now, tier)
         except Refusal:
             promised = quote_store.find(self.table, quote_id)
             if promised is None:
+                self._must_be_of(tier, owner, asked.asset_id)
                 raise
             return Replayable(promised.repeated(asked), replayed=True)
+        fee_of = _fee_of(listing.asset, tier)
+        only = [] if fee_of is None else [ledger.of_tier(owner, fee_of)]
         try:
-            self.table.write(quote_store.insert(quote))
+            self.table.write(quote_store.insert(quote), *only, quote_store.count(quote))
         except quote_store.AlreadyQuoted as repeat:
             return Replayable(repeat.quote.repeated(asked), replayed=True)
         return Replayable(quote)
@@ -262,6 +296,23 @@ class Orders:
         Raises AccountNotFound, StatementTooLong, Busy.
         """
         return moves.statement(self.table, owner, since, max(since, until), now=self.now(), lines_max=lines_max)
+
+
+def _by_tier(make: Callable[[Tier], T]) -> T:
+    """Make it out for STANDARD, which nearly all are of, and for the right tier where the table says another. Raises
+    Busy."""
+    tier = Tier.STANDARD
+    for _ in range(TIERS_TRIED_MAX):
+        try:
+            return make(tier)
+        except ledger.TierMoved as moved:
+            tier = moved.tier
+    raise Busy("your tier is being changed; send it again", retry_after_seconds=1)
+
+
+def _fee_of(asset: Asset, tier: Tier) -> Tier | None:
+    """The tier, where that of another one is another fee."""
+    return tier if asset.fees_bps.differ else None
 
 
 def _with_fees(order: Order | OtherOrder, fees: Mapping[str | None, BatchFees | None]) -> Order | OtherOrder:

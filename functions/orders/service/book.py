@@ -11,6 +11,7 @@ from common import keys
 from common.domain import work
 from common.domain.catalogue.model import AmountTooLarge, AssetInactive, PriceUnavailable, Quote
 from common.domain.catalogue.store import Catalogue
+from common.domain.fees import Tier
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CLOCK, MARKET
 from common.errors import Refusal, Unavailable
@@ -28,16 +29,20 @@ class Book:
     table: Table
     now: Callable[[], datetime]
 
-    def enter(self, order: Order, actor: str) -> None:
+    def enter(self, order: Order, actor: str, *, tier: Tier | None = None) -> None:
         """Place a limit order, and hold what it may cost or sell. Refused with AlreadyPlaced,
-        InsufficientFunds, InsufficientAsset, TooManyOpenOrders."""
+        InsufficientFunds, InsufficientAsset, TooManyOpenOrders. Where its fee is that of a tier: raises TierMoved,
+        unless its customer is of that one."""
         owner, at = order.owner, order.created_at
         if order.order_type is Side.SELL:
-            hold = ledger.hold_asset(owner, order.quantity, at)
+            holds = [ledger.hold_asset(owner, order.quantity, at)]
+            if tier is not None:
+                holds.append(ledger.of_tier(owner, tier))
         else:
             assert order.hold is not None
-            hold = ledger.hold_for_order(owner, order.hold, at)
-        self.table.write(store.insert(order), hold, store.enter_book(order), store.event(order, None, "placed", actor))
+            holds = [ledger.hold_for_order(owner, order.hold, at, tier=tier)]
+        event = store.event(order, None, "placed", actor)
+        self.table.write(store.insert(order), *holds, store.enter_book(order), event)
 
     def close(
         self, order: Order, status: Status, reason: str, actor: str, *also: Write, private: str | None = None

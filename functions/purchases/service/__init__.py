@@ -1,1 +1,2 @@
-"""What can be asked of purchases: `purchasing` by customers and the clock, `batches` by the machine and operators."""
+"""What can be asked of purchases: `purchasing` and `recurring` by customers and the clock, `batches` by the machine and
+operators."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -16,6 +16,7 @@ from common.idempotency import Replayable
 from common.machines import Machines
 from common.owner import Owner
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.purchases import model, pool_store, store
 from functions.purchases.model import Batch, BatchStatus, Pool, Purchase, PurchaseNotPending, Status, Terms
 from functions.purchases.service.pooling import MACHINE, Pooling
@@ -51,7 +52,16 @@ class Purchases:
             AmountTooSmall, AboveMaximum, BelowMinimum, PriceMoved, IdempotencyKeyReused, AccountNotFound,
             InsufficientFunds, TooManyOpenOrders, Busy.
         """
-        order_id = model.order_id(owner, idempotency_key)
+        return self.buy_beside(owner, model.order_id(owner, idempotency_key), asked)
+
+    def buy_beside(
+        self, owner: Owner, order_id: str, asked: Terms, beside: Sequence[Write] = (), by: str = CUSTOMER
+    ) -> Replayable[Purchase]:
+        """The same under an id that says who asks for it, `by`. What is written `beside` it lands with it or not at
+        all, and is refused before anything of the account is, and after a repeat.
+
+        Raises what `buy` does, and what the writes `beside` it are refused with.
+        """
         try:
             purchase, asset = self._intended(owner, order_id, asked)
         except Refusal:
@@ -62,8 +72,8 @@ class Purchases:
             return Replayable(known.repeated(asked), replayed=True)
         try:
             if purchase.strategy is Strategy.DIRECT:
-                return Replayable(self._alone(purchase))
-            return Replayable(self._join(purchase, asset))
+                return Replayable(self._alone(purchase, beside, by))
+            return Replayable(self._join(purchase, asset, beside, by))
         except store.AlreadyAsked as repeat:
             return Replayable(repeat.purchase.repeated(asked), replayed=True)
 
@@ -72,7 +82,7 @@ class Purchases:
         quote = listing.tradable_ask(now)
         return model.purchase(owner, order_id, asked, listing.asset, quote, now), listing.asset
 
-    def _alone(self, purchase: Purchase) -> Purchase:
+    def _alone(self, purchase: Purchase, beside: Sequence[Write], by: str) -> Purchase:
         """A batch of one."""
         at = purchase.created_at
         batch = Batch(
@@ -81,22 +91,23 @@ class Purchases:
         due_at = at + POLL_LIMIT + model.MEMBER_DUE
         self.table.write(
             store.insert(purchase, due_at, f"batch {batch.batch_id}"),
+            *beside,
             ledger.hold_for_order(purchase.owner, purchase.held, at),
             store.insert_member(purchase),
             store.insert_batch(batch),
-            store.event(purchase.order_id, None, purchase.status, f"asked for: ${purchase.held}, direct", at, CUSTOMER),
-            store.batch_event(batch.batch_id, None, batch.status, f"for {purchase.order_id}", CUSTOMER, at),
+            store.event(purchase.order_id, None, purchase.status, f"asked for: ${purchase.held}, direct", at, by),
+            store.batch_event(batch.batch_id, None, batch.status, f"for {purchase.order_id}", by, at),
         )
         self.machines.begin(MACHINE, batch.batch_id)
         return purchase
 
-    def _join(self, purchase: Purchase, asset: Asset) -> Purchase:
+    def _join(self, purchase: Purchase, asset: Asset, beside: Sequence[Write], by: str) -> Purchase:
         """Join the pool, and close it when that fills it: one transaction, which is tried in the other form when the
         pool has moved."""
         pool = pool_store.pool(self.table, asset.asset_id, model.shard_of(purchase.order_id, asset.pool_shards))
-        return self.pooling.trying(pool, lambda pool: self._enter(purchase, pool, asset))
+        return self.pooling.trying(pool, lambda pool: self._enter(purchase, pool, asset, beside, by))
 
-    def _enter(self, purchase: Purchase, pool: Pool, asset: Asset) -> Purchase:
+    def _enter(self, purchase: Purchase, pool: Pool, asset: Asset, beside: Sequence[Write], by: str) -> Purchase:
         at, minimum, held = self.now(), asset.min_notional, purchase.held
         expires_at = pool.due_at or at + timedelta(seconds=asset.pool_deadline_seconds)
         joined = replace(
@@ -112,9 +123,10 @@ class Purchases:
         asked_for = f"asked for: ${held}, pooled"
         writes = [
             store.insert(joined, expires_at + model.MEMBER_DUE, waits_for),
+            *beside,
             ledger.hold_for_order(joined.owner, held, at),
             store.insert_member(joined),
-            store.event(joined.order_id, None, joined.status, asked_for, at, CUSTOMER),
+            store.event(joined.order_id, None, joined.status, asked_for, at, by),
         ]
         if pool.total + held >= minimum:
             entry = pool_store.join_and_close(pool, held.usd, minimum.usd, at)

@@ -8,21 +8,17 @@ from datetime import timedelta
 from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import InsufficientAsset
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.idempotency import Replayable
 from common.money import Quantity
 from common.owner import Owner
-from common.table.transaction import Busy
 from functions.purchases import model, pool_store, sale_model, sale_store, store
 from functions.purchases.model import Batch, BatchStatus, Pool, Status
-from functions.purchases.sale_model import NothingToSell, Sale, SaleNotPending, Terms
+from functions.purchases.sale_model import Sale, SaleNotPending, Terms
 from functions.purchases.service.pooling import MACHINE, Pooling
 from functions.purchases.service.purchasing import PoolState
 from functions.purchases.strategy import Strategy
-
-ALL_TRIES_MAX = 5  # of everything that is free, while it becomes less
 
 
 @dataclass(frozen=True)
@@ -54,31 +50,23 @@ class Sales:
         listing, now = self.pooling.catalogue.listing(asked.asset_id), self.pooling.now()
         asset, quote = listing.asset, listing.tradable_bid(now)
         sale_model.check_sellable(asked, asset, quote)
-        for _ in range(ALL_TRIES_MAX):
+
+        def sell() -> Sale:
             quantity = self._quantity(owner, asked, asset, quote)
             sale = sale_model.sale(owner, order_id, asked, quantity, asset, quote, now)
-            try:
-                return self._alone(sale) if sale.strategy is Strategy.DIRECT else self._join(sale, asset)
-            except InsufficientAsset:
-                if asked.quantity is not None:
-                    raise
-        raise Busy("your other orders of the same asset keep coming in between; send it again", retry_after_seconds=1)
+            return self._alone(sale) if sale.strategy is Strategy.DIRECT else self._join(sale, asset)
+
+        return sell() if asked.quantity is not None else ledger.holding_all(sell)
 
     def _quantity(self, owner: Owner, asked: Terms, asset: Asset, quote: Quote) -> Quantity:
         """What he asks for, or all that is free. Raises NothingToSell, PartTooSmall."""
-        if asked.quantity is not None:
-            part = Quantity(asked.quantity, asset.asset_id)
-            if sale_model.is_small(part, asset, quote):
-                sale_model.check_part(part, self._free(owner, asset), asset, quote)
-            return part
-        free = self._free(owner, asset)
-        if free is None or not free.amount:
-            raise NothingToSell(f"nothing of your {asset.asset_id} is free")
-        return free
-
-    def _free(self, owner: Owner, asset: Asset) -> Quantity | None:
-        holding = ledger.holding(self.pooling.table, owner, asset.asset_id, consistent=True)
-        return None if holding is None else holding.quantity
+        if asked.quantity is None:
+            return ledger.free(self.pooling.table, owner, asset.asset_id)
+        part = Quantity(asked.quantity, asset.asset_id)
+        if sale_model.is_small(part, asset, quote):
+            holding = ledger.holding(self.pooling.table, owner, asset.asset_id, consistent=True)
+            sale_model.check_part(part, None if holding is None else holding.quantity, asset, quote)
+        return part
 
     def _alone(self, sale: Sale) -> Sale:
         """A batch of one."""

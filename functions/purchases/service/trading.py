@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.domain import work
+from common.domain.desk_book import store as desk_book
+from common.domain.desk_book.model import DeskLimitReached
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.timeline import EXCHANGE, MACHINE
 from common.log import log
 from common.money import ZERO, Money
 from common.table.transaction import Write
-from functions.purchases import desk_book, model, sale_allocation, store
-from functions.purchases.desk_book import DeskLimitReached
+from functions.purchases import model, sale_allocation, store
 from functions.purchases.model import Batch, BatchResult, BatchStatus
 
 

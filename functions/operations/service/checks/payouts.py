@@ -8,11 +8,12 @@ from urllib.parse import unquote
 from common import keys
 from common.domain import adjustments
 from common.domain.comparisons import BANK
+from common.domain.desk_book.model import DeskBuys
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import fees_of
 from common.domain.ledger.model import USD, TransactionType
 from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, AttemptStatus, Kind, kind_of
-from common.money import EXACT
+from common.money import EXACT, Price, Quantity, plain
 from functions.operations.entries import ZERO, Entry, Reads, said_by
 from functions.operations.service.checks import comparing, desk
 from functions.operations.service.checks.trading import COMPLETED, journaled, waiting
@@ -51,8 +52,8 @@ def sale(reads: Reads, sale: Entry) -> Iterator[str]:
 
 
 def _proceeds(reads: Reads, sale: Entry) -> Iterator[str]:
-    """What a sale brought, less the fee, is what is paid and what the desk has of it; fees in other assets are the
-    desk's."""
+    """What a sale brought, less the fee, is what is paid and what the desk has of it; fees in other assets, and what
+    its own book has bought, are the desk's. What that has not bought was executed at the exchange."""
     assert sale.resolved_at is not None
     placed = reads.get(keys.EXCHANGE_ORDER(order_id=sale.PK, n=str(sale.exchange_orders)))
     if placed is None:
@@ -60,9 +61,16 @@ def _proceeds(reads: Reads, sale: Entry) -> Iterator[str]:
         return
     if (sale.executed_quantity or ZERO) > (sale.quantity or ZERO):
         yield "more was sold than was asked"
-    net = EXACT.subtract(sale.gross_amount or ZERO, sale.fee_amount or ZERO)
-    left = {asset_id: -fee for asset_id, fee in fees_of(placed.fees_elsewhere or "").items()}
+    asset_id, by_desk = str(sale.asset_id), sale.desk_quantity or ZERO
+    executed = EXACT.add(placed.executed_quantity or ZERO, by_desk)
+    if sale.executed_quantity != executed:
+        yield f"{plain(sale.executed_quantity or ZERO)} were sold, and {plain(executed)} were taken"
+    desk_paid = DeskBuys(Quantity(by_desk, asset_id), Price(sale.desk_price or ZERO)).amount.usd
+    net = EXACT.subtract(EXACT.subtract(sale.gross_amount or ZERO, desk_paid), sale.fee_amount or ZERO)
+    left = {other: -fee for other, fee in fees_of(placed.fees_elsewhere or "").items()}
     left[USD] = EXACT.add(left.get(USD, ZERO), EXACT.subtract(net, sale.total_amount or ZERO))
+    if by_desk:
+        left[asset_id] = EXACT.add(left.get(asset_id, ZERO), by_desk)
     yield from desk.has(reads, sale.PK, sale.resolved_at, left)
 
 

@@ -10,7 +10,7 @@ from common.clock import text
 from common.domain import book
 from common.domain.ledger.model import USD, TransactionType
 from common.domain.payouts.model import CASH_OUT
-from common.money import EXACT, Price, plain
+from common.money import EXACT, Money, Price, Quantity, plain
 from functions.operations.entries import ZERO, Entry, Reads
 
 PENDING, COMPLETED = "PENDING", "COMPLETED"
@@ -45,8 +45,10 @@ def order(reads: Reads, order: Entry) -> Iterator[str]:
     yield from waiting(order, unfinished=order.status == PENDING)
     if order.status == PENDING:
         yield from _in_book(reads, order)
+        yield from _holds(order)
     elif order.status == COMPLETED:
         assert order.order_type is not None
+        yield from _charged(order)
         yield from journaled(reads, order, str(order.asset_id), TransactionType(order.order_type), order.quantity)
     if order.quote_id is not None:
         yield from _quoted(order, reads.get(keys.QUOTE(quote_id=order.quote_id)))
@@ -68,7 +70,7 @@ def _quoted(order: Entry, quote: Entry | None) -> Iterator[str]:
         return
     if quote.order_id != order.PK or order.quote_id != quote.PK:
         yield f"order {order.PK} is at quote {order.quote_id}, and quote {quote.PK} was used by {quote.order_id}"
-    told, promised = ((each.sub, each.quantity, each.total_amount) for each in (order, quote))
+    told, promised = ((each.sub, each.quantity, each.total_amount, each.fee_amount) for each in (order, quote))
     if told != promised:
         yield f"order {order.PK} is not for what quote {quote.PK} has promised"
 
@@ -79,13 +81,43 @@ def _in_book(reads: Reads, order: Entry) -> Iterator[str]:
     entry = reads.get(book.key(str(order.asset_id), price, at, order.PK, buys=buys))
     if entry is None:
         yield "it is PENDING and not in the book"
-    elif (entry.quantity, entry.hold, entry.sub) != (order.quantity, order.hold, order.sub):
+    elif _kept(entry) != _kept(order):
         yield f"it is for {_units(order)}, its entry in the book for {_units(entry)}"
+
+
+def _kept(entry: Entry) -> tuple[Decimal | None, Decimal | None, Decimal | None, str | None]:
+    return entry.quantity, entry.hold, entry.fee_bps, entry.sub
 
 
 def _units(entry: Entry) -> str:
     held = "" if entry.hold is None else f" and holds ${plain(entry.hold)}"
-    return f"{plain(entry.quantity or ZERO)}{held}"
+    return f"{plain(entry.quantity or ZERO)}{held} with {plain(entry.fee_bps or ZERO)} basis points"
+
+
+def _holds(order: Entry) -> Iterator[str]:
+    """A pending buy holds what it may cost, with its fee."""
+    if order.order_type == BUY:
+        assert order.order_price is not None
+        total, _ = _comes_to(order, Price(order.order_price))
+        if order.hold != total.usd:
+            yield f"it holds ${plain(order.hold or ZERO)}, and may cost ${total}"
+
+
+def _charged(order: Entry) -> Iterator[str]:
+    """Its total and its fee are what its price and its basis points make of it."""
+    assert order.price_per_unit is not None
+    total, fee = _comes_to(order, Price(order.price_per_unit))
+    told = order.total_amount or ZERO, order.fee_amount or ZERO
+    if told != (total.usd, fee.usd):
+        yield f"it came to ${plain(told[0])} with a fee of ${plain(told[1])}, its terms are ${total} with ${fee}"
+
+
+def _comes_to(order: Entry, price: Price) -> tuple[Money, Money]:
+    """What is paid for it with the fee, or got after it; and the fee."""
+    quantity, bps = Quantity(order.quantity or ZERO, str(order.asset_id)), int(order.fee_bps or 0)
+    gross = price.cost_of(quantity) if order.order_type == BUY else price.proceeds_of(quantity)
+    fee = gross.fee(bps)
+    return (gross + fee if order.order_type == BUY else gross - fee), fee
 
 
 def book_entry(reads: Reads, entry: Entry) -> Iterator[str]:
@@ -138,7 +170,10 @@ def line(reads: Reads, line: Entry) -> Iterator[str]:
         if (came_to, entry.total_amount) != (line.quantity, line.total_amount):
             told = _came_to(line.quantity, line.total_amount)
             yield f"it came to {_came_to(came_to, entry.total_amount)}, the journal has {told}"
-    elif row is keys.DEPOSIT and entry.amount != line.total_amount:
+    if row is keys.ORDER and entry.fee_amount != line.fee_amount:
+        fees = entry.fee_amount or ZERO, line.fee_amount or ZERO
+        yield f"it has paid a fee of ${plain(fees[0])}, the journal has ${plain(fees[1])}"
+    if row is keys.DEPOSIT and entry.amount != line.total_amount:
         yield f"${plain(entry.amount or ZERO)} came in, the journal has ${plain(line.total_amount or ZERO)}"
 
 

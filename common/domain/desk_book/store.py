@@ -1,5 +1,5 @@
-"""The desk's own book buys what customers sell and the exchange takes no lot of: within a limit per asset and day
-(UTC), which is a condition of the write that buys."""
+"""What the desk's own book buys of an asset on a day (UTC), in the table: one counter, whose limit is the condition of
+the write."""
 
 from __future__ import annotations
 
@@ -8,18 +8,13 @@ from decimal import Decimal
 
 from common import keys
 from common.clock import text
-from common.errors import Refusal
+from common.domain.desk_book.model import DeskBuys, DeskLimitReached
 from common.money import ZERO, Money
 from common.table.items import DecimalAttribute, Item
 from common.table.prepared import prepared
 from common.table.transaction import Write
-from functions.purchases.model import DeskBuys
 
 KEPT = timedelta(days=30)  # a day's counter is deleted after this
-
-
-class DeskLimitReached(Refusal):
-    """The desk's own book may buy no more of the asset that day."""
 
 
 class DeskLimitItem(Item, discriminator=keys.DESK_LIMIT.entity):

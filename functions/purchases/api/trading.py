@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from decimal import Decimal
 from http import HTTPStatus
-from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
-from common import http
 from common.http import IdempotencyKey, answer, caller
-from common.keys import ORDER_ID_PATTERN
 from common.money import Money, Price, plain
 from common.wire import (
     Amount,
@@ -25,16 +21,13 @@ from common.wire import (
     RequestBody,
     View,
 )
+from functions.purchases.api.door import OrderId, app
 from functions.purchases.model import Purchase, Status, Terms
 from functions.purchases.sale_model import Sale
 from functions.purchases.sale_model import Terms as SaleTerms
 from functions.purchases.service.purchasing import PoolState
 from functions.purchases.strategy import Strategy
 from functions.purchases.wiring import batches, purchases, sales
-
-app = http.api()
-
-OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
 
 class PurchaseRequest(RequestBody):
@@ -279,6 +272,3 @@ def _sale_view(sale: Sale) -> SaleView:
         created_at=sale.created_at,
         updated_at=sale.updated_at,
     )
-
-
-handler = http.serve(app, purchases)
