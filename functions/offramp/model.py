@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from common import keys
 from common.domain.catalogue.model import Asset, BelowMinimum, ContradictoryTerms, Execution, Quote, check_size
-from common.domain.desk_book.model import DeskBuys, Rest, average
+from common.domain.desk_book.model import DeskBuys, Rest, price_of_rest
 from common.domain.exchange_orders.model import Fill
 from common.domain.ledger.model import ALL, USD
 from common.errors import Conflict, NotFound, Rejected, Unavailable
@@ -378,8 +378,8 @@ def _desk_buys(order: SellOrder, fill: Fill) -> DeskBuys | None:
     unit, but not above the price that it was asked at. Who has lots left has more to sell there."""
     if order.rest is None or fill.executed != order.lots:
         return None
-    price = average(max(ZERO, fill.gross - fill.fee), fill.executed)
-    return DeskBuys(order.rest.quantity, min(price, order.quote.price))
+    price = price_of_rest(max(ZERO, fill.gross - fill.fee), fill.executed, order.quote.price)
+    return DeskBuys(order.rest.quantity, price)
 
 
 def _why_not_all(order: SellOrder, result: SaleResult) -> str | None:

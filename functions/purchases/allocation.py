@@ -3,15 +3,17 @@
 What the customer gives is dollars, and they are his limit. A batch buys for all its members at one price:
 
     wanted     of a member: what his dollars buy at the price when the batch is placed, and never more than he asked for
-    quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`
+    quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`, or less
+               where only that makes an order of it, by the members' own limits
     allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit, as far as his
                dollars reach at what it has cost
-    charged    for what is allocated, what the order has cost a unit, and never above its limit; by largest remainder in
-               cents; the rest of his dollars goes back
+    charged    for what is allocated, what the order has cost a unit; by largest remainder in cents; the rest of his
+               dollars goes back
 
 The exchange's fee is the customer's: one in coins makes his part smaller and is paid for with it, one in dollars is a
-part of the cost; a rebate is a fee below zero. Fees in other assets are the desk's, and so is whatever can not be cut
-into whole units, or is beyond the members' dollars, with its cost: coins at what the exchange took for them.
+part of the cost, also above his own limit; a rebate is a fee below zero. Fees in other assets are the desk's, and so is
+whatever can not be cut into whole units, or is beyond the members' dollars, with its cost: coins at what the exchange
+took for them.
 """
 
 from __future__ import annotations
@@ -46,24 +48,27 @@ class Share:
 
 def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | BatchResult:
     """What to ask the exchange for; or why that is nothing."""
-    limit = rules.price_at_most(_limit(members, asset, quote.price))
-    wants = _wants(batch, members, quote.price, limit, asset.precision)
-    total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)
-    quantity = rules.quantity_at_most(Quantity(total, asset.asset_id))
-    if not rules.trades(quantity, limit):
-        above = not all(m.takes(limit) for m in members)
-        why = f"the limit of ${limit} is above max_price" if above else "less than the exchange's smallest order"
-        if total and above:
-            why = f"less than the exchange's smallest order without those for whom {why}"
-        return nothing(asset.asset_id, f"not bought: {why}")
-    return Plan(quote, asset.precision, quantity, limit)
+    for limit in _limits(members, asset, quote.price, rules):
+        wants = _wants(batch, members, quote.price, limit, asset.precision)
+        if any(wants[m.order_id].amount for m in members):
+            quantity = rules.quantity_at_most(Quantity(_sum(w.amount for w in wants.values()), asset.asset_id))
+            if rules.trades(quantity, limit):
+                return Plan(quote, asset.precision, quantity, limit)
+    above = [m for m in members if m.max_price is not None and m.max_price < quote.price]
+    why = "less than the exchange's smallest order"
+    if len(above) == len(members):
+        why = f"the price of ${quote.price} is above max_price"
+    elif above:
+        why += f" without those for whom the price of ${quote.price} is above max_price"
+    return nothing(asset.asset_id, f"not bought: {why}")
 
 
-def _limit(members: Sequence[Member], asset: Asset, price: Price) -> Price:
-    """What may be paid a unit; of who is alone, his own limit where that is less, and not below the price."""
+def _limits(members: Sequence[Member], asset: Asset, price: Price, rules: MarketRules) -> list[Price]:
+    """What may be paid a unit, the highest first: with the slippage; or, where the others are too little without those
+    who do not pay that, as much as these do, and not less than the price."""
     ceiling = Price(EXACT.multiply(price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
-    own = members[0].max_price if len(members) == 1 else None
-    return ceiling if own is None or own < price else min(own, ceiling)
+    own = {m.max_price for m in members if m.max_price is not None and price <= m.max_price < ceiling}
+    return [rules.price_at_most(limit) for limit in (ceiling, *sorted(own, reverse=True))]
 
 
 def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
@@ -77,7 +82,7 @@ def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
     wants = {who: _units(w, plan.precision) for who, w in wanted.items()}
     units = min(_units(found.received, plan.precision), sum(wants.values()))
     allocated = largest_remainder(units, wants)
-    bill = _Bill(found.received, found.cost_at_most(plan.limit_price))
+    bill = _Bill(found.received, max(ZERO, found.cost))
     cents = largest_remainder(bill.cents_for(_quantity(units, plan.precision, asset_id)), allocated)
     result = []
     for member in _ordered(members):

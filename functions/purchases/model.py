@@ -306,10 +306,6 @@ class BatchResult:
         net = EXACT.subtract(self.executed.amount, self.fee_in_asset)
         return Quantity(max(Decimal(0), net), self.executed.asset_id)
 
-    def cost_at_most(self, price: Price) -> Money:
-        """What it has cost, or what was executed costs at the price, whichever is less."""
-        return max(ZERO, min(self.cost, Money(EXACT.multiply(price.usd_per_unit, self.executed.amount))))
-
 
 @dataclass(frozen=True)
 class Batch:

@@ -3,11 +3,12 @@
 A batch sells for all its members at one price:
 
     wanted     of a member: all that he holds for it, unless the limit is below his own
-    quantity   of the order: the sum, down to the exchange's step; limit: the price less `slippage_max_bps`
+    quantity   of the order: the sum, down to the exchange's step; limit: the price less `slippage_max_bps`, or more
+               where only that makes an order of it, by the members' own limits
     rest       of the sum, less than a lot: bought by the desk's own book when the order is filled, at what that has
-               brought a unit; so is everything when it is less than the exchange's smallest order, at the price then,
-               or at the limit where it is less only without those whose limits are above that: nobody makes the desk
-               buy what the exchange would
+               brought a unit and not above the price; so is everything when it is less than the exchange's smallest
+               order, at the price then, or at the limit where it is less only without those whose limits are above
+               that: nobody makes the desk buy what the exchange would
     sold       what the exchange has executed and the desk buys, by what is wanted, by largest remainder in the asset's
                smallest unit: sums exactly; the rest of his coins goes back
     proceeds   for what is sold: what the order has brought less the exchange's fee in dollars, and what the desk pays;
@@ -25,7 +26,7 @@ from decimal import ROUND_FLOOR, Decimal
 from functools import reduce
 
 from common.domain.catalogue.model import Asset, Quote
-from common.domain.desk_book.model import DeskBuys, Rest, average
+from common.domain.desk_book.model import DeskBuys, Rest, price_of_rest
 from common.domain.exchange_orders.model import Fill
 from common.domain.ledger.model import USD
 from common.market import MarketRules
@@ -53,14 +54,15 @@ class Share:
 def plan(sellers: Sequence[Seller], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | BatchResult:
     """What to ask the exchange for; or what comes to pass without it: the desk buys all, within its limit, or nobody
     does."""
-    floor = Price(EXACT.multiply(quote.price.usd_per_unit, (BPS - asset.slippage_max_bps) / BPS))
-    least = [floor] if len(sellers) > 1 else [floor, *(s.min_price for s in sellers if s.min_price is not None)]
-    limit = rules.price_at_least(max(least))
+    limits = _limits(sellers, asset, quote.price, rules)
+    for limit in limits:
+        total = _total(sellers, limit, asset.asset_id)
+        quantity = rules.quantity_at_most(total)
+        if rules.trades(quantity, limit):
+            rest = Rest(total - quantity, asset.desk_buys_max)
+            return Plan(quote, asset.precision, quantity, limit, rest if rest.quantity.amount else None)
+    limit = limits[0]
     total = _total(sellers, limit, asset.asset_id)
-    quantity = rules.quantity_at_most(total)
-    if rules.trades(quantity, limit):
-        rest = total - quantity
-        return Plan(quote, asset.precision, quantity, limit, Rest(rest, asset.desk_buys_max) if rest.amount else None)
     price, told = quote.price, "price"
     by_desk = _total(sellers, price, asset.asset_id)
     if by_desk != total and rules.trades(rules.quantity_at_most(by_desk), price):  # little only by their own limits
@@ -70,6 +72,16 @@ def plan(sellers: Sequence[Seller], asset: Asset, quote: Quote, rules: MarketRul
         found = nothing(asset.asset_id, "")
         return BatchResult(found.executed, found.gross, desk_buys=DeskBuys(by_desk, price))
     return nothing(asset.asset_id, f"not sold: the {told} of ${price} is below min_price")
+
+
+def _limits(sellers: Sequence[Seller], asset: Asset, price: Price, rules: MarketRules) -> list[Price]:
+    """What is to be paid a unit at least, the lowest first: without the slippage; or, where the others are too little
+    without those who take more, what these take, and not more than the price. Who is alone has his own."""
+    floor = Price(EXACT.multiply(price.usd_per_unit, (BPS - asset.slippage_max_bps) / BPS))
+    own = {s.min_price for s in sellers if s.min_price is not None and s.min_price > floor}
+    if len(sellers) == 1:
+        return [rules.price_at_least(max(own, default=floor))]
+    return [rules.price_at_least(limit) for limit in (floor, *sorted(each for each in own if each <= price))]
 
 
 def without_desk(found: BatchResult) -> BatchResult:
@@ -98,7 +110,7 @@ def sold(fill: Fill, planned: Plan) -> BatchResult:
         fee_in_asset=found.fee_in_asset,
         fees_elsewhere=found.fees_elsewhere,
         reason=found.reason,
-        desk_buys=DeskBuys(rest.quantity, average(found.net, found.executed)),
+        desk_buys=DeskBuys(rest.quantity, price_of_rest(found.net, found.executed, planned.quote.price)),
     )
 
 

@@ -63,6 +63,7 @@ PARTS = {
     "plan_id": "RABCDEFGHIJKLMNOPQRSTUVWX2",
     "due_at": "2026-11-21T09:30:00.000000Z",
     "login": "0123456789abcdef",
+    "since": "2026-11-21T12:00:00.000000Z",
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
     "delivery_id": "GABCDEFGHIJKLMNOPQRSTUVWX2",
     "endpoint_id": "endpoint-0123456789abcdef",

@@ -141,7 +141,7 @@ def _doubled(books: Books) -> None:
 
 def _charged_too_much(books: Books) -> None:
     """In the order, its line, the balance and the holding alike."""
-    key = first(books.desk, "order", order_type="BUY", status="COMPLETED")
+    key = first(books.desk, "order", asset_id="BTC", order_type="BUY", status="COMPLETED")
     line = first(books.desk, "asset_transaction", order_id=key[0])
     for item in (key, line):
         plus(books.desk, *item, total_amount="0.01", fee_amount="0.01")

@@ -161,8 +161,11 @@ def violations(case: Case) -> Iterator[str]:
     coins = sum((Fraction(share.allocated.amount) for share in got), Fraction(0))
     if charged - lines.pop("USD", 0) != cost:
         yield "the members and the desk have not paid what it cost"
-    if coins + lines.pop("SOL", 0) != received:
+    left = lines.pop("SOL", Fraction(0))
+    if coins + left != received:
         yield "the members and the desk have not got what was received"
+    if received and max(cost, Fraction(0)) - charged > left * max(cost, Fraction(0)) / received + 2 * Fraction(CENT):
+        yield "the desk has paid for what it has not got"
     if lines != {other: -Fraction(fee) for other, fee in found.fees_elsewhere.items()}:
         yield f"the desk's fees in other assets are {lines}"
     for share in got:
@@ -205,13 +208,10 @@ def _unfair(share: Share, member: Member, case: Case, bill: Fraction, received: 
 
 
 def _bill(batch: Batch) -> Fraction:
-    """What all that was received costs its members: what it has cost, and at most the order's limit."""
+    """What all that was received costs its members: what it has cost."""
     assert batch.bought is not None
     found = batch.bought
-    cost = Fraction(found.gross.usd) + Fraction(found.fee.usd)
-    if batch.plan is None:
-        return cost
-    return max(Fraction(0), min(cost, Fraction(batch.plan.limit_price.usd_per_unit) * Fraction(found.executed.amount)))
+    return max(Fraction(0), Fraction(found.gross.usd) + Fraction(found.fee.usd))
 
 
 def _wanted(member: Member, batch: Batch) -> Fraction:

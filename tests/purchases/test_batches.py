@@ -200,7 +200,7 @@ def test_a_batch_that_is_too_small_for_the_exchange_is_refunded(desk: Desk, ann:
         desk,
         asked,
         "not bought: less than the exchange's smallest order without those for whom "
-        "the limit of $111.1 is above max_price",
+        "the price of $110 is above max_price",
     )
 
 

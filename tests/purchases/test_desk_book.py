@@ -86,22 +86,30 @@ def test_two_batches_at_once_are_within_its_limit_together(desk: Desk, ann: Owne
 
 
 def test_nobody_makes_it_buy_what_the_exchange_would(desk: Desk, ann: Owner, bob: Owner, cid: Owner) -> None:
-    """By limits of their own, above that of the order. Who has none sells at the order's limit, since he alone is less
-    than the smallest order."""
+    """By limits of their own, above that of the order: where it is none without them, their limit is the order's."""
     desk.list_exchange_asset()
     for owner, quantity in ((ann, "0.0999"), (bob, "0.03"), (cid, "0.0999")):
         desk.bring(owner, quantity)
     dear = [desk.sale(owner, min_price="100") for owner in (ann, cid)]
     desk.run()
-    assert [look(desk, sale).reason for sale in dear] == ["not sold: the limit of $99 is below min_price"] * 2
-    assert (desks_own(desk, "SOL"), desks_own(desk)) == (Decimal(0), Decimal(0))
-    plain, dear_again = desk.sale(bob), desk.sale(ann, min_price="100")
+    assert [look(desk, sale).total_amount for sale in dear] == [Money("9.99")] * 2
+    desk.bring(ann, "0.0999")
+    together = [desk.sale(bob), desk.sale(ann, min_price="100")]
     desk.run()
-    assert (look(desk, plain).status, look(desk, plain).total_amount) == (Status.COMPLETED, Money("2.97"))
-    assert look(desk, dear_again).reason == "not sold: the limit of $99 is below min_price $100"
-    assert coins(desk, ann, "SOL") == coins(desk, cid, "SOL") == (Decimal("0.0999"), Decimal(0))
-    assert desks_own(desk, "SOL") == Decimal("0.03")
-    assert at_the_exchange(desk) == []
+    assert [look(desk, sale).total_amount for sale in together] == [Money("3.00"), Money("9.99")]
+    assert [placed.price for placed in at_the_exchange(desk)] == [Decimal(100), Decimal(100)]
+    assert desks_own(desk, "SOL") == Decimal("0.0017"), "what is less than a lot, twice"
+    desk.check()
+
+
+def test_a_fill_above_the_price_is_not_what_it_pays_for_the_rest(desk: Desk, ann: Owner) -> None:
+    """Somebody may buy his own lots at the exchange for more, to have the desk pay that for the rest."""
+    desk.bring(ann, "0.1009")
+    desk.world.bid("105", "100", "SOLUSDT")
+    sale = desk.sale(ann)
+    desk.run()
+    assert look(desk, sale).total_amount == Money("10.59")  # 10.50 and 0.09
+    assert desks_own(desk) == Decimal("-0.09")
     desk.check()
 
 

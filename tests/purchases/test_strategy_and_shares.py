@@ -112,7 +112,23 @@ def test_a_member_with_a_max_price_is_left_out_of_what_may_cost_more() -> None:
     alone = asked_for([ann])
     assert (alone.quantity, alone.limit_price) == (Quantity("0.1", "SOL"), Price("100.5"))
     over = plan(batch(), [ann], asset(), quoted("100.51"), RULES)
-    assert over == nothing("SOL", "not bought: the limit of $101.51 is above max_price")
+    assert over == nothing("SOL", "not bought: the price of $100.51 is above max_price")
+
+
+def test_who_closes_a_pool_with_a_limit_of_his_own_refunds_nobody() -> None:
+    """$5 is the exchange's smallest order: where the others are too little without him, his limit is that of all."""
+    bob, mallory, cid = (
+        member("b", "4.90"),
+        member("m", "5.01", max_price="100.9"),
+        member("c", "4.95", max_price="100"),
+    )
+    together = asked_for([bob, mallory])
+    assert (together.quantity, together.limit_price) == (Quantity("0.099", "SOL"), Price("100.9"))
+    assert asked_for([bob, mallory, cid]).limit_price == Price("100.9")
+    assert asked_for([bob, cid, member("d", "5.00")]).limit_price == Price("101")
+    gone = plan(batch(), [bob, member("m", "5.01", max_price="99.99")], asset(), quoted("100"), RULES)
+    without = "without those for whom the price of $100 is above max_price"
+    assert gone == nothing("SOL", f"not bought: less than the exchange's smallest order {without}")
 
 
 def test_dollars_that_do_not_buy_a_unit_want_nothing() -> None:
@@ -252,12 +268,17 @@ def test_in_the_decimals_of_a_fee_whole_lots_are_given_whole(
     assert left_to_the_desk(after, shared_out) == []
 
 
-def test_a_fee_in_dollars_is_part_of_the_cost_as_far_as_the_limit_reaches() -> None:
-    """The limit is $80.80: of 0.1 SOL nobody pays more than $8.08."""
+def test_a_fee_in_dollars_is_part_of_the_cost_also_above_the_limit() -> None:
+    """The limit is $80.80: 0.1 SOL for $8.08, and the fee. By a limit at the market nobody has it paid by the desk."""
     members = [member("a", "5.00", quantity="0.05"), member("b", "5.00", quantity="0.05")]
-    for gross, fee, paid in (("7.99", "0.03", "4.01"), ("8.08", "0.02", "4.04")):
+    for gross, fee, paid in (("7.99", "0.03", "4.01"), ("8.08", "0.02", "4.05")):
         got = shared(members, filled("0.1", gross, fee=fee), price="80")
         assert [str(s.charged) for s in got.values()] == [paid, paid]
+    alone = [member("a", "1000.00", max_price="100")]
+    after = batch(asked=asked_for(alone), found=filled("10", "1000", fee="6"))
+    (ann,) = shares(after, alone)
+    assert (str(ann.charged), str(ann.allocated)) == ("1000.00", "9.940357852 SOL")
+    assert left_to_the_desk(after, [ann]) == [Money("-6"), Quantity("0.059642148", "SOL")]
 
 
 def test_who_can_not_pay_a_unit_at_what_it_has_cost_gets_none() -> None:

@@ -19,6 +19,7 @@ CONFIRMED_WITHIN_BPS = 500  # so near to a price have both sides of an exchange'
 # What counts for an asset unless its own rules say otherwise; `Asset` tells what each is.
 ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
+SLIPPAGE_BOUND_BPS = 300  # above 4.5 % a buyer gains who sells to his own order, by the coins that the desk keeps of it
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
 MIN_POOLED = Money(1)

@@ -35,7 +35,8 @@ class DeskBuys:
         return Money(exact.quantize(COST_STEP, ROUND_FLOOR, ROUNDING))
 
 
-def average(net: Money, executed: Quantity) -> Price:
-    """What a unit has brought, down to 18 decimals."""
+def price_of_rest(net: Money, executed: Quantity, told: Price) -> Price:
+    """What a unit of the lots has brought, down to 18 decimals, and not above the price that they were asked at: a fill
+    above that may be the seller's own."""
     step = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
-    return Price(ROUNDING.divide(net.usd, executed.amount).quantize(step, ROUND_FLOOR, ROUNDING))
+    return min(told, Price(ROUNDING.divide(net.usd, executed.amount).quantize(step, ROUND_FLOOR, ROUNDING)))

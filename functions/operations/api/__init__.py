@@ -18,6 +18,7 @@ from common.domain.catalogue.model import (
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
     PRICE_AGE_MAX_SECONDS,
+    SLIPPAGE_BOUND_BPS,
     SLIPPAGE_MAX_BPS,
     Execution,
     Listing,
@@ -85,7 +86,7 @@ class AssetRequest(OperatorAct):
     estimate_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
         default=None, description=f"how far an estimate may be from the price; of a new asset {ESTIMATE_BAND_BPS}"
     )
-    slippage_max_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
+    slippage_max_bps: Annotated[int, Field(ge=0, le=SLIPPAGE_BOUND_BPS, strict=True)] | None = Field(
         default=None,
         description=f"how far above the price it may be bought, below it sold; of a new asset {SLIPPAGE_MAX_BPS}",
     )

@@ -32,7 +32,8 @@ from functions.purchases.wiring import batches, purchases, sales
 
 class PurchaseRequest(RequestBody):
     """Buy coins at the exchange, for a `quantity` or for a `quote_amount` of dollars. Your dollars are the limit: what
-    is not spent comes back. With `max_price` nothing is bought while the market is above it."""
+    is not spent comes back. With `max_price` nothing is bought above it, before the exchange's fee: in a pool, only
+    where the others are too little without you, or the price with the slippage (`GET /assets`) is not above it."""
 
     asset_id: AssetId
     quantity: Amount | None = None
