@@ -41,6 +41,7 @@ SERVICES = (
     "comparing_billing",
     "comparing_exchange",
     "cross_checking",
+    "deliveries",
     "pooling",
     "reconciliation",
     "recurring_buys",

@@ -57,12 +57,12 @@ _OPENED: list[object] = []  # connections
 
 
 class _Counted(transport._Connecting):
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, *given: Any) -> None:
         _OPENED.append(None)
-        super().__init__(connection)
+        super().__init__(*given)
 
 
-transport._Connecting = _Counted  # type: ignore[misc]
+transport._Connecting = _Counted  # type: ignore[assignment, misc]
 
 
 class Wire(Protocol):

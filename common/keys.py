@@ -36,6 +36,8 @@ table of this page, and the table that is deployed.
 | adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                          |               |                    |                                              |
 | bank_event             | HOOK#{webhook_id}                               | SEEN                               |                          | parked        |                    | OpenWork                                     |
 | reconciliation         | {thing_id}                                      | RECONCILIATION                     |                          | books         |                    | OpenWork                                     |
+| webhook_endpoint       | ENDPOINTS#{username}                            | {endpoint_id}                      |                          |               |                    |                                              |
+| delivery               | {delivery_id}                                   | DELIVERY                           | G…                       | webhooks      |                    | UserOrders, OpenWork                         |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    |                                              |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
@@ -233,7 +235,7 @@ USER_ORDERS = Index(
     sort_key="{asset_id}#{created_at}#{order_id}",  # by asset alone, orders would come in no order
 )
 # In the place of an asset: its ids are upper-case, so nobody who asks for orders of an asset meets them.
-WITHDRAWALS, CLIENTS, RECURRING = "withdrawal", "client", "recurring"
+WITHDRAWALS, CLIENTS, RECURRING, DELIVERIES = "withdrawal", "client", "recurring", "delivery"
 USER_TIMELINE = Index(
     "UserTimelineIndex",
     hash="username",
@@ -343,6 +345,11 @@ ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 # What is wrong with the books of an account, or with what else an id names.
 RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
+# Where a customer's program is told what became of his orders; and each message for it, made until it is taken.
+WEBHOOK_ENDPOINT = Key("webhook_endpoint", pk="ENDPOINTS#{username}", sk="{endpoint_id}")
+DELIVERY = Key(
+    "delivery", pk="{delivery_id}", sk="DELIVERY", indexes=(USER_ORDERS, OPEN_WORK), id_prefix="G", backlog="webhooks"
+)
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key(
     "crypto_client",
@@ -520,6 +527,8 @@ SCHEMA = [
     ADJUSTMENT_ID,
     BANK_EVENT,
     RECONCILIATION,
+    WEBHOOK_ENDPOINT,
+    DELIVERY,
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,
@@ -608,7 +617,8 @@ _PEOPLES = (
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 # What waits there for the clock, and is late where the clock does not come.
 _CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT, REFUND)}
-COUNTED = tuple(sorted({*BACKLOGS} - {*FOR_PEOPLE, BANK_EVENT.backlog} | _CLOCKS))
+# A receiver that is down is its owner's to mend, not ours.
+COUNTED = tuple(sorted({*BACKLOGS} - {*FOR_PEOPLE, BANK_EVENT.backlog, DELIVERY.backlog} | _CLOCKS))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

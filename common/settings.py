@@ -87,6 +87,8 @@ def _of_place(said: Mapping[str, str], place: str) -> Iterator[str]:
         return
     if said.get("CUSTOMER_DEPOSITS") == "yes":
         yield "CUSTOMER_DEPOSITS is 'yes': anybody can sign up, and would credit himself"
+    if said.get("WEBHOOKS_TO_LOOPBACK") == "yes":
+        yield "WEBHOOKS_TO_LOOPBACK is 'yes': anybody could have us ask ourselves"
     if place == PRODUCTION:
         for name, what in (("BANK_URL", "a bank"), ("EXCHANGE_URL", "an exchange")):
             host = urlsplit(said[name]).hostname if name in said else None
@@ -131,6 +133,8 @@ class Settings:
     billing_key_secret: str | None
     data_key_id: str | None  # of the KMS key that wraps those of dealers; None where no function asks for them
     taxpayer_key_secret: str | None  # Secrets Manager id of the key that marks taxpayers
+    webhook_key_secret: str | None  # Secrets Manager id of the key that webhooks' secrets are made with
+    webhooks_to_loopback: bool  # may a customer's receiver be this machine? local only
     commission_percent: Decimal  # of a deal of a new dealer, that the desk gets
 
     @classmethod
@@ -180,6 +184,8 @@ class Settings:
             billing_key_secret=environment.get("BILLING_KEY_SECRET") or None,
             data_key_id=environment.get("DATA_KEY_ID") or None,
             taxpayer_key_secret=environment.get("TAXPAYER_KEY_SECRET") or None,
+            webhook_key_secret=environment.get("WEBHOOK_KEY_SECRET") or None,
+            webhooks_to_loopback=environment.get("WEBHOOKS_TO_LOOPBACK") == "yes",
             commission_percent=Decimal(needed("COMMISSION_PERCENT")),
         )
 

@@ -57,6 +57,7 @@ from common.gateways.billing import BillingUnavailable
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
+from common.gateways.receivers import AddressRefused
 from common.machines import MachinesUnavailable
 from common.table.transaction import Busy
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
@@ -114,6 +115,15 @@ from functions.market_making.model import (
     TradingAccountNotFound,
 )
 from functions.market_making.service.opening import PairUnreachable
+from functions.notifications.model import (
+    DeliveryNotFound,
+    DeliveryPending,
+    EndpointDisabled,
+    EndpointMoved,
+    EndpointNotFound,
+    TooManyEndpoints,
+    UnknownEventType,
+)
 from functions.offramp.model import (
     EstimateOutOfBand,
     NotALot,
@@ -249,6 +259,27 @@ TOLD: dict[str, Told] = {
             "to be paid": {"kind": "BANKING", "account_id": "acc-ann"},
             "to sell coins": {"kind": "CRYPTO"},
         },
+    ),
+    "register_endpoint": Told(
+        {201: "registered: this is the secret"},
+        (AddressRefused, UnknownEventType, TooManyEndpoints),
+        repeats=True,
+        examples={
+            "everything": {"url": "https://hooks.example.com/desk"},
+            "orders that are filled": {"url": "https://hooks.example.com/desk", "events": ["order.completed"]},
+        },
+    ),
+    "own_endpoints": Told(_FOUND),
+    "delete_endpoint": Told({200: "deleted: this is what it was"}, (EndpointNotFound,)),
+    "rotate_secret": Told(
+        {200: "this is the secret that signs from now on; for a day the one before signs as well"},
+        (EndpointNotFound, EndpointMoved),
+        repeats=True,
+        examples={"the first": {"secret_number": 1}},
+    ),
+    "deliveries_of_endpoint": Told(_FOUND, (EndpointNotFound,)),
+    "replay_delivery": Told(
+        {200: "it is made again"}, (DeliveryNotFound, EndpointNotFound, EndpointDisabled, DeliveryPending)
     ),
     "withdrawals": Told(_FOUND),
     "transactions": Told(_FOUND, (Busy,)),

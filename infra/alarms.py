@@ -34,6 +34,7 @@ PRICE_AGE_SECONDS_MAX = 300
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
 PAYMENT_LATE_SECONDS = 900  # what fails comes again each three minutes
+CHANGE_LATE_MINUTES = 10  # of a day that the table's stream keeps them
 SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it speaks again
 JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is late costs an hour of volume
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
@@ -85,6 +86,7 @@ class Watch(Construct):
                 *self._custody(),
                 *self._quotes(),
                 *self._billing(queues["billing.take_payments"]),
+                *self._webhooks(functions["notifications.take_changes"]),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -398,6 +400,24 @@ class Watch(Construct):
             )
             graphs.append(("Payments: batches of Kafka that were given up", [given_up]))
         return graphs
+
+    def _webhooks(self, takes: aws_lambda.IFunction) -> list[Graph]:
+        """Of customers. A receiver that is down is its owner's to mend: no alarm tells of it."""
+        age = takes.metric("IteratorAge", period=MINUTE, statistic="Maximum")
+        self._alarm(
+            "ChangesLate",
+            age,
+            "changes-late",
+            f"What has changed in the table was not taken for {CHANGE_LATE_MINUTES} minutes: customers are not told.",
+            above=CHANGE_LATE_MINUTES * 60 * 1000,
+        )
+        return [
+            ("Changes of the table: age of the oldest that is taken, milliseconds", [age]),
+            (
+                "Webhooks: made, delivered, unanswered, given up",
+                _all("WebhooksMade", "WebhooksDelivered", "WebhooksUnanswered", "WebhooksGivenUp"),
+            ),
+        ]
 
     def _quotes(self) -> list[Graph]:
         """Market making at exchanges."""

@@ -100,6 +100,11 @@ class ContextStack(NestedStack):
             self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
         for name, topic in context.topics.items():
             self._take(f"{context.name}.{name}", f"functions.{context.name}.stream.{name}", topic)
+        for name, entities in context.entities.items():
+            more = streams.of_the_table(shared.table)
+            handler = f"functions.{context.name}.changes.{name}"
+            function = self._function(f"{context.name}.{name}", handler, streams.SECONDS, more=more)
+            streams.from_table(self, function, shared.table, entities)
 
     def _task(self, context: str, name: str, size: Size) -> aws_lambda.Function:
         handler = f"functions.{context}.tasks.{name}"

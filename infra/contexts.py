@@ -1,5 +1,5 @@
 """What the contexts offer, found by walking `functions/`: routes of each `api`, `webhook` and `documents`, rounds of
-each `schedule`, tasks and machines of each `workflow`, what each `stream` takes."""
+each `schedule`, tasks and machines of each `workflow`, what each `stream` takes, and each `changes` of the table's."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ class Context:
     )  # of its HTTP functions: `api`, `webhook`, `documents`
     every_minutes: Mapping[str, int] = field(default_factory=dict)  # functions of `schedule`, by how often they run
     topics: Mapping[str, str] = field(default_factory=dict)  # functions of `stream`, by the Kafka topic that each takes
+    entities: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # functions of `changes`: what each takes
     workflow: ModuleType | None = None  # with `Tasks`, whose fields are the functions of `tasks`, and `machines`
 
     @property
@@ -57,9 +58,12 @@ def _context(name: str) -> Context:
     topics: Mapping[str, str] = {}
     if importlib.util.find_spec(f"{package}.stream"):
         topics = importlib.import_module(f"{package}.stream").TOPICS
+    entities: Mapping[str, tuple[str, ...]] = {}
+    if importlib.util.find_spec(f"{package}.changes"):
+        entities = importlib.import_module(f"{package}.changes").ENTITIES
     has_machines = importlib.util.find_spec(f"{package}.workflow") is not None
     workflow = importlib.import_module(f"{package}.workflow") if has_machines else None
-    return Context(name, routes, every_minutes, topics, workflow)
+    return Context(name, routes, every_minutes, topics, entities, workflow)
 
 
 def _routes(door: ModuleType) -> tuple[Route, ...]:

@@ -133,11 +133,17 @@ class Environment:
         return self.embedded
 
     @property
+    def webhooks_to_loopback(self) -> bool:
+        """May a receiver of webhooks be this machine itself? Only where functions run on the customer's own laptop."""
+        return self.embedded
+
+    @property
     def variables(self) -> dict[str, str]:
         """Of every function, as `common.settings` reads them: those that do not depend on what is made."""
         return {
             "ENVIRONMENT": self.name,
             "CUSTOMER_DEPOSITS": "yes" if self.customer_deposits else "no",
+            "WEBHOOKS_TO_LOOPBACK": "yes" if self.webhooks_to_loopback else "no",
             "DEPOSIT_LIMIT_USD": self.deposit_limit_usd,
             "WITHDRAWAL_LIMIT_USD": self.withdrawal_limit_usd,
             "PAYOUT_MAX_USD": self.payout_max_usd,

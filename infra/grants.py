@@ -34,6 +34,7 @@ class Secret(StrEnum):
     BILLING_KEY = "BILLING_KEY"
     TAXPAYER_KEY = "TAXPAYER_KEY"  # marks taxpayers, so that those of two dealers are found the same; never replaced
     KAFKA_KEY = "KAFKA_KEY"  # exists only where payments come from brokers of somebody else; Lambda's poller reads it
+    WEBHOOK_KEY = "WEBHOOK_KEY"  # with which the secrets of customers' webhooks are made; never replaced
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
@@ -125,6 +126,15 @@ GRANTS: dict[str, Grant] = {
     "billing.pay_refunds": replace(_BILLS, indexes=(OPEN_WORK,)),
     "billing.take_payments": replace(_PAYMENTS, receives=True),
     "billing.spread_payments": replace(_PAYMENTS, indexes=(OPEN_WORK,)),
+    "notifications.api": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),
+        indexes=(USER_ORDERS,),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.WEBHOOK_KEY}),
+    ),
+    "notifications.deliver": Grant(
+        table=frozenset({GET, UPDATE}), indexes=(OPEN_WORK,), secrets=frozenset({Secret.WEBHOOK_KEY})
+    ),
+    "notifications.take_changes": Grant(table=frozenset({QUERY, PUT})),
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         indexes=(USER_ORDERS, USER_OPEN),

@@ -63,6 +63,9 @@ class StateStack(DeskStack):
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
             Secret.BILLING_KEY: self._secret("BillingKey", "Replace it by the billing system's key"),
             Secret.TAXPAYER_KEY: self._secret("TaxpayerKey", "Marks taxpayers; never replace it"),
+            Secret.WEBHOOK_KEY: self._secret(
+                "WebhookKey", "Makes the secrets of customers' webhooks; never replace it"
+            ),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),

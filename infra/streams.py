@@ -1,4 +1,5 @@
-"""What comes to functions by itself: from a queue of their own, and from Kafka where the settings name a broker.
+"""What comes to functions by itself: from a queue of their own, from Kafka where the settings name a broker, and from
+the table, whose stream has each change once and keeps it for a day.
 
 A message of the queue that fails comes again when its visibility has run out, and after RECEIVED_MAX times it is in the
 queue of failed ones. Kafka gives its batches again, whole, and nothing behind them; one that has failed KAFKA_RETRIES
@@ -8,10 +9,11 @@ provisioned mode only, which costs by the hour. Nothing but a fault of the table
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from aws_cdk import Duration, RemovalPolicy, aws_iam, aws_lambda, aws_sqs
+from aws_cdk import Duration, RemovalPolicy, aws_dynamodb, aws_iam, aws_lambda, aws_sqs
 from constructs import Construct
 
 from infra.environment import Environment, Kafka
@@ -21,12 +23,13 @@ SECONDS = 30  # of a call
 VISIBILITY = Duration.seconds(6 * SECONDS)  # AWS's advice: a batch may be called for again before it is given back
 KEPT = Duration.days(14)  # the most that a queue does
 RECEIVED_MAX = 20  # for an hour
-BATCH_OF_QUEUE, BATCH_OF_KAFKA = 10, 100
+BATCH_OF_QUEUE, BATCH_OF_KAFKA, BATCH_OF_TABLE = 10, 100, 100
 KAFKA_RETRIES = 100
 GROUP = "cryptodesk-billing"  # of consumers; theirs is where it goes on
 QUEUES = {"billing.take_payments": "Payments"}  # what the queues are called, by function
 
 _SEND = "sqs:SendMessage"
+_OF_A_TABLE = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"]
 _OF_A_NETWORK = [  # as AWS documents them: they know no resources
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
@@ -127,6 +130,30 @@ def from_kafka(
         destination_config=mapping.DestinationConfigProperty(on_failure=destination),
         **where,  # type: ignore[arg-type]
     ).node.add_dependency(function)
+
+
+def from_table(
+    scope: Construct, function: aws_lambda.IFunction, table: aws_dynamodb.Table, entities: Sequence[str]
+) -> None:
+    """A batch that fails comes again until it is taken or a day old, and those behind it wait."""
+    mapping = aws_lambda.CfnEventSourceMapping
+    pattern = json.dumps({"dynamodb": {"NewImage": {"entity_type": {"S": list(entities)}}}})
+    mapping(
+        scope,
+        f"{function.node.id}FromTable",
+        function_name=function.function_arn,
+        event_source_arn=table.table_stream_arn,
+        batch_size=BATCH_OF_TABLE,
+        starting_position="TRIM_HORIZON",
+        filter_criteria=mapping.FilterCriteriaProperty(filters=[mapping.FilterProperty(pattern=pattern)]),
+    ).node.add_dependency(function)
+
+
+def of_the_table(table: aws_dynamodb.Table) -> Sequence[aws_iam.PolicyStatement]:
+    """What Lambda does in the name of a function that takes what has changed."""
+    stream = table.table_stream_arn
+    assert stream is not None
+    return [_allow(_OF_A_TABLE, [stream]), _allow(["dynamodb:ListStreams"], ["*"])]
 
 
 def statements(of: Queues, topic: str, kafka: Kafka | None, secret: str | None) -> Sequence[aws_iam.PolicyStatement]:

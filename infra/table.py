@@ -23,6 +23,7 @@ def table(scope: Construct, environment: Environment) -> aws_dynamodb.Table:
             point_in_time_recovery_enabled=True
         ),
         time_to_live_attribute=TIME_TO_LIVE,
+        stream=aws_dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,  # what has changed; it costs a write nothing
         deletion_protection=not environment.embedded,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )

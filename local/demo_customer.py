@@ -1,8 +1,7 @@
 """A small customer's day at the desk, on a local stack: in for four dollars, out again to the last unit, and a page
-that tells all of it.
+that tells all of it. His own program is told of each step by a webhook, and verifies it.
 
-Each step is a thing that he does, with what came of it: a new one takes its place in `STEPS`, and what listens to all
-of them goes around these.
+Each step is a thing that he does, with what came of it: a new one takes its place in `STEPS`.
 """
 
 from __future__ import annotations
@@ -15,9 +14,12 @@ from typing import Any
 
 from local.seed import Desk
 from local.telling import Customer, StoryFailed, Tell, Teller, eventually, ok, reconcile
+from local.webhooks import heard, hears
+from sandbox.receiver import Receiver
 
 SMALL, HIS, HERS = "XRP", "4.00", "7.00"  # dollars: alone neither is enough for the exchange
-COINS, QUOTED = "BTC", "50.00"
+COINS, QUOTED, EACH_DAY = "BTC", "50.00", "12.00"
+BUY_RECURRING = "cryptodesk-purchases-buy-recurring"  # the clock comes every minute
 PATIENCE_SECONDS = 120.0
 LAST_MOVES = 5
 
@@ -32,6 +34,12 @@ class Day:
     customer: Customer
     friend: Customer
     tell: Tell
+    receiver: Receiver
+
+    def heard(self, type_: str, thing_id: str) -> None:
+        """His program was told, and has verified who says it. Raises StoryFailed."""
+        event = heard(self.desk, self.receiver, type_, thing_id)
+        self.tell(f"  his program hears {event.type} of {thing_id[:7]}…, signed, as {event.webhook_id[:7]}…")
 
     def over(self, customer: Customer, route: str, began: str) -> Facts:
         """What it is that was begun, when it is over. Raises StoryFailed."""
@@ -59,14 +67,18 @@ def play(desk: Desk, username: str, tell: Tell) -> Facts:
     names = (username, f"{username}-friend")
     for name in names:
         desk.sign_up(name)
-    with desk.http(names[0]) as own, desk.http(names[1]) as friends:
-        day = Day(desk, Customer(own, names[0]), Customer(friends, names[1]), tell)
+    with desk.http(names[0]) as own, desk.http(names[1]) as friends, Receiver() as receiver:
+        day = Day(desk, Customer(own, names[0]), Customer(friends, names[1]), tell, receiver)
         for customer in (day.customer, day.friend):
             customer.post("/users")
             customer.post("/balance/deposits", amount="100.00")
         desk.clients(username)
         tell(f"{username} and a friend deposit $100.00 each")
+        hears(receiver, own)
+        tell(f"his program listens on {receiver.url}")
         facts = {step.__name__: step(day) for step in STEPS}
+        if receiver.refused:
+            raise StoryFailed(f"{receiver.refused} webhooks were not signed as they should be")
     for name in names:
         lines = reconcile(desk, name)
         tell(f"the books: {lines} lines of {name}'s journal add up to every balance, to the last digit")
@@ -86,6 +98,7 @@ def bought_together(day: Day) -> Facts:
     for customer, one in zip((day.customer, day.friend), done, strict=True):
         got, paid, back = one["executed_quantity"], one["total_amount"], one["refunded_amount"]
         day.tell(f"  {customer.username} has {got} {SMALL} for ${paid}, ${back} came back")
+    day.heard("purchase.completed", done[0]["order_id"])
     return done[0]
 
 
@@ -101,10 +114,12 @@ def sold_together_and_withdrawn(day: Day) -> Facts:
     if (left["quantity"], left["held_quantity"]) != ("0", "0"):
         raise StoryFailed(f"something is left: {left}")
     day.tell(f"  all of it is ${sold['total_amount']}, and nothing is left of it")
+    day.heard("sale.completed", sold["order_id"])
     bank = f"{day.customer.username}-bank"
     asked_for = day.customer.post("/balance/withdrawals", amount=sold["total_amount"], banking_client_id=bank)
     gone = day.over(day.customer, f"/balance/withdrawals/{asked_for['transfer_id']}", "the withdrawal")
     day.tell(f"  ${gone['amount']} are withdrawn: {gone['status']} at his bank")
+    day.heard("withdrawal.completed", gone["transfer_id"])
     return {"sale": sold, "withdrawal": gone}
 
 
@@ -117,9 +132,38 @@ def bought_at_a_quote(day: Day) -> Facts:
     if any(order[name] != quote[name] for name in ("quantity", "price_per_unit", "total_amount")):
         raise StoryFailed(f"not what was promised: {order}, {quote}")
     day.tell(f"  an order at it: {order['status']}, just as was promised")
+    day.heard("order.completed", order["order_id"])
     again = day.customer.refused("/orders", **asked, quote_id=quote["quote_id"])
     day.tell(f"  another one at it: {again['type']}, {again['detail']}")
     return order
+
+
+def bought_every_day(day: Day) -> Facts:
+    """The first date is now. He thinks better of it, and sells what it has brought."""
+    plan = day.customer.post("/recurring-buys", asset_id=SMALL, quote_amount=EACH_DAY, every="daily")
+    day.tell(f"buys {SMALL} for ${EACH_DAY} every day, from now on")
+    route, dates = f"/recurring-buys/{plan['plan_id']}", list[Facts]()
+
+    def is_dealt_with() -> bool:
+        day.desk.invoke(BUY_RECURRING)
+        dates.extend(day.customer.get(f"{route}/dates")["items"])
+        return bool(dates)
+
+    eventually(is_dealt_with, lambda: f"the first date of {plan['plan_id']} passes", patience_seconds=PATIENCE_SECONDS)
+    if dates[0]["order_id"] is None:
+        raise StoryFailed(f"skipped: {dates[0]['reason']}")
+    bought = day.over(day.customer, f"/purchases/{dates[0]['order_id']}", "the first day's purchase")
+    day.tell(f"  today: {bought['executed_quantity']} {SMALL} for ${bought['total_amount']}")
+    day.heard("purchase.completed", bought["order_id"])
+    following = day.customer.get(route)["next_at"][:10]
+    day.tell(
+        f"  the next would be {following}; he thinks better of it: {day.customer.post(f'{route}/cancel')['status']}"
+    )
+    asked = day.customer.post("/sales", asset_id=SMALL, quantity="all")
+    sold = day.over(day.customer, f"/sales/{asked['order_id']}", "the sale")
+    day.tell(f"  all of it is ${sold['total_amount']} again")
+    day.heard("sale.completed", sold["order_id"])
+    return {"bought": bought, "sold": sold}
 
 
 def a_page_of_all_of_it(day: Day) -> Facts:
@@ -148,6 +192,7 @@ def a_page_of_all_of_it(day: Day) -> Facts:
             f"  {move['created_at'][11:19]} {move['transaction_type']:<8} ${move['amount']:>7} of {move['asset_id']}"
         )
     day.customer.post(f"/orders/{waits['order_id']}/cancel")
+    day.heard("order.cancelled", waits["order_id"])
     return {"portfolio": portfolio, "moves": moves["items"]}
 
 
@@ -161,6 +206,7 @@ def cashed_out(day: Day) -> Facts:
         raise StoryFailed(f"not all was sold: {done}")
     by_desk = f", {done['desk_quantity']} of it to the desk itself" if done["desk_quantity"] else ""
     day.tell(f"cashes out all of his {COINS}: {done['quantity']}{by_desk}; ${done['total_amount']} are at his bank")
+    day.heard("sell_order.filled", done["order_id"])
     return done
 
 
@@ -168,6 +214,7 @@ STEPS: tuple[Callable[[Day], Facts], ...] = (
     bought_together,
     sold_together_and_withdrawn,
     bought_at_a_quote,
+    bought_every_day,
     a_page_of_all_of_it,
     cashed_out,
 )

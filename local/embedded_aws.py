@@ -126,6 +126,31 @@ def keep_attributes() -> None:
     provisioners._update_resource = keeping
 
 
+def keep_streams() -> None:
+    """MiniStack saves how far a function has come in a table's stream, and not the stream: begun anew, the function
+    waits at a place that the new one reaches after as many changes. What no function has taken is saved with the table,
+    and each begins there."""
+    from ministack.services import dynamodb, lambda_svc
+
+    get_state, load, places = dynamodb.get_state, dynamodb.load_persisted_state, lambda_svc._dynamodb_stream_positions
+    restore = lambda_svc._restore_esm_positions
+
+    def with_streams() -> dict[str, Any]:
+        streams = lambda_svc.AccountRegionScopedDict()
+        taken = min(places._data.values(), default=0)
+        for (account, region, table), records in dynamodb._stream_records._data.items():
+            gone = dynamodb._stream_trimmed.get_scoped(account, region, table, 0)
+            streams.set_scoped(account, region, table, records[max(taken - gone, 0) :])
+        return {**get_state(), "streams": streams}
+
+    def with_its_streams(data: dict[str, Any]) -> None:
+        dynamodb._stream_records.update(data.get("streams", {}))
+        load(data)
+
+    dynamodb.get_state, dynamodb.load_persisted_state = with_streams, with_its_streams
+    lambda_svc._restore_esm_positions = lambda of, saved: None if of is places else restore(of, saved)
+
+
 async def _run(port: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
@@ -133,6 +158,7 @@ async def _run(port: int) -> None:
     from ministack.core import lambda_runtime
 
     keep_attributes()
+    keep_streams()
     changes = Changed(app.app)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from common import keys
 from common.domain import dealer_refunds
 from common.domain.clients import ClientKind
 from common.domain.dealer_refunds import Refund
@@ -20,6 +21,7 @@ from common.owner import Owner
 from functions.billing import payment_store, refund_store, reminder_store, store
 from functions.billing.model import AccountType, Operation, receipt_id, receipt_id_of
 from functions.billing.store import account_id
+from functions.notifications.model import Change
 from functions.orders.model import Side, Terms
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
@@ -49,7 +51,8 @@ class World:
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
-    `stray` is nobody's. Nothing of what Fred has is held. What there is of market making, Ann's, is `written`.
+    `stray` is nobody's. Nothing of what Fred has is held. Of Ann's webhooks to `endpoint`, `delivery` has come there,
+    and `telling` waits. What there is of market making, Ann's, is `written`.
     """
 
     desk: Desk
@@ -87,6 +90,9 @@ class World:
     held: str
     leaving: str
     asked: str
+    endpoint: str
+    delivery: str
+    telling: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -196,6 +202,7 @@ class World:
             held=desk.dealership.leaving("cme-held", moved=True),
             leaving=desk.dealership.leaving("cme-leaving"),
             asked=_asked(desk),
+            **_listening(desk, ann),
         )
         desk.market.comparing_with(lambda: None).compare()
         desk.dealership.comparing.round(lambda: True)
@@ -240,6 +247,17 @@ def _billed(desk: Desk) -> str:
     dealership.invoicing.create_invoice(car.bill_id)
     dealership.pay(800_000_00, dealership.bills.bill(car.bill_id))
     return bill.bill_id
+
+
+def _listening(desk: Desk, owner: Owner) -> dict[str, str]:
+    """A program listens, has been told of one order, and will be of another."""
+    endpoint = desk.endpoints.register(owner, "e", "https://hooks.example.com/desk", []).made.endpoint
+    for number in (1, 2):
+        desk.deliveries.take(Change(owner, keys.ORDER.entity, f"O{number}", "COMPLETED", desk.clock()))
+        if number == 1:
+            desk.deliveries.deliver(lambda: True)
+    waits, came = desk.endpoints.deliveries(owner, endpoint.endpoint_id).items
+    return {"endpoint": endpoint.endpoint_id, "delivery": came.delivery_id, "telling": waits.delivery_id}
 
 
 def _asked(desk: Desk) -> str:
@@ -340,6 +358,12 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/clients"): Call(),
     Route("POST", "/clients"): Call(202, {"kind": "BANKING", "account_id": "acc-2"}),
     Route("GET", "/balance/transactions"): Call(),
+    Route("POST", "/webhooks/endpoints"): Call(201, {"url": "https://hooks.example.com/other"}),
+    Route("GET", "/webhooks/endpoints"): Call(),
+    Route("DELETE", "/webhooks/endpoints/{endpoint_id}"): Call(thing="endpoint"),
+    Route("POST", "/webhooks/endpoints/{endpoint_id}/rotate-secret"): Call(body={"secret_number": 1}, thing="endpoint"),
+    Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"): Call(thing="endpoint"),
+    Route("POST", "/webhooks/deliveries/{delivery_id}/replay"): Call(thing="delivery"),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
@@ -642,6 +666,8 @@ def path(route: Route, world: World, **parts: str) -> str:
                 "reminder_id",
                 "refund_id",
                 "quote_id",
+                "endpoint_id",
+                "delivery_id",
                 "plan_id",
                 "dealer_id",
             ),

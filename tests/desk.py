@@ -49,6 +49,7 @@ from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.steering import Steering
+from functions.notifications.service import Deliveries, Endpoints
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SellOrder
 from functions.offramp.model import Terms as SaleTerms
@@ -81,6 +82,7 @@ from functions.purchases.service.pooling import Pooling
 from functions.purchases.service.purchasing import Purchases
 from functions.purchases.service.recurring import RecurringBuys
 from functions.purchases.service.sales import Sales
+from sandbox.receivers import SimulatedReceivers
 from tests import books, counters
 from tests.billing import books as billing_books
 from tests.harness.memory import InMemoryDynamoDB
@@ -130,10 +132,12 @@ class Desk:
     patience: Patience | None = None
     rules: Rules = RULES
     payout_max: Money = PAYOUT_MAX
+    webhook_key: Callable[[], bytes] = lambda: b"with which the secrets of webhooks are made"
     outside: Outside | None = None  # made when it is first asked for: most tests need none
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
+        self.receivers = SimulatedReceivers(self.clock)
         self._catalogue: Catalogue | None = None
         self._market: Market | None = None
         self._dealership: Dealership | None = None
@@ -305,6 +309,14 @@ class Desk:
     @property
     def accounts(self) -> Accounts:
         return Accounts(self.table, self.rules, self.machines, self.clock)
+
+    @property
+    def endpoints(self) -> Endpoints:
+        return Endpoints(self.table, self.receivers, self.webhook_key, self.clock)
+
+    @property
+    def deliveries(self) -> Deliveries:
+        return Deliveries(self.table, self.receivers, self.webhook_key, self.clock)
 
     @property
     def orders(self) -> Orders:

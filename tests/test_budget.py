@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 
 from bench import custody
+from common import keys
 from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
@@ -27,6 +28,7 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
+from functions.notifications.model import Change
 from functions.orders import store
 from functions.orders.model import Side, Status, Terms
 from sandbox.exchange.flow import TAKERS
@@ -46,6 +48,7 @@ STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
 # requests, write units, read units: what is promised of a call, which the golden file must stay inside.
 PROMISES: dict[str, tuple[int, float, float]] = {
     "buy": (1, 10, 0),
+    "buy, of one whose program listens": (1, 10, 0),
     "buy, first of an asset": (1, 10, 0),
     "buy, refused for lack of funds": (1, 10, 0),
     "buy, by an unknown user": (1, 10, 0),
@@ -115,6 +118,30 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def repeated(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.place(ann, "BUY", "1", key="k")
         return lambda: desk.place(ann, "BUY", "1", key="k")
+
+    def listening(act: Callable[[Desk, Owner], Any], *before: Callable[[Desk, Owner], Any], status: int = 200) -> Any:
+        """Of a customer whose program listens, and what was done before."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            url = "https://hooks.example.com/desk"
+            desk.endpoints.register(ann, "e", url, [])
+            desk.receivers.at[url].says(status)
+            desk.buy(ann, "1")
+            for done in before:
+                done(desk, ann)
+            return lambda: act(desk, ann)
+
+        return prepared
+
+    def change(desk: Desk, owner: Owner) -> int:
+        """An order's, as the table's stream tells it."""
+        return desk.deliveries.take(Change(owner, keys.ORDER.entity, "O1", "COMPLETED", desk.clock()))
+
+    def told_to_nobody(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        return lambda: change(desk, ann)
+
+    def round_(desk: Desk, _: Owner) -> Any:
+        return desk.deliveries.deliver(lambda: True)
 
     def sell(quantity: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
         def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
@@ -586,6 +613,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "a price, confirmed by hand": lambda desk, _: confirmed(desk),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
+        "buy, of one whose program listens": listening(lambda desk, ann: desk.buy(ann, "1")),
+        "change of an order, told to nobody": told_to_nobody,
+        "change of an order, told to one endpoint": listening(change),
+        "outgoing webhook, taken": listening(round_, change),
+        "outgoing webhook, not taken": listening(round_, change, status=500),
+        "outgoing webhooks, none due": listening(round_),
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
         "buy, refused for lack of funds": lambda desk, ann: refused(lambda: desk.buy(ann, "5000")),
         "buy, by an unknown user": lambda desk, _: refused(lambda: desk.buy(Owner("eve", "sub-eve"), "1")),

@@ -657,7 +657,7 @@ def test_what_has_no_route_is_not_found(world: World, doors: Doors) -> None:
 def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> None:
     """What was refused above was refused for what was bad about it: the rest of it was good."""
     leaving = Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout")  # his deposit is released before
-    for route in every_route():
+    for route in sorted(every_route(), key=lambda route: route.method == "DELETE"):
         status = called(doors, world, route, entitled(doors, route).token).status
         assert (
             status < 300

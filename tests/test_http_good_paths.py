@@ -378,7 +378,7 @@ class TestOperators:
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt, world.payment),
             *(world.short, world.total, world.reminder, world.refund, world.poison, world.held),
-            world.asked,
+            *(world.asked, world.telling),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]

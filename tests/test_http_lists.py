@@ -17,6 +17,7 @@ from common.money import Money, Quantity
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
 from common.table import table
+from functions.notifications.model import Change
 from functions.orders import store
 from functions.orders.model import Order, Side, Status
 from functions.purchases.recurring import Changes
@@ -345,7 +346,10 @@ class List:
 
     def at(self, order_id: str) -> str:
         own = {"asset_id": self.asset_id, "order_id": order_id, "plan_id": TRADED[f"plan beside {order_id}"]}
-        own["contract_id"] = TRADED.get("contract", "")
+        own |= {
+            "contract_id": TRADED.get("contract", ""),
+            "endpoint_id": TRADED.get(order_id, "endpoint-0000000000000000"),
+        }
         return self.route.path.format(**own, cme_dealer_id=CME_ID, dealer=CME_ID)
 
 
@@ -363,6 +367,7 @@ LISTS = [
         others=({"status": "PENDING"}, SPAN, {"to": "2026-11-22T00:00:00Z"}),
     ),
     List(Route("GET", "/crypto/order/sell")),
+    List(Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"), others=({"status": "PENDING"},)),
     List(Route("GET", "/recurring-buys")),
     List(Route("GET", "/recurring-buys/{plan_id}/dates")),
     List(Route("GET", "/market-making/orders")),
@@ -379,7 +384,8 @@ LISTS = [
 ]
 
 COMPARE = Route("POST", "/operations/compare/billing")  # no list: goes on for as long as there is time, and is audited
-TRADED: dict[str, str] = {}  # an order that has traded, by its owner; and the contract of a dealer who has paid
+# An order that has traded, by its owner; by that, his endpoint; and the contract of a dealer who has paid.
+TRADED: dict[str, str] = {}
 EACH = pytest.mark.parametrize("list_", LISTS, ids=lambda list_: named(list_.route))
 
 
@@ -412,6 +418,7 @@ def doors() -> Iterator[Doors]:
                 assert made.status == 201
             TRADED[name] = made.json["order_id"]
             have_traded(desk.market, TRADED[name], 3)
+            TRADED[TRADED[name]] = was_told(desk, Owner(name, f"sub-{name}"), 3)
             TRADED[f"plan beside {TRADED[name]}"] = skipped_twice(desk, Owner(name, f"sub-{name}"))
         desk.dealership.active()
         for _ in range(3):
@@ -420,6 +427,14 @@ def doors() -> Iterator[Doors]:
         TRADED["contract"] = str(desk.dealership.account().contract_id)
         yield doors
     desk.check()
+
+
+def was_told(desk: Desk, owner: Owner, times: int) -> str:
+    """The endpoint of somebody who has been told so often."""
+    endpoint = desk.endpoints.register(owner, "e", "https://hooks.example.com", []).made.endpoint
+    for number in range(times):
+        desk.deliveries.take(Change(owner, keys.ORDER.entity, f"O{number}", "COMPLETED", desk.clock()))
+    return endpoint.endpoint_id
 
 
 class TestCursors:

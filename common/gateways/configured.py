@@ -18,6 +18,7 @@ from common.gateways.exchange.maker import Balance, Books, Maker, MakerOrder, Ma
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
+from common.gateways.receivers import Receivers
 from common.gateways.transport import Transport
 from common.settings import MissingSetting, settings
 
@@ -310,6 +311,18 @@ def webhook_secrets() -> Sequence[str]:
     """Of the bank's webhooks, split at spaces: while a key is being replaced there are two."""
     here = settings()
     return aws.secret(_needed("BANK_WEBHOOK_SECRET", here.bank_webhook_secret)).decode().split()
+
+
+@cache
+def receivers() -> Receivers:
+    from common.gateways.receivers.http import HttpReceivers
+
+    return HttpReceivers(loopback=settings().webhooks_to_loopback)
+
+
+def webhook_key() -> bytes:
+    """With which the secrets of customers' webhooks are made."""
+    return aws.secret(_needed("WEBHOOK_KEY_SECRET", settings().webhook_key_secret))
 
 
 def _unknown(exchange: str) -> MissingSetting:

@@ -89,6 +89,8 @@ class Transport:
         A kept connection may be dead, and then nobody knows what became of a change: so only who asks much more often
         than that, and can find out, keeps connections of methods that change something.
     wall: seconds since 1970. This clock goes on while a Lambda is frozen.
+    address_of: what tells the address of the host, and its port, which is then connected to, and no other; None: the
+        system looks it up. What it raises is raised by `ask`, and nothing is sent. It is called within connect_seconds.
 
     Raises ValueError for a base_url that can not be one and for times that are not above 0.
     """
@@ -103,6 +105,7 @@ class Transport:
         unpacks: bool = False,
         keeps: Container[str] = ("GET",),
         wall: Callable[[], float] = time.time,
+        address_of: Callable[[str, int], str] | None = None,
     ) -> None:
         address = parse_url(base_url)
         if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
@@ -113,12 +116,14 @@ class Transport:
         self._encrypted = address.scheme == "https"
         self._host = address.host.strip("[]")
         self._port = address.port
+        self._authority = address.netloc or ""
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._body_bytes_max = body_bytes_max
         self._unpacks = unpacks
         self._keeps = keeps
         self._wall = wall
+        self._address_of = address_of
         self._kept: list[tuple[HTTPConnection, float]] = []  # each with the time at which it was used last
         weakref.finalize(self, _close, self._kept)
 
@@ -145,6 +150,8 @@ class Transport:
         ends = time.monotonic() + seconds
         keeps = method in self._keeps
         given = {"Accept": "application/json", "User-Agent": "cryptodesk", **headers}
+        if self._address_of is not None:  # otherwise it would be the address
+            given["Host"] = self._authority
         if not keeps:
             given["Connection"] = "close"
         connection = (self._kept_one() if keeps else None) or self._connected(min(self._connect_seconds, seconds))
@@ -181,11 +188,15 @@ class Transport:
         """A new connection. Raises NotSent."""
         if self._encrypted:
             connection: HTTPConnection = HTTPSConnection(
-                self._host, self._port, timeout=self._connect_seconds, ssl_context=self._verifying
+                self._host,
+                self._port,
+                timeout=self._connect_seconds,
+                ssl_context=self._verifying,
+                server_hostname=self._host,  # whatever its address is
             )
         else:
             connection = HTTPConnection(self._host, self._port, timeout=self._connect_seconds)
-        _Connecting(connection).within(seconds)
+        _Connecting(connection, self._address_of).within(seconds)
         connection.timeout = self._read_seconds
         return connection
 
@@ -234,8 +245,9 @@ class _Connecting:
     """A connection that is being made, in a thread of its own: the look-up of a host's name has no time-out, and what
     comes after it has one for each part."""
 
-    def __init__(self, connection: HTTPConnection) -> None:
+    def __init__(self, connection: HTTPConnection, address_of: Callable[[str, int], str] | None = None) -> None:
         self._connection = connection
+        self._address_of = address_of
         self._turn = Lock()  # for what follows
         self._given_up = False
         self._trouble: Exception | None = None
@@ -261,6 +273,9 @@ class _Connecting:
 
     def _connect(self) -> None:
         try:
+            if self._address_of is not None:
+                connection = self._connection
+                connection.host = self._address_of(connection.host, connection.port)
             self._connection.connect()
             if not isinstance(self._connection.sock, _TimedTls):
                 self._connection.sock = _TimedSocket(fileno=self._connection.sock.detach())

@@ -65,6 +65,8 @@ PARTS = {
     "login": "0123456789abcdef",
     "since": "2026-11-21T12:00:00.000000Z",
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
+    "delivery_id": "GABCDEFGHIJKLMNOPQRSTUVWX2",
+    "endpoint_id": "endpoint-0123456789abcdef",
     "change_id": "change-1",
     "entry_id": "entry-1",
     "segment_id": "segment-1",

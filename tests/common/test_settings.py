@@ -36,6 +36,7 @@ def test_production_starts_with_settings_that_can_be_right() -> None:
     [
         ("ENVIRONMENT", "prod"),
         ("CUSTOMER_DEPOSITS", "yes"),
+        ("WEBHOOKS_TO_LOOPBACK", "yes"),
         ("BANK_URL", "https://bank.invalid"),
         ("EXCHANGE_URL", "https://exchange.invalid"),
         ("EXCHANGE_URL", "http://y.example"),
@@ -49,6 +50,13 @@ def test_production_starts_with_settings_that_can_be_right() -> None:
 def test_a_function_does_not_start_with_settings_that_can_not_be_right(name: str, written: str) -> None:
     with pytest.raises(UnfitSettings, match=name):
         Settings.of({**os.environ, **REAL, name: written})
+
+
+def test_webhooks_go_to_loopback_on_a_laptop_alone() -> None:
+    assert Settings.of({**os.environ, "WEBHOOKS_TO_LOOPBACK": "yes"}).webhooks_to_loopback
+    assert not Settings.of({**os.environ}).webhooks_to_loopback
+    with pytest.raises(UnfitSettings, match="WEBHOOKS_TO_LOOPBACK"):
+        Settings.of({**os.environ, **REAL, "ENVIRONMENT": "staging", "WEBHOOKS_TO_LOOPBACK": "yes"})
 
 
 def test_strangers_do_not_credit_themselves_on_staging() -> None:

@@ -373,7 +373,12 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(
+            x509.SubjectAlternativeName(
+                [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("hooks.example")]
+            ),
+            critical=False,
+        )
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
@@ -417,6 +422,36 @@ def test_a_host_with_a_good_certificate_is_believed(tls: ssl.SSLContext) -> None
         assert [asking.ask("GET", "/", {}).body for _ in range(2)] == [b"{}", b"{}"]
         del asking
     assert wire.connections == [1, 1]
+
+
+@pytest.mark.usefixtures("trusted")
+def test_the_certificate_is_that_of_the_name_whatever_its_address_is(tls: ssl.SSLContext) -> None:
+    asked: list[tuple[str, int]] = []
+
+    def address_of(host: str, port: int) -> str:
+        asked.append((host, port))
+        return "127.0.0.1"
+
+    with Wire(http("{}"), tls=tls) as wire:
+        port = int(wire.url.rpartition(":")[2])
+        there = transport(f"https://hooks.example:{port}", address_of=address_of)
+        assert there.ask("POST", "/", {}, b"whole").body == b"{}"
+    assert asked == [("hooks.example", port)]
+    assert f"Host: hooks.example:{port}" in wire.heads[0].split("\r\n")
+    with Wire(http("{}"), tls=tls) as wire:
+        there = transport(wire.url.replace("127.0.0.1", "other.example"), address_of=address_of)
+        with pytest.raises(NotSent):
+            there.ask("POST", "/", {}, b"whole")
+    assert wire.heads == []
+
+
+def test_what_an_address_is_refused_with_is_raised_and_nothing_sent() -> None:
+    def address_of(host: str, port: int) -> str:
+        raise KeyError(host)
+
+    with Wire(http("{}")) as wire, pytest.raises(KeyError):
+        transport(wire.url, address_of=address_of).ask("GET", "/", {})
+    assert wire.heads == []
 
 
 @pytest.mark.usefixtures("trusted")

@@ -188,6 +188,8 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
         for name in context.tasks:
             event = {"id": "S0", "attempts": 0, "token": "a token", "time": "2026-11-28T12:00:00Z", "shard": "0"}
             found[f"{context.name}.{name}"] = f"functions.{context.name}.tasks.{name}", event
+        for name in context.entities:
+            found[f"{context.name}.{name}"] = f"functions.{context.name}.changes.{name}", {"Records": []}
         for name in context.topics:
             found[f"{context.name}.{name}"] = f"functions.{context.name}.stream.{name}", {"Records": []}
     return found

@@ -21,7 +21,9 @@ A_ROUTE = r"\b(GET|POST|PUT|DELETE) (/operations/[a-z/{}_|A-Z-]+)"
 VERBS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
 CONTEXTS = contexts()
 ROUTES = {(route.method, route.path) for context in CONTEXTS for door in context.routes.values() for route in door}
-FUNCTIONS = {f"{c.name}.{name}" for c in CONTEXTS for name in (*c.routes, *c.every_minutes, *c.tasks, *c.topics)}
+FUNCTIONS = {
+    f"{c.name}.{name}" for c in CONTEXTS for name in (*c.routes, *c.every_minutes, *c.tasks, *c.topics, *c.entities)
+}
 
 
 def told(page: Path) -> list[str]:

@@ -15,6 +15,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import keys
+from common.clock import text
 from common.domain import work
 from common.domain.clients import ClientStatus
 from common.domain.fees import Tier
@@ -25,6 +26,8 @@ from common.owner import Owner
 from common.pages import Cursors
 from functions.billing import tasks as billing_tasks
 from functions.market_making import tasks as market_making_tasks
+from functions.notifications import changes as notifications_changes
+from functions.notifications import schedule as notifications_schedule
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
@@ -51,6 +54,7 @@ from tests.doors import APIS, ROUTES, modules_of, opened, routed
 from tests.harness.apart import apart
 from tests.infra import billing, market_making
 from tests.infra.recorder import Recorder
+from tests.notifications.hooks import change_of
 from tests.seen import OnItsWay
 
 TASKS = {
@@ -82,6 +86,7 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     """Whatever the desk asks of AWS from now on is recorded."""
     world = desk.world
     desk.client = recorder.table(desk.dynamo)
+    desk.webhook_key = partial(_read, recorder, desk.webhook_key)
     world.client = recorder.states(world.machines)
     billing.seals(recorder, desk.dealership)
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
@@ -93,6 +98,11 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
         recorder.reads(Secret.TRADING_KEYS, market.maker),
     )
     return desk
+
+
+def _read(recorder: Recorder, key: Callable[[], bytes]) -> bytes:
+    recorder.secret(Secret.WEBHOOK_KEY)
+    return key()
 
 
 @cache
@@ -109,6 +119,7 @@ def recorded() -> Recorder:
         for life in (*LIVES, *market_making.LIVES, *billing.LIVES):
             life(recorder)
         rounds(recorder)
+        telling(recorder)
     return recorder
 
 
@@ -526,6 +537,21 @@ def rounds(recorder: Recorder) -> None:
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
             check({}, Context())
+
+
+def telling(recorder: Recorder) -> None:
+    """A change is taken, and told to a receiver that wants no more."""
+    desk, ann = trading(recorder)
+    url = "https://hooks.example.com/desk"
+    desk.endpoints.register(ann, "e", url, [])
+    desk.receivers.at[url].says(410)
+    with (
+        patch.object(notifications_changes, "deliveries", lambda: desk.deliveries),
+        patch.object(notifications_schedule, "deliveries", lambda: desk.deliveries),
+    ):
+        told = {"Records": [change_of(n, ann, text(desk.clock())) for n in range(2)]}
+        recorder.as_("notifications.take_changes", notifications_changes.take_changes)(told, Context())
+        recorder.as_("notifications.deliver", notifications_schedule.deliver)({}, Context())
 
 
 def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -> None:

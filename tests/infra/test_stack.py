@@ -39,6 +39,15 @@ from tests.infra.templates import logical_id
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
 NETWORK = {f"ec2:Describe{what}" for what in ("NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")}
 NETWORK |= {"ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"}  # that Lambda reaches brokers by
+LIST_STREAMS = {"dynamodb:ListStreams"}  # of which AWS knows no resource
+TAKES_CHANGES = {  # what Lambda does in the name of what takes changes of the table
+    f"{context.name}.{name}": {
+        "stream": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
+        "*": LIST_STREAMS,
+    }
+    for context in contexts()
+    for name in context.entities
+}
 LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
 LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
 LOG_DELIVERY |= {"logs:ListLogDeliveries"}
@@ -86,8 +95,8 @@ def _list(one_or_more: Any) -> list[Any]:
 
 
 def _named(made: Synthesised, resource: Any) -> str:
-    """`table`, `index/…`, `log`, `queue/…`, `stateMachine:…`, `execution:…:*`, the name of a secret, or what is written
-    down, from what a policy says."""
+    """`table`, `stream`, `index/…`, `log`, `queue/…`, `stateMachine:…`, `execution:…:*`, the name of a secret, or what
+    is written down, from what a policy says."""
     if isinstance(resource, str):
         return resource
     if "Fn::Join" in resource:
@@ -105,7 +114,8 @@ def _named(made: Synthesised, resource: Any) -> str:
     if _type(made, resource) == "AWS::SecretsManager::Secret":
         construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
-    named = {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log", "AWS::KMS::Key": "key"}
+    table = "stream" if resource["Fn::GetAtt"][1] == "StreamArn" else "table"
+    named = {"AWS::DynamoDB::Table": table, "AWS::Logs::LogGroup": "log", "AWS::KMS::Key": "key"}
     return named[_type(made, resource)]
 
 
@@ -265,7 +275,7 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
             of = resource if resource == "*" else _named(made, resource)
             allowed.setdefault(of, set()).update(_list(statement["Action"]))
     secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.environment.price_oracle_key}
-    received = _received(made) if grant.receives else {}
+    received = _received(made) if grant.receives else TAKES_CHANGES.get(name, {})
     assert allowed == received | {
         "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "table": set(grant.table),
@@ -356,7 +366,9 @@ def test_no_policy_has_a_wildcard_where_a_resource_can_be_named(synth: Synth, en
     for policy in made.of("IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = set(_list(statement["Action"]))
-            if actions in (TRACING, LOG_DELIVERY, NETWORK) or (made.environment.embedded and actions <= ON_TOKENS):
+            if actions in (TRACING, LOG_DELIVERY, NETWORK, LIST_STREAMS) or (
+                made.environment.embedded and actions <= ON_TOKENS
+            ):
                 assert statement["Resource"] == "*"
             elif actions <= ON_EXECUTIONS:
                 assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
@@ -452,7 +464,8 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
-        usual = Size(512, 29 if name in OF_HTTP else 60 if name in TASKS else 30 if GRANTS[name].receives else 55)
+        usual = Size(512, 29 if name in OF_HTTP else 60 if name in TASKS else 55)
+        usual = Size(512, 30) if GRANTS[name].receives or name in TAKES_CHANGES else usual
         size = SIZES.get(name.removeprefix("market_making."), usual)
         assert (function["MemorySize"], function["Timeout"]) == (size.memory_mib, size.seconds)
 

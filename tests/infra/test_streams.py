@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from functions.billing import stream
+from functions.notifications.model import TOLD
 from infra import streams
 from infra.alarms import RUNBOOKS
 from infra.environment import Environment, EnvironmentName, Kafka
@@ -32,8 +33,27 @@ def _queue(made: Synthesised, name: str) -> dict[str, Any]:
     return made.of("SQS::Queue")[logical_id(found)]
 
 
+def _mappings(made: Synthesised, *, of_the_table: bool = False) -> list[dict[str, Any]]:
+    found = made.of("Lambda::EventSourceMapping").values()
+    return [each for each in found if ("FilterCriteria" in each) is of_the_table]
+
+
+@EVERYWHERE
+def test_what_changes_in_the_table_is_taken_until_it_is_a_day_old(synth: Synth, environment: EnvironmentName) -> None:
+    """Whole batches, in order, with both images, and nothing that no customer is told of."""
+    made = synth(environment)
+    (mapping,) = _mappings(made, of_the_table=True)
+    (pattern,) = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
+    assert pattern == {"dynamodb": {"NewImage": {"entity_type": {"S": list(TOLD)}}}}
+    assert mapping["StartingPosition"] == "TRIM_HORIZON"
+    for limit in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError"):
+        assert limit not in mapping, "nothing is passed over"
+    table = made.only("DynamoDB::Table")
+    assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
+
+
 def _mapping(made: Synthesised, *, of_kafka: bool) -> dict[str, Any]:
-    (found,) = [m for m in made.of("Lambda::EventSourceMapping").values() if ("Topics" in m) is of_kafka]
+    (found,) = [m for m in _mappings(made) if ("Topics" in m) is of_kafka]
     return found
 
 
@@ -63,7 +83,7 @@ def test_what_waits_is_kept_when_the_stack_goes(production: Synthesised) -> None
 
 def test_where_no_broker_is_told_there_is_no_kafka(local: Synthesised, staging: Synthesised) -> None:
     for made in (local, staging):
-        assert [m.get("Topics") for m in made.of("Lambda::EventSourceMapping").values()] == [None]
+        assert [m.get("Topics") for m in _mappings(made)] == [None]
         assert made.stack.state.queues["billing.take_payments"].given_up is None
         assert "KAFKA" not in json.dumps(made.of("Lambda::Function"))
 

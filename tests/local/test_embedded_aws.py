@@ -83,3 +83,30 @@ def _instead_of_ministack(
     vars(ministack)["app"] = app
     for module in (ministack, app, core, persistence):
         monkeypatch.setitem(sys.modules, module.__name__, module)
+
+
+def test_what_no_function_has_taken_of_a_stream_outlives_a_restart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the function begins with it, wherever it was in the stream that is gone."""
+    from ministack.services import dynamodb, lambda_svc
+
+    for module, name in (
+        (dynamodb, "get_state"),
+        (dynamodb, "load_persisted_state"),
+        (lambda_svc, "_restore_esm_positions"),
+    ):
+        monkeypatch.setattr(module, name, getattr(module, name))  # put back afterwards
+    embedded_aws.keep_streams()
+    records, places, table = dynamodb._stream_records, lambda_svc._dynamodb_stream_positions, ("1", "here", "desk")
+    try:
+        records.set_scoped(*table, [{"change": n} for n in range(5)])
+        places.set_scoped("1", "here", "mapping", 3)
+        saved = dynamodb.get_state()["streams"]
+        records.clear()
+        places.clear()
+        dynamodb.load_persisted_state({"streams": saved})
+        lambda_svc._restore_esm_positions(places, {("1", "here", "mapping"): 3})
+        assert records.get_scoped(*table) == [{"change": 3}, {"change": 4}]
+        assert not places._data
+    finally:
+        records.clear()
+        places.clear()

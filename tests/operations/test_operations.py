@@ -29,6 +29,7 @@ from common.machines import MachinesUnavailable
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from functions.notifications.model import Change
 from functions.operations import schedule
 from functions.operations.model import (
     ImpossibleAsset,
@@ -552,6 +553,8 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.purchase(ann, "10")
     desk.recurring_buy(ann, "4")
     desk.accounts.ask_for_client(ann, "c", ClientKind.CRYPTO, None)
+    desk.endpoints.register(ann, "e", "https://hooks.example.com", [])
+    desk.deliveries.take(Change(ann, keys.ORDER.entity, "O1", "COMPLETED", desk.clock()))
     Written(desk.market, ann)
     desk.dealership.waits_everywhere()
     (line,) = [item for item in desk.dynamo.items() if item["PK"]["S"] == "TRANS#ann#USD"]

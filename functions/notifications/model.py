@@ -1,0 +1,225 @@
+"""What is told to whom, and when it is tried again. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from common import keys
+from common.clock import text
+from common.errors import Conflict, NotFound, Rejected
+from common.idempotency import derived_id, terms
+from common.identity import BILLING
+from common.owner import Owner
+
+# The pauses after each attempt that came to nothing, in the steps that Standard Webhooks advise: three days and more.
+# The first is longer than a call may take, so that one attempt is over before the next begins.
+PAUSES = (
+    *(timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30)),
+    *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
+)
+ATTEMPTS_MAX = len(PAUSES) + 1
+TRIED_FOR = sum(PAUSES, timedelta())  # what can not even be tried for so long, since its receiver takes nothing
+IN_VAIN_MAX = 2  # of one endpoint in one round: then what else is due there is put off
+BOTH_SIGN_FOR = timedelta(days=1)  # after a rotation
+ENDPOINTS_MAX = 5  # of a customer, or a dealers' system
+SYSTEMS = BILLING  # in the place of a username, which no customer can have: a dealers' system is known by its client
+KEPT_FOR = timedelta(days=30)  # a delivery, after its event
+
+# What is told to whom: of which kind of item, its statuses in which it has ended, or waits for its owner.
+TOLD_TO_CUSTOMERS = {
+    keys.ORDER.entity: ("COMPLETED", "CANCELLED", "FAILED"),
+    keys.PURCHASE.entity: ("COMPLETED", "CANCELLED", "FAILED"),
+    keys.SALE.entity: ("COMPLETED", "CANCELLED", "FAILED"),
+    keys.SELL_ORDER.entity: ("BASE_TXN_FAILED", "BASE_TXN_COMPLETED", "FILLED", "SELL_PAYOUT_FAILED"),
+    keys.WITHDRAWAL.entity: ("COMPLETED", "PAYOUT_FAILED", "REJECTED"),
+}
+TOLD_TO_SYSTEMS = {
+    keys.DEALER.entity: ("ACTIVE", "LEFT"),
+    keys.BILL.entity: ("PENDING", "PARTIAL", "PAID", "CANCELLED"),
+}
+TOLD = TOLD_TO_CUSTOMERS | TOLD_TO_SYSTEMS
+
+
+def _types(told: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(f"{entity}.{status.lower()}" for entity, statuses in told.items() for status in statuses)
+
+
+EVENT_TYPES, SYSTEM_EVENT_TYPES = _types(TOLD_TO_CUSTOMERS), _types(TOLD_TO_SYSTEMS)
+
+
+class EndpointNotFound(NotFound):
+    """There is no such endpoint, or it is somebody else's."""
+
+
+class DeliveryNotFound(NotFound):
+    """There is no such delivery, or it is somebody else's. Deliveries are kept for 30 days."""
+
+
+class UnknownEventType(Rejected):
+    """Who asks is told no event of such a type. Facts: `event_types`, those that there are."""
+
+
+class TooManyEndpoints(Conflict):
+    """A customer has so many endpoints at most: delete one."""
+
+
+class EndpointDisabled(Conflict):
+    """The receiver has said, by a 410, that it wants no more. Register the endpoint again."""
+
+
+class EndpointMoved(Conflict):
+    """The endpoint was changed by another request at the same time: look at it again."""
+
+
+class DeliveryPending(Conflict):
+    """The delivery is being made already: it will be tried again by itself."""
+
+
+class DeliveryMoved(Conflict):
+    """Somebody else has tried it meanwhile."""
+
+
+class EndpointStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    DISABLED = "DISABLED"  # by its receiver
+
+
+class DeliveryStatus(StrEnum):
+    PENDING = "PENDING"
+    DELIVERED = "DELIVERED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where the program of a customer, or a dealers' system, listens, and for what.
+
+    secret_number: of the secret that signs. The one before it signs as well until `both_until`.
+    """
+
+    endpoint_id: str
+    owner: Owner
+    url: str
+    events: tuple[str, ...]
+    created_at: datetime
+    status: EndpointStatus = EndpointStatus.ACTIVE
+    secret_number: int = 1
+    both_until: datetime | None = None
+
+    def secret_numbers(self, now: datetime) -> tuple[int, ...]:
+        """Of the secrets that sign now, the newest first."""
+        newest = self.secret_number
+        return (newest, newest - 1) if self.both_until is not None and now < self.both_until else (newest,)
+
+    def wants(self, change: Change) -> bool:
+        return (
+            self.status is EndpointStatus.ACTIVE
+            and change.owner in (None, self.owner)
+            and change.event_type in self.events
+            and change.at >= self.created_at
+        )
+
+    @property
+    def terms(self) -> str:
+        return terms(url=self.url, events=" ".join(self.events))
+
+
+@dataclass(frozen=True)
+class Change:
+    """A thing has another status since `at`. owner: whose it is; None: a dealer's, which all dealers' systems hear."""
+
+    owner: Owner | None
+    entity: str
+    thing_id: str
+    status: str
+    at: datetime
+
+    @property
+    def event_type(self) -> str:
+        return f"{self.entity}.{self.status.lower()}"
+
+    @property
+    def told_under(self) -> str:
+        """The username under which those have their endpoints who may hear it."""
+        return SYSTEMS if self.owner is None else self.owner.username
+
+    @property
+    def is_told(self) -> bool:
+        return self.status in TOLD.get(self.entity, ())
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """One event on its way to one endpoint.
+
+    body: what is sent, the same at every attempt. attempts: those that were begun, since it was made or made again by
+    hand. answer: what the last of them came to, in a few words.
+    """
+
+    delivery_id: str
+    owner: Owner
+    endpoint_id: str
+    event_type: str
+    thing_id: str
+    body: str
+    created_at: datetime  # when the event was
+    updated_at: datetime
+    tried_since: datetime  # since it was made, or made again by hand
+    status: DeliveryStatus = DeliveryStatus.PENDING
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    answer: str | None = None
+
+
+def system(sub: str) -> Owner:
+    """A dealers' system, as the owner of its endpoints. sub: of its token."""
+    return Owner(SYSTEMS, sub)
+
+
+def endpoint_id(owner: Owner, idempotency_key: str) -> str:
+    return f"endpoint-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
+
+
+def registered(owner: Owner, idempotency_key: str, url: str, events: Iterable[str], now: datetime) -> Endpoint:
+    """events: which types; none means all. Raises UnknownEventType."""
+    types = SYSTEM_EVENT_TYPES if owner.username == SYSTEMS else EVENT_TYPES
+    wanted = set(events) or set(types)
+    if unknown := wanted - set(types):
+        raise UnknownEventType(
+            f"no event is of the type {min(unknown)!r}; there are {', '.join(types)}", event_types=list(types)
+        )
+    return Endpoint(endpoint_id(owner, idempotency_key), owner, url, tuple(sorted(wanted)), now)
+
+
+def delivery(endpoint: Endpoint, change: Change, now: datetime) -> Delivery:
+    """Of one change to one endpoint: the same, however often it is made."""
+    at = text(change.at)
+    told = {"id": change.thing_id, "status": change.status}
+    return Delivery(
+        delivery_id=derived_id(keys.DELIVERY, endpoint.endpoint_id, change.thing_id, change.status, at),
+        owner=endpoint.owner,
+        endpoint_id=endpoint.endpoint_id,
+        event_type=change.event_type,
+        thing_id=change.thing_id,
+        body=json.dumps({"type": change.event_type, "timestamp": at, "data": told}),
+        created_at=change.at,
+        updated_at=now,
+        tried_since=now,
+        next_attempt_at=now,
+    )
+
+
+def next_attempt(attempts: int, now: datetime) -> datetime:
+    """When a delivery is looked at again whose attempt of this number began now: tried or, after the last, given up."""
+    return now + PAUSES[min(attempts, len(PAUSES)) - 1]
+
+
+def put_off(delivery: Delivery, now: datetime) -> datetime | None:
+    """When a delivery is looked at again that was not tried, since others were just sent there in vain: later, the
+    longer it waits. None: it has waited long enough."""
+    waited = now - delivery.tried_since
+    return None if waited > TRIED_FOR else now + max(PAUSES[0], waited / 2)
