@@ -20,7 +20,7 @@ import weakref
 from collections.abc import Callable, Container, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache
 from http.client import HTTPException
 from threading import Lock, Thread
 from typing import Any, Literal
@@ -191,7 +191,7 @@ class Transport:
                 self._host,
                 self._port,
                 timeout=self._connect_seconds,
-                ssl_context=self._verifying,
+                ssl_context=verifying(),
                 server_hostname=self._host,  # whatever its address is
             )
         else:
@@ -199,12 +199,6 @@ class Transport:
         _Connecting(connection, self._address_of).within(seconds)
         connection.timeout = self._read_seconds
         return connection
-
-    @cached_property
-    def _verifying(self) -> ssl.SSLContext:
-        context = ssl.create_default_context()
-        context.sslsocket_class = _TimedTls
-        return context
 
     def _received(self, connection: HTTPConnection, believed: Container[int] | None) -> Answer:
         """Raises OutcomeUnknown for a body that is too long; HTTPError, HTTPException, OSError."""
@@ -228,6 +222,14 @@ def header_value(name: str, text: str) -> str:
     if not (text and text.isascii() and text.isprintable() and " " not in text):
         raise ValueError(f"{name} is empty, or holds a space, a line end or a letter outside ASCII")
     return text
+
+
+@cache
+def verifying() -> ssl.SSLContext:
+    """One for all: to read the certificates that are believed takes longer than a request."""
+    context = ssl.create_default_context()
+    context.sslsocket_class = _TimedTls
+    return context
 
 
 def _close(kept: list[tuple[HTTPConnection, float]]) -> None:

@@ -22,8 +22,12 @@ PAUSES = (
     *(timedelta(hours=hours) for hours in (2, 5, 10, 14, 20, 24)),
 )
 ATTEMPTS_MAX = len(PAUSES) + 1
-TRIED_FOR = sum(PAUSES, timedelta())  # what can not even be tried for so long, since its receiver takes nothing
-IN_VAIN_MAX = 2  # of one endpoint in one round: then what else is due there is put off
+TRIED_FOR = sum(PAUSES, timedelta())
+IN_VAIN_MAX = 2  # of one endpoint in one round, beyond those it has taken: then what else is due there is put off
+# A receiver that has taken nothing for so long is down for good. It is twice what an attempt waits for at most: who is
+# back after three days is asked on three days more before anything is given up that was never sent.
+SILENT_FOR = 2 * TRIED_FOR
+TAKEN_AT_EVERY = timedelta(hours=1)  # how often it is written that a receiver takes something
 BOTH_SIGN_FOR = timedelta(days=1)  # after a rotation
 ENDPOINTS_MAX = 5  # of a customer, or a dealers' system
 SYSTEMS = BILLING  # in the place of a username, which no customer can have: a dealers' system is known by its client
@@ -99,6 +103,7 @@ class Endpoint:
     """Where the program of a customer, or a dealers' system, listens, and for what.
 
     secret_number: of the secret that signs. The one before it signs as well until `both_until`.
+    taken_at: when its receiver has last taken something, to the hour.
     """
 
     endpoint_id: str
@@ -109,6 +114,7 @@ class Endpoint:
     status: EndpointStatus = EndpointStatus.ACTIVE
     secret_number: int = 1
     both_until: datetime | None = None
+    taken_at: datetime | None = None
 
     def secret_numbers(self, now: datetime) -> tuple[int, ...]:
         """Of the secrets that sign now, the newest first."""
@@ -122,6 +128,10 @@ class Endpoint:
             and change.event_type in self.events
             and change.at >= self.created_at
         )
+
+    def took_since(self, at: datetime) -> bool:
+        """Has its receiver taken something since then?"""
+        return self.taken_at is not None and self.taken_at > at
 
     @property
     def terms(self) -> str:
@@ -218,8 +228,12 @@ def next_attempt(attempts: int, now: datetime) -> datetime:
     return now + PAUSES[min(attempts, len(PAUSES)) - 1]
 
 
-def put_off(delivery: Delivery, now: datetime) -> datetime | None:
+def put_off(delivery: Delivery, now: datetime) -> datetime:
     """When a delivery is looked at again that was not tried, since others were just sent there in vain: later, the
-    longer it waits. None: it has waited long enough."""
-    waited = now - delivery.tried_since
-    return None if waited > TRIED_FOR else now + max(PAUSES[0], waited / 2)
+    longer it waits, and within a day."""
+    return now + min(max(PAUSES[0], (now - delivery.tried_since) / 2), PAUSES[-1])
+
+
+def has_waited_long(delivery: Delivery, now: datetime) -> bool:
+    """Is it given up, unless its receiver takes others?"""
+    return now - delivery.tried_since > SILENT_FOR

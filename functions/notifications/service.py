@@ -13,6 +13,7 @@ from common.idempotency import IdempotencyKeyReused, Replayable
 from common.log import log
 from common.owner import Owner
 from common.table.table import Page, Position, Table
+from common.table.transaction import Write
 from functions.notifications import model, signing, store
 from functions.notifications.model import (
     Change,
@@ -193,17 +194,18 @@ class Deliveries:
         return sum(self.side_by_side(rounds), Delivered())
 
     def _of_customer(self, due: list[Due], more_time: Callable[[], bool]) -> Delivered:
-        """Of one endpoint after the other. Where IN_VAIN_MAX were sent in vain, the rest is put off: a receiver that is
-        down has as much waiting as comes in three days, which would be in front of everything for ever."""
+        """Of one endpoint after the other. Where IN_VAIN_MAX more were sent in vain than were taken, the rest is put
+        off: a receiver that is down has as much waiting as comes in days, which would be in front of everything for
+        ever. One that takes most is asked on: it may have as much to catch up with."""
         waiting: dict[str, deque[str]] = {}
         for each in due:
             waiting.setdefault(each.endpoint_id, deque()).append(each.delivery_id)
-        queues, in_vain, done = deque(waiting.items()), Counter[str](), Delivered()
+        queues, in_vain, done = deque(waiting.items()), Counter[str](), Delivered()  # in vain: less what was taken
         while queues and more_time():
             endpoint_id, queue = queues.popleft()
             down = in_vain[endpoint_id] >= model.IN_VAIN_MAX
             look = self._look(queue.popleft(), self._put_off if down else self._attempt)
-            in_vain[endpoint_id] += look.in_vain
+            in_vain[endpoint_id] += look.in_vain - look.counts.delivered
             done += look.counts
             if queue:
                 queues.append((endpoint_id, queue))
@@ -220,12 +222,18 @@ class Deliveries:
 
     def _put_off(self, delivery: Delivery) -> _Look:
         """Raises DeliveryMoved."""
-        until = model.put_off(delivery, self.now())
-        if until is None:
-            self._fail(delivery, delivery.attempts, "not sent: the receiver has taken nothing for three days")
+        now = self.now()
+        if model.has_waited_long(delivery, now) and not self._took_since(now - model.SILENT_FOR, delivery):
+            self._fail(delivery, delivery.attempts, "not sent: the receiver has taken nothing for six days")
             return _IN_VAIN_TO_THE_LAST
-        self.table.write(store.put_off(delivery, until, self.now()))
+        self.table.write(store.put_off(delivery, model.put_off(delivery, now), now))
         return _PUT_OFF
+
+    def _took_since(self, at: datetime, delivery: Delivery) -> bool:
+        try:
+            return store.endpoint(self.table, delivery.owner, delivery.endpoint_id).took_since(at)
+        except EndpointNotFound:
+            return False
 
     def _attempt(self, delivery: Delivery) -> _Look:
         """Raises DeliveryMoved."""
@@ -245,6 +253,7 @@ class Deliveries:
         status, answer = self._send(endpoint, delivery)
         if status is not None and 200 <= status < 300:
             self.table.write(store.end(delivery, attempts, DeliveryStatus.DELIVERED, answer, self.now()))
+            self._note_taken(endpoint)
             return _TAKEN
         if status == 410:
             self._disable(endpoint)
@@ -272,8 +281,16 @@ class Deliveries:
     def _fail(self, delivery: Delivery, attempts: int, why: str) -> None:
         self.table.write(store.end(delivery, attempts, DeliveryStatus.FAILED, why, self.now()))
 
+    def _note_taken(self, endpoint: Endpoint) -> None:
+        now = self.now()
+        if not endpoint.took_since(now - model.TAKEN_AT_EVERY):
+            self._write(endpoint, store.taken(endpoint, now))
+
     def _disable(self, endpoint: Endpoint) -> None:
+        self._write(endpoint, store.disable(endpoint, self.now()))
+
+    def _write(self, endpoint: Endpoint, write: Write) -> None:
         try:
-            self.table.write(store.disable(endpoint, self.now()))
+            self.table.write(write)
         except EndpointMoved as gone:
             log.info("endpoint gone", extra={"id": endpoint.endpoint_id, "why": gone.detail})

@@ -42,6 +42,7 @@ class WebhookEndpointItem(Item, discriminator=keys.WEBHOOK_ENDPOINT.entity):
     status = UnicodeAttribute()
     secret_number = DecimalAttribute()
     both_until = InstantAttribute(null=True)
+    taken_at = InstantAttribute(null=True)
 
 
 class DeliveryItem(OpenWork, discriminator=keys.DELIVERY.entity):
@@ -135,6 +136,18 @@ def disable(endpoint: Endpoint, now: datetime) -> Write:
     return Write.update(
         item(*_endpoint_key(endpoint.owner, endpoint.endpoint_id)),
         item.status.set(EndpointStatus.DISABLED),
+        item.updated_at.set(now),
+        when=item.sub == endpoint.owner.sub,
+        otherwise=EndpointMoved("the endpoint is gone", id=endpoint.endpoint_id),
+    )
+
+
+def taken(endpoint: Endpoint, now: datetime) -> Write:
+    """Its receiver takes what it is sent. Refused with EndpointMoved, when it was deleted meanwhile."""
+    item = WebhookEndpointItem
+    return Write.update(
+        item(*_endpoint_key(endpoint.owner, endpoint.endpoint_id)),
+        item.taken_at.set(now),
         item.updated_at.set(now),
         when=item.sub == endpoint.owner.sub,
         otherwise=EndpointMoved("the endpoint is gone", id=endpoint.endpoint_id),
@@ -311,6 +324,7 @@ def _endpoint(item: WebhookEndpointItem) -> Endpoint:
         status=EndpointStatus(item.status),
         secret_number=int(item.secret_number),
         both_until=item.both_until,
+        taken_at=item.taken_at,
     )
 
 

@@ -7,6 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from common.gateways.transport import (
     OutcomeUnknown,
     Transport,
     header_value,
+    verifying,
 )
 from sandbox.serving import Answer as Served
 from sandbox.serving import Request, serve
@@ -397,8 +399,11 @@ def tls(certificate: Path) -> ssl.SSLContext:
 
 
 @pytest.fixture
-def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def trusted(certificate: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    verifying.cache_clear()
+    yield
+    verifying.cache_clear()
 
 
 def test_a_host_whose_certificate_nobody_trusts_is_told_nothing(tls: ssl.SSLContext) -> None:

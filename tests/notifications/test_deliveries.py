@@ -371,9 +371,9 @@ def test_what_waits_for_a_receiver_that_never_answers_is_given_up(hooks: Hooks) 
     number = deep(everyday=10, full=300)
     for n in range(number):
         hooks.deliveries.take(Change(ann, "order", f"O{n}", "COMPLETED", hooks.desk.clock()))
-    done = hooks.rounds(timedelta(days=7), timedelta(minutes=10))
+    done = hooks.rounds(timedelta(days=9), timedelta(minutes=10))
     assert sum(each.given_up for each in done) == number
-    assert sum(each.put_off for each in done) < 20 * number
+    assert sum(each.put_off for each in done) < 25 * number
     assert max(each.failed for each in done) == model.IN_VAIN_MAX
     assert not any("open_work" in item for item in hooks.desk.dynamo.items())
     hooks.program().says(200)
@@ -383,20 +383,42 @@ def test_what_waits_for_a_receiver_that_never_answers_is_given_up(hooks: Hooks) 
     assert hooks.round() == Delivered(delivered=3)
 
 
-def test_what_is_put_off_waits_half_as_long_again_and_three_days_at_most(hooks: Hooks) -> None:
+def test_who_is_back_after_three_days_is_asked_for_all_that_waits(hooks: Hooks) -> None:
+    """Two of three attempts are in vain: what else waits is put off in each round, and is not given up for that."""
+    ann = hooks.desk.customer()
+    told = hooks.register(ann)
+    back, asked = hooks.desk.clock.at + timedelta(days=3), iter(range(100_000))
+
+    def takes_a_third(_: Message) -> int:
+        return 200 if hooks.desk.clock.at > back and next(asked) % 3 == 2 else 503
+
+    hooks.program().answer = takes_a_third
+    number = deep(everyday=50, full=200)
+    for n in range(number):
+        hooks.deliveries.take(Change(ann, "order", f"O{n}", "COMPLETED", hooks.desk.clock()))
+    hooks.rounds(timedelta(days=3), timedelta(minutes=10))
+    while any("open_work" in item for item in hooks.desk.dynamo.items()):
+        hooks.rounds(timedelta(days=1), timedelta(minutes=30))
+    made = hooks.endpoints.deliveries(ann, told.endpoint.endpoint_id, limit=number).items
+    assert {each.attempts for each in made if each.status is DeliveryStatus.FAILED} <= {ATTEMPTS_MAX}
+    assert len({message.webhook_id for message in hooks.received()}) == len(made) == number
+
+
+def test_what_is_put_off_waits_half_as_long_again_and_a_day_at_most(hooks: Hooks) -> None:
     ann, at = hooks.desk.customer(), hooks.desk.clock.at
     endpoint = hooks.register(ann).endpoint
     delivery = model.delivery(endpoint, Change(ann, "order", "O1", "COMPLETED", at), at)
-    waits = {minutes: model.put_off(delivery, at + timedelta(minutes=minutes)) for minutes in (0, 10, 4536, 4537)}
-    assert model.TRIED_FOR == timedelta(minutes=4536)
+    waits = {minutes: model.put_off(delivery, at + timedelta(minutes=minutes)) for minutes in (0, 10, 4536)}
     assert waits == {
         0: at + timedelta(minutes=1),
         10: at + timedelta(minutes=15),
-        4536: at + timedelta(minutes=4536 * 1.5),
-        4537: None,
+        4536: at + timedelta(minutes=4536) + timedelta(days=1),
     }
+    assert timedelta(minutes=4536) == model.TRIED_FOR
+    given_up = {minutes: model.has_waited_long(delivery, at + timedelta(minutes=minutes)) for minutes in (9072, 9073)}
+    assert given_up == {9072: False, 9073: True}
     old = replace(delivery, created_at=at - timedelta(days=20))
-    assert model.put_off(old, at) is not None, "what is made again by hand is as new"
+    assert not model.has_waited_long(old, at), "what is made again by hand is as new"
 
 
 def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(hooks: Hooks) -> None:
