@@ -62,9 +62,10 @@ class Life:
         desk.faults.heal()
         self.dark = False
         self._asset(active=True)
-        for plan in self.plans:
-            with suppress(Refusal):
-                desk.recurring_buys.cancel(plan.owner, plan.plan_id)
+        for owner in self.owners:  # also of those whose answer never came
+            for plan in desk.recurring_buys.recurring_buys(owner, limit=100, after=None).items:
+                with suppress(Refusal):
+                    desk.recurring_buys.cancel(owner, plan.plan_id)
         self._days_pass(1.5, rounds=6)
         self._checked()
         left = unfinished(desk)
