@@ -207,6 +207,8 @@ def test_a_field_of_a_wrong_type_is_refused(bad: Bad, field: Field) -> None:
         answer = bad.body(field.route, in_place(field, value))
         named = about(answer, f"body.{field.name}") or about(answer, "body")  # text that is none is the whole body's
         named = named or (answer.problem, [*answer.json.get("fields", ())]) == ("RequisitesWrong", [field.name])
+        named = named or about(answer, f"body.{field.name}.0")
+        named = named or (answer.problem, field.name) in {("AddressRefused", "url"), ("UnknownEventType", "events")}
         assert named, (value, answer.text)
 
 

@@ -80,6 +80,7 @@ OTHER_TERMS = {
     "base_quantity": "0.2",
     "crypto_client_id": "ann-other",
     "estimated_amount": "10.01",
+    "every": "monthly",
     "kind": "CRYPTO",
     "order_type": "SELL",
     "pair": "ETH-USDT",
@@ -87,6 +88,7 @@ OTHER_TERMS = {
     "quantity": "0.25",
     "quote_quantity": "6000",
     "reason": "another wire",
+    "url": "https://hooks.example.com/third",
 }
 
 

@@ -31,10 +31,10 @@ EventType = Annotated[str, Field(max_length=64, examples=["order.completed"])]
 
 
 class Registration(RequestBody):
-    """url: https, on the public internet. events: which types; none means all that there are."""
+    """url: https, on the public internet. events: which types; without it all that there are."""
 
     url: str = Field(max_length=URL_LENGTH_MAX, examples=["https://hooks.example.com/desk"])
-    events: list[EventType] = Field(default=[], max_length=len(EVENT_TYPES))
+    events: list[EventType] = Field(default=[], min_length=1, max_length=len(EVENT_TYPES))
 
 
 class Rotation(RequestBody):

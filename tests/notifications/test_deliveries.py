@@ -371,7 +371,7 @@ def test_what_waits_for_a_receiver_that_never_answers_is_given_up(hooks: Hooks) 
     number = deep(everyday=10, full=300)
     for n in range(number):
         hooks.deliveries.take(Change(ann, "order", f"O{n}", "COMPLETED", hooks.desk.clock()))
-    done = hooks.rounds(timedelta(days=9), timedelta(minutes=10))
+    done = hooks.rounds(timedelta(days=12), timedelta(minutes=10))
     assert sum(each.given_up for each in done) == number
     assert sum(each.put_off for each in done) < 25 * number
     assert max(each.failed for each in done) == model.IN_VAIN_MAX
