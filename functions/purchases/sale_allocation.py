@@ -6,9 +6,8 @@ A batch sells for all its members at one price:
     quantity   of the order: the sum, down to the exchange's step; limit: the price less `slippage_max_bps`, or more
                where only that makes an order of it, by the members' own limits
     rest       of the sum, less than a lot: bought by the desk's own book when the order is filled, at what that has
-               brought a unit and not above the price; so is everything when it is less than the exchange's smallest
-               order, at the price then, or at the limit where it is less only without those whose limits are above
-               that: nobody makes the desk buy what the exchange would
+               brought a unit and not above the price; so is everything, at the price then, when it is less than the
+               exchange's smallest order by any such limit: nobody makes the desk buy what the exchange would
     sold       what the exchange has executed and the desk buys, by what is wanted, by largest remainder in the asset's
                smallest unit: sums exactly; the rest of his coins goes back
     proceeds   for what is sold: what the order has brought less the exchange's fee in dollars, and what the desk pays;
@@ -54,24 +53,17 @@ class Share:
 def plan(sellers: Sequence[Seller], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | BatchResult:
     """What to ask the exchange for; or what comes to pass without it: the desk buys all, within its limit, or nobody
     does."""
-    limits = _limits(sellers, asset, quote.price, rules)
-    for limit in limits:
+    for limit in _limits(sellers, asset, quote.price, rules):
         total = _total(sellers, limit, asset.asset_id)
         quantity = rules.quantity_at_most(total)
         if rules.trades(quantity, limit):
             rest = Rest(total - quantity, asset.desk_buys_max)
             return Plan(quote, asset.precision, quantity, limit, rest if rest.quantity.amount else None)
-    limit = limits[0]
-    total = _total(sellers, limit, asset.asset_id)
-    price, told = quote.price, "price"
-    by_desk = _total(sellers, price, asset.asset_id)
-    if by_desk != total and rules.trades(rules.quantity_at_most(by_desk), price):  # little only by their own limits
-        price, told = min(limit, price), "limit"
-        by_desk = _total(sellers, price, asset.asset_id)
+    by_desk = _total(sellers, quote.price, asset.asset_id)
     if by_desk.amount:
         found = nothing(asset.asset_id, "")
-        return BatchResult(found.executed, found.gross, desk_buys=DeskBuys(by_desk, price))
-    return nothing(asset.asset_id, f"not sold: the {told} of ${price} is below min_price")
+        return BatchResult(found.executed, found.gross, desk_buys=DeskBuys(by_desk, quote.price))
+    return nothing(asset.asset_id, f"not sold: the price of ${quote.price} is below min_price")
 
 
 def _limits(sellers: Sequence[Seller], asset: Asset, price: Price, rules: MarketRules) -> list[Price]:

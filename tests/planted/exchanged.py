@@ -448,9 +448,9 @@ PLANTS: list[Plant] = [
     plant(
         "pooled-sales-the-desk-buys-lots",
         Kind.CONDITION,
-        f"{BUYS}/sale_allocation.py:plan",
-        "if by_desk != total and rules.trades(",
-        "if by_desk == total and rules.trades(",
+        f"{BUYS}/sale_allocation.py:_limits",
+        "if each <= price",
+        "if each > price",
         "Two customers with limits of their own sell lots to the desk at its price, when the market's is lower.",
         f"{BY_DESK}::test_nobody_makes_it_buy_what_the_exchange_would",
     ),
