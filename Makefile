@@ -53,7 +53,7 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 	@python -m tests.market_making.$(if $(SEED),slots $(SEED),faulty_cycles)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
 	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py tests/operations/test_reconciliation.py \
-		tests/market_making/strategy/test_lives.py tests/notifications/test_lives.py
+		tests/market_making/strategy/test_lives.py tests/notifications/test_lives.py tests/orders/test_quotes.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) --dist load $(addprefix tests/billing/test_, \
 		contention.py crash_matrix_corrections.py crash_matrix_payments.py crash_matrix_refunds.py)
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py

@@ -35,7 +35,7 @@ from functions.orders.quotes import (
     TooManyQuotes,
     order_at,
 )
-from tests.depth import deep
+from tests.depth import SIMULATED, deep
 from tests.desk import Desk
 from tests.harness.interleave import at_random
 from tests.orders.test_contention import shared
@@ -276,7 +276,7 @@ def test_no_quote_is_honoured_late_twice_or_for_another() -> None:
     owners = [desk.customer(name, usd="1000000.00") for name in ("ann", "bob")]
     keys, used, honoured = count(), set[str](), 0
     made: list[tuple[Owner, Terms, FirmQuote]] = []
-    for _ in range(deep(300, 10_000)):
+    for _ in range(100_000 if SIMULATED else deep(300, 10_000)):
         owner = random.choice(owners)
         if not made or random.random() < 0.4:
             asked = Terms("BTC", Side.BUY, quantity=Decimal(random.randint(1, 3)))
