@@ -34,7 +34,7 @@ class Registration(RequestBody):
     """url: https, on the public internet. events: which types; without it all that there are."""
 
     url: str = Field(max_length=URL_LENGTH_MAX, examples=["https://hooks.example.com/desk"])
-    events: list[EventType] = Field(default=[], min_length=1, max_length=len(EVENT_TYPES))
+    events: list[EventType] = Field(default_factory=list, min_length=1, max_length=len(EVENT_TYPES))
 
 
 class Rotation(RequestBody):

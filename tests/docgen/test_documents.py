@@ -2,10 +2,11 @@
 
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
+from openapi_schema_validator import OAS31Validator
 from openapi_spec_validator import validate
 
 from common import keys
@@ -32,6 +33,17 @@ OPERATIONS: dict[str, dict[str, Any]] = {
 }
 
 
+def schemas_with_a_default(document: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(document, Mapping):
+        if "default" in document:
+            yield dict(document)
+        for part in document.values():
+            yield from schemas_with_a_default(part)
+    elif isinstance(document, list):
+        for part in document:
+            yield from schemas_with_a_default(part)
+
+
 def test_the_committed_documents_are_not_stale() -> None:
     assert documents.stale() == []
 
@@ -43,6 +55,11 @@ def test_drawing_twice_gives_the_same() -> None:
 @PROVED
 def test_the_api_is_valid_openapi() -> None:
     validate(COMMITTED)
+
+
+def test_a_default_is_a_value_that_its_own_schema_takes() -> None:
+    for schema in schemas_with_a_default(COMMITTED):
+        OAS31Validator(schema).validate(schema["default"])
 
 
 def test_every_route_of_every_context_is_in_it_and_no_other() -> None:
