@@ -16,18 +16,21 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test prove simulate check docs bench deploy lock clean
+.PHONY: help install up down user demo test prove simulate check docs bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
 
-up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT, BILLING_PORT … choose other ports)
+up: install  ## the whole desk on this machine (PORT, DOCS_PORT … choose other ports, and are remembered)
 	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
 	@python -m local down
+
+user: $(INSTALLED)  ## one more customer of the running desk (NAME=carol), with an account and clients
+	@python -m local user add $(NAME)
 
 demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|customer|cash-out|market-making|billing plays one
 	@python -m local demo

@@ -16,18 +16,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from infra.bundle import CanNotBundle
+from local import function_logs
 from local.deployment import DeploymentFailed
-from local.environment import (
-    BANK_PORT,
-    BILLING_PORT,
-    DOCS_PORT,
-    EXCHANGE_PORT,
-    HUFI_PORT,
-    MIXIN_PORT,
-    PORT,
-    PRICES_PORT,
-    LocalEnvironment,
-)
+from local.environment import LocalEnvironment
 from local.processes import DidNotStart, PortTaken
 from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
 from local.stack import (
@@ -51,34 +42,37 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="The whole desk on this machine: an embedded AWS, the desk deployed to it by CDK, and the outside world.",
 )
+user = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Users besides ann, bob, olga and otto.")
+app.add_typer(user, name="user")
 FOLDER = LocalEnvironment.folder / "demo"
 out = Console(highlight=False, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
-Port = Annotated[int, typer.Option(envvar="PORT", help="Of the embedded AWS and the API.")]
-DocsPort = Annotated[int, typer.Option(envvar="DOCS_PORT", help="Of the Swagger UI page.")]
-PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
-ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
-BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
-MixinPort = Annotated[int, typer.Option(envvar="MIXIN_PORT", help="Of the custody.")]
-HufiPort = Annotated[int, typer.Option(envvar="HUFI_PORT", help="Of the campaigns.")]
-BillingPort = Annotated[int, typer.Option(envvar="BILLING_PORT", help="Of the billing system.")]
+Port = Annotated[int | None, typer.Option(envvar="PORT", help="Of the embedded AWS and the API.")]
+DocsPort = Annotated[int | None, typer.Option(envvar="DOCS_PORT", help="Of the Swagger UI page.")]
+PricesPort = Annotated[int | None, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
+ExchangePort = Annotated[int | None, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
+BankPort = Annotated[int | None, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
+MixinPort = Annotated[int | None, typer.Option(envvar="MIXIN_PORT", help="Of the custody.")]
+HufiPort = Annotated[int | None, typer.Option(envvar="HUFI_PORT", help="Of the campaigns.")]
+BillingPort = Annotated[int | None, typer.Option(envvar="BILLING_PORT", help="Of the billing system.")]
 
 
 @app.command()
 def up(
     json_: Json = False,
-    port: Port = PORT,
-    docs_port: DocsPort = DOCS_PORT,
-    prices_port: PricesPort = PRICES_PORT,
-    exchange_port: ExchangePort = EXCHANGE_PORT,
-    bank_port: BankPort = BANK_PORT,
-    mixin_port: MixinPort = MIXIN_PORT,
-    hufi_port: HufiPort = HUFI_PORT,
-    billing_port: BillingPort = BILLING_PORT,
+    port: Port = None,
+    docs_port: DocsPort = None,
+    prices_port: PricesPort = None,
+    exchange_port: ExchangePort = None,
+    bank_port: BankPort = None,
+    mixin_port: MixinPort = None,
+    hufi_port: HufiPort = None,
+    billing_port: BillingPort = None,
 ) -> None:
-    """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
-    environment = LocalEnvironment(
+    """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing: ports
+    are those of the last time, unless they are told."""
+    environment = LocalEnvironment.remembered(
         port=port,
         docs_port=docs_port,
         prices_port=prices_port,
@@ -144,6 +138,42 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or
         )
 
 
+@user.command("add")
+def add_user(
+    name: Annotated[str, typer.Argument(help="In lower case.")],
+    operator: Annotated[bool, typer.Option("--operator", help="One more operator, and no customer.")] = False,
+) -> None:
+    """Sign a user up as `up` does ann and bob: with an account, and clients for selling coins and being paid. Doing it
+    again changes nothing."""
+    desk = _running_desk()
+    try:
+        new = desk.add(name, operator=operator)
+    except (SeedingFailed, ClientError) as trouble:
+        _fail(f"{name!r} is not added. {trouble}", False)
+    out.print(f"{name} is {'added' if new else 'there'}; the password is {PASSWORD}. A token, good for an hour:")
+    out.print(f"TOKEN=$(.venv/bin/python -m local token {name})", markup=False)
+
+
+@app.command()
+def logs(
+    function: Annotated[
+        str | None, typer.Argument(help="Its name, or the end of it; without one, all are told.")
+    ] = None,
+    lines: Annotated[int, typer.Option("-n", "--lines", help="So many of the last.", min=1)] = 50,
+) -> None:
+    """Print what a function has logged. What the processes print is in .local/logs/."""
+    desk = _running_desk()
+    found = [name for name in function_logs.names(desk.environment) if function is None or name.endswith(function)]
+    if function is None:
+        print("\n".join(found))
+    elif len(found) != 1:
+        several = "several functions are called so" if found else "no function of that name has run"
+        _fail(f"{several}; these have: {', '.join(found or function_logs.names(desk.environment))}", False)
+    else:
+        for line in function_logs.last(desk.environment, found[0], lines):
+            print(line)
+
+
 @app.command()
 def demo(
     json_: Json = False,
@@ -183,11 +213,13 @@ class Shown(Progress):
     def step(self, what: str) -> Iterator[Callable[[str], None]]:
         told: list[str] = []
         began = time.monotonic()
+        if not out.is_terminal:  # nothing turns in a pipe or a file
+            out.print(f"{what} …", markup=False)
         with out.status(f"{what} …"):
             yield told.append
         seconds = time.monotonic() - began
         outcome = f": {told[-1]}" if told else ""
-        out.print(f"[green]✓[/] {what}{escape(outcome)} [dim]({seconds:.1f} s)[/]")
+        out.print(f"[green]✓[/] {escape(what)}{escape(outcome)} [dim]({seconds:.1f} s)[/]")
 
 
 def _running_desk() -> Desk:
@@ -242,6 +274,7 @@ def _welcome(desk: Desk) -> None:
         f"Custody     {desk.environment.mixin_url}/sandbox/state",
         f"Campaigns   {desk.environment.hufi_url}/sandbox/state",
         f"Billing     {desk.environment.billing_url}/sandbox/state",
+        "Logs        python -m local logs, of a function; .local/logs/, of the processes",
         f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",
@@ -252,7 +285,7 @@ def _welcome(desk: Desk) -> None:
         f'-d \'{{"asset_id": "BTC", "order_type": "BUY", "quote_amount": "250.00"}}\' {desk.api_url}/orders',
         f'curl -s -H "Authorization: Bearer $TOKEN" {desk.api_url}/portfolio',
         "",
-        "Stop it with: make down",
+        "One more user: make user NAME=carol. Stop it with: make down",
     ]
     for line in lines:
         out.print(line, markup=False)

@@ -8,11 +8,13 @@ import subprocess
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import httpx
 from botocore.exceptions import ClientError
 
 from infra import bundle
 from infra.bundle import Target
 from infra.environment import REGION_EMBEDDED
+from local.embedded_aws import SAVE
 from local.environment import ROOT, LocalEnvironment
 
 STACK, STATE = "Cryptodesk", "CryptodeskState"  # the second is deployed with the first, before it
@@ -114,6 +116,9 @@ def deploy(environment: LocalEnvironment, wanted: str) -> Deployment:
     )
     deployment = Deployment.read(json.loads(outputs.read_text())[STACK])
     _mend_cors(environment, deployment)
+    saved = httpx.post(f"{environment.aws_url}{SAVE}", timeout=60)  # what is noted as deployed, a crash leaves there
+    if saved.is_error:
+        raise DeploymentFailed(f"deployed, and not saved: {saved.status_code}. Is the disk full?")
     _note(environment).write_text(json.dumps({"digest": wanted, "deployment": asdict(deployment)}, indent=2) + "\n")
     return deployment
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PORT, DOCS_PORT, PRICES_PORT, EXCHANGE_PORT, BANK_PORT, MIXIN_PORT = 4566, 4580, 4590, 4600, 4610, 4620
 HUFI_PORT, BILLING_PORT = 4630, 4640
+_REMEMBERED = "ports.json"
 _QUICK = Config(connect_timeout=2, read_timeout=65, retries={"mode": "standard", "max_attempts": 2})
 
 
@@ -36,6 +38,29 @@ class LocalEnvironment:
     mixin_port: int = MIXIN_PORT  # the custody
     hufi_port: int = HUFI_PORT  # the campaigns
     billing_port: int = BILLING_PORT  # the billing system
+
+    @classmethod
+    def remembered(cls, folder: Path | None = None, **chosen: int | None) -> LocalEnvironment:
+        """With the ports that are chosen now; the others are those of the last `up` of the folder."""
+        environment = cls() if folder is None else cls(folder)
+        try:
+            last = json.loads((environment.folder / _REMEMBERED).read_text())
+        except FileNotFoundError:
+            last = {}
+        now = {name: port for name, port in chosen.items() if port is not None}
+        return replace(environment, **{name: port for name, port in (last | now).items() if name in environment.ports})
+
+    def remember(self) -> None:
+        """For the next `up` of the folder."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        beside = self.folder / f"{_REMEMBERED}.new"
+        beside.write_text(json.dumps(self.ports, indent=2) + "\n")
+        beside.replace(self.folder / _REMEMBERED)
+
+    @property
+    def ports(self) -> dict[str, int]:
+        """By what chooses them: in upper case, of `make up`."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name != "folder"}
 
     @property
     def aws_url(self) -> str:

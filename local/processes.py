@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +25,7 @@ _CHILDREN: list[subprocess.Popen[bytes]] = []  # of this process; those of an ea
 
 
 class PortTaken(RuntimeError):
-    """Another program listens there. Says which, where that can be known, and what to set."""
+    """Another program listens there. Says which, where that can be known."""
 
 
 class DidNotStart(RuntimeError):
@@ -82,18 +82,16 @@ def start(
     arguments: Sequence[str],
     *,
     port: int,
-    setting: str,
     answers: Callable[[], bool],
     log: Path,
     cwd: Path,
     environment: Mapping[str, str],
     patience_seconds: float = 30.0,
 ) -> Process:
-    """Start `python -m …` apart from this terminal and wait until it answers.
-
-    Raises PortTaken (`setting` names what chooses the port), DidNotStart.
-    """
-    must_be_free(port, setting)
+    """Start `python -m …` apart from this terminal and wait until it answers. Raises PortTaken, DidNotStart."""
+    owner = taken_by(port)
+    if owner is not None:
+        raise PortTaken(f"port {port} is taken by {owner}")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         begun = subprocess.Popen(
@@ -107,14 +105,16 @@ def start(
         )
     _CHILDREN.append(begun)
     deadline = time.monotonic() + patience_seconds
-    while not answers():
-        if begun.poll() is not None:
-            _CHILDREN.remove(begun)
-            raise DidNotStart(f"{name} ended at once with status {begun.returncode}:\n{_end_of(log)}")
-        if time.monotonic() > deadline:
-            _end(begun)
-            raise DidNotStart(f"{name} does not answer on port {port}:\n{_end_of(log)}")
-        time.sleep(0.05)
+    try:
+        while not answers():
+            if begun.poll() is not None:
+                raise DidNotStart(f"{name} ended at once with status {begun.returncode}:\n{_end_of(log)}")
+            if time.monotonic() > deadline:
+                raise DidNotStart(f"{name} does not answer on port {port}:\n{_end_of(log)}")
+            time.sleep(0.05)
+    except BaseException:  # also who is interrupted here: nobody knows of it yet
+        _end(begun)
+        raise
     began, command = _began(begun.pid), _command(begun.pid)
     if began is None or command is None:
         raise DidNotStart(f"{name} ended again:\n{_end_of(log)}")
@@ -156,18 +156,21 @@ def _signal(process: Process, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def must_be_free(port: int, setting: str, patience_seconds: float = 10.0) -> None:
-    """Raises PortTaken, when the port stays taken: one whose owner has ended, or is ending, is free in a moment."""
+def taken_by(port: int, patience_seconds: float = 10.0) -> str | None:
+    """Who has a port, and keeps it: one whose owner has ended, or is ending, is free in a moment."""
     deadline = time.monotonic() + patience_seconds
     while not _free(port):
         pid = _listening(port)
         command = None if pid is None else _command(pid)  # none: it is ending, or not ours to see
         if command is not None or time.monotonic() > deadline:
-            raise PortTaken(
-                f"port {port} is taken by {_told(pid, command)}. "
-                f"Stop it, or choose another port: make up {setting}={_free_port()}"
-            )
+            return _told(pid, command)
         time.sleep(0.05)
+    return None
+
+
+def free_port_after(port: int, others: Collection[int]) -> int:
+    """The next one that nobody has, and none of the `others`."""
+    return next(after for after in range(port + 1, 65536) if after not in others and _free(after))
 
 
 def _free(port: int) -> bool:
@@ -178,13 +181,6 @@ def _free(port: int) -> bool:
         except OSError:
             return False
         return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _end_of(log: Path) -> str:

@@ -161,6 +161,20 @@ class Desk:
                 changed.append(secret_id)
         return changed
 
+    def add(self, username: str, *, operator: bool = False) -> bool:
+        """An operator, or a customer with an account and clients; False if all of it was there. Raises
+        SeedingFailed."""
+        self.sign_up(username, operator=operator)
+        if operator:
+            return True
+        with self.http(username) as http:
+            new = _ok(http.post("/users")).status_code == 201
+            has = {client["client_id"] for client in _ok(http.get("/clients")).json()["items"]}
+        if not has.issuperset({f"{username}-crypto", f"{username}-bank"}):
+            self.clients(username)
+            return True
+        return new
+
     def clients(self, username: str) -> None:
         """The user may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`, account
         `acc-{username}`)."""
@@ -197,15 +211,11 @@ class Desk:
 def seed(desk: Desk) -> list[str]:
     """Put in what is missing, and tell what that was. Raises SeedingFailed."""
     done = []
-    for username in (*CUSTOMERS, *OPERATORS):
-        desk.sign_up(username, operator=username in OPERATORS)
+    for username in OPERATORS:
+        desk.add(username, operator=True)
     if desk.furnish():
         done.append("keys of the exchange, the bank and the custody")
-    for username in CUSTOMERS:
-        with desk.http(username) as http:
-            if _ok(http.post("/users")).status_code == 201:
-                desk.clients(username)
-                done.append(f"account of {username}")
+    done += [f"account of {username}" for username in CUSTOMERS if desk.add(username)]
     done += _market_making(desk)
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
     listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()

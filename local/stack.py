@@ -22,7 +22,7 @@ import httpx
 from local import deployment, seed
 from local.deployment import Deployment
 from local.environment import ROOT, LocalEnvironment
-from local.processes import Book, Process, start, stop
+from local.processes import Book, PortTaken, Process, free_port_after, start, stop, taken_by
 from local.seed import Desk
 
 AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
@@ -61,6 +61,8 @@ class LocalStack:
     def up(self, progress: Progress) -> Desk:
         """Raises PortTaken, DidNotStart, DeploymentFailed, SeedingFailed, CanNotBundle, Busy."""
         with self._alone():
+            self._must_be_free()
+            self.environment.remember()
             self._start(progress, AWS)
             self._start(progress, PRICES)
             self._start(progress, EXCHANGE)
@@ -109,8 +111,25 @@ class LocalStack:
                 raise Busy(f"another up or down of {self.environment.folder} is at work; wait for it") from None
             yield
 
+    def _must_be_free(self) -> None:
+        """All ports, before anything is started, or stopped to be started elsewhere. Raises PortTaken."""
+        ports, running = self.environment.ports, self._book.read()
+        ours = {process.port for process in running.values()}
+        clashes, instead = [], dict(ports)
+        chosen: dict[int, str] = {}
+        for setting, port in ports.items():
+            owner = chosen.get(port) or (None if port in ours else taken_by(port))
+            chosen.setdefault(port, setting.upper())
+            if owner is not None:
+                clashes.append(f"  {setting.upper()}={port} is taken by {owner}")
+                instead[setting] = free_port_after(port, {*instead.values(), *ours})
+        if clashes:
+            without = LocalEnvironment.remembered(self.environment.folder).ports
+            told = [f"{s.upper()}={port}" for s, port in instead.items() if port != without[s]]
+            raise PortTaken("\n".join(["ports are taken:", *clashes, f"Stop those, or: make up {' '.join(told)}"]))
+
     def _start(self, progress: Progress, name: str, *more: str) -> None:
-        arguments, port, setting, url = self._told(name, *more)
+        arguments, port, url = self._told(name, *more)
         running = self._book.read().get(name)
         if running is not None and running.port == port and _same(running, arguments):
             return
@@ -121,7 +140,6 @@ class LocalStack:
                 name,
                 arguments,
                 port=port,
-                setting=setting,
                 answers=lambda: _answers(url),
                 log=self.environment.folder / "logs" / f"{name.replace(' ', '-').lower()}.log",
                 cwd=ROOT,
@@ -130,48 +148,40 @@ class LocalStack:
             self._book.add(name, process)
             tell(f"on port {port}")
 
-    def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str, str]:
-        """How a process is started, on which port, what chooses the port, and where it answers."""
+    def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str]:
+        """How a process is started, on which port, and where it answers."""
         environment, folder = self.environment, self.environment.folder
         match name:
             case "embedded AWS":
-                port, setting, url = environment.port, "PORT", f"{environment.aws_url}/_ministack/ready"
+                port, url = environment.port, f"{environment.aws_url}/_ministack/ready"
                 arguments = ["local.embedded_aws", "--state", str(folder / "state")]
             case "price source":
-                port, setting, url = environment.prices_port, "PRICES_PORT", f"{environment.prices_url}/sandbox/state"
+                port, url = environment.prices_port, f"{environment.prices_url}/sandbox/state"
                 arguments = ["sandbox.prices", "--state", str(folder / "prices.json")]
             case "exchange":
-                port, setting, url = (
-                    environment.exchange_port,
-                    "EXCHANGE_PORT",
-                    f"{environment.exchange_url}/api/v3/ping",
-                )
+                port, url = environment.exchange_port, f"{environment.exchange_url}/api/v3/ping"
                 arguments = ["sandbox.exchange", "--state", str(folder / "exchange.json")]
                 arguments += ["--prices-url", environment.prices_url]
             case "custody":
-                port, setting, url = environment.mixin_port, "MIXIN_PORT", f"{environment.mixin_url}/sandbox/state"
+                port, url = environment.mixin_port, f"{environment.mixin_url}/sandbox/state"
                 arguments = ["sandbox.mixin", "--state", str(folder / "mixin.json")]
                 arguments += ["--exchange-url", environment.exchange_url]
             case "campaigns":
-                port, setting, url = environment.hufi_port, "HUFI_PORT", f"{environment.hufi_url}/sandbox/state"
+                port, url = environment.hufi_port, f"{environment.hufi_url}/sandbox/state"
                 arguments = ["sandbox.hufi", "--state", str(folder / "hufi.json")]
                 arguments += ["--exchange-url", environment.exchange_url]
             case "billing system":
-                port, setting, url = (
-                    environment.billing_port,
-                    "BILLING_PORT",
-                    f"{environment.billing_url}/sandbox/state",
-                )
+                port, url = environment.billing_port, f"{environment.billing_url}/sandbox/state"
                 arguments = ["sandbox.billing", "--state", str(folder / "billing.json")]
                 arguments += ["--function", TAKE_PAYMENTS, "--aws-url", environment.aws_url]
             case "bank":
-                port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"
+                port, url = environment.bank_port, f"{environment.bank_url}/sandbox/state"
                 arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]
                 arguments += ["--webhook-url", f"{api_url}/webhooks/baas"]
             case _:
-                port, setting, url = environment.docs_port, "DOCS_PORT", environment.docs_url
+                port, url = environment.docs_port, environment.docs_url
                 arguments = ["local.swagger_ui", "--api-url", api_url, "--openapi", str(OPENAPI)]
-        return [arguments[0], "--port", str(port), *arguments[1:]], port, setting, url
+        return [arguments[0], "--port", str(port), *arguments[1:]], port, url
 
     def _deploy(self, progress: Progress) -> Deployment:
         with progress.step("build the functions"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -11,7 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+import local.__main__ as command_line
 from local.stack import Silent
 from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
@@ -170,6 +173,29 @@ def test_going_up_again_changes_nothing(stack: Stack) -> None:
     before = stack.local.running()
     assert stack.local.up(Silent()).deployment == stack.desk.deployment
     assert stack.local.running() == before
+
+
+def test_a_customer_is_added_by_one_command_and_logs_are_found_by_one(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command_line, "_running_desk", lambda: stack.desk)
+
+    def said(*words: str) -> str:
+        answer = CliRunner().invoke(command_line.app, words)
+        assert answer.exit_code == 0, answer.output
+        return answer.output
+
+    carol = f"carol-{os.getpid()}"
+    assert said("user", "add", carol).startswith(f"{carol} is added")
+    assert said("user", "add", carol).startswith(f"{carol} is there")
+    with stack.desk.http(carol) as http:
+        assert http.get("/balance").json()["current_balance"] == "0.00"
+        clients = http.get("/clients").json()["items"]
+    assert {client["client_id"] for client in clients} == {f"{carol}-crypto", f"{carol}-bank"}
+    assert "accounts-api" in said("logs").splitlines()
+    lines = said("logs", "accounts-api", "-n", "20").splitlines()
+    assert len(lines) == 20
+    assert any(carol in line or "START RequestId" in line for line in lines)
 
 
 def test_the_swagger_page_shows_our_api_and_may_call_it(stack: Stack) -> None:

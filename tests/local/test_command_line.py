@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import fields
+import re
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import boto3
@@ -16,7 +17,7 @@ from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.processes import PortTaken, Process
 from local.seed import Desk
-from local.stack import AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
+from local.stack import AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack, Progress
 
 RUNNING = (AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK, DOCS)
 
@@ -25,11 +26,11 @@ RUNNING = (AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK, DOCS)
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing was ever started."""
 
-    chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5, "mixin_port": 6}
-    chosen |= {"hufi_port": 7, "billing_port": 8}
-    monkeypatch.setattr(
-        command_line, "LocalEnvironment", lambda **ports: LocalEnvironment(tmp_path, **(chosen | ports))
-    )
+    @dataclass(frozen=True)
+    class Elsewhere(LocalEnvironment):
+        folder: Path = tmp_path
+
+    monkeypatch.setattr(command_line, "LocalEnvironment", Elsewhere)
     return tmp_path
 
 
@@ -41,7 +42,7 @@ def _said(*words: str) -> tuple[int, str]:
 def test_help_tells_the_verbs() -> None:
     code, said = _said("--help")
     assert code == 0
-    for verb in ("up", "down", "status", "token", "demo"):
+    for verb in ("up", "down", "status", "token", "user", "logs", "demo"):
         assert f" {verb} " in said
 
 
@@ -68,6 +69,19 @@ def test_trouble_is_told_in_one_sentence_and_in_json_when_asked(monkeypatch: pyt
     assert "Traceback" not in said
     code, said = _said("up", "--json")
     assert (code, json.loads(said)["error"].partition(".")[0]) == (1, "port 1 is taken by process 7 (cat)")
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_a_step_is_told_in_a_pipe_when_it_begins_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    def up(_: LocalStack, progress: Progress) -> None:
+        with progress.step("deploy [it]") as tell:
+            tell("with [all]")
+        raise PortTaken("port 1 is taken")
+
+    monkeypatch.setattr(LocalStack, "up", up)
+    begun, over, _ = _said("up")[1].splitlines()
+    assert begun == "deploy [it] …"
+    assert re.fullmatch(r"✓ deploy \[it\]: with \[all\] \(\d\.\d s\)", over)
 
 
 @pytest.mark.usefixtures("elsewhere")

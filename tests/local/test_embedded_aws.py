@@ -248,6 +248,24 @@ def test_who_asks_is_not_answered_before_the_disk_has_it(aws: EmbeddedAws, monke
     assert aws.items() == {("000000000000", "us-east-1", "plain"): {"a": {"__no_sort__": one["Item"]}}}
 
 
+def test_a_save_that_fails_forgets_nothing(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError("no space left on device")
+
+    async def asked() -> None:
+        await aws.ask("CreateTable", **table("plain"))
+        await aws.ask("PutItem", TableName="plain", Item={"PK": {"S": "a"}})
+        with monkeypatch.context() as disk:
+            disk.setattr(json, "dump", full)
+            with pytest.raises(OSError, match="no space"):
+                await aws.kept.save("table")
+
+    asyncio.run(asked())
+    before = aws.items()
+    aws.begin()
+    assert aws.items() == before != {}
+
+
 def test_a_table_whose_saved_state_can_not_be_read_is_not_begun_anew(aws: EmbeddedAws) -> None:
     asyncio.run(aws.ask("CreateTable", **table("plain")))
     path = aws.folder / "dynamodb.json"

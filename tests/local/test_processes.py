@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from local import processes
-from local.processes import Book, DidNotStart, PortTaken, Process, must_be_free, start, stop
+from local.processes import Book, DidNotStart, PortTaken, Process, free_port_after, start, stop, taken_by
 from tests.ports import free_ports
 
 
@@ -47,7 +47,6 @@ def _begun(
         module,
         [module, *arguments],
         port=port or free_ports(1)[0],
-        setting="PORT",
         answers=answers,
         log=folder / "log",
         cwd=folder,
@@ -72,13 +71,20 @@ def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(sleeper: Process) -> 
         assert sleeper.alive
 
 
-def test_a_taken_port_is_told_with_who_has_it_and_what_to_set(sleeper: Process) -> None:
-    with pytest.raises(PortTaken) as told:
-        must_be_free(sleeper.port, "DOCS_PORT")
-    said = str(told.value)
-    assert f"port {sleeper.port} is taken by process {sleeper.pid} (" in said
-    assert "http.server" in said
-    assert re.search(r"make up DOCS_PORT=\d+$", said)
+def test_a_taken_port_is_told_with_who_has_it(sleeper: Process, tmp_path: Path) -> None:
+    owner = taken_by(sleeper.port)
+    assert owner is not None
+    assert owner.startswith(f"process {sleeper.pid} (")
+    assert "http.server" in owner
+    with pytest.raises(PortTaken, match=re.escape(f"port {sleeper.port} is taken by {owner}")):
+        _begun(tmp_path, "http.server", lambda: True, port=sleeper.port)
+
+
+def test_the_port_that_is_proposed_is_free_and_nobody_elses(sleeper: Process) -> None:
+    before, after = sleeper.port - 1, free_port_after(sleeper.port, ())
+    assert free_port_after(before, ()) > sleeper.port
+    assert free_port_after(before, {after}) > after
+    assert taken_by(after) is None
 
 
 def test_a_port_is_waited_for_whose_owner_is_ending(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,7 +96,7 @@ def test_a_port_is_waited_for_whose_owner_is_ending(monkeypatch: pytest.MonkeyPa
             listening.close()
 
         monkeypatch.setattr(processes, "_command", command)
-        must_be_free(listening.getsockname()[1], "PORT")
+        assert taken_by(listening.getsockname()[1]) is None
         assert listening.fileno() == -1
 
 
@@ -120,6 +126,20 @@ def test_what_does_not_answer_is_ended_before_it_is_told(tmp_path: Path) -> None
     with pytest.raises(DidNotStart, match="does not answer on port"):
         _begun(tmp_path, "http.server", lambda: False, patience_seconds=0.5)
     assert processes._CHILDREN == children
+
+
+def test_who_is_interrupted_leaves_no_process_that_has_a_port(tmp_path: Path) -> None:
+    """As by Ctrl-C: it is in no book yet, so nothing would ever stop it."""
+    (port,) = free_ports(1)
+
+    def interrupted() -> bool:
+        raise KeyboardInterrupt
+
+    children = list(processes._CHILDREN)
+    with pytest.raises(KeyboardInterrupt):
+        _begun(tmp_path, "http.server", interrupted, "--bind", "127.0.0.1", str(port), port=port)
+    assert processes._CHILDREN == children
+    assert taken_by(port) is None
 
 
 def test_a_port_that_a_test_starts_at_twice_is_no_outgoing_connections() -> None:

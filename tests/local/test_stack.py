@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from infra.environment import Environment, EnvironmentName
 from local import deployment
 from local.environment import LocalEnvironment
+from local.processes import PortTaken
 from local.stack import (
     AWS,
     BANK,
@@ -63,11 +66,42 @@ def test_every_process_has_a_port_of_its_own_which_a_person_may_choose() -> None
     assert len({getattr(environment, port) for port in PORTS.values()}) == len(PORTS)
     local = LocalStack(LocalEnvironment(Path(), *(7000 + n for n in range(len(PORTS)))))
     for n, (name, field) in enumerate(PORTS.items()):
-        arguments, port, setting, url = local._told(name, API_URL)
-        assert port == 7000 + n
-        assert setting == field.upper()
+        arguments, port, url = local._told(name, API_URL)
+        assert port == local.environment.ports[field] == 7000 + n
         assert arguments[1:3] == ["--port", str(port)]
         assert url.startswith(f"http://127.0.0.1:{port}/")
+
+
+def test_ports_are_those_of_the_last_time_but_for_those_told_now(tmp_path: Path) -> None:
+    first = LocalEnvironment.remembered(tmp_path, port=7001, docs_port=None)
+    assert first == LocalEnvironment(tmp_path, port=7001)
+    first.remember()
+    assert LocalEnvironment.remembered(tmp_path) == first
+    LocalEnvironment.remembered(tmp_path, docs_port=7002).remember()
+    assert LocalEnvironment.remembered(tmp_path, port=7003) == LocalEnvironment(tmp_path, port=7003, docs_port=7002)
+    (tmp_path / "ports.json").write_text('{"port": 7001, "of_an_older_desk": 7009}')
+    assert LocalEnvironment.remembered(tmp_path) == first
+
+
+def test_all_clashes_are_told_at_once_with_a_command_that_works(local: LocalStack) -> None:
+    """Nothing has been stopped or remembered by then, and what was chosen and is free stays in the command."""
+    docs = start(local, DOCS, API_URL)
+    moved = replace(local.environment, docs_port=free_ports(1)[0], mixin_port=local.environment.bank_port)
+    asked, port = LocalStack(moved), moved.bank_port
+    with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken) as told:
+        asked.up(Silent())
+    title, bank, custody, advice = str(told.value).splitlines()
+    assert title == "ports are taken:"
+    assert bank.startswith(f"  BANK_PORT={port} is taken by process {os.getpid()} (")
+    assert custody == f"  MIXIN_PORT={port} is taken by BANK_PORT"
+    assert local.running()[DOCS].pid == docs
+    chosen = dict(setting.split("=") for setting in advice.removeprefix("Stop those, or: make up ").split())
+    follows = LocalEnvironment.remembered(
+        moved.folder, **{setting.lower(): int(number) for setting, number in chosen.items()}
+    )
+    LocalStack(follows)._must_be_free()
+    assert follows == replace(moved, bank_port=follows.bank_port, mixin_port=follows.mixin_port)
+    assert follows.bank_port != port != follows.mixin_port
 
 
 def test_whoever_is_asked_by_the_functions_is_stopped_after_them() -> None:
