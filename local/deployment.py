@@ -116,7 +116,7 @@ def deploy(environment: LocalEnvironment, wanted: str) -> Deployment:
     )
     deployment = Deployment.read(json.loads(outputs.read_text())[STACK])
     _mend_cors(environment, deployment)
-    saved = httpx.post(f"{environment.aws_url}{SAVE}", timeout=60)  # what is noted as deployed, a crash leaves there
+    saved = httpx.post(f"{environment.aws_url}{SAVE}", timeout=300)  # what is noted as deployed, a crash leaves there
     if saved.is_error:
         raise DeploymentFailed(f"deployed, and not saved: {saved.status_code}. Is the disk full?")
     _note(environment).write_text(json.dumps({"digest": wanted, "deployment": asdict(deployment)}, indent=2) + "\n")

@@ -86,7 +86,7 @@ def start(
     log: Path,
     cwd: Path,
     environment: Mapping[str, str],
-    patience_seconds: float = 30.0,
+    patience_seconds: float = 90.0,  # a busy machine takes one to start the embedded AWS
 ) -> Process:
     """Start `python -m …` apart from this terminal and wait until it answers. Raises PortTaken, DidNotStart."""
     owner = taken_by(port)

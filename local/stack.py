@@ -2,7 +2,8 @@
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
-      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, …   the outside's
+      ports.json       those of the last `up`   prices.json, exchange.json, mixin.json, …   the outside's
+      state/           the embedded AWS's: services/, whole, and journal/, what has changed since
       logs/            of every process         cdk.out/        the template
 
 `up` does only what is not done, in this order; each step finds out by itself whether it is.

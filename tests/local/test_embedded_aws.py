@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
+import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any
 
 import pytest
+from botocore.exceptions import BotoCoreError, ClientError
 from ministack import app
 from ministack.core import persistence
 from ministack.services import dynamodb, lambda_svc
 
 from local import embedded_aws
 from local.embedded_aws import Kept, at_once, changed, environment, keep_changes, keep_saving
+from local.environment import LocalEnvironment
 from local.journal import Journal
-from tests.depth import deep
+from local.processes import stop
+from local.stack import AWS, LocalStack, Silent
+from tests.depth import PROVED, deep
+from tests.ports import free_ports
 
 
 @pytest.mark.parametrize(
@@ -342,3 +351,38 @@ def test_what_no_function_has_taken_of_a_stream_outlives_a_restart() -> None:
     finally:
         records.clear()
         places.clear()
+
+
+@PROVED
+def test_a_process_killed_under_load_has_each_write_that_it_answered(tmp_path: Path) -> None:
+    local, acknowledged, enough = LocalStack(LocalEnvironment(tmp_path, *free_ports(8))), set[str](), Event()
+    desk = local.environment.client("dynamodb")
+
+    def write(writer: int) -> None:
+        for number in itertools.count():
+            key = f"{writer}-{number}"
+            try:
+                desk.put_item(TableName="plain", Item={"PK": {"S": key}, "text": {"S": "x" * 1500}})
+            except (BotoCoreError, ClientError):
+                return
+            acknowledged.add(key)
+            if len(acknowledged) >= 200:
+                enough.set()
+
+    try:
+        local._start(Silent(), AWS)
+        desk.create_table(**table("plain"))
+        with ThreadPoolExecutor(8) as writers:
+            writing = [writers.submit(write, writer) for writer in range(8)]
+            assert enough.wait(120)
+            process = local.running()[AWS]
+            os.kill(process.pid, signal.SIGKILL)
+            stop(process)  # waits for its end
+            for one in writing:
+                one.result()
+        local._start(Silent(), AWS)
+        pages = desk.get_paginator("scan").paginate(TableName="plain", ProjectionExpression="PK")
+        there = {item["PK"]["S"] for page in pages for item in page["Items"]}
+    finally:
+        local.down(Silent())
+    assert acknowledged - there == set()
