@@ -339,7 +339,7 @@ class Desk:
 
     @property
     def finding(self) -> Finding:
-        return Finding(self.table, (self.world.exchange.name,), self.clock)
+        return Finding(self.table, (self.world.fake.name,), self.clock)
 
     @property
     def open_pools(self) -> OpenPools:

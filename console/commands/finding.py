@@ -15,6 +15,7 @@ from console.errors import Misused
 group = typer.Typer()
 
 DAYS_MAX = 366
+FAILURE_DAYS_MAX = 31  # each is a request
 
 
 @group.command()
@@ -78,7 +79,7 @@ def pools(context: typer.Context, json_: Json = False) -> None:
 @group.command()
 def failures(
     context: typer.Context,
-    days: Annotated[int, typer.Option(min=1, max=DAYS_MAX, help="Of UTC, up to today.")] = 1,
+    days: Annotated[int, typer.Option(min=1, max=FAILURE_DAYS_MAX, help="Of UTC, up to today.")] = 1,
     limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = 20,
     json_: Json = False,
 ) -> None:

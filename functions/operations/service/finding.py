@@ -93,10 +93,12 @@ class Finding:
             yield Found(what, keys.BANK_EVENT.entity, "an event of the bank", None, event.outcome)
 
     def _at_exchange(self, what: str) -> Iterator[Found]:
-        """Exchanges count their orders by market, so each market is asked for: a read for each asset."""
+        """Exchanges count their orders by market, so each market is asked for: a read for each asset, and for one that
+        was renamed there by both names."""
         if AN_EXCHANGES_ID.fullmatch(what) is None:
             return
-        symbols = sorted(set(Catalogue(self.table, self.now).symbols().by_asset.values()))
+        by_asset = Catalogue(self.table, self.now).symbols().by_asset
+        symbols = sorted({*by_asset, *by_asset.values()})
         for exchange in self.exchanges:
             for symbol in symbols:
                 booked = exchange_orders.by_exchange_id(self.table, exchange, symbol, what)
