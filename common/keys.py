@@ -6,7 +6,7 @@ table of this page, and the table that is deployed.
 
 | entity                 | PK                                              | SK                                 | ids                      | backlog       | machines           | indexes                                      |
 |------------------------|-------------------------------------------------|------------------------------------|--------------------------|---------------|--------------------|----------------------------------------------|
-| user                   | {username}                                      | USER                               |                          |               |                    |                                              |
+| user                   | {username}                                      | USER                               |                          |               |                    | Listed                                       |
 | balance                | {username}                                      | BALANCE                            |                          |               |                    |                                              |
 | asset_balance          | {username}                                      | ASSET#{asset_id}                   |                          |               |                    |                                              |
 | limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                          |               |                    |                                              |
@@ -38,7 +38,7 @@ table of this page, and the table that is deployed.
 | reconciliation         | {thing_id}                                      | RECONCILIATION                     |                          | books         |                    | OpenWork                                     |
 | webhook_endpoint       | ENDPOINTS#{username}                            | {endpoint_id}                      |                          |               |                    |                                              |
 | delivery               | {delivery_id}                                   | DELIVERY                           | G…                       | webhooks      |                    | UserOrders, OpenWork                         |
-| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    |                                              |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    | Listed                                       |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
@@ -104,12 +104,13 @@ table of this page, and the table that is deployed.
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                          |               |                    |                                              |
 | comparison_pass        | COMPARISON#{of}                                 | PASS                               |                          |               |                    |                                              |
 
-| index             | partition key | sort key    | holds           | for                                                                                     |
-|-------------------|---------------|-------------|-----------------|-----------------------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
-| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                                    |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
-| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                                        |
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
 
 A username is `[a-z][a-z0-9_.-]{2,31}`. Every other partition key holds an upper-case letter or a `#`, so no
 username can name another kind of item.
@@ -261,10 +262,22 @@ USER_OPEN = Index(
     purpose="what of a user's is open: what his holds are for",
     sort_key="{waits_since}",
 )
-INDEXES = [USER_ORDERS, USER_TIMELINE, OPEN_WORK, USER_OPEN]
+# Of what waits for nothing, and that an operator looks for all the same. It is written once and hardly ever changed, so
+# that what everybody does (a buy, a payout) costs what it did.
+LISTED = Index(
+    "ListedIndex",
+    hash="listed",
+    range="listed_at",
+    holds=("sub", "before", "after", "reason", "actor"),
+    purpose="what operators list by time: all users, and what has failed on a day",
+    sort_key="{listed_at}",
+)
+LISTED_USERS = "users"
+LISTED_FAILURES = "failures#{date}"
+INDEXES = [USER_ORDERS, USER_TIMELINE, OPEN_WORK, USER_OPEN, LISTED]
 ORDER_INDEXES = (USER_ORDERS, USER_TIMELINE, OPEN_WORK, USER_OPEN)
 
-USER = Key("user", pk="{username}", sk="USER")
+USER = Key("user", pk="{username}", sk="USER", indexes=(LISTED,))
 BALANCE = Key("balance", pk="{username}", sk="BALANCE")
 ASSET_BALANCE = Key("asset_balance", pk="{username}", sk="ASSET#{asset_id}")
 LIMIT_COUNTER = Key("limit_counter", pk="{username}", sk="LIMIT#{kind}#{date}")
@@ -350,7 +363,7 @@ WEBHOOK_ENDPOINT = Key("webhook_endpoint", pk="ENDPOINTS#{username}", sk="{endpo
 DELIVERY = Key(
     "delivery", pk="{delivery_id}", sk="DELIVERY", indexes=(USER_ORDERS, OPEN_WORK), id_prefix="G", backlog="webhooks"
 )
-EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
+EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}", indexes=(LISTED,))
 CRYPTO_CLIENT = Key(
     "crypto_client",
     pk="CLIENT#{client_id}",
@@ -621,6 +634,11 @@ _CLOCKS = {row.backlog for row in (PAYMENT, BILLING_ACCOUNT, REFUND)}
 COUNTED = tuple(sorted({*BACKLOGS} - {*FOR_PEOPLE, BANK_EVENT.backlog, DELIVERY.backlog} | _CLOCKS))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
+
+
+def listed_failures(date: str) -> str:
+    """The partition of `LISTED` with what has failed on a day of UTC."""
+    return _filled(LISTED_FAILURES, {"date": date})
 
 
 def row_of(key: PrimaryKey) -> Key:

@@ -13,7 +13,9 @@ from console.commands import (
     books,
     clients,
     compare,
+    deposit,
     deposits,
+    finding,
     mm,
     offramp,
     orders,
@@ -38,6 +40,7 @@ app = group_of(
     "what would be done; 1 not done; 2 misused; 75 try again later.",
     completes=True,
 )
+app.add_typer(finding.group)
 app.add_typer(books.group)
 for name, module in (
     ("work", work),
@@ -55,6 +58,7 @@ for name, module in (
     ("outgoing", outgoing),
     ("payments", payments),
     ("reminders", reminders),
+    ("deposit", deposit),
     ("deposits", deposits),
     ("clients", clients),
     ("billing", billing),

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from rich.console import Console, RenderableType
@@ -544,3 +545,124 @@ def client(told: View) -> RenderableType:
         shown["account"] = text(told["account_id"])
     shown["written"] = f"{clock(instant(told['updated_at']))} UTC"
     return facts(shown)
+
+
+def users(items: Sequence[View]) -> RenderableType:
+    table = rows("account", "opened (UTC)")
+    for item in items:
+        table.add_row(text(item["username"]), clock(instant(item["created_at"])))
+    return table
+
+
+def customer(told: View, now: datetime) -> Iterator[RenderableType]:
+    """Where a customer's money is."""
+    yield Text.assemble((told["username"], "bold"), f", {told['tier']}; times are UTC")
+    yield ""
+    yield _balances(told)
+    yield ""
+    if told["open"]:
+        yield _open(told["open"], now)
+    else:
+        yield "Nothing is open."
+    wrong = [each for each in told["held"] if Decimal(each["unexplained"])]
+    for each in wrong:
+        words = f"{each['unexplained']} of {each['asset_id']} are held, and nothing says what for."
+        yield Text.assemble(("✗", "red"), " ", text(words))
+    if wrong:
+        yield "Ask again in a minute; where it stays, docs/runbooks/drift.md says what to do."
+    yield ""
+    if told["moves"]:
+        yield _moves(told["moves"])
+    else:
+        yield "Nothing has moved yet."
+    yield ""
+    for client in told["clients"]:
+        paid = "" if client["account_id"] is None else f", paid at {client['account_id']}"
+        style = "" if client["status"] == "ACTIVE" else "red"
+        words = f"{client['kind'].lower()} client {client['client_id']}{paid}: "
+        yield Text.assemble(text(words), text(client["status"], style))
+    if not told["clients"]:
+        yield "No client: he can not cash out, nor withdraw."
+    for limit in told["limits"]:
+        yield text(f"{limit['kind'].lower()}s today: ${limit['used']} of ${limit['limit']}, ${limit['left']} left")
+
+
+def _balances(told: View) -> RenderableType:
+    table = rows("balance", "free", "held", "held by")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    by = {each["asset_id"]: each for each in told["held"]}
+
+    def row(asset_id: str, free: str, held: str) -> None:
+        ids = by[asset_id]["by"] if asset_id in by else []
+        more = f" and {len(ids) - 2} more, below" if len(ids) > 2 else ""
+        table.add_row(*map(text, (asset_id, free, held, ", ".join(ids[:2]) + more)))
+
+    row("USD", told["current_balance"], told["held_balance"])
+    for asset in told["assets"]:
+        row(asset["asset_id"], asset["quantity"], asset["held_quantity"])
+    return table
+
+
+def _open(items: Sequence[View], now: datetime) -> RenderableType:
+    table = rows("open", "is", "holds", "since (UTC)", "", "waits, as he reads it, for")
+    for item in items:
+        since = instant(item["since"])
+        holds = "nothing" if item["holds"] is None else f"{item['holds']} {item['holds_asset_id']}"
+        words = text(item["id"]), text(item["status"]), text(holds), clock(since), relative(since, now)
+        table.add_row(*words, text(item["waits_for"]))
+    return table
+
+
+def _moves(items: Sequence[View]) -> RenderableType:
+    table = rows("moved (UTC)", "what", "dollars", "of", "dollars after", "by")
+    for item in items:
+        of = "" if item["asset_id"] == "USD" else f"{item['quantity']} {item['asset_id']}"
+        after = item.get("balance_after") or ""
+        words = item["transaction_type"], item["amount"], of, after, item["order_id"]
+        table.add_row(clock(instant(item["created_at"])), *map(text, words))
+    return table
+
+
+def moves_of_amount(told: View) -> Iterator[RenderableType]:
+    yield _moves(told["items"]) if told["items"] else "No move is of that amount."
+    if not told["complete"]:
+        yield ""
+        yield "Not all is told: ask for fewer --days, or a higher --limit."
+
+
+def found(items: Sequence[View], what: str) -> Iterator[RenderableType]:
+    if not items:
+        yield text(f"Nothing is known of {what}.")
+        yield (
+            "Found are ids, usernames, clients, references of payouts and of the bank, order ids of the exchange, "
+            "snapshots of the custody, contracts and invoices of the billing system."
+        )
+        return
+    table = rows("id", "is", "status", "of", "found by")
+    for item in items:
+        kind = item["kind"].replace("_", " ")
+        words = item["id"], kind, item["status"] or "", item["username"] or "", item["by"]
+        table.add_row(*map(text, words))
+    yield table
+    yield ""
+    yield "`desk work show ID` explains one, `desk customer NAME` tells all of its customer."
+
+
+def pools(items: Sequence[View], now: datetime) -> RenderableType:
+    table = rows("pool", "has", "worth", "of", "closes (UTC)", "", "members")
+    for item in items:
+        due, late = instant(item["due_at"]), "red" if instant(item["due_at"]) <= now else ""
+        has = f"{item['total']} {item['asset_id']}" if item["sells"] else f"${item['total']}"
+        worth, of = ("?" if amount is None else f"${amount}" for amount in (item["worth"], item["min_notional"]))
+        when = clock(due), text(relative(due, now), late)
+        table.add_row(*map(text, (item["id"], has, worth, of)), *when, text(", ".join(item["members"])))
+    return table
+
+
+def failures(items: Sequence[View]) -> RenderableType:
+    table = rows("at (UTC)", "id", "is", "by", "why")
+    for item in items:
+        before = "" if item["before"] in (None, item["after"]) else f"{item['before']} → "
+        words = item["id"], f"{before}{item['after']}", item["actor"], item["reason"]
+        table.add_row(clock(instant(item["at"])), *map(text, words))
+    return table

@@ -981,6 +981,11 @@ TOLD: dict[str, Told] = {
         },
     ),
     "client": Told(_FOUND, (ClientNotFound,)),
+    "customer": Told(_FOUND, (AccountNotFound, Busy)),
+    "moves_of_amount": Told(_FOUND, (AccountNotFound,)),
+    "find": Told(_FOUND),
+    "operated_pools": Told(_FOUND),
+    "failures": Told(_FOUND),
     "audit": Told(_FOUND),
     "reconcile": Told(
         _FOUND,

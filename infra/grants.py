@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from common import keys
-from common.keys import OPEN_WORK, USER_OPEN, USER_ORDERS, USER_TIMELINE, Index
+from common.keys import LISTED, OPEN_WORK, USER_OPEN, USER_ORDERS, USER_TIMELINE, Index
 
 GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
@@ -136,8 +136,8 @@ GRANTS: dict[str, Grant] = {
     ),
     "notifications.take_changes": Grant(table=frozenset({QUERY, PUT})),
     "accounts.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
-        indexes=(USER_ORDERS, USER_OPEN),
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        indexes=(USER_ORDERS, USER_OPEN, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines={PAYOUT: frozenset({START})},
     ),
@@ -157,7 +157,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "operations.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
-        indexes=(OPEN_WORK, USER_OPEN),
+        indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
     ),
@@ -167,7 +167,7 @@ GRANTS: dict[str, Grant] = {
         machines=_each(START, DESCRIBE, LIST) | {PAYOUT: frozenset({START, DESCRIBE, LIST, TOKEN, TOKEN_FAILS})},
     ),
     "operations.reconcile": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT}),
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # a user from before there was a list of them is listed
         indexes=(USER_OPEN,),
     ),
     "operations.compare_bank": Grant(

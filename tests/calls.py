@@ -365,6 +365,11 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"): Call(thing="endpoint"),
     Route("POST", "/webhooks/deliveries/{delivery_id}/replay"): Call(thing="delivery"),
     Route("GET", "/operations/users"): Call(),
+    Route("GET", "/operations/customers/{username}"): Call(),
+    Route("GET", "/operations/customers/{username}/moves"): Call(query={"amount": "200"}),
+    Route("GET", "/operations/find"): Call(query={"what": "ann-bank"}),
+    Route("GET", "/operations/pools"): Call(),
+    Route("GET", "/operations/failures"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/move"): Call(

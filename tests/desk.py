@@ -62,7 +62,10 @@ from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.comparing_exchange import ExchangeSide
 from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
+from functions.operations.service.customers import Customers
+from functions.operations.service.finding import Finding
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
@@ -329,6 +332,18 @@ class Desk:
     @property
     def operations(self) -> Operations:
         return Operations(self.table, self.machines, self.clock, STUCK_AFTER)
+
+    @property
+    def customers(self) -> Customers:
+        return Customers(self.table, self.rules.deposit_limit, self.rules.withdrawal_limit, self.clock)
+
+    @property
+    def finding(self) -> Finding:
+        return Finding(self.table, (self.world.fake.name,), self.clock)
+
+    @property
+    def open_pools(self) -> OpenPools:
+        return OpenPools(self.table, self.clock)
 
     @property
     def interventions(self) -> Interventions:

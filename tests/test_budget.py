@@ -71,6 +71,8 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "what an account's holds are for": (2, 0, 2),
     "a page of ten moves of dollars": (4, 0, 4),
     "a round of recurring buys that finds nothing": (4, 0, 2),
+    "33 users, listed": (1, 0, 1),
+    "a day's failures, of which there are none": (1, 0, 0.5),
 }
 
 
@@ -209,6 +211,11 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             return lambda: read(desk, ann)
 
         return prepared
+
+    def users(desk: Desk, _: Owner) -> Callable[[], Any]:
+        for n in range(32):
+            desk.customer(f"user{n}")
+        return lambda: desk.accounts.users(limit=100, after=None)
 
     def cash_outs(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "20")
@@ -665,8 +672,21 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             lambda desk, ann: desk.orders.statement(ann, NOON, desk.clock.at + timedelta(days=1))
         ),
         "a page of ten cash-outs": cash_outs,
+        "33 users, listed": users,
+        "all of a customer, with twenty orders open": place_and(lambda desk, _: desk.customers.customer("ann")),
+        "an order id of the exchange, looked for": sold(lambda desk, _: desk.finding.find("17")),
+        "a day's failures, of which there are none": lambda desk, _: (
+            lambda: desk.operations.failures("2026-11-21", limit=20, after=None)
+        ),
+        "the open pools, which is one": lambda desk, ann: _pooled(desk, ann),
         **billing.SCENARIOS,
     }
+
+
+def _pooled(desk: Desk, ann: Owner) -> Callable[[], Any]:
+    desk.list_exchange_asset()
+    desk.purchase(ann, "3")
+    return desk.open_pools.all
 
 
 def _one(desk: Desk, ann: Owner) -> Callable[[], Any]:

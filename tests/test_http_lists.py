@@ -380,6 +380,9 @@ LISTS = [
     List(Route("GET", "/operations/billing/dealers/{dealer}/payments"), operators=True),
     List(Route("GET", "/operations/billing/contracts/{contract_id}/payments"), operators=True),
     List(Route("GET", "/operations/users"), operators=True),
+    List(
+        Route("GET", "/operations/failures"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True
+    ),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
 
@@ -419,6 +422,11 @@ def doors() -> Iterator[Doors]:
             TRADED[name] = made.json["order_id"]
             have_traded(desk.market, TRADED[name], 3)
             TRADED[TRADED[name]] = was_told(desk, Owner(name, f"sub-{name}"), 3)
+            desk.clock.forward(seconds=1)
+            for _ in range(2):
+                resting = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1", "order_price": "1"}
+                order_id = who.post("/orders", resting).json["order_id"]
+                assert olga.post(f"/operations/orders/{order_id}/fail", {"reason": "ticket 4711"}).status == 200
             TRADED[f"plan beside {TRADED[name]}"] = skipped_twice(desk, Owner(name, f"sub-{name}"))
         desk.dealership.active()
         for _ in range(3):

@@ -50,6 +50,12 @@ def _taken(adjustment_id: str, ours: str, whose: str) -> AdjustmentTaken:
     return AdjustmentTaken(f"the bank tells of adjustment {adjustment_id} for {ours}, and it is that of {whose}")
 
 
+def claimed_by(table: Table, adjustment_id: str) -> str | None:
+    """The payment of ours that has claimed it: an attempt's reference, or a deposit's id; None: nobody has."""
+    item = table.get(AdjustmentIdItem, key_of(adjustment_id), consistent=True)
+    return None if item is None else item.ours
+
+
 def key_of(adjustment_id: str) -> keys.PrimaryKey:
     """The bank's id may hold a `#`, which no part of a key may: it is escaped, and so is `%`, as in a URL."""
     return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))

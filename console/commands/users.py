@@ -1,4 +1,4 @@
-"""Whose account it is, and whose fees it pays."""
+"""Who has an account, whose it is, and whose fees it pays."""
 
 from __future__ import annotations
 
@@ -6,13 +6,26 @@ from typing import Annotated
 
 import typer
 
+from console import output
 from console.commands import asking
 from console.commands.groups import group_of
 from console.commands.options import Json, Reason, Reference, Username, Yes
 
-group = group_of("Whose account it is, and whose fees it pays.")
+group = group_of("Who has an account, whose it is, and whose fees it pays.")
 
 Tier = Annotated[str, typer.Argument(metavar="TIER", help="STANDARD, SILVER or GOLD.")]
+
+
+@group.command("list")
+def users_list(
+    context: typer.Context,
+    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = asking.PAGE,
+    json_: Json = False,
+) -> None:
+    """All accounts, the newest first."""
+    with asking.desk(context, json_) as desk:
+        items, cursor, _ = asking.pages(desk, limit, "operations", "users")
+    asking.show_items(json_, items, cursor, output.users, "Nobody has an account.")
 
 
 @group.command("move")

@@ -233,7 +233,7 @@ def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Resp
     return answer(_client(made.made), HTTPStatus.ACCEPTED, replayed=made.replayed)
 
 
-@app.get("/operations/users", tags=["operators"], summary="All accounts, in no order")
+@app.get("/operations/users", tags=["operators"], summary="All accounts, newest first")
 def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
     operator = caller(app).must_be_operator()
     listed = f"GET /operations/users {operator}"

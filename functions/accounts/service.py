@@ -236,6 +236,7 @@ class Accounts:
         return store.withdrawals(self.table, owner, status, since, until, limit=limit, after=after)
 
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
+        """A page of all accounts, the newest first; a moment old, as any index is."""
         return store.users(self.table, limit=limit, after=after)
 
 

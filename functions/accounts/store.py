@@ -16,7 +16,7 @@ from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
-from common.table.items import DecimalAttribute, Item, RawItem
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table
 from common.table.transaction import Write
@@ -31,6 +31,15 @@ from functions.accounts.model import (
 
 class UserItem(Item, discriminator=keys.USER.entity):
     sub = UnicodeAttribute()
+    listed = UnicodeAttribute(null=True)
+    listed_at = InstantAttribute(null=True)
+
+
+class ListedUserItem(Item):
+    """What the index tells of a user."""
+
+    sub = UnicodeAttribute()
+    listed_at = InstantAttribute()
 
 
 class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
@@ -74,6 +83,8 @@ def insert_user(user: User) -> Write:
         sub=user.owner.sub,
         created_at=user.created_at,
         updated_at=user.created_at,
+        listed=keys.LISTED_USERS,
+        listed_at=user.created_at,
     )
     return Write.insert(item, otherwise=known)
 
@@ -87,8 +98,17 @@ def me(table: Table, owner: Owner) -> User:
 
 
 def users(table: Table, *, limit: int, after: Position | None) -> Page[User]:
-    """A page of a scan: for operators, seldom."""
-    return table.scan(UserItem, keys.USER, limit=limit, after=after).of(_user)
+    """A page of all, the newest first; a moment old, as any index is."""
+    return table.page(ListedUserItem, _listed(keys.LISTED_USERS), limit=limit, after=after).of(_listed_user)
+
+
+@prepared
+def _listed(listed: str) -> Query:
+    return Query(UserItem.listed == listed, index=keys.LISTED, newest_first=True)
+
+
+def _listed_user(item: ListedUserItem) -> User:
+    return User(Owner(item.PK, item.sub), item.listed_at)
 
 
 def taken_by_another() -> AccountExists:

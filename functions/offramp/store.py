@@ -258,8 +258,11 @@ def fail(order: SellOrder, after: SellOrder, look_at: datetime | None = None) ->
     )
 
 
-def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: datetime) -> Write:
-    return timeline.record(order.order_id, TimelineEvent(at, before, order.status, reason, actor))
+def event(
+    order: SellOrder, before: Status | None, reason: str, actor: str, at: datetime, *, fails: bool = False
+) -> Write:
+    """`fails`: nothing is sold, which its status does not tell."""
+    return timeline.record(order.order_id, TimelineEvent(at, before, order.status, reason, actor, fails))
 
 
 # Mapping

@@ -25,11 +25,12 @@ from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
 from common.domain.timeline import BILLING_SYSTEM, CUSTODY, EXCHANGE
 from common.domain.work import Unfinished
+from common.errors import Refusal
 from common.keys import Key, PrimaryKey
 from common.money import Money, Quantity, plain
 from common.owner import Ownership
 from common.roubles import roubles
-from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.operations.model import AddedUp, OutsideCall
@@ -53,11 +54,25 @@ class ReconciliationItem(work.OpenWork, discriminator=keys.RECONCILIATION.entity
 
 
 class AccountItem(AnyItem):
-    """That there is a balance, whatever is wrong with it."""
+    """That there is a balance, or a user, whatever is wrong with it."""
+
+    listed = UnicodeAttribute(null=True)
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:
-        return super().from_raw_data({name: data[name] for name in ("PK", "SK")})
+        return super().from_raw_data({name: data[name] for name in ("PK", "SK", "listed") if name in data})
+
+    @property
+    def is_unlisted(self) -> bool:
+        """Is it a user from before there was a list of them?"""
+        return self.SK == keys.USER.sk and self.listed is None
+
+
+class UserFromBefore(AnyItem):
+    """A user who came before there was a list of them."""
+
+    listed = UnicodeAttribute(null=True)
+    listed_at = InstantAttribute(null=True)
 
 
 class KnownItem(Unfinished):
@@ -95,6 +110,7 @@ class KnownItem(Unfinished):
     symbol = UnicodeAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
     side = UnicodeAttribute(null=True)  # of a batch that sells
+    username = UnicodeAttribute(null=True)
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:
@@ -107,6 +123,11 @@ class KnownItem(Unfinished):
     def row(self) -> Key:
         named = next((row for row in keys.SCHEMA if row.sk == self.SK), None)
         return named or keys.row_of(PrimaryKey(self.PK, self.SK))
+
+    @property
+    def whose(self) -> str | None:
+        """The username of whose it is, where it is a customer's."""
+        return self.PK if self.SK == keys.USER.sk else self.username
 
     @property
     def assets(self) -> set[str | None]:
@@ -136,6 +157,20 @@ class KnownItem(Unfinished):
         assert self.shard is not None
         assert self.pool_generation is not None
         return pools.batch_id(self.asset_id, int(self.shard), int(self.pool_generation), sells=self.sells)
+
+
+class PoolHeadItem(KnownItem):
+    """A pool, with what is in it: dollars of purchases, or coins of sales."""
+
+    total = DecimalAttribute()
+
+
+class NamedOutsideItem(AnyItem):
+    """What the billing system's contract or invoice is of."""
+
+    dealer_id = UnicodeAttribute(null=True)
+    type = UnicodeAttribute(null=True)
+    bill_id = UnicodeAttribute(null=True)
 
 
 class OutsideCallItem(AnyItem):
@@ -177,6 +212,14 @@ def known(table: Table, key: PrimaryKey) -> KnownItem | None:
         return item
     pool = _open_pool(table, key.pk)
     return pool if pool is not None and pool.batch == key.pk else table.get(KnownItem, key, consistent=True)
+
+
+def pool_head(table: Table, key: PrimaryKey) -> PoolHeadItem | None:
+    return table.get(PoolHeadItem, key, consistent=True)
+
+
+def named_outside(table: Table, key: PrimaryKey) -> NamedOutsideItem | None:
+    return table.get(NamedOutsideItem, key, consistent=True)
 
 
 def _open_pool(table: Table, batch_id: str) -> KnownItem | None:
@@ -333,9 +376,25 @@ def move_user(username: str, before: str, sub: str, at: datetime) -> Write:
     )
 
 
-def accounts(table: Table, after: Position | None) -> Page[str]:
-    """A page of a scan: usernames."""
-    return table.scan(AccountItem, keys.BALANCE, after=after).of(lambda item: str(item.PK))
+def accounts(table: Table, after: Position | None) -> Page[AccountItem]:
+    """A page of a scan: balances and users."""
+    return table.scan(AccountItem, keys.BALANCE, keys.USER, after=after)
+
+
+class Listed(Refusal):
+    """The user is in the list already."""
+
+
+def list_user(username: str) -> Write:
+    """A user comes into the list of all, at the time when he came. Refused with Listed."""
+    item = UserFromBefore
+    return Write.update(
+        item(*keys.USER(username=username)),
+        item.listed.set(keys.LISTED_USERS),
+        item.listed_at.set(item.created_at),
+        when=item.PK.exists() & item.listed.does_not_exist(),
+        otherwise=Listed(f"{username} is listed"),
+    )
 
 
 def behind(username: str) -> Position:

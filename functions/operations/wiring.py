@@ -11,7 +11,7 @@ from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
 from common.money import Money
-from common.settings import settings
+from common.settings import EXCHANGES, settings
 from functions.operations.service import Operations
 from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
@@ -19,7 +19,10 @@ from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.comparing_exchange import ExchangeSide
 from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
+from functions.operations.service.customers import Customers
+from functions.operations.service.finding import Finding
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
@@ -31,6 +34,22 @@ PACE_SECONDS = 1  # so that lists of days take no more than a third of what an e
 @cache
 def operations() -> Operations:
     return Operations(aws.table(), aws.machines(), clock.now, settings().stuck_after)
+
+
+@cache
+def customers() -> Customers:
+    here = settings()
+    return Customers(aws.table(), Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd), clock.now)
+
+
+@cache
+def finding() -> Finding:
+    return Finding(aws.table(), EXCHANGES, clock.now)
+
+
+@cache
+def open_pools() -> OpenPools:
+    return OpenPools(aws.table(), clock.now)
 
 
 @cache

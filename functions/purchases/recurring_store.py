@@ -280,9 +280,10 @@ def tell(plan: RecurringBuy, told: DateTold) -> Write:
     return Write.insert(item)
 
 
-def event(before: RecurringBuy | None, after: RecurringBuy, why: str, actor: str) -> Write:
+def event(before: RecurringBuy | None, after: RecurringBuy, why: str, actor: str, *, fails: bool = False) -> Write:
+    """`fails`: it buys no more, though its customer has not asked for that."""
     was = None if before is None else before.status
-    return timeline.record(after.plan_id, TimelineEvent(after.updated_at, was, after.status, why, actor))
+    return timeline.record(after.plan_id, TimelineEvent(after.updated_at, was, after.status, why, actor, fails))
 
 
 def _waits_for(plan: RecurringBuy) -> str:

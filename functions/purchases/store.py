@@ -442,9 +442,17 @@ def event(
 
 
 def batch_event(
-    batch_id: str, before: BatchStatus | None, after: BatchStatus, why: str, by: str, at: datetime
+    batch_id: str,
+    before: BatchStatus | None,
+    after: BatchStatus,
+    why: str,
+    by: str,
+    at: datetime,
+    *,
+    fails: bool = False,
 ) -> Write:
-    return timeline.record(batch_id, TimelineEvent(at, before, after, why, by))
+    """`fails`: nothing was traded of it, which its status does not tell."""
+    return timeline.record(batch_id, TimelineEvent(at, before, after, why, by, fails))
 
 
 # Mapping

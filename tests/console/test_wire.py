@@ -196,7 +196,43 @@ def asset(verdict: str, unspent: str, difference: str, why: str | None = None, n
     }
 
 
+MOVE = row("transaction_type amount asset_id quantity order_id created_at", "BUY", "50.00", "BTC", "0.5", ORDER, WHEN)
+CUSTOMER = {
+    **row("username tier current_balance held_balance", "ann", "GOLD", "50.00", "90.00"),
+    "assets": [row("asset_id quantity held_quantity", "BTC", "0.5", "0")],
+    "held": [row("asset_id held by unexplained", "USD", "90.00", [ORDER, ID, WITHDRAWAL], "0.00")],
+    "open": [
+        {
+            **row("id kind asset_id status since expires_at", ORDER, "ORDER", "BTC", "PENDING", WHEN, None),
+            **row("waits_for holds holds_asset_id", "the price", "50.00", "USD"),
+        },
+        {
+            **row("id kind asset_id status since expires_at", M, "MARKET_MAKING", "BTC", "running", WHEN, None),
+            **row("waits_for holds holds_asset_id", "you to stop it", None, None),
+        },
+    ],
+    "moves": [{**MOVE, "balance_after": "140.00"}, {**MOVE, "balance_after": None}],
+    "clients": [CLIENT],
+    "limits": [row("kind limit used left", "PAYOUT", "10000.00", "90.00", "9910.00")],
+}
+POOL = {
+    **row("id asset_id sells total worth min_notional", "SOL:0", "SOL", False, "4.00", "4.00", "10.00"),
+    **row("opened_at due_at batch_id members", WHEN, WHEN, BATCH, ["P" + "A" * 25]),
+}
+FAILED = row("id kind at before after reason actor", BATCH, "batch", WHEN, "WORKING", "DECIDED", "[red]no[/]", "olga")
+
 ANSWERS: Mapping[tuple[str, str], Any] = {
+    ("GET", "/operations/customers/ann"): CUSTOMER,
+    ("GET", "/operations/customers/ann/moves"): {"items": [MOVE], "complete": False},
+    ("GET", "/operations/find"): {
+        "items": [row("id kind by username status", ID, "sell_order", "the bank's reference", "ann", "FILLED")]
+    },
+    ("GET", "/operations/pools"): {
+        "items": [POOL, {**POOL, **row("id sells worth min_notional", "SOL:0:SALES", True, None, None)}]
+    },
+    ("GET", "/operations/failures"): {"items": [FAILED, {**FAILED, "before": None}], "cursor": None},
+    ("GET", "/operations/users"): {"items": [row("username created_at", "ann", WHEN)], "cursor": None},
+    ("POST", "/operations/users/ann/deposits"): outcome("D" + "A" * 25),
     ("GET", "/operations/work"): {
         "items": [
             row("context id waits_for due_at overdue needs_person", "offramp", ID, "an operator", WHEN, True, True)
@@ -337,6 +373,12 @@ def gateway(status: int, message: str) -> Answer:
 
 
 LOOKS = [
+    ("customer", "ann"),
+    ("find", ID),
+    ("find", "--customer", "ann", "--amount", "50.00"),
+    ("pools",),
+    ("failures", "--days", "2"),
+    ("users", "list"),
     ("work", "list"),
     ("work", "show", ID),
     ("parked", "list"),
@@ -375,6 +417,7 @@ ACTS = [
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
+    ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),

@@ -225,6 +225,14 @@ def signing(recorder: Recorder) -> ExitStack:
     return stack
 
 
+def unlisted(desk: Desk, owner: Owner) -> None:
+    """He came before there was a list of users."""
+    pk, sk = keys.USER(username=owner.username)
+    item = desk.dynamo.get_item(TableName="desk", Key={"PK": {"S": pk}, "SK": {"S": sk}})["Item"]
+    before = {name: value for name, value in item.items() if not name.startswith("listed")}
+    desk.dynamo.put_item(TableName="desk", Item=before)
+
+
 def signed_cursors(recorder: Recorder, cursors: Cursors) -> Cursors:
     def key() -> bytes:
         recorder.secret(Secret.CURSOR_KEY)
@@ -526,6 +534,7 @@ def rounds(recorder: Recorder) -> None:
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
         swept(recorder, desk, ann, sweep)
         desk.accounts.withdraw(ann, "held", Money(1), "ann-bank")  # no index of users has it
+        unlisted(desk, ann)
         reconcile({}, Context())
         desk.clock.forward(days=1)
         recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())

@@ -48,7 +48,9 @@ class Selling:
         at, by = child.updated_at, EXCHANGE if child.evidence is None else child.evidence.operators
         return [
             *self._released(at),
-            store.event(self.order, self.order.status, f"not sold: {child.evidence or child.reason}", by, at),
+            store.event(
+                self.order, self.order.status, f"not sold: {child.evidence or child.reason}", by, at, fails=True
+            ),
         ]
 
     def on_lost(self, child: ExchangeOrder, why: str, by: str) -> list[Write]:

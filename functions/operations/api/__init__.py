@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import date
-from functools import cache
 from typing import Annotated, Any, Literal
 
-from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import AfterValidator, Field, StringConstraints
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field, StringConstraints
 
-from common import aws, clock, http
+from common import http
 from common.domain.catalogue.model import (
     DESK_BUYS_MAX,
     ESTIMATE_BAND_BPS,
@@ -29,8 +27,7 @@ from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money, Price
-from common.pages import LIMIT_DEFAULT, Cursors
-from common.settings import settings
+from common.pages import LIMIT_DEFAULT
 from common.wire import (
     CLIENT_ID_PATTERN,
     Amount,
@@ -44,20 +41,23 @@ from common.wire import (
     RequestBody,
     View,
 )
-from functions.operations.api import comparisons, custody, deposits, market_making, payments, work  # noqa: F401  # their routes
-from functions.operations.api.door import ActView, Limit, act_views, app, done
+from functions.operations.api import (  # noqa: F401  # their routes
+    comparisons,
+    custody,
+    customers,
+    deposits,
+    finding,
+    market_making,
+    payments,
+    work,
+)
+from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done
 from functions.operations.wiring import interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
 WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 FeeBps = Annotated[int, Field(ge=0, le=FEE_BPS_MAX, strict=True)]
-Day = Annotated[
-    str,
-    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
-    Query(examples=["2026-11-21"]),
-]
 
 
 class FeesRequest(RequestBody):
@@ -356,11 +356,6 @@ def _client(client: Client) -> ClientView:
         account_id=client.account_id,
         updated_at=client.updated_at,
     )
-
-
-@cache
-def cursors() -> Cursors:
-    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
 
 
 handler = http.serve(app, interventions)

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
+from functools import cache
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from common import http
+from common import aws, clock, http
 from common.domain.acts import PossibleAct
 from common.domain.proposals.model import Terms
 from common.http import caller
 from common.operator_outcome import OperatorOutcome
-from common.pages import LIMIT_MAX
+from common.pages import LIMIT_MAX, Cursors
+from common.settings import settings
 from common.wire import OperatorAct, OperatorOutcomeView, View
 from functions.operations.wiring import proposals
 
 app = http.api()
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+Day = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
+    Query(examples=["2026-11-21"]),
+]
 
 
 class ActView(View):
@@ -45,3 +54,8 @@ def propose(command: str, thing_id: str, given: Terms, reference: str | None, bo
     operator = caller(app).must_be_operator()
     outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
     return OperatorOutcomeView.of(outcome)
+
+
+@cache
+def cursors() -> Cursors:
+    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)

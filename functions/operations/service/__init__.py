@@ -26,7 +26,7 @@ from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
-from common.domain.timeline import TimelineEvent
+from common.domain.timeline import Failure, TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
 from common.errors import Refusal
@@ -325,6 +325,10 @@ class Operations:
     def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
         """A page of one day's acts of operators, newest first."""
         return audit.entries(self.table, date, limit=limit, after=after)
+
+    def failures(self, date: str, *, limit: int, after: Position | None) -> Page[Failure]:
+        """A page of what has failed on one day, newest first, whether anything waits or not."""
+        return timeline.failures(self.table, date, limit=limit, after=after)
 
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""

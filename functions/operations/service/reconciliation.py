@@ -31,6 +31,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from common import keys
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, Account, Books, UnreadableLine
 from common.errors import Refusal, Unavailable
@@ -233,7 +234,12 @@ class _Round:
     def others(self) -> Iterator[Act]:
         while True:
             page = store.accounts(self.reconciliation.table, self.behind)
-            for username in page.items:
+            for item in page.items:
+                if item.is_unlisted:
+                    yield partial(self._list, item.PK)
+                if item.SK != keys.BALANCE.sk:
+                    continue
+                username = item.PK
                 self.behind = store.behind(username)  # if time runs out in it, it is put aside
                 if username not in self.aside and username not in self.over:
                     yield from self._a_part_of(_Account(self.reconciliation, username))
@@ -242,6 +248,13 @@ class _Round:
             self._save()
             if page.after is None:
                 return
+
+    def _list(self, username: str) -> None:
+        """The round meets all users: one from before there was a list of them comes into it."""
+        try:
+            self.reconciliation.table.write(store.list_user(username))
+        except Refusal as no:
+            log.info("user not listed", extra={"username": username, "why": no.detail})
 
     def _a_part_of(self, account: _Account) -> Iterator[Act]:
         self.under_way.append(account)

@@ -235,4 +235,4 @@ def _stopped(plan: RecurringBuy, after: RecurringBuy) -> list[Write]:
     """Its customer reads in its story why it goes on no more."""
     if after.status is plan.status:
         return []
-    return [recurring_store.event(plan, after, after.reason or "", CLOCK)]
+    return [recurring_store.event(plan, after, after.reason or "", CLOCK, fails=after.status is Status.PAUSED)]

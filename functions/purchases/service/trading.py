@@ -85,7 +85,8 @@ def decided(batch: Batch, found: BatchResult, at: datetime, told: str | None = N
     """`told` is for operators, who read more than members do."""
     desk = "" if found.desk_buys is None else f"; the desk buys {found.desk_buys.quantity} at ${found.desk_buys.price}"
     told = told or found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}{desk}"
+    fails = not found.executed.amount and found.desk_buys is None
     return [
         store.decide(batch, found, at),
-        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, by, at),
+        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, by, at, fails=fails),
     ]
