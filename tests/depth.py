@@ -25,10 +25,10 @@ def deep(everyday: int, full: int) -> int:
     return full if FULL else everyday
 
 
-def points(life: str, everyday: int = 8) -> Callable[[], Points]:
+def points(life: str, everyday: int = 8, proved: int = 1) -> Callable[[], Points]:
     """The crash points of a life's matrix: every day one in so many of its calls, always the same ones; `make prove`
-    all of them."""
-    return partial(every_nth, deep(everyday, full=1), life)
+    all of them, or one in `proved` where they are pairs; `make simulate` all."""
+    return partial(every_nth, 1 if SIMULATED else deep(everyday, full=proved), life)
 
 
 def sampled(n: int) -> pytest.MarkDecorator:

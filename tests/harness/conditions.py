@@ -47,7 +47,7 @@ def test_of(tree: Condition, scope: Scope) -> Test:
     """Whether an item satisfies the condition."""
     match tree:
         case And(conditions):
-            return reduce(_both, [test_of(condition, scope) for condition in conditions])
+            return _all([test_of(condition, scope) for condition in conditions])
         case Or(conditions):
             return reduce(_either, [test_of(condition, scope) for condition in conditions])
         case Not(condition):
@@ -77,6 +77,8 @@ def _comparison(tree: Comparison, scope: Scope) -> Test:
     left, right = _finder(tree.left, scope), _finder(tree.right, scope)
     _distinct(tree.operator, tree.left, tree.right, scope)
     if tree.operator == "=":
+        if isinstance(tree.left, Path) and isinstance(tree.right, Placeholder):  # nearly all there are, in one step
+            return _equality(scope.attribute(tree.left), tree.right.name)
         return lambda item, values: (one := left(item, values)) is not None and one == right(item, values)
     if tree.operator == "<>":  # what is not there is different from everything, even from what is not there
         return lambda item, values: (one := left(item, values)) is None or one != right(item, values)
@@ -94,6 +96,10 @@ def _comparison(tree: Comparison, scope: Scope) -> Test:
         return isinstance(one, str) and holds(one, other)
 
     return test
+
+
+def _equality(attribute: str, placeholder: str) -> Test:
+    return lambda item, values: (there := item.get(attribute)) is not None and there == values[placeholder]
 
 
 def _between(tree: Between, scope: Scope) -> Test:
@@ -152,8 +158,19 @@ def _distinct(operator_: str, one: Operand, other: Operand, scope: Scope) -> Non
         )
 
 
-def _both(one: Test, other: Test) -> Test:
-    return lambda item, values: one(item, values) and other(item, values)
+def _all(tests: list[Test]) -> Test:
+    """The first two by themselves: most have no more. A condition on a whole item as it was read has some twenty."""
+    one, other, *further = tests
+    if not further:
+        return lambda item, values: one(item, values) and other(item, values)
+
+    def test(item: Item, values: Item) -> bool:
+        for each in tests:  # noqa: SIM110  twice as fast as `all` of a generator
+            if not each(item, values):
+                return False
+        return True
+
+    return test
 
 
 def _either(one: Test, other: Test) -> Test:

@@ -110,7 +110,8 @@ class Life:
         self._pass(days=4)
         self.desk.check()
         self._all_is_over()
-        self.desk.check_as_the_product_does()
+        if self.seed % 4 == 0:  # a fourth of a life's time, and all of it is in the books that were checked
+            self.desk.check_as_the_product_does()
 
     def _something(self, key: str) -> None:
         desk, chance = self.desk, self.chance

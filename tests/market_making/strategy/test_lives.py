@@ -31,7 +31,8 @@ from functions.market_making.strategy import (
 from tests.depth import SIMULATED, deep
 from tests.market_making.strategy.made import number
 
-LIVES = deep(60, 3_000)
+BLOCK = deep(2, 100)
+ODD_BLOCK = 1_000 if SIMULATED else deep(10, 200)
 CYCLES = 40
 SECONDS = 10
 
@@ -170,8 +171,13 @@ def _check(by: Rules, before: State, there: Market, decision: Decision, ever: se
     assert all(isinstance(value, (int, str, Decimal, StrEnum)) or value is None for value in _plain(decision.state))
 
 
-@pytest.mark.parametrize("seed", range(LIVES))
-def test_a_life_never_promises_more_than_there_is(seed: int) -> None:
+@pytest.mark.parametrize("block", range(30))
+def test_a_life_never_promises_more_than_there_is(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        _live(seed)
+
+
+def _live(seed: int) -> None:
     chance = Random(seed)
     by = _rules(chance)
     host = _Host(
@@ -219,8 +225,13 @@ def test_lives_have_everything_that_may_happen() -> None:
     assert all(count > 20 for count in happened.values()), happened
 
 
-@pytest.mark.parametrize("seed", range(20_000 if SIMULATED else deep(200, 4_000)))
-def test_whatever_is_let_in_is_proposed_for_without_a_crash(seed: int) -> None:
+@pytest.mark.parametrize("block", range(20))
+def test_whatever_is_let_in_is_proposed_for_without_a_crash(block: int) -> None:
+    for seed in range(block * ODD_BLOCK, (block + 1) * ODD_BLOCK):
+        _propose(seed)
+
+
+def _propose(seed: int) -> None:
     """Numbers from the ends of their bounds, and everything on."""
     chance = Random(seed)
 
