@@ -14,11 +14,12 @@ from typing import Any
 import httpx
 from botocore.exceptions import BotoCoreError
 
+from local.demo_market_making import SEND_TRANSFERS
 from local.seed import SeedingFailed
 from tests.depth import PROVED
 from tests.journeys.conftest import PATIENCE_SECONDS, Stack, eventually, hurried
 from tests.journeys.test_cash_out import credits, reconciled
-from tests.journeys.test_market_making import SEND_TRANSFERS, SENT_ON, SWEEP, are, at_the_exchange, opened, owner
+from tests.journeys.test_market_making import SENT_ON, SWEEP, are, at_the_exchange, opened, owner
 
 ACKNOWLEDGED = 40  # orders; then it is killed
 AT_ONCE = 4
