@@ -123,6 +123,17 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
     ] == [*ports.values()]
 
 
+def test_ports_that_are_not_told_are_those_of_the_last_time(elsewhere: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """So nothing of what runs there moves, and nothing is stopped."""
+    LocalEnvironment(elsewhere, port=7001, bank_port=7002).remember()
+    asked: list[dict[str, int]] = []
+    monkeypatch.setattr(LocalStack, "up", lambda local, _: asked.append(local.environment.ports))
+    monkeypatch.setattr(command_line, "_welcome", lambda _: None)
+    assert (_said("up")[0], _said("up", "--port=7003")[0]) == (0, 0)
+    last = LocalEnvironment(elsewhere, port=7001, bank_port=7002).ports
+    assert asked == [last, {**last, "port": 7003}]
+
+
 @pytest.mark.usefixtures("elsewhere")
 @pytest.mark.parametrize("missing", RUNNING)
 def test_a_desk_of_which_something_does_not_run_is_not_up(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:

@@ -257,6 +257,25 @@ def test_who_asks_is_not_answered_before_the_disk_has_it(aws: EmbeddedAws, monke
     assert aws.items() == {("000000000000", "us-east-1", "plain"): {"a": {"__no_sort__": one["Item"]}}}
 
 
+def test_a_message_is_in_the_saved_queue_when_its_sender_is_answered(
+    aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A payment of a dealer, for one."""
+    monkeypatch.setattr(app, "_build_persistence_save_dict", lambda: {"sqs": lambda: {"messages": 1}})
+    found: list[Any] = []
+
+    async def queue(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(_: Any) -> None:
+        found.append(persistence.load_state("sqs"))
+
+    target = (b"x-amz-target", b"AmazonSQS.SendMessage")
+    scope = {"type": "http", "method": "POST", "path": "/", "headers": [target]}
+    asyncio.run(Kept(queue, aws.journal)(scope, aws.answer, send))  # type: ignore[arg-type]
+    assert found == [{"messages": 1}]
+
+
 def test_a_save_that_fails_forgets_nothing(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any, **__: Any) -> None:
         raise OSError("no space left on device")
