@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 
 from common import keys
-from common.domain.ledger.model import AccountNotFound
+from common.domain.ledger.model import AccountNotFound, TransactionType
 from common.domain.limits import Limited
 from common.money import Money
 from common.owner import Owner
@@ -39,7 +39,10 @@ def test_all_of_a_customers_dollars_and_coins_are_told_with_what_holds_them(desk
         "BTC": [offered],
     }
     assert not any(each.unexplained for each in told.account.held)
-    assert [(move.line.transaction_type, move.after) for move in told.moves] == [("BUY", 800), ("DEPOSIT", 1000)]
+    assert [(move.line.transaction_type, move.after) for move in told.moves] == [
+        (TransactionType.BUY, Decimal(800)),
+        (TransactionType.DEPOSIT, Decimal(1000)),
+    ]
     assert sorted(client.client_id for client in told.clients) == ["ann-bank", "ann-crypto"]
 
 

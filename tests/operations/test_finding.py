@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from common import keys
@@ -98,7 +100,7 @@ def test_open_pools_are_told_with_their_fill_and_members(desk: Desk) -> None:
     desk.clock.forward(seconds=1)
     second, sale = desk.purchase(bob, "3").order_id, desk.sale(bob, "0.04")
     bought, sold = desk.open_pools.all()
-    assert (bought.pool_id, bought.total, bought.worth) == ("SOL:0", 7, Money("7.00"))
+    assert (bought.pool_id, bought.total, bought.worth) == ("SOL:0", Decimal(7), Money("7.00"))
     assert bought.members == sorted([first, second])
     assert (sold.pool_id, str(sold.total), sold.worth) == ("SOL:0:SALES", "0.04", Money("4.00"))
     assert (sold.members, sold.batch_id, sold.due_at) == ([sale.order_id], sale.batch_id, sale.expires_at)
