@@ -59,7 +59,8 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 		tests/market_making/strategy/test_lives.py tests/notifications/test_lives.py tests/orders/test_quotes.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) --dist load $(addprefix tests/billing/test_, \
 		contention.py crash_matrix_corrections.py crash_matrix_payments.py crash_matrix_refunds.py)
-	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py
+	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) --dist load $(addprefix tests/market_making/test_crash_matrix, \
+		.py _halting.py _pairs.py) tests/offramp/test_crash_matrix_pairs.py
 	@python -m tests.planted --jobs 2
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag

@@ -16,7 +16,7 @@ from common.errors import Unavailable
 from common.table.transaction import Patience
 from functions.billing.model import BillStatus, PaymentStatus
 from tests.billing.dealership import Dealership
-from tests.depth import FULL, points
+from tests.depth import FULL, SIMULATED, points
 from tests.desk import TABLE
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -200,8 +200,11 @@ def test_whatever_fails_once_no_payment_is_lost_or_doubled(name: str) -> None:
 
 
 def some_of(name: str) -> Callable[[], Points]:
-    """`make prove` plays all pairs of the first life, and those of every sixth call of the others: all take hours."""
-    return points(name, everyday=96) if name == "one bill" else partial(every_nth, 6, name)
+    """`make prove` plays the pairs of every third call of the first life and of every 12th of the others; `make
+    simulate` all of the first and those of every sixth: all take hours."""
+    return (
+        points(name, everyday=96, proved=3) if name == "one bill" else partial(every_nth, 6 if SIMULATED else 12, name)
+    )
 
 
 @pytest.mark.parametrize("name", list(LIVES) if FULL else ["one bill"])

@@ -86,7 +86,7 @@ def test_it_holds(text: str) -> None:
         "n = :five", "absent = :n", "absent = q", "absent < :n", "n < :n", "n > :n", "n < :five", "n < s", "t < :n",
         "n BETWEEN :n9 AND :n10", "n IN (:n4, :five)", "begins_with(n, :he)",
         "attribute_exists(absent)", "attribute_not_exists(n)", "n = :n AND NOT s = :s",
-        "NOT n = :n OR s = :x", "absent IN (:n)", "absent BETWEEN :n4 AND :n9",
+        "NOT n = :n OR s = :x", "absent IN (:n)", "absent BETWEEN :n4 AND :n9", "n = :n AND s = :s AND t = :n",
     ],
 )  # fmt: skip
 def test_it_does_not_hold(text: str) -> None:

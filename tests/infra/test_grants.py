@@ -129,13 +129,19 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 def routes(recorder: Recorder) -> None:
     """Each in the same world, as if it were the first."""
+    alone = list(together(every_route()))
     for dead in (False, True):  # a name that has ended is described, and the next one started
         world = World.made()
         if dead:
             world.desk.world.machines.restart()
-        for one_by_one in together(every_route()):
-            for function, asked in apart(partial(asked_by, one_by_one, world, recorder)).items():
-                recorder.asked[function] |= asked
+        of_machines = []
+        for one_by_one in alone:
+            asked = apart(partial(asked_by, one_by_one, world, recorder))
+            for function, what in asked.items():
+                recorder.asked[function] |= what
+            if any(" of " in each for what in asked.values() for each in what):
+                of_machines.append(one_by_one)
+        alone = of_machines  # who asks nothing of a machine does not see that it is dead
 
 
 def together(every: Sequence[Route]) -> Iterator[list[Route]]:
@@ -145,6 +151,8 @@ def together(every: Sequence[Route]) -> Iterator[list[Route]]:
 
 
 def asked_by(routes: Sequence[Route], world: World, recorder: Recorder) -> dict[str, set[str]]:
+    """In a process of its own."""
+    recorder.asked.clear()
     desk = watched(recorder, world.desk)
     for route in routes:
         ask_again(route, world, desk, recorder)

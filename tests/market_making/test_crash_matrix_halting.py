@@ -16,7 +16,7 @@ from common.domain import audit, halts, timeline, work
 from common.gateways.exchange.maker import Balance, Maker, MakerOrder, Market
 from common.operator_outcome import OperatorOutcome
 from functions.market_making.model import AccountStillShort, Status
-from tests.depth import PROVED, points
+from tests.depth import SIMULATED, points
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
 from tests.market_making.market import ACCOUNT
@@ -120,7 +120,11 @@ def halted(faults: Faults, *, finds: bool) -> Scene:
 
 
 @pytest.mark.parametrize(
-    "finds", [pytest.param(False, id="an operator", marks=PROVED), pytest.param(True, id="the clock")]
+    "finds",
+    [
+        pytest.param(False, id="an operator", marks=pytest.mark.skipif(not SIMULATED, reason="make simulate")),
+        pytest.param(True, id="the clock"),
+    ],
 )
 def test_whatever_fails_once_what_is_halted_is_so_until_it_is_lifted(finds: bool) -> None:
     """What the clock has found, an operator takes over: the drill of an operator alone is a part of that."""
