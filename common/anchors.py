@@ -83,6 +83,12 @@ class Anchors:
         found = [self._read(version) for version in self._versions(f"{date}/")]
         return sorted(found, key=lambda anchor: anchor.at)
 
+    def first_date(self) -> str | None:
+        """The day of the first anchor. Raises AnchorsUnavailable."""
+        page = self._asked(self.s3.list_object_versions, Bucket=self.bucket, MaxKeys=1)
+        first = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        return first[0]["Key"].partition("/")[0] if first else None
+
     def public_key(self) -> str:
         """Base64 of its DER encoding (SubjectPublicKeyInfo). Raises AnchorsUnavailable."""
         told = self._asked(self.kms.get_public_key, KeyId=self.key_id)

@@ -87,9 +87,13 @@ def next_link(table: Table, done: AuditEntry) -> Link:
     number, previous, at = (1, NONE, done.at)
     if before is not None:
         number, previous, at = before.number + 1, before.digest, max(done.at, before.at)
-    texts = [str(number), previous, text(at), done.operator, done.action, done.subject, done.detail]
-    digest = sha256(json.dumps(texts, separators=(",", ":")).encode()).hexdigest()
+    digest = digest_of(number, previous, at, done)
     return Link(at, done.operator, done.action, done.subject, done.detail, number, previous, digest)
+
+
+def digest_of(number: int, previous: str, at: datetime, done: AuditEntry) -> str:
+    texts = [str(number), previous, text(at), done.operator, done.action, done.subject, done.detail]
+    return sha256(json.dumps(texts, separators=(",", ":")).encode()).hexdigest()
 
 
 def writes(link: Link) -> tuple[Write, Write]:

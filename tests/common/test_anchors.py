@@ -1,4 +1,4 @@
-"""Anchors of the audit, in moto's KMS and S3: signed so that the public key says so, and kept beside all others."""
+"""Anchors of the audit, in memory and in moto's KMS and S3: signed so that the public key says so, and kept."""
 
 from __future__ import annotations
 
@@ -17,12 +17,14 @@ from moto import mock_aws
 
 from common.anchors import Anchor, Anchors, AnchorsUnavailable
 from tests.desk import NOON
+from tests.harness.anchors import BUCKET, in_memory
 
-BUCKET = "anchors"
 
-
-@pytest.fixture
-def anchors() -> Iterator[Anchors]:
+@pytest.fixture(params=["in memory", "moto"])
+def anchors(request: pytest.FixtureRequest) -> Iterator[Anchors]:
+    if request.param == "in memory":
+        yield in_memory()
+        return
     with mock_aws():
         told: dict[str, Any] = {
             "region_name": "eu-central-1",
@@ -36,7 +38,7 @@ def anchors() -> Iterator[Anchors]:
             ObjectLockEnabledForBucket=True,
             CreateBucketConfiguration={"LocationConstraint": "eu-central-1"},
         )
-        rule = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
+        rule: Any = {"DefaultRetention": {"Mode": "COMPLIANCE", "Days": 1}}
         s3.put_object_lock_configuration(
             Bucket=BUCKET, ObjectLockConfiguration={"ObjectLockEnabled": "Enabled", "Rule": rule}
         )
@@ -53,7 +55,7 @@ def verify(anchors: Anchors, anchor: Anchor) -> None:
 def test_the_anchors_of_a_day_are_told_oldest_first_and_are_signed(anchors: Anchors) -> None:
     kept = [anchors.keep(number, f"{number:064x}", NOON + timedelta(hours=number)) for number in (2, 1)]
     anchors.keep(3, f"{3:064x}", NOON + timedelta(days=1))
-    assert anchors.of_day("2026-11-21") == kept[::-1]
+    assert (anchors.first_date(), anchors.of_day("2026-11-21")) == ("2026-11-21", kept[::-1])
     for anchor in kept:
         verify(anchors, anchor)
 

@@ -226,13 +226,15 @@ class AuditEntryView(View):
 
 
 class AuditHeadView(View):
-    """Of a chain that has no entry yet `number` is 0, and the others null. `public_key` is base64 of a
+    """Of a chain that has no entry yet `number` is 0, and what is of its entries null. `first_date` is the day of the
+    first entry, `anchored_since` that of the first anchor. `public_key` is base64 of a
     SubjectPublicKeyInfo (DER): with it the anchors are verified."""
 
     number: int
     digest: str | None
     at: InstantText | None
     first_date: str | None
+    anchored_since: str | None
     public_key: str
 
 
@@ -326,6 +328,7 @@ def audit_head() -> AuditHeadView:
         digest=None if head is None else head.digest,
         at=None if head is None else head.at,
         first_date=None if head is None else head.first_date,
+        anchored_since=anchoring().first_date(),
         public_key=anchoring().public_key(),
     )
 

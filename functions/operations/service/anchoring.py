@@ -28,6 +28,10 @@ class Anchoring:
         """Raises AnchorsUnavailable."""
         return self.anchors().of_day(date)
 
+    def first_date(self) -> str | None:
+        """Of the first anchor. Raises AnchorsUnavailable."""
+        return self.anchors().first_date()
+
     def public_key(self) -> str:
         """Raises AnchorsUnavailable."""
         return self.anchors().public_key()
