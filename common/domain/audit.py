@@ -5,7 +5,7 @@ one. Whoever changes an entry, deletes one or puts it elsewhere breaks the chain
 signed, and kept where nobody can change it (`common/anchors.py`).
 
     AUDIT#{date}   {number}    an entry; its number has 12 digits
-    AUDIT          HEAD        number, digest and time of the last one; the day of the first one
+    AUDIT          LAST        number, digest and time of the last one; the day of the first one
 
 A digest is the SHA-256, in hex, of a JSON array of seven texts, ASCII without white space: the number, the digest of
 the entry before (of the first one, the empty text), the time, the operator, the action, the subject, the detail.

@@ -69,7 +69,7 @@ class Intruder:
             place = {"SK": {"S": f"{number:012d}"}, "previous": {"S": previous}, "digest": {"S": digest}}
             self.put({**item, **place})
             previous = digest
-        (head,) = [i for i in self.desk.dynamo.items() if i["SK"]["S"] == "HEAD" and i["PK"]["S"] == "AUDIT"]
+        (head,) = [i for i in self.desk.dynamo.items() if i["SK"]["S"] == "LAST"]
         self.put({**head, "number": {"N": str(len(entries))}, "digest": {"S": previous}})
 
 

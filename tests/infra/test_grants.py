@@ -527,6 +527,10 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "anchoring", lambda: desk.anchoring),
     ):
         recorder.as_("operations.anchor_audit", operations_schedule.anchor_audit)({}, Context())
+        with opened(desk) as doors:
+            recorder.as_("operations.api", doors.operator().get)(
+                "/operations/audit/anchors", date=text(desk.clock())[:10]
+            )
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
         swept(recorder, desk, ann, sweep)
