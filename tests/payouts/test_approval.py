@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from common import keys
+from common.domain import clients
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts import store
 from common.domain.payouts.model import (
