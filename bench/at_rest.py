@@ -35,6 +35,7 @@ MINUTES = 30 * 24 * 60
 UNITS = ("write_units", "read_units")
 ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
 SERVICES = (
+    "anchoring",
     "book",
     "catalogue",
     "comparing_bank",

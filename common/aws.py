@@ -10,6 +10,7 @@ from botocore.config import Config
 from botocore.exceptions import UnknownServiceError
 from botocore.loaders import Loader
 
+from common.anchors import Anchors
 from common.data_keys import DataKeys, Kms
 from common.machines import Machines
 from common.settings import MissingSetting, settings
@@ -75,6 +76,18 @@ def data_keys() -> DataKeys:
     if key_id is None:
         raise MissingSetting("DATA_KEY_ID is not set; infra/stack.py gives it to every function")
     return DataKeys(client, key_id)
+
+
+@cache
+def anchors() -> Anchors:
+    here = settings()
+    if here.audit_key_id is None or here.audit_bucket is None:
+        raise MissingSetting("AUDIT_KEY_ID or AUDIT_BUCKET is not set; infra/stack.py gives both to every function")
+    # By path, as an address of the embedded AWS has it as well.
+    by_path = _quick().merge(Config(s3={"addressing_style": "path"}))
+    kms: Any = _session().create_client("kms", config=_quick())
+    s3: Any = _session().create_client("s3", config=by_path)
+    return Anchors(kms, s3, here.audit_key_id, here.audit_bucket)
 
 
 @cache

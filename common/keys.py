@@ -44,7 +44,8 @@ table of this page, and the table that is deployed.
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                          |               |                    |                                              |
-| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                          |               |                    |                                              |
+| audit_entry            | AUDIT#{date}                                    | {number}                           |                          |               |                    |                                              |
+| audit_head             | AUDIT                                           | LAST                               |                          |               |                    |                                              |
 | proposal               | {proposal_id}                                   | PROPOSAL                           | E…                       | proposals     |                    | OpenWork                                     |
 | ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                          |               |                    |                                              |
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                       | snapshots     |                    | OpenWork                                     |
@@ -111,6 +112,28 @@ table of this page, and the table that is deployed.
 | OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
 | UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
 | ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
+
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
+
+| index             | partition key | sort key    | holds           | for                                                                                     |
+|-------------------|---------------|-------------|-----------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                                        |
+
+| index             | partition key | sort key    | holds           | for                                                                                     |
+|-------------------|---------------|-------------|-----------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item  | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item  | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item  | what of a user's is open: what his holds are for                                        |
 
 A username is `[a-z][a-z0-9_.-]{2,31}`. Every other partition key holds an upper-case letter or a `#`, so no
 username can name another kind of item.
@@ -383,7 +406,8 @@ BANKING_CLIENT = Key(
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
-AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
+AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{number}")
+AUDIT_HEAD = Key("audit_head", pk="AUDIT", sk="LAST")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 # What two operators have decided of something that its own context carries out.
 RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
@@ -549,6 +573,7 @@ SCHEMA = [
     PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,
+    AUDIT_HEAD,
     PROPOSAL,
     RULING,
     SNAPSHOT,

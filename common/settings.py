@@ -131,6 +131,8 @@ class Settings:
     hufi_oracle_url: str
     billing_url: str | None  # None where no function asks the billing system
     billing_key_secret: str | None
+    audit_key_id: str | None  # of the KMS key that signs the audit; None where no function asks for it
+    audit_bucket: str | None
     data_key_id: str | None  # of the KMS key that wraps those of dealers; None where no function asks for them
     taxpayer_key_secret: str | None  # Secrets Manager id of the key that marks taxpayers
     webhook_key_secret: str | None  # Secrets Manager id of the key that webhooks' secrets are made with
@@ -183,6 +185,8 @@ class Settings:
             billing_url=environment.get("BILLING_URL") or None,
             billing_key_secret=environment.get("BILLING_KEY_SECRET") or None,
             data_key_id=environment.get("DATA_KEY_ID") or None,
+            audit_key_id=environment.get("AUDIT_KEY_ID") or None,
+            audit_bucket=environment.get("AUDIT_BUCKET") or None,
             taxpayer_key_secret=environment.get("TAXPAYER_KEY_SECRET") or None,
             webhook_key_secret=environment.get("WEBHOOK_KEY_SECRET") or None,
             webhooks_to_loopback=environment.get("WEBHOOKS_TO_LOOPBACK") == "yes",

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from console.commands import (
+    audit,
     batches,
     billing,
     books,
@@ -43,6 +44,7 @@ app = group_of(
 app.add_typer(finding.group)
 app.add_typer(books.group)
 for name, module in (
+    ("audit", audit),
     ("work", work),
     ("offramp", offramp),
     ("withdrawals", withdrawals),

@@ -535,6 +535,13 @@ def audit(items: Sequence[View]) -> RenderableType:
     return table
 
 
+def verified(told: View) -> list[RenderableType]:
+    held = f"{told['entries']} entries were held against each other and {told['anchors']} anchors"
+    if not told["faults"]:
+        return [text(f"{held}: it is as it was written.", "green")]
+    return [text(f"{held}. It is not as it was written:", "bold red"), *map(text, told["faults"])]
+
+
 def client(told: View) -> RenderableType:
     shown: dict[str, RenderableType] = {
         "client": text(f"{told['client_id']}, {told['kind'].lower()}", "bold"),

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.anchors import AnchorsUnavailable
 from common.data_keys import DataKeysUnavailable
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
@@ -987,6 +988,8 @@ TOLD: dict[str, Told] = {
     "operated_pools": Told(_FOUND),
     "failures": Told(_FOUND),
     "audit": Told(_FOUND),
+    "audit_head": Told(_FOUND, (AnchorsUnavailable,)),
+    "audit_anchors": Told(_FOUND, (AnchorsUnavailable,)),
     "reconcile": Told(
         _FOUND,
         (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),

@@ -40,6 +40,7 @@ JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
 RECONCILED_WITHIN = Duration.hours(1)
 CHECKED_WITHIN = Duration.days(1)
+ANCHORED_WITHIN = Duration.hours(3)
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
 BELOW = aws_cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
@@ -125,6 +126,14 @@ class Watch(Construct):
             checked.with_(period=CHECKED_WITHIN),
             "none-checked",
             "For a day no item of the books was checked with what must stand beside it.",
+            below=1,
+            missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm(
+            "NoneAnchored",
+            _ours("AuditAnchored").with_(period=ANCHORED_WITHIN),
+            "none-anchored",
+            "For three hours nobody has signed where the audit of operators stands.",
             below=1,
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )

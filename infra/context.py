@@ -25,6 +25,7 @@ from constructs import Construct
 
 from common.workflow import Machine, Size
 from infra import streams
+from infra.audit import AuditAnchors
 from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
@@ -70,6 +71,7 @@ class Shared:
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
     data_key: str  # the ARN of the key that wraps those of dealers
+    anchors: AuditAnchors
     queues: Mapping[str, Queues]  # by function of a stream
     http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
@@ -220,6 +222,8 @@ class ContextStack(NestedStack):
             statements.append(_allow([READ_SECRET], secrets))
         if grant.data_keys:
             statements.append(_allow(sorted(grant.data_keys), [self._shared.data_key]))
+        if grant.anchors:
+            statements += self._shared.anchors.statements(grant.anchors)
         if not self._shared.environment.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))

@@ -23,6 +23,8 @@ TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
 NEW_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
+SIGN, PUBLIC_KEY = "kms:Sign", "kms:GetPublicKey"  # of the key that signs the audit
+PUT_ANCHOR, READ_ANCHOR, LIST_ANCHORS = "s3:PutObject", "s3:GetObjectVersion", "s3:ListBucketVersions"
 RECEIVE, DONE, MEASURE = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"  # what Lambda does for it
 
 
@@ -52,14 +54,15 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines; what of the key that wraps those of dealers. `receives`: Lambda may take messages for it from the sources
-    of its stream (`infra/streams.py`)."""
+    machines; what of the key that wraps those of dealers; what of the audit's anchors, and of the key that signs them.
+    `receives`: Lambda may take messages for it from the sources of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     data_keys: frozenset[str] = frozenset()
+    anchors: frozenset[str] = frozenset()
     receives: bool = False
     documents: bool = False  # it writes documents, and is loaded with what that takes
 
@@ -160,6 +163,7 @@ GRANTS: dict[str, Grant] = {
         indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
+        anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
     ),
     "operations.sweep": Grant(
         table=frozenset({GET, PUT, UPDATE}),
@@ -178,6 +182,7 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         secrets=_EXCHANGE | {Secret.READING_KEYS},
     ),
+    "operations.anchor_audit": Grant(table=frozenset({GET}), anchors=frozenset({SIGN, PUT_ANCHOR})),
     "operations.cross_check": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
         indexes=(OPEN_WORK,),

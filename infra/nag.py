@@ -27,6 +27,21 @@ def acknowledge(stack: CryptodeskStack) -> None:
         if stack.target_environment.embedded:
             for queue in filter(None, (queues.taken, queues.failed, queues.given_up)):
                 _because(queue, "SQS4", "The embedded AWS speaks HTTP alone, and would deny whoever sends.")
+    anchors = stack.state.anchors.bucket
+    _because(
+        anchors,
+        "S1",
+        "It is written once an hour by one function and read by operators through another. Who else looks is seen in "
+        "CloudTrail; a bucket for its access logs would be one that can be changed.",
+    )
+    if stack.target_environment.embedded:
+        _because(anchors, "S10", "The embedded AWS speaks HTTP alone, and would deny whoever writes.")
+    for function in ("operations.api", "operations.anchor_audit"):
+        _because(
+            stack.functions[function].node.scope or stack,
+            "IAM5[Resource::<AuditAnchors.Arn>/*]",
+            "Each anchor is an object of its own; which bucket's they are is exact.",
+        )
     for secret in stack.state.secrets.values():
         _because(
             secret,

@@ -50,12 +50,15 @@ class CryptodeskStack(DeskStack):
             table=state.table,
             secrets={name: arn(secret) for name, secret in state.secrets.items()},
             data_key=state.data_key.key_arn,
+            anchors=state.anchors,
             queues=state.queues,
             http_api=self.http_api,
             missed=self.missed,
             variables={
                 **_variables(environment, state.table.table_name, state.user_pool, state.secrets),
                 "DATA_KEY_ID": state.data_key.key_arn,
+                "AUDIT_KEY_ID": state.anchors.key.key_arn,
+                "AUDIT_BUCKET": state.anchors.bucket.bucket_name,
                 "MACHINES_ARN_PREFIX": f"arn:{self.partition}:states:{self.region}:{self.account}:"
                 f"stateMachine:{SERVICE}-",
             },

@@ -15,6 +15,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from infra import streams
+from infra.audit import AuditAnchors
 from infra.context import SERVICE
 from infra.environment import Environment
 from infra.grants import Secret
@@ -55,6 +56,7 @@ class StateStack(DeskStack):
             enable_key_rotation=True,  # what was wrapped before is unwrapped as ever
             removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
         )
+        self.anchors = AuditAnchors(self, environment)
         self.queues = streams.queues(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:

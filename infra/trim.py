@@ -24,7 +24,8 @@ from typing import Any
 OPERATIONS = {
     "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
     "secretsmanager": ("GetSecretValue",),
-    "kms": ("GenerateDataKey", "Decrypt"),
+    "kms": ("GenerateDataKey", "Decrypt", "Sign", "GetPublicKey"),
+    "s3": ("PutObject", "GetObject", "ListObjectVersions"),
     "stepfunctions": (
         "StartExecution",
         "DescribeExecution",

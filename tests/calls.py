@@ -603,6 +603,8 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/operations/clients/{client_id}/{kind}"): Call(),
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
+    Route("GET", "/operations/audit/head"): Call(),
+    Route("GET", "/operations/audit/anchors"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
     Route("POST", "/operations/compare/custody"): Call(),
     Route("GET", "/operations/compare/bank"): Call(),

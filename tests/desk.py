@@ -8,9 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from common import keys
+from common.anchors import Anchors
 from common.clock import text
 from common.domain import clients, work
 from common.domain.catalogue import store as catalogue
@@ -56,6 +58,7 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.anchoring import Anchoring
 from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
@@ -88,6 +91,7 @@ from functions.purchases.service.sales import Sales
 from sandbox.receivers import SimulatedReceivers
 from tests import books, counters
 from tests.billing import books as billing_books
+from tests.harness.anchors import in_memory
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -184,6 +188,14 @@ class Desk:
             self._dealership = Dealership(self.dynamo, self.clock, self.world)
         self._dealership.client = self.client
         return self._dealership
+
+    @cached_property
+    def anchors(self) -> Anchors:
+        return in_memory()
+
+    @property
+    def anchoring(self) -> Anchoring:
+        return Anchoring(self.table, lambda: self.anchors, self.clock)
 
     @property
     def dealers(self) -> Dealers:

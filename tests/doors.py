@@ -66,7 +66,7 @@ ROUTES: Mapping[Route, str] = {
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
-    *("asking_again", "customers", "endpoints", "finding", "open_pools"),
+    *("anchoring", "asking_again", "customers", "endpoints", "finding", "open_pools"),
     *("corrections", "fast_buyouts", "statements"),
     *(
         "offramp",

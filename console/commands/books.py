@@ -1,9 +1,6 @@
-"""The books: what operators did, and whether all adds up."""
+"""The books: whether all adds up."""
 
 from __future__ import annotations
-
-from datetime import datetime
-from typing import Annotated
 
 import typer
 
@@ -13,22 +10,6 @@ from console.commands import asking
 from console.commands.options import Json, Username
 
 group = typer.Typer()
-
-
-@group.command()
-def audit(
-    context: typer.Context,
-    date: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day of UTC; today when not given.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many at most.")] = asking.PAGE,
-    json_: Json = False,
-) -> None:
-    """What operators did on one day, newest first."""
-    day = f"{date or asking.now():%Y-%m-%d}"
-    with asking.desk(context, json_) as desk:
-        items, cursor, _ = asking.pages(desk, limit, "operations", "audit", date=day)
-    asking.show_items(json_, items, cursor, output.audit, f"No operator did anything on {day}.")
 
 
 @group.command()

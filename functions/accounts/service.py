@@ -114,9 +114,11 @@ class Accounts:
             ledger.balance(self.table, owner)
             return OperatorOutcome(made.transfer_id, None, made.status, done=False, says=says)
         told = f"${amount} to {username}: {reason}"
-        entry = audit.entry(AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told))
+        entry = audit.entry(
+            self.table, AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told)
+        )
         claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)
-        credited = self._move(made, None, claim, ledger.credit(owner, amount, made.created_at), _line(made), entry)
+        credited = self._move(made, None, claim, ledger.credit(owner, amount, made.created_at), _line(made), *entry)
         if credited.replayed:
             return _credited_already(credited.made)
         return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)
@@ -132,8 +134,8 @@ class Accounts:
             return OperatorOutcome.repeat(username, tier, f"{username} is {tier} already; nothing to do")
         if not dry_run:
             now, told = self.now(), f"from {before} to {tier}: {reason}"
-            entry = audit.entry(AuditEntry(now, operator, "users tier", username, told))
-            self.table.write(ledger.set_tier(owner, before, tier, now), entry)
+            entry = audit.entry(self.table, AuditEntry(now, operator, "users tier", username, told))
+            self.table.write(ledger.set_tier(owner, before, tier, now), *entry)
         says = f"{username} pays the fees of {tier} from the next order on; open orders and quotes keep theirs"
         return OperatorOutcome(username, before, tier, done=not dry_run, says=says)
 

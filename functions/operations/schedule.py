@@ -1,5 +1,5 @@
 """What the clock does for operators: it sees to unfinished work, holds every account's books against its journal again
-and again, and checks every item with what must stand beside it."""
+and again, checks every item with what must stand beside it, and signs where the audit stands."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.log import count, log, metrics
 from common.time_left import more_time
 from functions.operations.service.comparing_days import ComparingDays
-from functions.operations.wiring import comparing_bank, comparing_exchange, cross_checking, reconciliation, sweeper
+from functions.operations.wiring import (
+    anchoring,
+    comparing_bank,
+    comparing_exchange,
+    cross_checking,
+    reconciliation,
+    sweeper,
+)
 
 EVERY_MINUTES = {
     "sweep": 1,
@@ -19,6 +26,7 @@ EVERY_MINUTES = {
     "cross_check": 5,
     "compare_bank": 15,
     "compare_exchange": 5,
+    "anchor_audit": 60,
 }  # the functions of this module, and how often they run
 
 
@@ -60,6 +68,15 @@ def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int
     count("ExchangeCompared", days)
     metrics.flush_metrics()
     return {"days": days}
+
+
+def anchor_audit(_: dict[str, Any], __: LambdaContext) -> dict[str, str]:
+    """Sign where the audit's chain stands, and put it where it can not be changed."""
+    anchor = anchoring().round()
+    count("AuditAnchored")
+    log.info("anchored", extra={"number": anchor.number, "digest": anchor.digest})
+    metrics.flush_metrics()
+    return {"number": anchor.number, "digest": anchor.digest}
 
 
 def _compared(comparing: ComparingDays, context: LambdaContext) -> int:

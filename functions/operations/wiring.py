@@ -13,6 +13,7 @@ from common.gateways import configured
 from common.money import Money
 from common.settings import EXCHANGES, settings
 from functions.operations.service import Operations
+from functions.operations.service.anchoring import Anchoring
 from functions.operations.service.asking_again import AskingAgain
 from functions.operations.service.comparing_bank import BankSide
 from functions.operations.service.comparing_days import ComparingDays
@@ -80,6 +81,11 @@ def cross_checking() -> CrossChecking:
 @cache
 def sweeper() -> Sweeper:
     return Sweeper(aws.table(), aws.machines(), _events(), clock.now, settings().stuck_after)
+
+
+@cache
+def anchoring() -> Anchoring:
+    return Anchoring(aws.table(), aws.anchors, clock.now)
 
 
 @cache

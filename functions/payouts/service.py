@@ -147,7 +147,7 @@ class PayoutActs:
         order_id, now = payout.order_id, self.payouts.now()
         if not dry_run:
             entry = AuditEntry(now, operator, f"{payout.kind.command} {verb}", order_id, reason)
-            self.payouts.table.write(*writes, audit.entry(entry))
+            self.payouts.table.write(*writes, *audit.entry(self.payouts.table, entry))
             work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)
         return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + _warning(payout))
 

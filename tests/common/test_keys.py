@@ -20,7 +20,7 @@ PARTS = {
     "half": "BIDS",
     "rank": "0000000100.000000000000000000",
     "n": "0",
-    "audit_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
+    "number": "000000000042",
     "name": "reconcile",
     "of": "custody",
     "system": "binance",

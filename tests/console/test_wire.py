@@ -22,12 +22,14 @@ from sandbox.serving import Answer, Drop, Request, as_json, serve
 from tests.console.run import Said, desk, token
 from tests.depth import sampled
 from tests.gateways.wire import row
+from tests.harness.anchors import in_memory
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
 BATCH, PROPOSAL, STRAY = "B" + "A" * 25, "E" + "A" * 25, "N" + "A" * 25
 HALT = "H" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
+KEY = in_memory().public_key()
 
 
 def outcome(thing_id: str) -> dict[str, Any]:
@@ -310,6 +312,10 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/clients/ann-bank/banking"): CLIENT,
     ("PUT", "/operations/clients/ann-bank/banking"): outcome("ann-bank"),
     ("GET", "/operations/audit"): {"items": [], "cursor": None},
+    ("GET", "/operations/audit/head"): {
+        **row("number digest at first_date anchored_since public_key", 0, None, None, None, "2026-11-21", KEY),
+    },
+    ("GET", "/operations/audit/anchors"): {"items": []},
     ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
     **{(method, "/operations/compare/custody"): compared() for method in ("GET", "POST")},
     ("GET", "/operations/compare/bank"): bank_compared(),
@@ -394,6 +400,7 @@ LOOKS = [
     ("snapshots", "list"),
     ("snapshots", "show", SNAPSHOT),
     ("audit",),
+    ("audit", "verify"),
     ("reconcile", "ann"),
     ("compare", "custody"),
     ("compare", "custody", "--last"),

@@ -14,11 +14,16 @@ from infra.grants import (
     GET,
     HISTORY,
     LIST,
+    LIST_ANCHORS,
     NEW_KEY,
     PAYOUT,
+    PUBLIC_KEY,
     PUT,
+    PUT_ANCHOR,
     QUERY,
+    READ_ANCHOR,
     SCAN,
+    SIGN,
     START,
     TOKEN,
     TOKEN_FAILS,
@@ -27,7 +32,8 @@ from infra.grants import (
     Secret,
 )
 
-_OF_KMS = {"generate_data_key": NEW_KEY, "decrypt": UNWRAP}
+_OF_KMS = {"generate_data_key": NEW_KEY, "decrypt": UNWRAP, "sign": SIGN, "get_public_key": PUBLIC_KEY}
+_OF_S3 = {"put_object": PUT_ANCHOR, "get_object": READ_ANCHOR, "list_object_versions": LIST_ANCHORS}
 _OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
 _OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
 _OF_MACHINES = {
@@ -66,6 +72,9 @@ class Recorder:
 
     def kms(self, client: Any) -> Any:
         return _Watched(client, lambda operation, _: self._now.add(_OF_KMS[operation]))
+
+    def s3(self, client: Any) -> Any:
+        return _Watched(client, lambda operation, _: self._now.add(_OF_S3[operation]))
 
     def secret(self, secret: Secret) -> None:
         self._now.add(secret)

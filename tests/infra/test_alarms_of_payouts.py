@@ -113,6 +113,13 @@ def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> N
     assert alarm["Period"] * alarm["EvaluationPeriods"] == 3600
 
 
+def test_three_hours_without_an_anchor_of_the_audit_ring(staging: Synthesised) -> None:
+    alarm = _alarms(staging)["NoneAnchored"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["TreatMissingData"]) == ("AuditAnchored", "Sum", "breaching")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 3 * 3600
+
+
 def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:
     machines = {logical_id(machine) for machine in staging.stack.machines.values()}
     assert len(machines) == 8

@@ -73,6 +73,7 @@ def granted(grant: Grant) -> set[str]:
         *(index.name for index in grant.indexes),
         *grant.secrets,
         *grant.data_keys,
+        *grant.anchors,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
 
@@ -89,6 +90,8 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     desk.webhook_key = partial(_read, recorder, desk.webhook_key)
     world.client = recorder.states(world.machines)
     billing.seals(recorder, desk.dealership)
+    of_the_audit = desk.anchors
+    desk.anchors = replace(of_the_audit, kms=recorder.kms(of_the_audit.kms), s3=recorder.s3(of_the_audit.s3))
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
     world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
     market = desk.market
@@ -537,7 +540,13 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "comparing_bank", comparing_bank),
         patch.object(operations_schedule, "comparing_exchange", comparing_exchange),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
+        patch.object(operations_schedule, "anchoring", lambda: desk.anchoring),
     ):
+        recorder.as_("operations.anchor_audit", operations_schedule.anchor_audit)({}, Context())
+        with opened(desk) as doors:
+            recorder.as_("operations.api", doors.operator().get)(
+                "/operations/audit/anchors", date=text(desk.clock())[:10]
+            )
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
         swept(recorder, desk, ann, sweep)

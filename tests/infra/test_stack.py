@@ -22,9 +22,14 @@ from infra.grants import (
     CUSTODY_KEYS,
     EXCHANGE_KEYS,
     GRANTS,
+    LIST_ANCHORS,
     LOGIN_KEYS,
     ON_EXECUTIONS,
+    PUBLIC_KEY,
+    PUT_ANCHOR,
+    READ_ANCHOR,
     READ_SECRET,
+    SIGN,
     START,
     TOKEN,
     TOKEN_FAILS,
@@ -106,6 +111,8 @@ def _named(made: Synthesised, resource: Any) -> str:
             assert arn.startswith(STATES), arn
             return arn.removeprefix(STATES)
         arn, path = parts
+        if _type(made, arn) == "AWS::S3::Bucket":
+            return f"bucket{path}"
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
     if _type(made, resource) == "AWS::SQS::Queue":
@@ -114,8 +121,12 @@ def _named(made: Synthesised, resource: Any) -> str:
     if _type(made, resource) == "AWS::SecretsManager::Secret":
         construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
+    if _type(made, resource) == "AWS::KMS::Key":
+        state = made.stack.state
+        keys = {logical_id(state.data_key): "DataKey", logical_id(state.anchors.key): "signing key"}
+        return keys[resource["Fn::GetAtt"][0]]
     table = "stream" if resource["Fn::GetAtt"][1] == "StreamArn" else "table"
-    named = {"AWS::DynamoDB::Table": table, "AWS::Logs::LogGroup": "log", "AWS::KMS::Key": "key"}
+    named = {"AWS::DynamoDB::Table": table, "AWS::Logs::LogGroup": "log", "AWS::S3::Bucket": "bucket"}
     return named[_type(made, resource)]
 
 
@@ -281,11 +292,18 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, embedded=made.environment.embedded) | _on_the_data_key(grant)
+    } | _on_machines(grant, embedded=made.environment.embedded) | _on_keys(grant)
 
 
-def _on_the_data_key(grant: Grant) -> dict[str, set[str]]:
-    return {"key": set(grant.data_keys)} if grant.data_keys else {}
+def _on_keys(grant: Grant) -> dict[str, set[str]]:
+    """And on the bucket with the anchors of the audit."""
+    found = {
+        "DataKey": set(grant.data_keys),
+        "signing key": set(grant.anchors & {SIGN, PUBLIC_KEY}),
+        "bucket/*": set(grant.anchors & {PUT_ANCHOR, READ_ANCHOR}),
+        "bucket": set(grant.anchors & {LIST_ANCHORS}),
+    }
+    return {name: actions for name, actions in found.items() if actions}
 
 
 def _received(made: Synthesised) -> dict[str, set[str]]:
@@ -403,6 +421,8 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert read.billing_key_secret
         assert read.taxpayer_key_secret
         assert read.data_key_id
+        assert read.audit_key_id
+        assert read.audit_bucket
         assert (read.billing_url, str(read.commission_percent)) == (
             made.environment.billing_url,
             made.environment.commission_percent,

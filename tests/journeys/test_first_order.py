@@ -95,6 +95,10 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         assert olga.get("/operations/work").status_code == 200
         assert olga.get(f"/operations/work/{second}").json()["events"]
         assert olga.get("/operations/audit", params={"date": asked["updated_at"][:10]}).json()["items"]
+        stack.desk.invoke("cryptodesk-operations-anchor-audit")
+        chain = olga.get("/operations/audit/head").json()
+        (anchor, *_) = olga.get("/operations/audit/anchors", params={"date": chain["anchored_since"]}).json()["items"]
+        assert (chain["number"] > 0, chain["public_key"] != "", anchor["signature"] != "") == (True, True, True)
         assert olga.post("/operations/reconcile", json={"username": username}).json()["differences"] == []
     assert len(customer.post("/orders/cancel-all").json()["items"]) == 1
     for function in ("orders-tend-market", "orders-expire-orders", "operations-reconcile"):

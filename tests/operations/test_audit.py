@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from hashlib import sha256
 
 import pytest
 
@@ -20,16 +22,53 @@ EVENT = TimelineEvent(NOON, "PENDING", "PENDING", "attempt 1 rejected", BANK)
 def test_two_acts_of_one_microsecond_on_one_thing_leave_two_entries(desk: Desk, other: dict[str, str]) -> None:
     both = [ENTRY, replace(ENTRY, **other)]  # type: ignore[arg-type]
     for entry in both:
-        desk.table.write(audit.entry(entry))
-    listed = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert sorted(map(str, listed)) == sorted(map(str, both))
+        desk.table.write(*audit.entry(desk.table, entry))
+    assert acts(desk) == both[::-1]
 
 
-def test_the_same_act_twice_in_one_microsecond_is_refused(desk: Desk) -> None:
-    desk.table.write(audit.entry(ENTRY))
+def test_an_entry_has_the_next_number_and_the_digest_of_the_one_before(desk: Desk) -> None:
+    for detail in ("one", "two", "three"):
+        desk.table.write(*audit.entry(desk.table, replace(ENTRY, detail=detail)))
+    third, second, first = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert [each.number for each in (first, second, third)] == [1, 2, 3]
+    assert [each.previous for each in (first, second, third)] == ["", first.digest, second.digest]
+    assert audit.head(desk.table) == audit.Head(3, third.digest, NOON, "2026-11-21")
+
+
+def test_the_digest_is_that_of_the_texts_as_they_are_told(desk: Desk) -> None:
+    desk.table.write(*audit.entry(desk.table, replace(ENTRY, detail='a "reason" with Ω')))
+    (only,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    texts = b'["1","","2026-11-21T12:00:00.000000Z","olga","offramp void","S1","a \\"reason\\" with \\u03a9"]'
+    assert only.digest == sha256(texts).hexdigest()
+
+
+def test_of_two_acts_at_once_one_is_refused_and_does_nothing(desk: Desk) -> None:
+    mine, others = audit.entry(desk.table, ENTRY), audit.entry(desk.table, replace(ENTRY, operator="oleg"))
+    desk.table.write(*others)
     with pytest.raises(Busy):
-        desk.table.write(audit.entry(ENTRY))
-    assert desk.operations.audit("2026-11-21", limit=10, after=None).items == [ENTRY]
+        desk.table.write(*mine)
+    assert [entry.operator for entry in acts(desk)] == ["oleg"]
+
+
+def test_an_act_by_a_clock_that_is_late_is_not_earlier_than_the_one_before(desk: Desk) -> None:
+    midnight = NOON.replace(hour=0) + timedelta(days=1)
+    for at in (midnight, midnight - timedelta(milliseconds=3)):
+        desk.table.write(*audit.entry(desk.table, replace(ENTRY, at=at)))
+    assert acts(desk) == []
+    assert [entry.at for entry in acts(desk, "2026-11-22")] == [midnight, midnight]
+
+
+def test_an_act_is_written_only_where_its_own_entry_stands(desk: Desk) -> None:
+    mine, others = (audit.next_link(desk.table, entry) for entry in (ENTRY, replace(ENTRY, operator="oleg")))
+    desk.table.write(*audit.writes(others))
+    assert (audit.is_written(desk.table, others), audit.is_written(desk.table, mine)) == (True, False)
+
+
+def acts(desk: Desk, date: str = "2026-11-21") -> list[AuditEntry]:
+    return [
+        AuditEntry(e.at, e.operator, e.action, e.subject, e.detail)
+        for e in desk.operations.audit(date, limit=10, after=None).items
+    ]
 
 
 @pytest.mark.parametrize("other", [{"reason": "attempt 2 begins"}, {"actor": CLOCK}, {"after": "FILLED"}])

@@ -95,7 +95,7 @@ class BankEvents:
         told = event.adjustment
         return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
 
-    def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> EventOutcome:
+    def replay(self, webhook_id: str, actor: str, *entry: Write) -> EventOutcome:
         """Try to place a parked event again, and write `entry`, the audit's, with that. If it still can not be placed
         it stays parked, and `entry` is not written.
 
@@ -111,16 +111,16 @@ class BankEvents:
                 return store.still_parked(webhook_id, why, self.payouts.now())
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
 
-        outcome = self._place(event, first, () if entry is None else (entry,))
+        outcome = self._place(event, first, entry)
         self.nudge(event.adjustment.reference_id)
         return outcome
 
-    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
+    def dismiss(self, webhook_id: str, reason: str, *entry: Write) -> None:
         """A person has looked at a parked event and says that nothing is to be done.
 
         Raises EventDecided, when it is parked no more; Busy.
         """
-        self.payouts.table.write(store.unpark(webhook_id, EventOutcome.DISMISSED, reason, self.payouts.now()), entry)
+        self.payouts.table.write(store.unpark(webhook_id, EventOutcome.DISMISSED, reason, self.payouts.now()), *entry)
 
     def _place(
         self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()

@@ -84,7 +84,7 @@ class Comparing:
         self._go_on(going, more, in_time)
         found = compared(BILLING, self.now(), operator, going.lines, things=going.things)
         if after is None:
-            self.table.write(audit.entry(AuditEntry(found.at, operator, ACTION, BILLING, str(found))))
+            self.table.write(*audit.entry(self.table, AuditEntry(found.at, operator, ACTION, BILLING, str(found))))
         return found, going.after
 
     def round(self, more: Callable[[], bool], in_time: Callable[[], bool] = ALWAYS) -> Comparison | None:

@@ -115,7 +115,7 @@ class FastBuyouts:
         if not dry_run:
             at = self.now()
             entry = AuditEntry(at, operator, "billing segment", segment.segment_id, f"{says}: {reason}")
-            self.table.write(deposit_store.save_segment(segment, before, at), audit.entry(entry))
+            self.table.write(deposit_store.save_segment(segment, before, at), *audit.entry(self.table, entry))
         return OperatorOutcome(segment.segment_id, None, None, done=not dry_run, says=says)
 
     def release(self, cme_dealer_id: str, key: str | None = None) -> Replayable[Release]:

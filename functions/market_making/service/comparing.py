@@ -64,7 +64,11 @@ class Comparing:
         for line in found.those(Verdict.OFF):
             log.error("custody off", extra={"why": str(line), "asset_id": line.asset_id})
             count("CustodyOff")
-        asked = [] if operator is None else [audit.entry(AuditEntry(found.at, operator, ACTION, CUSTODY, str(found)))]
+        asked = (
+            []
+            if operator is None
+            else [*audit.entry(self.table, AuditEntry(found.at, operator, ACTION, CUSTODY, str(found)))]
+        )
         self.table.write(keep(found), *asked)
         self._note_shortages(found)
         return found

@@ -48,8 +48,8 @@ class Halting:
                 if before is not None and holds
                 else halts.halt(account_id, reason, operator, at, before)
             )
-            entry = audit.entry(AuditEntry(at, operator, "mm halt", account_id, reason))
-            self.table.write(*written, entry)
+            entry = audit.entry(self.table, AuditEntry(at, operator, "mm halt", account_id, reason))
+            self.table.write(*written, *entry)
         says = f"nothing is placed on {account_id}, and all quotes there are cancelled, until another operator lifts it"
         return OperatorOutcome(
             halt_id, None if before is None else before.status, Status.HALTED, done=not dry_run, says=says
@@ -63,12 +63,12 @@ class Halting:
         """
         order, at = store.existing(self.table, order_id), self.now()
         before = halts.find(self.table, halts.halt_id_of(order_id))
-        entry = audit.entry(AuditEntry(at, operator, "mm halt", order_id, reason))
+        entry = audit.entry(self.table, AuditEntry(at, operator, "mm halt", order_id, reason))
         if before is not None and before.holds:
             if operator in before.operators:
                 return OperatorOutcome.repeat(order_id, order.status, "it is halted already; nothing to do")
             if not dry_run:
-                self.table.write(*halts.taken_over(before, reason, operator, at), entry)
+                self.table.write(*halts.taken_over(before, reason, operator, at), *entry)
             says = "it is halted already; neither of you lifts it"
             return OperatorOutcome(order_id, order.status, order.status, done=not dry_run, says=says)
         if order.status not in (OrderStatus.RUNNING, OrderStatus.PAUSED):
@@ -84,7 +84,7 @@ class Halting:
                 *halts.halt(order_id, reason, operator, at, before),
                 *moved,
                 store.event(order, OrderStatus.PAUSED, f"halted: {reason}", operator, at),
-                entry,
+                *entry,
             )
         says = (
             "its quotes are cancelled, and it stays paused until another operator lifts that and its owner resumes it"
@@ -110,8 +110,8 @@ class Halting:
         if not is_order and (short := self.balancing.short(before.account_id)):
             raise AccountStillShort("; ".join(map(str, short)), id=halt_id)
         if not dry_run:
-            entry = audit.entry(AuditEntry(self.now(), operator, "mm lift", halt_id, reason))
-            self.table.write(*halts.lift(before, reason, operator, self.now()), entry)
+            entry = audit.entry(self.table, AuditEntry(self.now(), operator, "mm lift", halt_id, reason))
+            self.table.write(*halts.lift(before, reason, operator, self.now()), *entry)
             self._let_go(before.account_id)
         says = f"{before.account_id} is quoted on again from its next tick on; what is paused its owners may resume"
         if is_order:

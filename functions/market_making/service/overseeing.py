@@ -94,7 +94,7 @@ class Overseeing:
         if order.status not in STOPPABLE:
             raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
         if not dry_run:
-            self.quoting.stop(order_id, operator, also=(self._entry("mm stop", order_id, reason, operator),))
+            self.quoting.stop(order_id, operator, also=self._entry("mm stop", order_id, reason, operator))
         says = "it quotes no more; the money stays at the exchange"
         return OperatorOutcome(order_id, order.status, Status.STOPPING, done=not dry_run, says=says)
 
@@ -109,7 +109,7 @@ class Overseeing:
         if order.status not in STOPPABLE | {Status.STOPPING, Status.STOPPED}:
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         if not dry_run:
-            self.quoting.bring_home(order_id, operator, also=(self._entry("mm withdraw", order_id, reason, operator),))
+            self.quoting.bring_home(order_id, operator, also=self._entry("mm withdraw", order_id, reason, operator))
         after = Status.STOPPING if order.status in STOPPABLE else order.status
         says = f"its money goes back to {order.opponent_id}, less what withdrawing costs"
         return OperatorOutcome(order_id, order.status, after, done=not dry_run, says=says)
@@ -154,7 +154,7 @@ class Overseeing:
             return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
-            self.table.write(account_store.save_account(saved, before, self.now()), entry, *also)
+            self.table.write(account_store.save_account(saved, before, self.now()), *entry, *also)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
 
     def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> list[Write]:
@@ -208,7 +208,7 @@ class Overseeing:
             return OperatorOutcome.repeat(pair_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-pair", pair_id, f"{says}: {reason}", operator)
-            self.table.write(pair_store.save_pair(pair, before, self.now()), entry)
+            self.table.write(pair_store.save_pair(pair, before, self.now()), *entry)
         return OperatorOutcome(pair_id, status, _enabled(pair.enabled), done=not dry_run, says=says)
 
     def _pair(self, saved: Pair) -> Pair | None:
@@ -230,8 +230,8 @@ class Overseeing:
         except TradingAccountNotFound:
             return None
 
-    def _entry(self, action: str, subject: str, detail: str, operator: str) -> Write:
-        return audit.entry(AuditEntry(self.now(), operator, action, subject, detail))
+    def _entry(self, action: str, subject: str, detail: str, operator: str) -> tuple[Write, Write]:
+        return audit.entry(self.table, AuditEntry(self.now(), operator, action, subject, detail))
 
 
 def _fixed(pair: Pair) -> tuple[str, str, str, str]:

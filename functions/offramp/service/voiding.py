@@ -49,11 +49,11 @@ class Voiding:
         if dry_run:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
-        entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
-        self.offramp.cancel(order_id, audit.entry(entry))
+        link = audit.next_link(self.offramp.table, AuditEntry(self.offramp.now(), operator, ACT, order_id, reason))
+        self.offramp.cancel(order_id, *audit.writes(link))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
-        if not audit.is_written(self.offramp.table, entry):
+        if not audit.is_written(self.offramp.table, link):
             return OperatorOutcome.repeat(order_id, after.status, f"{says}: it was ended by another meanwhile")
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
@@ -90,9 +90,11 @@ class Voiding:
         dry_run: bool,
     ) -> OperatorOutcome:
         if not dry_run:
-            entry = audit.entry(AuditEntry(self.offramp.now(), operator, ACT, order.order_id, reason))
+            entry = audit.entry(
+                self.offramp.table, AuditEntry(self.offramp.now(), operator, ACT, order.order_id, reason)
+            )
             try:
-                self.offramp.table.write(*writes, entry)
+                self.offramp.table.write(*writes, *entry)
             except ExchangeOrderMoved:
                 raise SellOrderNotOpen("the order has moved meanwhile; look at it again", id=order.order_id) from None
         return OperatorOutcome(order.order_id, order.status, after, done=not dry_run, says=says)

@@ -52,7 +52,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     work,
 )
 from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done
-from functions.operations.wiring import interventions, operations, reconciliation
+from functions.operations.wiring import anchoring, interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
@@ -212,11 +212,43 @@ class ClientView(View):
 
 
 class AuditEntryView(View):
+    """`digest` is the SHA-256, in hex, of the JSON array of the texts `number`, `previous`, `at`, `operator`, `action`,
+    `subject`, `detail`, ASCII without white space. `previous` is the digest of the entry before."""
+
+    number: int
     at: InstantText
     operator: str
     action: str
     subject: str
     detail: str
+    previous: str
+    digest: str
+
+
+class AuditHeadView(View):
+    """Of a chain that has no entry yet `number` is 0, and what is of its entries null. `first_date` is the day of the
+    first entry, `anchored_since` that of the first anchor. `public_key` is base64 of a
+    SubjectPublicKeyInfo (DER): with it the anchors are verified."""
+
+    number: int
+    digest: str | None
+    at: InstantText | None
+    first_date: str | None
+    anchored_since: str | None
+    public_key: str
+
+
+class AuditAnchorView(View):
+    """`signature` is base64 of ECDSA on P-256 with SHA-256 (DER) over the ASCII text `{number} {digest} {at}`."""
+
+    number: str
+    digest: str
+    at: str
+    signature: str
+
+
+class AuditAnchors(View):
+    items: list[AuditAnchorView]
 
 
 class AuditPage(View):
@@ -283,11 +315,28 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
     operator = caller(app).must_be_operator()
     listed = f"GET /operations/audit {operator} {date}"
     page = operations().audit(date, limit=limit, after=cursors().read(listed, cursor))
-    items = [
-        AuditEntryView(at=e.at, operator=e.operator, action=e.action, subject=e.subject, detail=e.detail)
-        for e in page.items
-    ]
+    items = [AuditEntryView(**vars(link)) for link in page.items]
     return AuditPage(items=items, cursor=cursors().write(listed, page.after))
+
+
+@app.get("/operations/audit/head", tags=["operators"], summary="Where the audit's chain ends, and who signs it")
+def audit_head() -> AuditHeadView:
+    caller(app).must_be_operator()
+    head = operations().audit_head()
+    return AuditHeadView(
+        number=0 if head is None else head.number,
+        digest=None if head is None else head.digest,
+        at=None if head is None else head.at,
+        first_date=None if head is None else head.first_date,
+        anchored_since=anchoring().first_date(),
+        public_key=anchoring().public_key(),
+    )
+
+
+@app.get("/operations/audit/anchors", tags=["operators"], summary="Where the chain stood on one day (UTC), signed")
+def audit_anchors(date: Day) -> AuditAnchors:
+    caller(app).must_be_operator()
+    return AuditAnchors(items=[AuditAnchorView(**vars(anchor)) for anchor in anchoring().of_day(date)])
 
 
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")

@@ -12,7 +12,7 @@ from itertools import islice
 from common import keys
 from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
-from common.domain.audit import AuditEntry
+from common.domain.audit import Head, Link
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
@@ -322,13 +322,17 @@ class Operations:
         """Raises ClientNotFound."""
         return clients.find(self.table, kind, client_id)
 
-    def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
+    def audit(self, date: str, *, limit: int, after: Position | None) -> Page[Link]:
         """A page of one day's acts of operators, newest first."""
         return audit.entries(self.table, date, limit=limit, after=after)
 
     def failures(self, date: str, *, limit: int, after: Position | None) -> Page[Failure]:
         """A page of what has failed on one day, newest first, whether anything waits or not."""
         return timeline.failures(self.table, date, limit=limit, after=after)
+
+    def audit_head(self) -> Head | None:
+        """Where the audit's chain ends. None: no operator has done anything yet."""
+        return audit.head(self.table)
 
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""

@@ -40,9 +40,9 @@ class AskingAgain:
         if not dry_run:
             now, table = self.operations.now(), self.operations.table
             told = custody.event(outgoing, after, f"to be sent, or asked for, again: {reason}", operator, now)
-            entry = audit.entry(AuditEntry(now, operator, "outgoing retry", outgoing_id, reason))
+            entry = audit.entry(self.operations.table, AuditEntry(now, operator, "outgoing retry", outgoing_id, reason))
             try:
-                table.write(custody.ask_again(outgoing, now), told, entry)
+                table.write(custody.ask_again(outgoing, now), told, *entry)
             except OutgoingMoved as moved:
                 raise work.Redriven(moved.detail, id=outgoing_id) from None
             self.operations.wake(outgoing)
@@ -81,7 +81,7 @@ class AskingAgain:
             self.operations.table.write(
                 work.asked_again(item, item.row, now, waits_for),
                 timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
-                audit.entry(AuditEntry(now, operator, command, item.PK, reason)),
+                *audit.entry(self.operations.table, AuditEntry(now, operator, command, item.PK, reason)),
             )
         return OperatorOutcome(item.PK, item.status, item.status, done=not dry_run, says=says)
 
@@ -99,7 +99,7 @@ class AskingAgain:
             self.operations.table.write(
                 work.asked_again(item, keys.REMINDER, now, "its dealer, who was reminded, to pay it", REMINDED_FOR),
                 timeline.record(item.PK, TimelineEvent(now, item.status, item.status, told, operator)),
-                audit.entry(AuditEntry(now, operator, "reminders snooze", reminder_id, reason)),
+                *audit.entry(self.operations.table, AuditEntry(now, operator, "reminders snooze", reminder_id, reason)),
             )
         says = f"it is asked for again in {REMINDED_FOR.days} days, if the bill is not paid by then"
         return OperatorOutcome(reminder_id, item.status, item.status, done=not dry_run, says=says)

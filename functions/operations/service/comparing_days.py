@@ -89,8 +89,8 @@ class ComparingDays:
         if len(days.asked) >= ASKED_MAX:
             raise model.TooManyDays(f"{len(days.asked)} days are to be compared already; ask again in an hour")
         at, of = self.now(), self.side.of
-        entry = audit.entry(AuditEntry(at, operator, f"compare {of}", of_day(of, day), "asked for"))
-        self.table.write(store.compare_on(of, replace(days, asked=[*days.asked, day]), at), entry)
+        entry = audit.entry(self.table, AuditEntry(at, operator, f"compare {of}", of_day(of, day), "asked for"))
+        self.table.write(store.compare_on(of, replace(days, asked=[*days.asked, day]), at), *entry)
 
     def round(self, more: Callable[[], bool]) -> list[Comparison]:
         """The days that are ended in this round. Raises TableUnavailable, Busy."""

@@ -72,7 +72,7 @@ class Interventions:
         if not dry_run:
             now = self.operations.now()
             entry = AuditEntry(now, operator, "work redrive", thing_id, reason)
-            self.operations.table.write(work.redriven(item, now), audit.entry(entry))
+            self.operations.table.write(work.redriven(item, now), *audit.entry(self.operations.table, entry))
             restarted = work.find(self.operations.table, PrimaryKey(item.PK, item.SK))
             if restarted is not None:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
@@ -92,9 +92,9 @@ class Interventions:
             return done
         if not dry_run:
             now = self.operations.now()
-            entry = audit.entry(AuditEntry(now, operator, "strays close", stray_id, reason))
+            entry = audit.entry(self.operations.table, AuditEntry(now, operator, "strays close", stray_id, reason))
             try:
-                self.operations.table.write(*strays.deal_with(stray_id, reason, operator, now), entry)
+                self.operations.table.write(*strays.deal_with(stray_id, reason, operator, now), *entry)
             except StrayMoved:
                 return done
         says = "nobody looks at it any more"
@@ -111,9 +111,11 @@ class Interventions:
         if dry_run:
             expected = self.events.outlook(event)
             return OperatorOutcome(webhook_id, EventOutcome.PARKED, expected.outcome, done=False, says=expected.why)
-        entry = audit.entry(AuditEntry(self.operations.now(), operator, "parked replay", webhook_id, reason))
+        entry = audit.entry(
+            self.operations.table, AuditEntry(self.operations.now(), operator, "parked replay", webhook_id, reason)
+        )
         try:
-            outcome = self.events.replay(webhook_id, operator, entry)
+            outcome = self.events.replay(webhook_id, operator, *entry)
         except EventDecided:
             return _decided(self.events.known(webhook_id))
         says = self.events.known(webhook_id).why
@@ -130,9 +132,11 @@ class Interventions:
         if not acts.is_parked(event.outcome):
             return _decided(event)
         if not dry_run:
-            entry = audit.entry(AuditEntry(self.operations.now(), operator, "parked dismiss", webhook_id, reason))
+            entry = audit.entry(
+                self.operations.table, AuditEntry(self.operations.now(), operator, "parked dismiss", webhook_id, reason)
+            )
             try:
-                self.events.dismiss(webhook_id, reason, entry)
+                self.events.dismiss(webhook_id, reason, *entry)
             except EventDecided:
                 return _decided(self.events.known(webhook_id))
         says = f"nothing is done about it: {event.why}"
@@ -172,7 +176,7 @@ class Interventions:
         if not dry_run:
             now = self.operations.now()
             entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
-            self.operations.table.write(catalogue.save(asset, now, saved), audit.entry(entry))
+            self.operations.table.write(catalogue.save(asset, now, saved), *audit.entry(self.operations.table, entry))
         return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
 
     def _must_be_the_only_one(self, asset: Asset, before: Asset | None) -> None:
@@ -204,7 +208,9 @@ class Interventions:
             now = self.operations.now()
             entry = AuditEntry(now, operator, "prices confirm", asset_id, f"${price}: {reason}")
             try:
-                self.operations.table.write(catalogue.confirm(asset_id, listing.jump.quote, now), audit.entry(entry))
+                self.operations.table.write(
+                    catalogue.confirm(asset_id, listing.jump.quote, now), *audit.entry(self.operations.table, entry)
+                )
             except NothingToConfirm:
                 moved = self.operations.listing(asset_id)
                 if moved.jump is not None:
@@ -253,7 +259,7 @@ class Interventions:
         if not dry_run:
             told = f"{kind}, {says}: {reason}"
             entry = AuditEntry(at, operator, "clients save", client_id, told)
-            self.operations.table.write(clients.save(client, before), audit.entry(entry))
+            self.operations.table.write(clients.save(client, before), *audit.entry(self.operations.table, entry))
         return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
 
     def _may_have(self, owner: Owner, client: Client) -> bool:

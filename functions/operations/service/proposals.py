@@ -94,7 +94,7 @@ class Proposals:
                     proposals.propose(proposal),
                     timeline.record(proposal.id, event),
                     _tell(subject_id, subject.item.status, told, operator, at),
-                    audit.entry(AuditEntry(at, operator, command, subject_id, told)),
+                    *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
@@ -166,7 +166,7 @@ class Proposals:
             self.operations.table.write(
                 *writes,
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
-                audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
+                *audit.entry(self.operations.table, AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
         except AdjustmentTaken as taken:
             raise NotProposable(taken.detail, id=after.subject) from None

@@ -229,9 +229,9 @@ class Orders:
         told = public_reason or model.ENDED_BY_THE_DESK
         failed = model.closed(order, Status.FAILED, told, self.now())
         if not dry_run:
-            entry = audit.entry(AuditEntry(failed.updated_at, operator, "orders fail", order_id, reason))
+            entry = audit.entry(self.table, AuditEntry(failed.updated_at, operator, "orders fail", order_id, reason))
             try:
-                self.book.close(order, Status.FAILED, told, operator, entry, private=reason)
+                self.book.close(order, Status.FAILED, told, operator, *entry, private=reason)
             except OrderNotPending:
                 moved = store.find(self.table, order_id)
                 if moved is None or moved.status is not Status.FAILED:

@@ -247,9 +247,9 @@ class Batches:
         batch = store.batch(self.table, batch_id)
         after, says, writes = self._void(batch, reason, operator, public_reason or model.CALLED_OFF)
         if not dry_run:
-            entry = audit.entry(AuditEntry(self.now(), operator, "batches void", batch_id, reason))
+            entry = audit.entry(self.table, AuditEntry(self.now(), operator, "batches void", batch_id, reason))
             try:
-                self.table.write(*writes, entry)
+                self.table.write(*writes, *entry)
             except ExchangeOrderMoved:
                 raise BatchNotStuck("the batch has moved meanwhile; look at it again", id=batch_id) from None
             work.drive_now(self.table, self.machines, keys.BATCH(batch_id=batch_id), self.now())
