@@ -36,9 +36,9 @@ def acknowledge(stack: CryptodeskStack) -> None:
     )
     if stack.target_environment.embedded:
         _because(anchors, "S10", "The embedded AWS speaks HTTP alone, and would deny whoever writes.")
-    for function in ("operations.api", "operations.anchor_audit"):
+    for of in ("operations.api", "operations.anchor_audit"):
         _because(
-            stack.functions[function].node.scope or stack,
+            stack.functions[of].node.scope or stack,
             "IAM5[Resource::<AuditAnchors.Arn>/*]",
             "Each anchor is an object of its own; which bucket's they are is exact.",
         )
