@@ -11,9 +11,11 @@ from console.commands import (
     batches,
     billing,
     books,
+    catalogue,
     clients,
     compare,
     deposits,
+    halts,
     mm,
     offramp,
     orders,
@@ -49,6 +51,7 @@ for name, module in (
     ("proposals", proposals),
     ("parked", parked),
     ("prices", prices),
+    ("catalogue", catalogue),
     ("users", users),
     ("mm", mm),
     ("snapshots", snapshots),
@@ -61,6 +64,8 @@ for name, module in (
     ("compare", compare),
 ):
     app.add_typer(module.group, name=name)
+app.add_typer(halts.halt, name="halt")
+app.add_typer(halts.halts, name="halts")
 
 
 @app.callback()

@@ -19,6 +19,7 @@ from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.service.comparing_exchange import ExchangeSide
 from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
+from functions.operations.service.halting import Halting
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
@@ -36,6 +37,11 @@ def operations() -> Operations:
 @cache
 def interventions() -> Interventions:
     return Interventions(operations(), _events())
+
+
+@cache
+def flows() -> Halting:
+    return Halting(aws.table(), clock.now)
 
 
 @cache
