@@ -662,7 +662,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "bill_id": named,
         "deal_id": "deal-1",
         "segment_id": "A",
-        "flow": "payouts",
+        "flow": "orders",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
             (
