@@ -42,6 +42,7 @@ table of this page, and the table that is deployed.
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
+| flow_halt              | CATALOGUE                                       | HALT#{name}                        |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                          |               |                    |                                              |
 | audit_entry            | AUDIT#{date}                                    | {number}                           |                          |               |                    |                                              |
@@ -404,6 +405,8 @@ BANKING_CLIENT = Key(
     backlog="clients",
 )
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
+# A flow of the desk that operators have halted, or a flow of one asset: as the catalogue, it is looked at by all.
+FLOW_HALT = Key("flow_halt", pk="CATALOGUE", sk="HALT#{name}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{number}")
@@ -570,6 +573,7 @@ SCHEMA = [
     CRYPTO_CLIENT,
     BANKING_CLIENT,
     ASSET,
+    FLOW_HALT,
     PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,

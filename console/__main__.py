@@ -12,11 +12,13 @@ from console.commands import (
     batches,
     billing,
     books,
+    catalogue,
     clients,
     compare,
     deposit,
     deposits,
     finding,
+    halts,
     mm,
     offramp,
     orders,
@@ -54,6 +56,7 @@ for name, module in (
     ("proposals", proposals),
     ("parked", parked),
     ("prices", prices),
+    ("catalogue", catalogue),
     ("users", users),
     ("mm", mm),
     ("snapshots", snapshots),
@@ -67,6 +70,8 @@ for name, module in (
     ("compare", compare),
 ):
     app.add_typer(module.group, name=name)
+app.add_typer(halts.halt, name="halt")
+app.add_typer(halts.halts, name="halts")
 
 
 @app.callback()

@@ -348,6 +348,45 @@ def stopped_prices(items: Sequence[View], now: datetime) -> RenderableType:
     return table
 
 
+def flow_halts(items: Sequence[View], now: datetime) -> RenderableType:
+    table = rows("halted", "asset", "since (UTC)", "", "by", "why")
+    for item in items:
+        since = instant(item["halted_at"])
+        table.add_row(
+            text(item["flow"], "red"),
+            text(item["asset_id"] or "all"),
+            clock(since),
+            text(relative(since, now)),
+            text(", ".join(item["halted_by"])),
+            text(item["reason"]),
+        )
+    return table
+
+
+def assets(items: Sequence[View]) -> RenderableType:
+    table = rows("asset", "name", "traded", "execution", "from", "up to", "spread", "exchange calls it")
+    for item in items:
+        table.add_row(
+            text(item["asset_id"]),
+            text(item["name"]),
+            text("yes") if item["active"] else text("no", "red"),
+            text(item["execution"]),
+            text(f"${item['min_notional']}"),
+            text(f"${item['max_notional']}"),
+            text(f"{item['spread_bps']} bps"),
+            text(item["exchange_symbol"]),
+        )
+    return table
+
+
+def asset(told: View) -> RenderableType:
+    fees = {f"fees_bps.{tier}": bps for tier, bps in told["fees_bps"].items()}
+    rules = {name: rule for name, rule in told.items() if name != "fees_bps"} | fees
+    return facts(
+        {name: text(str(rule).lower() if isinstance(rule, bool) else str(rule)) for name, rule in rules.items()}
+    )
+
+
 def market_making(items: Sequence[View]) -> RenderableType:
     table = rows("order", "status", "pair", "at", "of", "opened (UTC)", "waits for")
     for item in items:

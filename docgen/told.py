@@ -12,6 +12,7 @@ from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
+    AssetExists,
     AssetInactive,
     AssetMoved,
     AssetNotFound,
@@ -35,7 +36,8 @@ from common.domain.clients import (
 from common.domain.comparisons import NeverCompared
 from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
-from common.domain.halts import HaltMoved
+from common.domain.flow_halts import Halted, ImpossibleHalt
+from common.domain.halts import HaltMoved, HaltOwn
 from common.domain.ledger.model import (
     AccountExists,
     AccountMoved,
@@ -96,7 +98,6 @@ from functions.market_making.model import (
     FeeCoinOwn,
     FundingTooSmall,
     HaltNotFound,
-    HaltOwn,
     MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
     NoCapacity,
@@ -246,7 +247,7 @@ TOLD: dict[str, Told] = {
     ),
     "withdraw": Told(
         {202: "reserved, and on its way to the bank"},
-        (ClientNotFound, ClientBlocked, DailyLimitExceeded, AccountNotFound, InsufficientFunds),
+        (Halted, ClientNotFound, ClientBlocked, DailyLimitExceeded, AccountNotFound, InsufficientFunds),
         repeats=True,
         examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
     ),
@@ -354,11 +355,13 @@ TOLD: dict[str, Told] = {
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
+    "desk_status": Told(_FOUND),
     "asset_transactions": Told(_FOUND, (Busy,)),
     "place": Told(
         {201: "done, or resting in the book until the market gets there"},
         (
             AssetNotFound,
+            Halted,
             AssetInactive,
             PriceUnavailable,
             BoughtElsewhere,
@@ -390,6 +393,7 @@ TOLD: dict[str, Told] = {
         {201: "what the order comes to, if it is placed with this quote and in time"},
         (
             AssetNotFound,
+            Halted,
             AssetInactive,
             PriceUnavailable,
             BoughtElsewhere,
@@ -432,6 +436,7 @@ TOLD: dict[str, Told] = {
             InvalidConfiguration,
             PairNotFound,
             PairUnreachable,
+            Halted,
             FundingTooSmall,
             NoCapacity,
             NoTradingKey,
@@ -514,6 +519,7 @@ TOLD: dict[str, Told] = {
             ClientNotFound,
             ClientBlocked,
             AssetNotFound,
+            Halted,
             AssetInactive,
             PriceUnavailable,
             MarketUnknown,
@@ -589,6 +595,7 @@ TOLD: dict[str, Told] = {
         {201: "the dollars are held, and the rest goes on by itself"},
         (
             AssetNotFound,
+            Halted,
             AssetInactive,
             PriceUnavailable,
             BoughtHere,
@@ -647,6 +654,7 @@ TOLD: dict[str, Told] = {
         {201: "the coins are held, and the rest goes on by itself"},
         (
             AssetNotFound,
+            Halted,
             AssetInactive,
             PriceUnavailable,
             SoldHere,
@@ -871,19 +879,43 @@ TOLD: dict[str, Told] = {
             "never": {"sent": "no", **_LOOKED_UP, "reason": "the custody has never had it"},
         },
     ),
-    "save_asset": Told(
-        {200: "written, or it was so already"},
-        (ImpossibleAsset, PrecisionLowered, AssetMoved),
+    "operated_assets": Told(_FOUND),
+    "operated_asset": Told(_FOUND, (AssetNotFound,)),
+    "list_asset": Told(
+        {200: "in the catalogue, or it was so already"},
+        (ImpossibleAsset, AssetExists, AssetMoved),
         examples={
-            "bitcoin": {
-                "name": "Bitcoin",
+            "dogecoin": {
+                "name": "Dogecoin",
                 "precision": 8,
                 "min_notional": "10.00",
                 "max_notional": "100000.00",
-                "price_source_id": "bitcoin",
-                "reason": "smaller orders cost more than they bring",
+                "price_source_id": "dogecoin",
+                "reason": "customers ask for it, ticket 4718",
             }
         },
+    ),
+    "change_asset": Told(
+        {200: "changed, or it was so already"},
+        (AssetNotFound, ImpossibleAsset, PrecisionLowered, AssetMoved),
+        examples={
+            "off": {"active": False, "reason": "the exchange has taken it out"},
+            "larger orders only": {"min_notional": "20.00", "reason": "smaller orders cost more than they bring"},
+        },
+    ),
+    "flow_halts": Told(_FOUND),
+    "halt_flow": Told(
+        {200: "halted, or it was already"},
+        (ImpossibleHalt, AssetNotFound, HaltMoved),
+        examples={
+            "all of it": {"reason": "the exchange says strange things"},
+            "of one coin": {"asset_id": "BTC", "reason": "its network has split"},
+        },
+    ),
+    "lift_flow": Told(
+        {200: "it runs again, or it did already"},
+        (HaltOwn, HaltMoved),
+        examples={"all of it": {"reason": "the exchange has mended it"}},
     ),
     "work": Told(_FOUND),
     "story": Told(_FOUND, (NothingKnown, MachinesUnavailable)),

@@ -99,6 +99,7 @@ class Watch(Construct):
         checked = _ours("ItemsChecked")
         bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
+        halted = _ours("WorkHalted", "Maximum")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
             "HoldMissing",
@@ -150,6 +151,12 @@ class Watch(Construct):
             "An account of ours at the exchange has done something that we do not know, or otherwise.",
         )
         self._alarm(
+            "WorkHalted",
+            halted,
+            "halted",
+            "Operators have halted a part of the desk: customers are refused, or what is to be sent waits.",
+        )
+        self._alarm(
             "PriceAge",
             price_age,
             "price-age",
@@ -169,6 +176,7 @@ class Watch(Construct):
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
+            ("Flows that are halted", [halted]),
             ("Recurring buys", _all("RecurringOrdered", "RecurringSkipped", "RecurringPostponed")),
             ("Accounts held against their journal; items checked", [reconciled, checked]),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),

@@ -84,7 +84,7 @@ _ASKS_EXCHANGE = Grant(  # the tasks that ask the exchange and book what it did
 )
 _SELLS = replace(_ASKS_EXCHANGE, machines={PAYOUT: frozenset({START, DESCRIBE})})  # what is sold is paid out
 _PAYS = Grant(  # those that ask the bank
-    table=frozenset({GET, PUT, UPDATE, CHECK}),
+    table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),  # the query: are payouts halted?
     secrets=frozenset({Secret.BANK_KEY}),
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
@@ -166,7 +166,7 @@ GRANTS: dict[str, Grant] = {
         anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
     ),
     "operations.sweep": Grant(
-        table=frozenset({GET, PUT, UPDATE}),
+        table=frozenset({GET, QUERY, PUT, UPDATE}),  # the query: what is halted is counted
         indexes=(OPEN_WORK,),
         machines=_each(START, DESCRIBE, LIST) | {PAYOUT: frozenset({START, DESCRIBE, LIST, TOKEN, TOKEN_FAILS})},
     ),
@@ -209,7 +209,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "payouts.read_payout": Grant(table=frozenset({GET, UPDATE})),
     "payouts.create_payout": _PAYS,
-    "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
+    "payouts.check_payout": replace(_PAYS, table=frozenset({GET, QUERY, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/market-making
@@ -259,7 +259,8 @@ GRANTS: dict[str, Grant] = {
         secrets=frozenset({Secret.READING_KEYS, Secret.CAMPAIGN_KEYS}),
     ),
     "market_making.send_transfers": Grant(
-        table=frozenset({GET, PUT, UPDATE, DELETE, CHECK}),  # the outputs of what was refused are free again
+        # the outputs of what was refused are free again; nothing goes where market making is halted
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND}),
     ),

@@ -126,6 +126,7 @@ class World:
         desk.list_asset("AI", "10")
         desk.list_asset("ETH", "100")
         desk.list_exchange_asset("SOL", "100")
+        desk.halt("market-making", "LUNA")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
             desk.clients(owner)
@@ -415,6 +416,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/recurring-buys/{plan_id}/resume"): Call(thing="resting"),
     Route("POST", "/recurring-buys/{plan_id}/cancel"): Call(thing="unwanted"),
     Route("POST", "/operations/batches/{batch_id}/void"): Call(body=_BECAUSE, thing="batch"),
+    Route("GET", "/status"): Call(),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),
     Route("GET", "/assets/{asset_id}/transactions"): Call(),
@@ -432,19 +434,26 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/statements.csv"): Call(),
     Route("GET", "/statements/{month}"): Call(),
     Route("POST", "/operations/orders/{order_id}/fail"): Call(body=_BECAUSE),
+    Route("GET", "/operations/catalogue"): Call(),
+    Route("GET", "/operations/catalogue/{asset_id}"): Call(),
+    Route("PATCH", "/operations/catalogue/{asset_id}"): Call(body={"min_notional": "10.00", **_BECAUSE}),
     Route("PUT", "/operations/catalogue/{asset_id}"): Call(
         body={
-            "name": "Bitcoin",
+            "name": "Dogecoin",
             "precision": 8,
             "min_notional": "10.00",
             "max_notional": "100000.00",
             "execution": "INSTANT",
             "active": True,
-            "price_source_id": "bitcoin",
+            "price_source_id": "dogecoin",
             "price_age_max_seconds": 120,
             **_BECAUSE,
-        }
+        },
+        asset_id="DOGE",
     ),
+    Route("GET", "/operations/halts"): Call(),
+    Route("POST", "/operations/flows/{flow}/halt"): Call(body=_BECAUSE),
+    Route("POST", "/operations/flows/{flow}/lift"): Call(body=_BECAUSE),
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
@@ -660,6 +669,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "bill_id": named,
         "deal_id": "deal-1",
         "segment_id": "A",
+        "flow": "orders",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
             (

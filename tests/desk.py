@@ -21,6 +21,7 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.fees import Fees
+from common.domain.flow_halts import Flow
 from common.domain.ledger.model import ALL
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
@@ -67,6 +68,7 @@ from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.customers import Customers
 from functions.operations.service.finding import Finding
+from functions.operations.service.halting import Halting as HaltingFlows
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
@@ -362,6 +364,10 @@ class Desk:
         return Interventions(self.operations, self.events)
 
     @property
+    def flows(self) -> HaltingFlows:
+        return HaltingFlows(self.table, self.clock)
+
+    @property
     def asking_again(self) -> AskingAgain:
         return AskingAgain(self.operations)
 
@@ -434,6 +440,14 @@ class Desk:
         now = self.clock()
         with self._direct().transaction() as tx:
             tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice))
+
+    def halt(self, flow: str, asset_id: str | None = None, operator: str = "olga") -> None:
+        """An operator halts a flow, with the table that does not fail."""
+        HaltingFlows(self._direct(), self.clock).halt(Flow(flow), asset_id, "a drill", operator, dry_run=False)
+
+    def lift(self, flow: str, asset_id: str | None = None, operator: str = "oleg") -> None:
+        """Another one lifts it."""
+        HaltingFlows(self._direct(), self.clock).lift(Flow(flow), asset_id, "it is over", operator, dry_run=False)
 
     def jump(self, asset_id: str, price: str) -> None:
         """The source has jumped to this price."""

@@ -72,6 +72,7 @@ SERVICES = (
         "offramp",
         "operations",
         "orders",
+        "flows",
         "proposals",
         "purchases",
         "recurring_buys",
@@ -367,6 +368,9 @@ class Client:
 
     def post(self, path: str, body: Any = None, *, key: str | None = None, **query: str) -> Answer:
         return self.send("POST", path, body, key=key, query=query)
+
+    def patch(self, path: str, body: Any = None) -> Answer:
+        return self.send("PATCH", path, body)
 
     def put(self, path: str, body: Any = None) -> Answer:
         return self.send("PUT", path, body)

@@ -12,6 +12,7 @@ from typing import Any
 
 from common import keys
 from common.domain.audit import AuditEntry
+from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
@@ -199,10 +200,12 @@ def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operato
 
 
 def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
-    """An operator writes an asset, and says all of it."""
+    """An operator writes an asset, new or changed, and says all of it."""
     rules = {name: rule for name, rule in vars(asset).items() if name != "asset_id"}
     rules["fees_bps"] = asset.fees_bps.named
-    return desk.interventions.save_asset(asset.asset_id, rules, reason, operator, dry_run=False)
+    known = catalogue.find(desk.table, asset.asset_id) is not None
+    save = desk.interventions.change_asset if known else desk.interventions.list_asset
+    return save(asset.asset_id, rules, reason, operator, dry_run=False)
 
 
 def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:

@@ -474,6 +474,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),
+    "PUT /operations/catalogue/{asset_id}": ({"asset_id": "BTC"}, {}, "AssetExists"),
+    "/operations/flows/{flow}/halt": ({"flow": "payouts"}, {"asset_id": "BTC"}, "ImpossibleHalt"),
+    "/operations/flows/{flow}/lift": ({"flow": "market-making"}, {"asset_id": "LUNA"}, "HaltOwn"),
     "/operations/clients/{client_id}/crypto": ({}, {"username": "bob"}, "ClientTaken"),
     "/operations/clients/{client_id}/banking": ({}, {"username": "bob"}, "ClientTaken"),
 }
@@ -482,7 +485,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
 @HERE
 @pytest.mark.parametrize("route", ACTS, ids=named)
 def test_a_dry_run_is_refused_as_the_act_would_be(doors: Doors, world: World, route: Route) -> None:
-    parts, body, problem = REFUSED[route.path]
+    parts, body, problem = REFUSED.get(f"{route.method} {route.path}") or REFUSED[route.path]
     at = path(route, world, **{name: getattr(world, thing, thing) for name, thing in parts.items()})
     before = everything(world)
     for dry_run in (True, False):

@@ -26,6 +26,7 @@ OWN, EMPTY, DONE = "his own", "an empty list", "done"
 OTHERS: dict[Route, tuple[str, str, str]] = {
     #                                               Bob                   Eve                  a new Ann
     Route("POST", "/users"): (OWN, DONE, "AccountExists"),
+    Route("GET", "/status"): ("the catalogue",) * 3,
     Route("GET", "/me"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/balance"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("POST", "/balance/deposits"): (DONE, "AccountNotFound", "AccountNotFound"),

@@ -27,7 +27,11 @@ from common.table.transaction import Write
 
 
 class HaltMoved(Conflict):
-    """Somebody has halted the account, or has let it trade, meanwhile. Look again."""
+    """Somebody has halted it, or has lifted that, meanwhile. Look again."""
+
+
+class HaltOwn(Conflict):
+    """An operator's halt is lifted by another operator."""
 
 
 class AccountHalted(Conflict):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import adjustments, audit, clients, holds, limits
+from common.domain import adjustments, audit, clients, flow_halts, holds, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
+from common.domain.flow_halts import Flow, Halted
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -180,13 +181,14 @@ class Accounts:
     ) -> Replayable[Transfer]:
         """Reserve dollars, to be paid to the caller's bank by the machine `payout`.
 
-        Raises, in this order: ClientNotFound, ClientBlocked; DailyLimitExceeded (by this amount alone);
+        Raises, in this order: Halted; ClientNotFound, ClientBlocked; DailyLimitExceeded (by this amount alone);
         IdempotencyKeyReused; AccountNotFound, InsufficientFunds; DailyLimitExceeded (with the day's others); Busy.
         """
         asked = model.withdrawal(owner, idempotency_key, amount, banking_client_id, self.now())
         try:
+            flow_halts.must_run(self.table, Flow.PAYOUTS)
             clients.usable(self.table, ClientKind.BANKING, banking_client_id, owner)
-        except (clients.ClientNotFound, clients.ClientBlocked):
+        except (Halted, clients.ClientNotFound, clients.ClientBlocked):
             known = store.find(self.table, asked)  # what was accepted while it was active is a repeat for ever
             if known is None:
                 raise

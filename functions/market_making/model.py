@@ -111,10 +111,6 @@ class HaltNotFound(NotFound):
     """There is no such halt of a trading account."""
 
 
-class HaltOwn(Conflict):
-    """An operator's halt is lifted by another operator."""
-
-
 class AccountStillShort(Conflict):
     """The exchange has less on the account than its orders are owed there. It stays halted until all of it is there."""
 

@@ -90,6 +90,7 @@ class Swept:
     parked: int
     replayed: int
     needs_person: int = 0
+    halted: int = 0  # flows of the desk
 
 
 @dataclass(frozen=True)

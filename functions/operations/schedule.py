@@ -88,7 +88,7 @@ def _compared(comparing: ComparingDays, context: LambdaContext) -> int:
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Start machines that a crash has left unstarted or dead, take parked events that can be placed by now, and count
-    what is overdue or parked."""
+    what is overdue, parked or halted."""
     swept = sweeper().sweep(more_time(context))
     numbers = asdict(swept)
     for name, number in numbers.items():

@@ -22,6 +22,7 @@ from functions.operations.service.comparing_funds import ComparingFunds
 from functions.operations.service.cross_checking import CrossChecking
 from functions.operations.service.customers import Customers
 from functions.operations.service.finding import Finding
+from functions.operations.service.halting import Halting
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
@@ -56,6 +57,11 @@ def open_pools() -> OpenPools:
 @cache
 def interventions() -> Interventions:
     return Interventions(operations(), _events())
+
+
+@cache
+def flows() -> Halting:
+    return Halting(aws.table(), clock.now)
 
 
 @cache

@@ -23,6 +23,7 @@ from constructs import Construct
 
 from common.domain.catalogue.model import PriceUnavailable
 from common.domain.exchange_orders.workflow import states
+from common.domain.flow_halts import Halted
 from common.gateways.exchange import ExchangeUnavailable
 from common.workflow import Line, Machine
 from functions.purchases.model import Stage
@@ -43,7 +44,7 @@ class Tasks:
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     """Each machine, by its name."""
-    passing = [ExchangeUnavailable, PriceUnavailable]
+    passing = [ExchangeUnavailable, PriceUnavailable, Halted]
     line = Line(Construct(scope, "Purchase"), passing, "ReadBatch", tasks.read_batch)
     bought = line.succeed("Bought", "Every member has its share, or back what it gave")
     waits = line.fail("WaitsForOperator", "A person has to look: desk work show")

@@ -223,6 +223,26 @@ POOL = {
 }
 FAILED = row("id kind at before after reason actor", BATCH, "batch", WHEN, "WORKING", "DECIDED", "[red]no[/]", "olga")
 
+HALTED = {
+    "flow": "orders",
+    "asset_id": None,
+    "reason": "strange prices",
+    "halted_by": ["olga"],
+    "halted_at": "2026-11-21T12:00:00.000000Z",
+}
+LISTED = {
+    "asset_id": "BTC",
+    "name": "Bitcoin",
+    "precision": 8,
+    "min_notional": "10.00",
+    "max_notional": "100000.00",
+    "execution": "INSTANT",
+    "active": True,
+    "price_source_id": "bitcoin",
+    "exchange_symbol": "BTC",
+    "spread_bps": 20,
+    "fees_bps": {"STANDARD": 50, "SILVER": 30, "GOLD": 10},
+}
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/customers/ann"): CUSTOMER,
     ("GET", "/operations/customers/ann/moves"): {"items": [MOVE], "complete": False},
@@ -306,6 +326,14 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/reminders/{REMINDER}/snooze"): outcome(REMINDER),
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("GET", "/operations/prices"): {"items": [STOPPED]},
+    ("GET", "/operations/halts"): {"items": [HALTED, {**HALTED, "asset_id": "BTC"}]},
+    ("POST", "/operations/flows/orders/halt"): outcome("orders"),
+    ("POST", "/operations/flows/all/halt"): outcome("all:BTC"),
+    ("POST", "/operations/flows/orders/lift"): outcome("orders"),
+    ("GET", "/operations/catalogue"): {"items": [LISTED]},
+    ("GET", "/operations/catalogue/BTC"): LISTED,
+    ("PATCH", "/operations/catalogue/BTC"): outcome("BTC"),
+    ("PUT", "/operations/catalogue/DOGE"): outcome("DOGE"),
     ("POST", "/operations/prices/BTC/confirm"): outcome("BTC"),
     ("POST", "/operations/parked/evt_1/replay"): outcome("evt_1"),
     ("POST", "/operations/parked/evt_1/dismiss"): outcome("evt_1"),
@@ -389,6 +417,9 @@ LOOKS = [
     ("work", "show", ID),
     ("parked", "list"),
     ("prices", "list"),
+    ("halts", "list"),
+    ("catalogue", "list"),
+    ("catalogue", "show", "BTC"),
     ("clients", "show", "ann-bank", "banking"),
     ("mm", "list"),
     ("mm", "show", M),
@@ -473,6 +504,11 @@ ACTS = [
     ("outgoing", "call-off", OUTGOING, *LOOKED_UP),
     ("outgoing", "resend", OUTGOING, "--to", SOMEBODY, *LOOKED_UP),
     ("outgoing", "decide", OUTGOING, "--sent", "yes", "--hash", "ff" * 32, *LOOKED_UP),
+    ("halt", "orders", *BECAUSE),
+    ("halt", "all", "--asset", "BTC", *BECAUSE),
+    ("halt", "lift", "orders", *BECAUSE),
+    ("catalogue", "set", "BTC", "active=false", "fees_bps.GOLD=20", "min_notional=20", *BECAUSE),
+    ("catalogue", "set", "DOGE", "name=Dogecoin", "precision=8", "--new", *BECAUSE),
     ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE),
     ("parked", "replay", "evt_1", *BECAUSE),
     ("parked", "dismiss", "evt_1", *BECAUSE),
@@ -780,6 +816,22 @@ def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:
     (written,) = fake.changed
     given = {"username": "ann", "account_id": "acc-2"}
     assert json.loads(written.body) == {**given, "reason": "wire 4711", "dry_run": False}
+
+
+def test_of_an_asset_the_rules_go_as_what_they_are(fake: FakeDesk) -> None:
+    """Dollars and names as text, whatever they look like; a fee by its tier."""
+    words = ("active=false", "fees_bps.GOLD=20", "fees_bps.SILVER=30", "min_notional=20", "name=1", "precision=8")
+    fake.says("catalogue", "set", "BTC", *words, "--reason", "4716", "--yes")
+    (asked,) = fake.changed
+    assert json.loads(asked.body) == {
+        "active": False,
+        "fees_bps": {"GOLD": 20, "SILVER": 30},
+        "min_notional": "20",
+        "name": "1",
+        "precision": 8,
+        "reason": "4716",
+        "dry_run": False,
+    }
 
 
 def test_who_blocks_a_client_sends_no_account_that_he_has_read(fake: FakeDesk) -> None:

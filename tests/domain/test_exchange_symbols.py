@@ -161,10 +161,10 @@ class TestSymbols:
 
     def test_two_assets_are_not_called_the_same(self, desk: Desk) -> None:
         desk.list_asset("AAA", exchange_symbol="BBB")
-        save, rules = desk.interventions.save_asset, {"price_source_id": "b", "name": "B", "precision": 8}
+        save, rules = desk.interventions.list_asset, {"price_source_id": "b", "name": "B", "precision": 8}
         worth = {"min_notional": desk.payout_max, "max_notional": desk.payout_max}
         with pytest.raises(SymbolTaken):
             save("BBB", rules | worth, "new", "olga", dry_run=False)
         assert save("BBB", rules | worth | {"exchange_symbol": "BB"}, "new", "olga", dry_run=False).done
         with pytest.raises(SymbolTaken):
-            save("BBB", {"exchange_symbol": "BBB"}, "renamed", "olga", dry_run=True)
+            desk.interventions.change_asset("BBB", {"exchange_symbol": "BBB"}, "renamed", "olga", dry_run=True)

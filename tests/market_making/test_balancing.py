@@ -14,7 +14,7 @@ import pytest
 
 from common import keys
 from common.domain import audit, halts, timeline, work
-from common.domain.halts import HaltMoved
+from common.domain.halts import HaltMoved, HaltOwn
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance, Market, OwnTrade
 from common.money import Quantity
@@ -25,7 +25,6 @@ from functions.market_making.model import (
     AccountStillShort,
     FeeCoinOwn,
     HaltNotFound,
-    HaltOwn,
     LegStatus,
     NoCapacity,
     Status,

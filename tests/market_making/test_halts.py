@@ -8,17 +8,24 @@ from uuid import UUID
 
 import pytest
 
-from common.domain import halts, timeline
+from common.domain import flow_halts, halts, timeline
+from common.domain.custody import store
+from common.domain.custody.model import Kind
+from common.domain.custody.model import Status as Outgoing
+from common.domain.flow_halts import Flow, Halted
+from common.domain.halts import HaltOwn
 from common.domain.timeline import CLOCK
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Quote
-from functions.market_making.model import HaltOwn, NotPausable, NotResumable, Status
+from common.owner import Owner
+from functions.market_making.model import NotPausable, NotResumable, Status, Terms
 from functions.market_making.quotes import client_order_id
 from functions.market_making.service import ticking
 from functions.market_making.service.order_cycle import OrderCycle
 from functions.market_making.service.shard import Ticked
 from functions.market_making.service.ticking import HALTED_WITHIN
-from tests.market_making.market import ACCOUNT, ORDER, Market
+from tests.market_making.market import ACCOUNT, ANN, ORDER, PAIR, Market
+from tests.market_making.market import BTC as CUSTODYS_BTC
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
 
 
@@ -151,3 +158,63 @@ def test_a_halt_is_not_lifted_that_another_has_just_taken_over() -> None:
     assert (now.why, now.operators) == ("the exchange is hacked", ("olga",))
     market.table.write(*halts.lift(now, "it was a rumour", "oleg", market.clock()))
     assert halts.of(market.table, ACCOUNT) is None
+
+
+# Market making as a whole
+
+
+@pytest.mark.parametrize("asset_id", [None, "BTC", "USDT"])
+@pytest.mark.parametrize("flow", ["market-making", "all"])
+def test_a_halt_of_the_flow_cancels_all_quotes_and_its_end_brings_them_back(
+    two: Two, flow: str, asset_id: str | None
+) -> None:
+    """Nobody has to resume anything: no owner has paused it."""
+    table, at = two.market.table, two.market.clock.at
+    table.write(flow_halts.halt(Flow(flow), asset_id, "a drill", "olga", at))
+    two.tick()
+    assert (two.open, statuses(two)) == ([], [Status.RUNNING] * 2)
+    two.ticks(2)
+    assert two.open == []
+    (held,) = flow_halts.read(table).halts
+    table.write(flow_halts.lift(held))
+    two.ticks(2)
+    assert len(two.open) == 4
+
+
+def test_a_halt_of_another_coin_leaves_the_market_alone(two: Two) -> None:
+    table = two.market.table
+    table.write(flow_halts.halt(Flow.MARKET_MAKING, "ETH", "a drill", "olga", two.market.clock.at))
+    table.write(flow_halts.halt(Flow.ORDERS, None, "a drill", "olga", two.market.clock.at))
+    two.ticks(2)
+    assert len(two.open) == 4
+
+
+def test_while_market_making_is_halted_no_order_is_opened_and_payments_go_back() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.table.write(flow_halts.halt(Flow.MARKET_MAKING, None, "a drill", "olga", market.clock.at))
+    with pytest.raises(Halted):
+        market.opening.open(Owner("ann", "sub-ann"), "k", Terms(PAIR, Decimal("0.1"), Decimal(5000)))
+    market.fund(ANN, CUSTODYS_BTC, "0.1")
+    market.poll()
+    market.send()
+    assert not market.has_order()
+    (sent,) = market.ids_of_due()
+    back = store.outgoing(market.table, sent)
+    assert (back.kind, back.status) == (Kind.REFUND, Outgoing.SENT)
+
+
+def test_what_is_to_go_to_the_exchange_waits_for_the_end_of_the_halt() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    market.run(1)
+    market.table.write(flow_halts.halt(Flow.MARKET_MAKING, "BTC", "a drill", "olga", market.clock.at))
+    market.run(3)
+    assert market.order().status is Status.WITHDRAWING
+    (held,) = flow_halts.read(market.table).halts
+    market.table.write(flow_halts.lift(held))
+    market.run(10)
+    assert market.order().status is Status.CREATED

@@ -11,7 +11,14 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
 from common import keys
-from common.domain.catalogue.model import Asset, AssetMoved, Execution, PrecisionLowered
+from common.domain.catalogue.model import (
+    Asset,
+    AssetExists,
+    AssetMoved,
+    AssetNotFound,
+    Execution,
+    PrecisionLowered,
+)
 from common.domain.clients import (
     AccountNeeded,
     Client,
@@ -39,6 +46,7 @@ from functions.operations.model import (
     StillRunning,
     Swept,
 )
+from functions.operations.service.interventions import NEEDED
 from functions.orders.model import ENDED_BY_THE_DESK, Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
@@ -157,7 +165,7 @@ def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk) -> None:
     """Neither by who has not seen it, nor by who says nothing of it."""
 
     def save(**given: Any) -> OperatorOutcome:
-        return desk.interventions.save_asset("OP", given, "4716", "olga", dry_run=False)
+        return desk.interventions.change_asset("OP", given, "4716", "olga", dry_run=False)
 
     save_asset(desk, asset())
     off = replace(asset(), active=False)
@@ -175,7 +183,23 @@ def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk) -> None:
 def test_of_two_limits_that_are_saved_one_by_one_the_pair_is_possible(desk: Desk) -> None:
     save_asset(desk, asset(low="1", high="1000"))
     with pytest.raises(ImpossibleAsset, match="min_notional is above max_notional"):
-        desk.interventions.save_asset("OP", {"min_notional": Money(1001)}, "4716", "olga", dry_run=False)
+        desk.interventions.change_asset("OP", {"min_notional": Money(1001)}, "4716", "olga", dry_run=False)
+
+
+def test_a_new_asset_never_changes_one_that_is_there(desk: Desk) -> None:
+    """With nothing but what a new one needs it would turn one of the exchange into one of the desk's own book. What is
+    so already is a repeat."""
+    there = desk.list_exchange_asset("SOL")
+    rules = {name: getattr(there, name) for name in NEEDED}
+    assert not desk.interventions.list_asset("SOL", rules, "4716", "olga", dry_run=False).done
+    with pytest.raises(AssetExists):
+        desk.interventions.list_asset("SOL", {**rules, "active": False}, "4716", "olga", dry_run=False)
+    assert desk.orders.catalogue.listing("SOL").asset == there
+
+
+def test_what_is_not_there_is_not_changed(desk: Desk) -> None:
+    with pytest.raises(AssetNotFound):
+        desk.interventions.change_asset("OP", {"active": False}, "4716", "olga", dry_run=False)
 
 
 def test_an_asset_is_new_once(desk: Desk) -> None:

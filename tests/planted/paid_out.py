@@ -14,7 +14,74 @@ REFUNDING, CUSTODY_ACTS = "tests/market_making/test_refunding.py", "tests/market
 WAITS = "tests/infra/test_waiting_times.py"
 PAYOUTS, CUSTODY, ACTS = "common/domain/payouts", "common/domain/custody", "functions/payouts/service.py"
 
+HALTS = "tests/operations/test_halts.py"
+FLOWS = "common/domain/flow_halts.py"
+
 PLANTS: list[Plant] = [
+    plant(
+        "halts-payouts-begun",
+        Kind.CONDITION,
+        f"{PAYOUTS}/service.py:Payouts._begin",
+        "flow_halts.must_run(self.table, Flow.PAYOUTS)",
+        "pass",
+        "Payouts are halted since the bank books twice, and are sent to it nevertheless.",
+        f"{HALTS}::test_a_payout_that_is_not_sent_waits_for_the_end_of_the_halt",
+    ),
+    plant(
+        "halts-payouts-sent-again",
+        Kind.CONDITION,
+        f"{PAYOUTS}/service.py:Payouts._send_again",
+        "flow_halts.must_run(self.table, Flow.PAYOUTS)",
+        "pass",
+        "An attempt that the bank does not know is sent to it again, though payouts are halted.",
+        f"{HALTS}::test_who_dies_between_intent_and_bank_sends_nothing_again_while_halted",
+    ),
+    plant(
+        "halts-batch-placed",
+        Kind.CONDITION,
+        "functions/purchases/service/batches.py:Batches._plan",
+        "flow_halts.must_run(self.table, Flow.PURCHASES, batch.asset_id)",
+        "pass",
+        "Purchases are halted since the exchange says strange things, and a batch is bought there.",
+        f"{HALTS}::test_a_batch_is_not_placed_while_it_is_halted_and_is_afterwards",
+    ),
+    plant(
+        "halts-cash-out-sold",
+        Kind.CONDITION,
+        "functions/offramp/service/__init__.py:Offramp._intended",
+        "halts.must_run(Flow.CASH_OUTS, asked.asset_id)",
+        "halts.must_run(Flow.CASH_OUTS)",
+        "Cash-outs of an asset are halted, and it is sold at the exchange.",
+        f"{HALTS}::test_a_halted_cash_out_holds_nothing_and_asks_the_exchange_for_nothing",
+    ),
+    plant(
+        "halts-book-filled",
+        Kind.CONDITION,
+        "functions/orders/service/book.py:Book.meet",
+        "catalogue.traded(order.quantity.asset_id, Flow.ORDERS)",
+        "catalogue.listing(order.quantity.asset_id)",
+        "Orders are halted in the middle of a round, and the rest of it is filled.",
+        f"{HALTS}::test_a_halt_in_the_middle_of_a_round_leaves_the_rest_of_it_unfilled",
+    ),
+    plant(
+        "halts-lifted-by-who-halted",
+        Kind.CONDITION,
+        "functions/operations/service/halting.py:Halting.lift",
+        "if operator in before.operators:",
+        "if operator == before.operators[-1:]:",
+        "One operator halts and lifts alone, or lifts what he has halted with another.",
+        f"{HALTS}::test_who_has_halted_does_not_lift_it_and_another_does",
+        f"{HALTS}::test_what_two_have_halted_a_third_lifts",
+    ),
+    plant(
+        "halts-lifted-not-as-read",
+        Kind.CONDITION,
+        f"{FLOWS}:lift",
+        "when=item.updated_at == halted.moved_at,",
+        "when=item.PK.exists(),",
+        "An operator lifts what he has just halted himself, by a request of before.",
+        f"{HALTS}::test_a_halt_of_the_same_moment_is_not_lifted_unseen",
+    ),
     plant(
         "payouts-abandoned-at-once",
         Kind.LIMIT,

@@ -33,6 +33,10 @@ class AssetNotFound(NotFound):
     """The catalogue has no such asset."""
 
 
+class AssetExists(Conflict):
+    """The catalogue has the asset already, with other rules: those are changed, not written anew."""
+
+
 class AssetInactive(Conflict):
     """The asset is not traded at present. Holdings and open orders of it stay as they are."""
 

@@ -11,6 +11,7 @@ from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
+from common.domain import flow_halts
 from common.domain.catalogue.model import (
     DESK_BUYS_MAX,
     ESTIMATE_BAND_BPS,
@@ -30,6 +31,7 @@ from common.domain.catalogue.model import (
     Symbols,
 )
 from common.domain.fees import Fees, Tier
+from common.domain.flow_halts import Flow, FlowHaltItem, FlowHalts
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
@@ -80,23 +82,33 @@ class PriceItem(Item, discriminator=keys.PRICE.entity):
 
 @dataclass
 class Catalogue:
-    """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS` (the process's view)."""
+    """The whole catalogue with prices, and with what is halted, read in two queries and then kept for `VIEW_SECONDS`
+    (the process's view)."""
 
     table: Table
     now: Callable[[], datetime]
     _listings: Mapping[str, Listing] = field(default_factory=dict)
     _seen_at: datetime | None = None
+    _halts: FlowHalts = field(default_factory=FlowHalts)
 
     def listings(self) -> Mapping[str, Listing]:
         """By asset id."""
+        self._look()
+        return self._listings
+
+    def halts(self) -> FlowHalts:
+        """What is halted."""
+        self._look()
+        return self._halts
+
+    def _look(self) -> None:
         now = self.now()
         if self._seen_at is None or not 0 <= (now - self._seen_at).total_seconds() < VIEW_SECONDS:
-            self._listings, self._seen_at = _read(self.table), now
-        return self._listings
+            (self._listings, self._halts), self._seen_at = _read(self.table), now
 
     def fresh(self) -> Mapping[str, Listing]:
         """As `listings`, read now and consistently; kept from now on."""
-        self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
+        (self._listings, self._halts), self._seen_at = _read(self.table, consistent=True), self.now()
         return self._listings
 
     def symbols(self) -> Symbols:
@@ -110,13 +122,22 @@ class Catalogue:
         except KeyError:
             raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them") from None
 
+    def traded(self, asset_id: str, flow: Flow) -> Listing:
+        """As `listing`, of what is about to be traded by this flow. Raises AssetNotFound, Halted."""
+        listing = self.listing(asset_id)
+        self.halts().must_run(flow, asset_id)
+        return listing
 
-def _read(table: Table, *, consistent: bool = False) -> dict[str, Listing]:
+
+def _read(table: Table, *, consistent: bool = False) -> tuple[dict[str, Listing], FlowHalts]:
     prices = {
         item.asset_id: item for item in table.all(PriceItem, Query(partition(keys.PRICE.pk), consistent=consistent))
     }
-    assets = map(_asset, table.all(AssetItem, Query(partition(keys.ASSET.pk), consistent=consistent)))
-    return {asset.asset_id: _listing(asset, prices.get(asset.asset_id)) for asset in assets}
+    # Always as it is now: a view of what was, kept for five seconds, would know of a halt after more than that.
+    there = list(table.all(Item, Query(partition(keys.ASSET.pk), consistent=True)))
+    assets = [_asset(item) for item in there if isinstance(item, AssetItem)]
+    halts = FlowHalts([flow_halts.halt_of(item) for item in there if isinstance(item, FlowHaltItem)])
+    return {asset.asset_id: _listing(asset, prices.get(asset.asset_id)) for asset in assets}, halts
 
 
 def _listing(asset: Asset, item: PriceItem | None) -> Listing:

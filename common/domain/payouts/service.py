@@ -6,9 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from common.domain import adjustments, clients
+from common.domain import adjustments, clients, flow_halts
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
+from common.domain.flow_halts import Flow
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.looks import Miss, miss
@@ -65,7 +66,7 @@ class Payouts:
         """Begin the next attempt and send it to the bank, when it is time for one; after the last rejected one, fail
         the payout. The attempt is in the table, PENDING, before the bank is called.
 
-        Raises BankUnavailable: the attempt stays and is asked for by its reference.
+        Raises Halted: there is no attempt yet; BankUnavailable: the attempt stays and is asked for by its reference.
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
@@ -79,7 +80,9 @@ class Payouts:
         return self._begin(payout)
 
     def _begin(self, payout: Payout) -> Standing:
-        """Write the next attempt, then send it; or leave it to a person, or to two, where it may not be sent."""
+        """Write the next attempt, then send it; or leave it to a person, or to two, where it may not be sent. Raises
+        Halted."""
+        flow_halts.must_run(self.table, Flow.PAYOUTS)
         account_id = self._account(payout)
         if account_id is None:
             return self.read(payout.order_id)
@@ -138,7 +141,8 @@ class Payouts:
 
     def check(self, order_id: str) -> Standing:
         """Ask the bank what became of the pending attempt, and send it again, under the same reference, if the bank
-        does not know it. Raises BankUnavailable; PayoutUnclear: the bank may still book what it was sent."""
+        does not know it. Raises BankUnavailable; PayoutUnclear: the bank may still book what it was sent; Halted: it is
+        not sent again now."""
         payout = store.payout(self.table, order_id)
         attempt = store.latest(self.table, payout)
         if attempt is None or attempt.status is not AttemptStatus.PENDING:
@@ -188,7 +192,8 @@ class Payouts:
 
     def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
         """Send the attempt once more, under the same reference. What was sent before may still be booked, unless the
-        bank has refused a repeat before: then two late looks have come first."""
+        bank has refused a repeat before: then two late looks have come first. Raises Halted."""
+        flow_halts.must_run(self.table, Flow.PAYOUTS)
         repeat = replace(attempt, repeats=attempt.repeats + 1, repeated_at=self.now())
         try:
             self.table.write(store.repeat(attempt, repeat.sent_at))

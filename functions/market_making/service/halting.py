@@ -11,12 +11,12 @@ from datetime import datetime
 from common import keys
 from common.domain import audit, halts, work
 from common.domain.audit import AuditEntry
-from common.domain.halts import Status
+from common.domain.halts import HaltOwn, Status
 from common.domain.work import Redriven
 from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
 from functions.market_making import account_store, shard_store, store
-from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, NotPausable
+from functions.market_making.model import AccountStillShort, HaltNotFound, NotPausable
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.quoting import HALTED, STILL_THERE

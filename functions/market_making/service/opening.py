@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from common.domain import flow_halts
+from common.domain.flow_halts import Flow
 from common.domain.timeline import CUSTOMER
 from common.errors import Conflict
 from common.idempotency import Replayable, derived_uuid, uuid_of
@@ -55,7 +57,7 @@ class Opening:
         """Open an order, whose payment is waited for during 15 minutes; so long what its withdrawals cost is kept, and
         its place at a trading account.
 
-        Raises, in this order: IdempotencyKeyReused; PairNotFound; PairUnreachable; FundingTooSmall; NoCapacity;
+        Raises, in this order: IdempotencyKeyReused; PairNotFound; PairUnreachable; Halted; FundingTooSmall; NoCapacity;
         ExchangeUnavailable, NoTradingKey, CustodyUnavailable; Busy.
         """
         uuid = derived_uuid(owner.username, owner.sub, "POST /market-making/orders", idempotency_key)
@@ -64,6 +66,7 @@ class Opening:
             return Replayable(known.repeated(asked), replayed=True)
         pair = self.pair(asked.pair_id)
         base, quote = pair.coins
+        flow_halts.must_run(self.table, Flow.MARKET_MAKING, base, quote)
         if asked.base < pair.base_min or asked.quote < pair.quote_min:
             raise FundingTooSmall(
                 f"an order of {pair.symbol} needs {plain(pair.base_min)} {base} and {plain(pair.quote_min)} {quote} at "

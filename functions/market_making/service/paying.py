@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from common import keys
-from common.domain import halts, rulings
+from common.domain import flow_halts, halts, rulings
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
+from common.domain.flow_halts import Flow, Halted
 from common.domain.rulings import Matter
 from common.domain.timeline import CUSTODY, MACHINE, TimelineEvent, record
 from common.log import log
@@ -92,6 +93,10 @@ class Paying:
 
     def _opened(self, paid: Incoming, pair: Pair, uuid: UUID) -> list[Write]:
         """Somebody pays for an order that nobody has opened: the seed's way, with the pair's own parameters."""
+        try:
+            flow_halts.must_run(self.table, Flow.MARKET_MAKING, *pair.coins)
+        except Halted as no:
+            raise NotTaken(no.detail) from no
         account = next(iter(self.rooms(pair)), None)
         if account is None:
             raise NotTaken("every trading account is full, or is not traded on now")

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import halts, work
+from common.domain import flow_halts, halts, work
 from common.domain.custody.model import Kind, Outgoing
 from common.domain.custody.service import OutgoingTransfers
+from common.domain.flow_halts import Flow
 from common.errors import Refusal
 from common.log import count, log
 from common.table.table import Table, TableUnavailable
@@ -44,7 +45,10 @@ class Sending:
 
 
 def conditions(table: Table, outgoing: Outgoing) -> list[Write]:
-    """Nothing goes to a trading account that is halted: it leaves once that is lifted."""
+    """Nothing goes to a trading account that is halted, or while market making is: it leaves once that is lifted.
+    Raises Halted."""
     if outgoing.kind is not Kind.FUNDING:
         return []
-    return [halts.not_halted(store.existing(table, outgoing.cause).account_id)]
+    order = store.existing(table, outgoing.cause)
+    flow_halts.must_run(table, Flow.MARKET_MAKING, *order.coins)
+    return [halts.not_halted(order.account_id)]

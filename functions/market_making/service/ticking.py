@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
-from common.domain import halts, trade_cursors
+from common.domain import flow_halts, halts, trade_cursors
+from common.domain.flow_halts import Flow, FlowHalts
+from common.domain.halts import Halt
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable
@@ -69,7 +71,8 @@ class Ticking:
         if at - time > LATE:
             count("TicksLate")
             log.warning("late", extra={"shard": shard, "seconds": (at - time).total_seconds()})
-        looked: list[Group | Silent] = self.crew.groups(self._look, self._account_markets(shard))
+        look_at = partial(self._look, flow_halts.read(self.table))
+        looked: list[Group | Silent] = self.crew.groups(look_at, self._account_markets(shard))
         markets = self._markets([one for one in looked if isinstance(one, Group)])
         run = partial(self._run, time, may_send, markets)
         found: list[Ticked] = [one for of_group in self.crew.groups(run, looked) for one in of_group]
@@ -103,14 +106,14 @@ class Ticking:
 
     # Looking
 
-    def _look(self, of: AccountMarket) -> Group | Silent:
+    def _look(self, halted: FlowHalts, of: AccountMarket) -> Group | Silent:
         """Whatever fails, the others go on."""
         maker, read, not_asked = None, list[Quotes | None](), False
         try:
             read = self.crew.requests(self._quotes, of.members)
             maker = self.maker(of.account_id)
             group = self._looked(of, maker, read)
-            group.halt = halts.of(self.table, of.account_id, consistent=False)
+            group.halt = halts.of(self.table, of.account_id, consistent=False) or _of_flow(halted, of)
             before = self.kept.looks.get(of.key)
             long = before is not None and group.seen.at - before > risk.SILENT_MAX
             group.is_back = long or any(one is not None and one.degraded_at is not None for one in read)
@@ -362,3 +365,10 @@ def bounded(book: Book) -> Book:
 def _bounded(levels: Sequence[Level]) -> list[Level]:
     clipped = [Level(level.price, min(level.quantity, LARGEST)) for level in levels]
     return list(takewhile(lambda level: is_plain(level.price) and is_plain(level.quantity), clipped))
+
+
+def _of_flow(halted: FlowHalts, of: AccountMarket) -> Halt | None:
+    """Where market making is halted as a whole, or of a coin of the market: as if the clock had halted the account. All
+    its quotes are cancelled, and nobody has to resume anything once that is lifted."""
+    found = halted.of(Flow.MARKET_MAKING, of.market.base, of.market.quote)
+    return None if found is None else Halt(found.name, of.account_id, halts.Status.HALTED, found.why, CLOCK, found.at)

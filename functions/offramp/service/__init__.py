@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import clients, limits, work
+from common.domain import clients, flow_halts, limits, work
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import ClientKind
 from common.domain.exchange_orders.model import POLL_LIMIT, ExchangeOrder, ExchangeOrderNotFilled
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.flow_halts import Flow
 from common.domain.ledger import store as ledger
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
@@ -63,6 +64,7 @@ class Offramp:
             ClientNotFound, ClientBlocked, AssetNotFound, AssetInactive, PriceUnavailable, MarketUnknown,
             NothingToSell, PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot,
             DailyLimitExceeded (by this sale alone);
+            Halted: cash-outs, or the payouts in which they end;
             ExchangeUnavailable: its rules are not known, nothing was asked of it;
             IdempotencyKeyReused; InsufficientAsset, TooManyOpenOrders; DailyLimitExceeded (with the day's others);
             Busy;
@@ -107,6 +109,9 @@ class Offramp:
         if order.estimated_amount > self.daily_limit:
             used = limits.used(self.table, owner, Limited.PAYOUT, now)
             raise limits.over(self.daily_limit, Limited.PAYOUT, order.estimated_amount, used)
+        halts = flow_halts.read(self.table)  # as it is now: the exchange is asked next
+        halts.must_run(Flow.CASH_OUTS, asked.asset_id)
+        halts.must_run(Flow.PAYOUTS)
         return order
 
     def _again(self, known: SellOrder, fresh: SellOrder | None) -> Replayable[SellOrder]:

@@ -18,6 +18,7 @@ from common.domain.catalogue.model import (
     PRICE_AGE_MAX_SECONDS,
     SLIPPAGE_BOUND_BPS,
     SLIPPAGE_MAX_BPS,
+    Asset,
     Execution,
     Listing,
 )
@@ -47,6 +48,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     customers,
     deposits,
     finding,
+    halts,
     market_making,
     payments,
     work,
@@ -69,7 +71,8 @@ class FeesRequest(RequestBody):
 
 
 class AssetRequest(OperatorAct):
-    """The rules of an asset. What is left out stays as it is; a new asset needs the rules that have no default."""
+    """The rules of an asset. Of what is changed, what is left out stays as it is; a new asset needs the rules that have
+    no default."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")] | None = None
     precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True)] | None = Field(
@@ -134,6 +137,35 @@ class AssetRequest(OperatorAct):
         if self.fees_bps is not None:
             said["fees_bps"] = {Tier(tier): bps for tier, bps in said["fees_bps"].items()}
         return {name: Money(value) if name in dollars else value for name, value in said.items()}
+
+
+class OperatedAssetView(View):
+    """As `AssetRequest` writes it."""
+
+    asset_id: str
+    name: str
+    precision: int
+    min_notional: str
+    max_notional: str
+    execution: Execution
+    active: bool
+    price_source_id: str
+    exchange_symbol: str
+    price_age_max_seconds: int
+    estimate_band_bps: int
+    slippage_max_bps: int
+    fill_band_bps: int
+    pool_shards: int
+    pool_deadline_seconds: int
+    pool_top_up: bool
+    min_pooled: str
+    desk_buys_max: str
+    spread_bps: int
+    fees_bps: dict[Tier, int] = Field(description="of the tiers that were given; others pay what STANDARD does")
+
+
+class OperatedAssetList(View):
+    items: list[OperatedAssetView]
 
 
 class ReconcileRequest(RequestBody):
@@ -256,10 +288,29 @@ class AuditPage(View):
     cursor: str | None
 
 
-@app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Write an asset of the catalogue")
-def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
+@app.get("/operations/catalogue", tags=["operators"], summary="All assets with their rules")
+def operated_assets() -> OperatedAssetList:
+    caller(app).must_be_operator()
+    return OperatedAssetList(items=[_operated(asset) for asset in operations().assets()])
+
+
+@app.get("/operations/catalogue/<asset_id>", tags=["operators"], summary="An asset with its rules")
+def operated_asset(asset_id: AssetInPath) -> OperatedAssetView:
+    caller(app).must_be_operator()
+    return _operated(operations().listing(asset_id).asset)
+
+
+@app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Take a new asset into the catalogue")
+def list_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    act, given = interventions().save_asset, body.given()
+    act, given = interventions().list_asset, body.given()
+    return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.patch("/operations/catalogue/<asset_id>", tags=["operators"], summary="Change the rules of an asset")
+def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    act, given = interventions().change_asset, body.given()
     return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
 
 
@@ -344,6 +395,11 @@ def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
     found = reconciliation().reconcile(body.username)
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
+
+
+def _operated(asset: Asset) -> OperatedAssetView:
+    rules: dict[str, Any] = {k: str(rule) if isinstance(rule, Money) else rule for k, rule in vars(asset).items()}
+    return OperatedAssetView(**{**rules, "fees_bps": asset.fees_bps.named})
 
 
 def _parked(item: BankEventItem) -> ParkedView:

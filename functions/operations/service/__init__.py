@@ -13,7 +13,7 @@ from common import keys
 from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
-from common.domain.catalogue.model import Listing
+from common.domain.catalogue.model import Asset, Listing
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.custody import shortages
@@ -307,6 +307,11 @@ class Operations:
         catalogue = Catalogue(self.table, self.now)
         catalogue.fresh()
         return catalogue.listing(asset_id)
+
+    def assets(self) -> list[Asset]:
+        """All that the catalogue has, by name."""
+        found = (listing.asset for listing in Catalogue(self.table, self.now).fresh().values())
+        return sorted(found, key=lambda asset: asset.asset_id)
 
     def stopped(self) -> list[Listing]:
         """The assets that are not traded because their price has jumped, the longest stopped first."""

@@ -15,12 +15,14 @@ from common.domain.catalogue.model import (
     FEE_PRECISION,
     PRICE_AGE_MAX_SECONDS,
     Asset,
+    AssetExists,
+    AssetNotFound,
     Execution,
     Listing,
     NothingToConfirm,
     SymbolTaken,
 )
-from common.domain.catalogue.store import Catalogue
+from common.domain.catalogue.store import Catalogue, SavedAsset
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
@@ -142,20 +144,44 @@ class Interventions:
         says = f"nothing is done about it: {event.why}"
         return OperatorOutcome(webhook_id, EventOutcome.PARKED, EventOutcome.DISMISSED, done=not dry_run, says=says)
 
-    def save_asset(
+    def list_asset(
         self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """Write an asset of the catalogue, new or changed: only the rules that are `given`, by their names in `Asset`.
-        Traders see it within five seconds. A repeat changes nothing.
+        """Take a new asset into the catalogue, with the rules that are `given`, by their names in `Asset`. Traders see
+        it within five seconds. A repeat changes nothing.
 
-        Raises ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved, Busy.
+        Raises AssetExists, ImpossibleAsset, SymbolTaken, AssetMoved, Busy.
         """
         saved = catalogue.find(self.operations.table, asset_id)
+        if saved is not None and _given(saved.asset, given) != saved.asset:
+            raise AssetExists(f"{asset_id} is in the catalogue, with other rules; change these by PATCH", id=asset_id)
+        return self._save_asset(asset_id, saved, given, reason, operator, dry_run=dry_run)
+
+    def change_asset(
+        self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        """Change an asset of the catalogue: only the rules that are `given`, by their names in `Asset`. Traders see it
+        within five seconds. A repeat changes nothing.
+
+        Raises AssetNotFound, ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved, Busy.
+        """
+        saved = catalogue.find(self.operations.table, asset_id)
+        if saved is None:
+            raise AssetNotFound(f"the catalogue has no {asset_id}; a new asset is written whole, by PUT", id=asset_id)
+        return self._save_asset(asset_id, saved, given, reason, operator, dry_run=dry_run)
+
+    def _save_asset(
+        self,
+        asset_id: str,
+        saved: SavedAsset | None,
+        given: Mapping[str, Any],
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+    ) -> OperatorOutcome:
         before = None if saved is None else saved.asset
-        if "fees_bps" in given:
-            fees = NONE if before is None else before.fees_bps
-            given = {**given, "fees_bps": fees.but(given["fees_bps"])}
-        asset = _new_asset(asset_id, given) if before is None else replace(before, **given)
+        asset = _new_asset(asset_id, given) if before is None else _given(before, given)
         if asset.asset_id == USD:
             raise model.ImpossibleAsset("USD is what assets are priced in, and can not be one of them")
         if asset.min_notional > asset.max_notional:
@@ -275,7 +301,14 @@ def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
     missing = [name for name in NEEDED if name not in given]
     if missing:
         raise model.ImpossibleAsset(f"{asset_id} is new, and needs {', '.join(missing)}", id=asset_id)
-    return Asset(asset_id=asset_id, **{**NEW, "exchange_symbol": asset_id, **given})
+    fees = {"fees_bps": NONE.but(given["fees_bps"])} if "fees_bps" in given else {}
+    return Asset(asset_id=asset_id, **{**NEW, "exchange_symbol": asset_id, **given, **fees})
+
+
+def _given(before: Asset, given: Mapping[str, Any]) -> Asset:
+    """The asset with the rules that are given; of fees, of the tiers that are."""
+    fees = {"fees_bps": before.fees_bps.but(given["fees_bps"])} if "fees_bps" in given else {}
+    return replace(before, **{**given, **fees})
 
 
 def _begins(case: Case) -> str:

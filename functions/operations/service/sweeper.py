@@ -24,7 +24,7 @@ from itertools import islice
 
 from common import keys
 from common.clock import text
-from common.domain import work
+from common.domain import flow_halts, work
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome
@@ -56,7 +56,7 @@ class Sweeper:
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
         """Start machines that a crash has left unstarted or dead, replay events that can be placed by now, and count
-        what is overdue.
+        what is overdue or halted.
 
         Any round may be cut short; the next one does the rest. An exception in one queue is raised when the others have
         done their work.
@@ -109,6 +109,7 @@ class _Round:
         """Count from the index what this sweep does not look at one by one, each list up to COUNTED_MAX. It yields
         nothing, and is a queue so that a failure of it does not stop the others."""
         table, overdue, stuck = self.sweeper.table, self.at - model.OVERDUE_AFTER, self.at - self.sweeper.stuck_after
+        self.found["halted"] = len(flow_halts.read(table).halts)
         for backlog in keys.FOR_PEOPLE:
             self.found["needs_person"] += work.number_for_people(table, backlog, at_most=model.COUNTED_MAX)
         for backlog in keys.COUNTED:

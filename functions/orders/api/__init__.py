@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common import http
-from functions.orders.api import catalogue, holdings, moves, quoting, trading  # noqa: F401  # their routes
+from functions.orders.api import catalogue, holdings, moves, quoting, status, trading  # noqa: F401  # their routes
 from functions.orders.api.door import app, orders
 
 handler = http.serve(app, orders)

@@ -13,6 +13,7 @@ from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset
 from common.domain.catalogue.store import Catalogue
 from common.domain.fees import Tier
+from common.domain.flow_halts import Flow
 from common.domain.holds import Explained
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
@@ -59,7 +60,7 @@ class Orders:
 
         Raises, in this order:
             QuoteNotFound;
-            AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
+            AssetNotFound, Halted, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
             ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge;
             QuoteOfOtherTerms, QuoteUsed, QuoteExpired;
             IdempotencyKeyReused: the key stands for other terms;
@@ -103,7 +104,7 @@ class Orders:
     def _priced(self, owner: Owner, order_id: str, asked: Terms, tier: Tier) -> tuple[Order, Tier | None]:
         """The order, and the tier that its customer must be of when it is written; None where all tiers pay alike."""
         promised = None if asked.quote_id is None else quote_store.get(self.table, owner, asked.quote_id)
-        listing, now = self.catalogue.listing(asked.asset_id), self.now()
+        listing, now = self.catalogue.traded(asked.asset_id, Flow.ORDERS), self.now()
         if promised is not None:
             listing.must_be_active()
             model.check_execution(listing.asset, asked.order_type)
@@ -122,9 +123,9 @@ class Orders:
         funds are looked for when the order is placed. The same key gives the quote of the first time, used or expired
         as it may be.
 
-        Raises ContradictoryTerms, AssetNotFound, AssetInactive, PriceUnavailable, BoughtElsewhere, PrecisionExceeded,
-        BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge; IdempotencyKeyReused; AccountNotFound (where tiers pay
-        different fees); TooManyQuotes; Busy.
+        Raises ContradictoryTerms, AssetNotFound, Halted, AssetInactive, PriceUnavailable, BoughtElsewhere,
+        PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll, AmountTooLarge; IdempotencyKeyReused;
+        AccountNotFound (where tiers pay different fees); TooManyQuotes; Busy.
         """
         quote_id = quotes.quote_id(owner, idempotency_key)
         return _by_tier(lambda tier: self._quote(owner, quote_id, asked, tier))
@@ -132,7 +133,7 @@ class Orders:
     def _quote(self, owner: Owner, quote_id: str, asked: Terms, tier: Tier) -> Replayable[FirmQuote]:
         """With this tier's fee. Raises TierMoved."""
         try:
-            listing, now = self.catalogue.listing(asked.asset_id), self.now()
+            listing, now = self.catalogue.traded(asked.asset_id, Flow.ORDERS), self.now()
             price = model.tradable_quote(listing, asked.order_type, now)
             quote = quotes.quoted(owner, quote_id, asked, listing.asset, price, now, tier)
         except Refusal:

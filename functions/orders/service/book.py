@@ -12,6 +12,7 @@ from common.domain import work
 from common.domain.catalogue.model import AmountTooLarge, AssetInactive, PriceUnavailable, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.fees import Tier
+from common.domain.flow_halts import Flow, Halted
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CLOCK, MARKET
 from common.errors import Refusal, Unavailable
@@ -68,9 +69,10 @@ class Book:
         Safe to run twice, at once, or to be cut short: an order that is decided meanwhile is left as it is, and one
         that could not be filled now is met again in the next round.
 
-        Raises AssetInactive, BoughtElsewhere, PriceUnavailable: nothing is filled at a price that may not be traded on.
+        Raises Halted, AssetInactive, BoughtElsewhere, PriceUnavailable: nothing is filled at a price that may not be
+        traded on.
         """
-        model.check_execution(catalogue.listing(asset_id).asset, Side.BUY)
+        model.check_execution(catalogue.traded(asset_id, Flow.ORDERS).asset, Side.BUY)
         buyers, sellers = (self._crossed(catalogue, asset_id, side) for side in Side)
         orders = (order for both in zip_longest(buyers, sellers) for order in both if order is not None)
         return self._in_turn(orders, lambda book, order: book.meet(catalogue, order), more_time)
@@ -85,8 +87,9 @@ class Book:
         Raises Busy, TableUnavailable.
         """
         try:
-            quote = model.tradable_quote(catalogue.listing(order.quantity.asset_id), order.order_type, self.now())
-        except (AssetInactive, PriceUnavailable):  # since the round began; the next one will see
+            listing = catalogue.traded(order.quantity.asset_id, Flow.ORDERS)
+            quote = model.tradable_quote(listing, order.order_type, self.now())
+        except (Halted, AssetInactive, PriceUnavailable):  # since the round began; the next one will see
             return False
         if not model.crosses(order, quote.price) or model.is_over(order, self.now()):
             return False

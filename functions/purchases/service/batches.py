@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import acts, audit, work
+from common.domain import acts, audit, flow_halts, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, AssetInactive, PriceUnavailable, Quote
 from common.domain.catalogue.store import Catalogue
@@ -15,6 +15,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.flow_halts import Flow, Halted
 from common.domain.ledger import store as ledger
 from common.domain.timeline import MACHINE
 from common.errors import Refusal, Unavailable
@@ -82,8 +83,8 @@ class Batches:
         """Ask the exchange for what the members want, once: what is asked, and under which id, is written before.
 
         A batch that is too small for the exchange is refunded; so is one for which there is no price, or no exchange,
-        an hour after it was closed.
-        Raises PriceUnavailable, ExchangeUnavailable: nothing was asked of the exchange.
+        or that a halt has kept, an hour after it was closed.
+        Raises Halted, PriceUnavailable, ExchangeUnavailable: nothing was asked of the exchange.
         """
         batch = store.batch(self.table, batch_id)
         if batch.status is not BatchStatus.CLOSED:
@@ -119,7 +120,7 @@ class Batches:
         self.at_exchange.place(order, Trading(replace(batch, status=placed, plan=plan)), intent)
 
     def _plan(self, batch: Batch) -> Plan | BatchResult:
-        """Raises PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
+        """Raises Halted, PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
         members = sharing(self.table, batch)
         try:
             listing, now = self.catalogue.listing(batch.asset_id), self.now()
@@ -128,11 +129,13 @@ class Batches:
             planned = members.plan(listing.asset, told or members.quote(listing, now), rules)
             if told is not None and isinstance(planned, BatchResult) and planned.desk_buys is not None:
                 # Where no market says what it is worth, the desk's own book buys at no price that is over.
-                return members.plan(listing.asset, members.quote(listing, now), rules)
+                planned = members.plan(listing.asset, members.quote(listing, now), rules)
+            if isinstance(planned, Plan) or planned.desk_buys is not None:  # otherwise all of it is given back
+                flow_halts.must_run(self.table, Flow.PURCHASES, batch.asset_id)
             return planned
         except (AssetInactive, MarketUnknown) as no:
             return model.nothing(batch.asset_id, f"not {batch.traded}: {no.detail}")
-        except (PriceUnavailable, ExchangeUnavailable) as silent:
+        except (Halted, PriceUnavailable, ExchangeUnavailable) as silent:
             if self.now() < batch.created_at + PLACE_LIMIT:
                 raise
             return model.nothing(batch.asset_id, f"not {batch.traded}: {silent.detail}")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.flow_halts import Flow
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
@@ -48,7 +49,7 @@ class Purchases:
         gives the same purchase for ever.
 
         Raises, in this order:
-            AssetNotFound, AssetInactive, PriceUnavailable, BoughtHere, PrecisionExceeded, AmountTooLarge,
+            AssetNotFound, Halted, AssetInactive, PriceUnavailable, BoughtHere, PrecisionExceeded, AmountTooLarge,
             AmountTooSmall, AboveMaximum, BelowMinimum, PriceMoved, IdempotencyKeyReused, AccountNotFound,
             InsufficientFunds, TooManyOpenOrders, Busy.
         """
@@ -78,7 +79,7 @@ class Purchases:
             return Replayable(repeat.purchase.repeated(asked), replayed=True)
 
     def _intended(self, owner: Owner, order_id: str, asked: Terms) -> tuple[Purchase, Asset]:
-        listing, now = self.catalogue.listing(asked.asset_id), self.now()
+        listing, now = self.catalogue.traded(asked.asset_id, Flow.PURCHASES), self.now()
         quote = listing.tradable_ask(now)
         return model.purchase(owner, order_id, asked, listing.asset, quote, now), listing.asset
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.flow_halts import Flow
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
@@ -31,8 +32,9 @@ class Sales:
         gives the same sale for ever; of `all` that was all at its first time.
 
         Raises, in this order:
-            AssetNotFound, AssetInactive, PriceUnavailable, SoldHere, PrecisionExceeded, AmountTooLarge, AboveMaximum,
-            PriceMoved, NothingToSell, PartTooSmall, IdempotencyKeyReused, InsufficientAsset, TooManyOpenOrders, Busy.
+            AssetNotFound, Halted, AssetInactive, PriceUnavailable, SoldHere, PrecisionExceeded, AmountTooLarge,
+            AboveMaximum, PriceMoved, NothingToSell, PartTooSmall, IdempotencyKeyReused, InsufficientAsset,
+            TooManyOpenOrders, Busy.
         """
         order_id = sale_model.order_id(owner, idempotency_key)
         try:
@@ -47,7 +49,7 @@ class Sales:
             return Replayable(known.repeated(asked), replayed=True)
 
     def _sell(self, owner: Owner, order_id: str, asked: Terms) -> Sale:
-        listing, now = self.pooling.catalogue.listing(asked.asset_id), self.pooling.now()
+        listing, now = self.pooling.catalogue.traded(asked.asset_id, Flow.PURCHASES), self.pooling.now()
         asset, quote = listing.asset, listing.tradable_bid(now)
         sale_model.check_sellable(asked, asset, quote)
 
