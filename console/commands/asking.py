@@ -99,17 +99,25 @@ def act(
     yes: bool,
     *,
     method: str = "POST",
+    key: str | None = None,
 ) -> None:
-    """Ask for an act; without `yes` the desk only says what it would do."""
+    """Ask for an act; without `yes` the desk only says what it would do. `key` is an Idempotency-Key of the outside."""
     with desk(context, as_json) as api:
-        act_at(api, as_json, of, body, yes, method=method)
+        act_at(api, as_json, of, body, yes, method=method, key=key)
 
 
 def act_at(
-    api: Api, as_json: bool, of: tuple[str, ...], body: Mapping[str, Any], yes: bool, *, method: str = "POST"
+    api: Api,
+    as_json: bool,
+    of: tuple[str, ...],
+    body: Mapping[str, Any],
+    yes: bool,
+    *,
+    method: str = "POST",
+    key: str | None = None,
 ) -> None:
     """The same, of a desk that was found before."""
-    request = Request(method, ("operations", *of), {**body, "dry_run": not yes}, changes=yes)
+    request = Request(method, ("operations", *of), {**body, "dry_run": not yes}, changes=yes, key=key)
     outcome = api.ask(request)
     show(as_json, outcome, *output.outcome(outcome, dry_run=not yes))
 

@@ -30,9 +30,24 @@ def move(
     asking.act(context, json_, ("users", username, "move"), told, yes)
 
 
+@group.command("credit")
+def credit(
+    context: typer.Context,
+    username: Username,
+    amount: Annotated[str, typer.Option(help="In dollars.", show_default=False)],
+    reference: Annotated[str, typer.Option(metavar="TEXT", help="The bank's, of the wire.", show_default=False)],
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that dollars that came to the bank are a customer's; another operator confirms it."""
+    told = {"amount": amount, "reason": reason}
+    asking.act(context, json_, ("users", username, "deposits"), told, yes, key=reference)
+
+
 @group.command("tier")
 def tier(
     context: typer.Context, username: Username, tier: Tier, reason: Reason, yes: Yes = False, json_: Json = False
 ) -> None:
-    """Say whose fees a customer pays, from the next order on; open orders and quotes keep theirs."""
+    """Propose whose fees a customer pays, from the next order on; another operator confirms it."""
     asking.act(context, json_, ("users", username, "tier"), {"tier": tier, "reason": reason}, yes)

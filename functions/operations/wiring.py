@@ -35,7 +35,7 @@ def operations() -> Operations:
 
 @cache
 def interventions() -> Interventions:
-    return Interventions(operations(), _events())
+    return Interventions(operations(), _events(), proposals())
 
 
 @cache
@@ -45,7 +45,7 @@ def asking_again() -> AskingAgain:
 
 @cache
 def proposals() -> Proposals:
-    return Proposals(operations(), _events())
+    return Proposals(operations(), _events(), Money(settings().operator_limit_usd))
 
 
 @cache

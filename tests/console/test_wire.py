@@ -209,7 +209,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         for verb in ("approve-payout", "decide-order", "decide-payout")
     },
     ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
-    ("POST", "/operations/users/ann/tier"): outcome("ann"),
+    ("POST", "/operations/users/ann/deposits"): outcome(PROPOSAL),
+    ("POST", "/operations/users/ann/tier"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -374,6 +375,7 @@ ACTS = [
     ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
+    ("users", "credit", "ann", "--amount", "70.00", "--reference", "wire-4711", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),

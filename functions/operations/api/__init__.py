@@ -44,7 +44,7 @@ from common.wire import (
     RequestBody,
     View,
 )
-from functions.operations.api import comparisons, custody, deposits, market_making, payments, work  # noqa: F401  # their routes
+from functions.operations.api import comparisons, custody, customers, deposits, market_making, payments, work  # noqa: F401  # their routes
 from functions.operations.api.door import ActView, Limit, act_views, app, done
 from functions.operations.wiring import interventions, operations, reconciliation
 
@@ -233,7 +233,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
 def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return ParkedList(items=[_parked(item) for item in operations().parked(limit)])
 
 
@@ -251,7 +251,7 @@ def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
 def stopped_prices() -> StoppedPriceList:
     """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
     price, or the source comes back. The first price of an asset is confirmed as well, before it is traded."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
 
 
@@ -274,13 +274,13 @@ def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> 
 
 @app.get("/operations/clients/<client_id>/<kind>", tags=["operators"], summary="A client")
 def client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _client(operations().client(ClientKind(kind.upper()), client_id))
 
 
 @app.get("/operations/audit", tags=["operators"], summary="What operators did on one day (UTC), newest first")
 def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> AuditPage:
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     listed = f"GET /operations/audit {operator} {date}"
     page = operations().audit(date, limit=limit, after=cursors().read(listed, cursor))
     items = [
