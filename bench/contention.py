@@ -16,7 +16,6 @@ from typing import Any
 from bench.lock_then_write import LEASE_SECONDS, LockTaken, LockThenWrite
 from bench.report import Say, Section, table
 from common.errors import Unavailable
-from common.money import Money
 from common.table.transaction import Patience
 from tests.desk import TABLE, Desk
 from tests.harness.interleave import Interleaver, at_random
@@ -63,7 +62,7 @@ def ours(writers: int, stall_percent: int) -> Result:
     desk = Desk(world.dynamo, client=world.client, patience=patience)
     desk.list_asset("BTC", str(PRICE), price_age_max_seconds=86_400, max_notional="10000000")
     ann = desk.customer(usd=None)
-    desk.accounts.credit("ann", "funds", Money(FUNDS), "bench", "olga", dry_run=False)
+    desk.credit("ann", "funds", str(FUNDS))
     desk.catalogue_is_cached()
     done = world.run(
         writers, lambda key: desk.buy(ann, "1", key=key), Unavailable, lambda: desk.accounts.balance(ann).total.usd

@@ -26,13 +26,17 @@ class NotACustomer(Denied):
 
 
 class OperatorsOnly(Denied):
-    """The route is for the group `operators`."""
+    """The route is for those who run the desk, and who are in one of the groups that it names."""
 
 
 class ScopeMissing(Denied):
     """The route is for machines whose tokens have another scope."""
 
 
+# Groups of the user pool. Whoever is in one has just what that may; a person may be in two.
+VIEWERS = "viewers"  # look
+OPERATORS = "operators"  # look, act, and propose what takes two
+APPROVERS = "approvers"  # look, and confirm what another has proposed
 BILLING = "cryptodesk/billing"  # as the claim writes it: the resource server, and its scope
 
 
@@ -52,10 +56,25 @@ class Caller:
             )
         return Owner(self.username, self.sub)
 
+    def must_be_viewer(self) -> str:
+        """Whoever acts or confirms may look, too. Raises OperatorsOnly."""
+        return self._must_be_in(VIEWERS, OPERATORS, APPROVERS)
+
     def must_be_operator(self) -> str:
         """The operator's name, for the audit. Raises OperatorsOnly."""
-        if "operators" not in self.groups or self.username is None:
-            raise OperatorsOnly("this needs the group 'operators'")
+        return self._must_be_in(OPERATORS)
+
+    def must_be_approver(self) -> str:
+        """Who confirms what another has proposed: his name, for the audit. Raises OperatorsOnly."""
+        return self._must_be_in(APPROVERS)
+
+    def must_be_either(self) -> str:
+        """Who may say that nothing is to be done about what was proposed. Raises OperatorsOnly."""
+        return self._must_be_in(OPERATORS, APPROVERS)
+
+    def _must_be_in(self, *groups: str) -> str:
+        if self.username is None or self.groups.isdisjoint(groups):
+            raise OperatorsOnly(f"this needs the group {' or '.join(map(repr, groups))}")
         return self.owner.username
 
     def must_have(self, scope: str) -> None:

@@ -21,6 +21,7 @@ _NUMBERS = {  # from and to, both inclusive
     "DEPOSIT_LIMIT_USD": (Decimal("0.01"), Decimal(10) ** 9),
     "WITHDRAWAL_LIMIT_USD": (Decimal("0.01"), Decimal(10) ** 9),
     "PAYOUT_MAX_USD": (Decimal("0.01"), Decimal(10) ** 9),
+    "OPERATOR_LIMIT_USD": (Decimal("0.01"), Decimal(10) ** 9),
     "COMMISSION_PERCENT": (Decimal(0), Decimal(100)),
 }
 _WHOLE_NUMBERS = {
@@ -105,6 +106,7 @@ class Settings:
     customer_deposits: bool  # may a customer credit himself? local only
     deposit_limit_usd: Decimal  # a user, a day
     withdrawal_limit_usd: Decimal  # a user, a day; of withdrawals and cash-outs together
+    operator_limit_usd: Decimal  # one operator, a day: of what he proposes, and of what he confirms
     payout_max_usd: Decimal  # a payout beyond it is sent when two operators have approved it
     stuck_after: timedelta  # what no machine has moved for so long beyond its time needs a person
     payout_back_off: timedelta  # after the first payout that the bank rejects; doubled after each further one
@@ -158,6 +160,7 @@ class Settings:
             customer_deposits=needed("CUSTOMER_DEPOSITS") == "yes",
             deposit_limit_usd=Decimal(needed("DEPOSIT_LIMIT_USD")),
             withdrawal_limit_usd=Decimal(needed("WITHDRAWAL_LIMIT_USD")),
+            operator_limit_usd=Decimal(needed("OPERATOR_LIMIT_USD")),
             payout_max_usd=Decimal(needed("PAYOUT_MAX_USD")),
             stuck_after=timedelta(hours=int(needed("STUCK_HOURS"))),
             payout_back_off=timedelta(seconds=int(needed("PAYOUT_BACK_OFF_SECONDS"))),

@@ -8,7 +8,6 @@ from typing import Any
 
 from common.anchors import AnchorsUnavailable
 from common.data_keys import DataKeysUnavailable
-from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -40,7 +39,6 @@ from common.domain.flow_halts import Halted, ImpossibleHalt
 from common.domain.halts import HaltMoved, HaltOwn
 from common.domain.ledger.model import (
     AccountExists,
-    AccountMoved,
     AccountNotFound,
     InsufficientAsset,
     InsufficientFunds,
@@ -52,7 +50,7 @@ from common.domain.ledger.moves import StatementTooLong
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
-from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -63,7 +61,7 @@ from common.gateways.exchange.funds import NoTradingKey
 from common.gateways.receivers import AddressRefused
 from common.machines import MachinesUnavailable
 from common.table.transaction import Busy
-from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.accounts.model import DepositsByBankOnly, WithdrawalNotFound
 from functions.billing.model import (
     AccountNotOpened,
     AccountNotReady,
@@ -200,7 +198,7 @@ _BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is op
 _HE_ASKS = {"his wish": {"reason": "the owner asks for it, ticket 4713"}}
 _PROPOSED = {200: "proposed, or it was already: another operator confirms it"}
 _AGAIN = (NothingKnown, NothingWaits, NotDriven, Redriven)
-_PROPOSABLE = (NothingKnown, NotProposable)
+_PROPOSABLE = (NothingKnown, NotProposable, BeneficiaryDecides, DailyLimitExceeded)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
 
@@ -286,17 +284,6 @@ TOLD: dict[str, Told] = {
     "withdrawals": Told(_FOUND),
     "transactions": Told(_FOUND, (Busy,)),
     "users": Told(_FOUND),
-    "credit": Told(
-        {200: "credited, or it was already"},
-        (UserNotFound, AdjustmentTaken, AccountNotFound),
-        repeats=True,
-        examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
-    ),
-    "set_tier": Told(
-        {200: "his fees are that tier's from the next order on, or they were already"},
-        (UserNotFound, AccountMoved),
-        examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}},
-    ),
     # billing
     "register": Told(
         {201: "registered; his accounts are opened at the billing system"},
@@ -925,13 +912,13 @@ TOLD: dict[str, Told] = {
         examples=_BANK_IS_BACK,
     ),
     "approve_payout": Told(
-        {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable),
+        _PROPOSED,
+        _PROPOSABLE,
         examples={"known": {"reason": "the customer was called back, ticket 4717"}},
     ),
     "decide_order": Told(
-        {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable, EvidenceNotBelieved),
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
         examples={
             "nothing": {
                 "executed": "0",
@@ -949,15 +936,23 @@ TOLD: dict[str, Told] = {
         },
     ),
     "decide_payout": Told(
-        {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable),
+        _PROPOSED,
+        _PROPOSABLE,
         examples={
             "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },
     ),
+    "credit": Told(
+        {200: "proposed, or it was already: another operator confirms it; or it is credited already"},
+        _PROPOSABLE,
+        examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
+    ),
+    "set_tier": Told(
+        _PROPOSED, _PROPOSABLE, examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}}
+    ),
     "move_user": Told(
-        {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable),
+        _PROPOSED,
+        _PROPOSABLE,
         examples={
             "made anew": {
                 "sub": "6f0c2b1e-8d53-4c1b-9a47-1c2f3e4d5a6b",
@@ -971,7 +966,16 @@ TOLD: dict[str, Told] = {
     ),
     "confirm": Told(
         {200: "done, or it was already"},
-        (ProposalNotFound, ProposalDecided, OwnProposal, NotProposable),
+        (
+            ProposalNotFound,
+            ProposalDecided,
+            OwnProposal,
+            BeneficiaryDecides,
+            NotProposable,
+            ClientTaken,
+            AccountNeeded,
+            DailyLimitExceeded,
+        ),
         examples={"seen": {"reason": "line 11 of statement 47 says so"}},
     ),
     "dismiss_proposal": Told(
@@ -997,13 +1001,13 @@ TOLD: dict[str, Told] = {
         examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
     ),
     "save_crypto_client": Told(
-        {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, ClientMoved),
+        {200: "written, or it was so already; one that may be used then is proposed: another operator confirms it"},
+        (AccountNotFound, ClientTaken, ClientMoved, *_PROPOSABLE),
         examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
-        {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved),
+        {200: "written, or it was so already; one that may be paid then is proposed: another operator confirms it"},
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved, *_PROPOSABLE),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {

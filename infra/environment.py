@@ -25,6 +25,7 @@
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
 | payout_max_usd         | 10000                  | 10000: a payout beyond it waits for two operators |
+| operator_limit_usd     | 100000                 | 100000: what one operator may propose a day, and confirm |
 | stuck_hours            | 4                      | 4                          |
 | payout_back_off_seconds | 1                     | 60, after the first rejection; doubled after each |
 | log_level              | INFO                   | INFO; in production WARNING |
@@ -118,6 +119,7 @@ class Environment:
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
     payout_max_usd: str = "10000"
+    operator_limit_usd: str = "100000"
     stuck_hours: str = "4"
     payout_back_off_seconds: str = "60"
     log_level: LogLevel = LogLevel.INFO
@@ -147,6 +149,7 @@ class Environment:
             "DEPOSIT_LIMIT_USD": self.deposit_limit_usd,
             "WITHDRAWAL_LIMIT_USD": self.withdrawal_limit_usd,
             "PAYOUT_MAX_USD": self.payout_max_usd,
+            "OPERATOR_LIMIT_USD": self.operator_limit_usd,
             "STUCK_HOURS": self.stuck_hours,
             "PAYOUT_BACK_OFF_SECONDS": self.payout_back_off_seconds,
             "PRICE_ORACLE_URL": self.price_oracle_url,
@@ -203,6 +206,7 @@ class Environment:
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
             payout_max_usd=context("payout_max_usd") or cls.payout_max_usd,
+            operator_limit_usd=context("operator_limit_usd") or cls.operator_limit_usd,
             stuck_hours=context("stuck_hours") or cls.stuck_hours,
             payout_back_off_seconds=context("payout_back_off_seconds") or _PAYOUT_BACK_OFF[name],
             log_level=_one_of(LogLevel, "log_level", log_level),

@@ -1,4 +1,4 @@
-"""The user pool: customers sign themselves up, operators are put into a group by hand."""
+"""The user pool: customers sign themselves up, who runs the desk is put into groups by hand."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from aws_cdk import Duration, RemovalPolicy, Stack, aws_cognito
 from constructs import Construct
 
+from common.identity import APPROVERS, OPERATORS, VIEWERS
 from infra.environment import Environment
 
-OPERATORS = "operators"  # common.identity looks for this group
 RESOURCE_SERVER, BILLING_SCOPE = "cryptodesk", "billing"  # it looks for them as `cryptodesk/billing`
+GROUPS = {
+    VIEWERS: "look",
+    OPERATORS: "look, act, and propose what takes two",
+    APPROVERS: "look, and confirm what another has proposed",
+}
 DEALER_SYSTEMS = ("Cme", "Lotus")
 
 
@@ -52,13 +57,14 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         deletion_protection=not environment.embedded,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )
-    aws_cognito.CfnUserPoolGroup(
-        scope,
-        "Operators",
-        user_pool_id=users.user_pool_id,
-        group_name=OPERATORS,
-        description="May use the routes under /operations",
-    )
+    for group, may in GROUPS.items():
+        aws_cognito.CfnUserPoolGroup(
+            scope,
+            group.capitalize(),
+            user_pool_id=users.user_pool_id,
+            group_name=group,
+            description=f"Under /operations, may {may}",
+        )
     client = users.add_client(
         "App",
         # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.

@@ -19,6 +19,8 @@ import httpx
 from common import clock
 from common.clock import text
 from common.domain.catalogue.store import Catalogue
+from common.identity import APPROVERS as APPROVING
+from common.identity import OPERATORS as OPERATING
 from common.table.table import Table
 from infra.user_pool import BILLING_SCOPE, RESOURCE_SERVER
 from local import seed_market_making
@@ -34,6 +36,7 @@ PASSWORD = "LocalStack-only-1234"  # of everybody, here
 CUSTOMERS = ("ann", "bob")
 OPERATOR = "olga"
 OPERATORS = (OPERATOR, "otto")  # what one of them proposes, the other one confirms
+PROPOSED = "PROPOSED"  # the status of what another operator has yet to confirm
 TEND_MARKET = "cryptodesk-orders-tend-market"
 POLL_SNAPSHOTS = "cryptodesk-market-making-poll-snapshots"
 
@@ -100,8 +103,8 @@ class Desk:
                 MessageAction="SUPPRESS",
             )
             users.admin_set_user_password(UserPoolId=pool, Username=username, Password=PASSWORD, Permanent=True)
-        if operator:
-            users.admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName="operators")
+        for group in (OPERATING, APPROVING) if operator else ():
+            users.admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName=group)
 
     def tokens(self, username: str, client_id: str | None = None) -> Mapping[str, str]:
         """AccessToken, IdToken, RefreshToken; the first two are good for an hour."""
@@ -178,11 +181,19 @@ class Desk:
     def clients(self, username: str) -> None:
         """The user may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`, account
         `acc-{username}`)."""
-        with self.http(OPERATOR) as http:
-            url = f"/operations/clients/{username}"
-            _ok(http.put(f"{url}-crypto/crypto", json={"username": username, **_BECAUSE}))
-            paid = {"username": username, "account_id": f"acc-{username}", **_BECAUSE}
-            _ok(http.put(f"{url}-bank/banking", json=paid))
+        url, paid = f"/operations/clients/{username}", {"account_id": f"acc-{username}"}
+        for path, said in ((f"{url}-crypto/crypto", {}), (f"{url}-bank/banking", paid)):
+            self.by_two("PUT", path, {"username": username, **said})
+
+    def by_two(self, method: str, path: str, said: Rules, key: str | None = None) -> None:
+        """One operator proposes it, the other one confirms it. What is so already stays so. Raises SeedingFailed."""
+        first, second = OPERATORS
+        headers = None if key is None else {"Idempotency-Key": key}
+        with self.http(first) as http:
+            told = _ok(http.request(method, path, json={**said, **_BECAUSE}, headers=headers)).json()
+        if told["after"] == PROPOSED:
+            with self.http(second) as http:
+                _ok(http.post(f"/operations/proposals/{told['id']}/confirm", json=_BECAUSE))
 
     def tend_market(self) -> None:
         """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""

@@ -4,7 +4,7 @@ this process, and a clock and prices that tests turn."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -20,13 +20,14 @@ from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
-from common.domain.fees import Fees
+from common.domain.fees import Fees, Tier
 from common.domain.flow_halts import Flow
 from common.domain.ledger.model import ALL
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
 from common.domain.payouts.store import NO_ATTEMPT
+from common.domain.proposals.model import Status as Proposed
 from common.gateways.bank import BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.gate import Ban, gated
@@ -107,6 +108,7 @@ TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or
 STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
+OPERATOR_LIMIT = Money(100_000_000)  # one operator, a day
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -141,6 +143,7 @@ class Desk:
     patience: Patience | None = None
     rules: Rules = RULES
     payout_max: Money = PAYOUT_MAX
+    operator_limit: Money = OPERATOR_LIMIT
     webhook_key: Callable[[], bytes] = lambda: b"with which the secrets of webhooks are made"
     outside: Outside | None = None  # made when it is first asked for: most tests need none
 
@@ -361,7 +364,7 @@ class Desk:
 
     @property
     def interventions(self) -> Interventions:
-        return Interventions(self.operations, self.events)
+        return Interventions(self.operations, self.events, self.proposals)
 
     @property
     def flows(self) -> HaltingFlows:
@@ -373,7 +376,7 @@ class Desk:
 
     @property
     def proposals(self) -> Proposals:
-        return Proposals(self.operations, self.events)
+        return Proposals(self.operations, self.events, self.operator_limit)
 
     @property
     def reconciliation(self) -> Reconciliation:
@@ -548,6 +551,34 @@ class Desk:
         assert kind is not None
         done: OperatorOutcome = getattr(self.acts, act)(kind, thing_id, reason, operator, dry_run=dry_run)
         return done
+
+    def by_two(
+        self,
+        command: str,
+        thing_id: str,
+        terms: Mapping[str, str],
+        reference: str | None = None,
+        *,
+        reason: str = "by hand",
+        operators: tuple[str, str] = ("olga", "oleg"),
+    ) -> OperatorOutcome:
+        """What takes two operators: the first proposes it, the second confirms it. What is done already stays so."""
+        first, second = operators
+        proposed = self.proposals.propose(command, thing_id, terms, reference, reason, first, dry_run=False)
+        return self.confirmed(proposed, second)
+
+    def confirmed(self, proposed: OperatorOutcome, operator: str = "otto") -> OperatorOutcome:
+        """Another operator confirms it, if it is proposed; what one does alone is done already."""
+        if proposed.after != Proposed.PROPOSED:
+            return proposed
+        return self.proposals.confirm(proposed.id, "seen it", operator, dry_run=False)
+
+    def credit(self, username: str, reference: str, amount: str) -> OperatorOutcome:
+        """Dollars came for somebody to the bank, under this reference of its."""
+        return self.by_two("deposit credit", username, {"amount": str(Money(amount))}, reference)
+
+    def set_tier(self, username: str, tier: Tier) -> OperatorOutcome:
+        return self.by_two("users tier", username, {"tier": tier})
 
     def close_pools(self) -> int:
         return self.pooling.close_overdue_pools(lambda: True)

@@ -135,9 +135,7 @@ class Operators:
 
     def _together(self, thing_id: str, command: str, terms: dict[str, str], reference: str | None) -> bool:
         def do() -> None:
-            proposals = self.desk.proposals
-            proposed = proposals.propose(command, thing_id, terms, reference, "by statement", OLGA, dry_run=False)
-            proposals.confirm(proposed.id, "seen it", OLEG, dry_run=False)
+            self.desk.by_two(command, thing_id, terms, reference, operators=(OLGA, OLEG))
 
         return self._do(f"{command} {thing_id} {terms}", do)
 

@@ -185,18 +185,20 @@ def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) ->
 
 
 def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = ClientStatus.BLOCKED) -> None:
-    """Or unblock: an operator changes one of the owner's clients."""
+    """Or unblock, which takes two: operators change one of the owner's clients."""
     name = "crypto" if kind is ClientKind.CRYPTO else "bank"
     client_id = f"{owner.username}-{name}"
-    desk.interventions.save_client(kind, client_id, owner, "ticket 4716", "olga", dry_run=False, status=status)
+    save = desk.interventions.save_client
+    desk.confirmed(save(kind, client_id, owner, "ticket 4716", "olga", dry_run=False, status=status))
 
 
 def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
-    """An operator writes a client, and says all of it."""
+    """Operators write a client, and say all of it; another one confirms what may be used then."""
     kind, client_id, owner = client.kind, client.client_id, client.owner
-    return desk.interventions.save_client(
+    saved = desk.interventions.save_client(
         kind, client_id, owner, reason, operator, dry_run=False, status=client.status, account_id=client.account_id
     )
+    return desk.confirmed(saved)
 
 
 def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:

@@ -14,6 +14,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "DEPOSIT_LIMIT_USD": "10000",
     "WITHDRAWAL_LIMIT_USD": "10000",
     "PAYOUT_MAX_USD": "10000",
+    "OPERATOR_LIMIT_USD": "100000",
     "STUCK_HOURS": "4",
     "PAYOUT_BACK_OFF_SECONDS": "60",
     "CURSOR_KEY_SECRET": "cursor-key",

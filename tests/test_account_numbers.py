@@ -41,7 +41,7 @@ def ann(desk: Desk) -> Owner:
 
 def moves(doors: Doors, account_id: str, **more: str) -> None:
     body = {"username": "ann", "account_id": account_id, **BECAUSE, **more}
-    assert doors.operator().put("/operations/clients/ann-bank/banking", body).status == 200
+    assert doors.confirmed(doors.operator().put("/operations/clients/ann-bank/banking", body)).json["done"]
 
 
 def asked(desk: Desk, ann: Owner, usd: str = "30.00") -> str:

@@ -96,7 +96,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         return lambda: desk.orders.quote(ann, "q", asked)
 
     def promote(desk: Desk, tier: Tier) -> Any:
-        return desk.accounts.set_tier("ann", tier, "ticket 4713", "olga", dry_run=False)
+        return desk.set_tier("ann", tier)
 
     def with_fees(
         prepare: Callable[[Desk, Owner], Callable[[], Any]], tier: Tier
@@ -425,7 +425,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         tick(desk, 2)
 
     def credit(desk: Desk, _: Owner) -> Callable[[], Any]:
-        return lambda: desk.accounts.credit("ann", "k", Money(1), "wire 4711", "olga", dry_run=False)
+        act = desk.proposals.propose
+        proposal_id = act("deposit credit", "ann", {"amount": "1.00"}, "k", "wire 4711", "olga", dry_run=False).id
+        return lambda: desk.proposals.confirm(proposal_id, "seen it, too", "otto", dry_run=False)
 
     def reconciled(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "1")

@@ -98,7 +98,8 @@ def of_tier(tier: Tier, then: Before = lambda *_: None) -> Before:
 
 
 def set_tier(desk: Desk, ann: Owner, tier: Any) -> str | None:
-    return desk.accounts.set_tier("ann", tier, *REASON, dry_run=False).after
+    desk.set_tier("ann", tier)
+    return desk.accounts.balance(ann).tier
 
 
 def resting(side: str) -> Before:
@@ -286,7 +287,8 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return save_client(desk, client, *REASON).after
+    save_client(desk, client, *REASON)
+    return desk.operations.client(client.kind, client.client_id).status
 
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
@@ -341,7 +343,7 @@ USE_CASES: dict[str, UseCase] = {
     "open an account": use_case(lambda desk, *_: desk.accounts.open(Owner("new", "sub-new"))[0].owner),
     "deposit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(5)).made.transfer_id),
     "deposit over the limit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(999_999))),
-    "credit": use_case(lambda desk, *_: desk.accounts.credit("ann", "k", Money(5), *REASON, dry_run=False).id),
+    "credit": use_case(lambda desk, *_: desk.credit("ann", "k", "5.00").id),
     "withdraw": use_case(lambda desk, ann, _: withdraw(desk, ann)),
     "withdraw to a client that was blocked since": use_case(
         lambda desk, ann, _: withdraw(desk, ann), withdrawn_to_a_client_that_was_blocked_since

@@ -35,8 +35,8 @@ TOKENS = st.sampled_from(
     [
         Token("ann", "sub-ann"),
         Token("ann", "sub-ann"),
-        Token("olga", "sub-olga", ("operators",)),
-        Token("olga", "sub-olga", ("operators",)),
+        Token("olga", "sub-olga", ("operators", "approvers")),
+        Token("olga", "sub-olga", ("operators", "approvers")),
         Token("bob", "sub-bob"),
         Token("eve", "sub-eve"),
         Token(None, "machine", changed={"scope": "billing"}),

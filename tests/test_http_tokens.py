@@ -15,7 +15,7 @@ from tests.desk import NOON, Clock, Desk
 from tests.doors import Doors, Token, opened
 
 ANN = Token("ann", "sub-ann")
-OLGA = Token("olga", "sub-olga", ("operators",))
+OLGA = Token("olga", "sub-olga", ("operators", "approvers"))
 CME = Token(sub="cme", changed={"scope": "cryptodesk/billing"})
 MACHINE = {"username": None, "scope": "billing"}  # and not that of our resource server
 

@@ -227,6 +227,10 @@ def _may_move(case: Case) -> bool:
     return case.account is not None and case.account.why_it_stays() is None
 
 
+def _has_account(case: Case) -> bool:
+    return case.account is not None
+
+
 def _may_decide_proposal(case: Case) -> bool:
     return case.status == Proposed.PROPOSED
 
@@ -530,6 +534,22 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: it is the account of a login that was made anew",
         _may_move,
         asks=("sub", "reference"),
+    ),
+    Act(
+        keys.USER,
+        "deposit credit",
+        "POST /operations/users/{id}/deposits",
+        "with a second operator: dollars that came for him to the bank are his",
+        _has_account,
+        asks=("amount", "reference"),
+    ),
+    Act(
+        keys.USER,
+        "users tier",
+        "POST /operations/users/{id}/tier",
+        "with a second operator: he pays the fees of another tier",
+        _has_account,
+        asks=("tier",),
     ),
     _of_market_making(
         "decide-deposit",

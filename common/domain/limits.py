@@ -3,6 +3,8 @@
 Withdrawals and cash-outs take from one: by either way dollars leave the desk for the customer's bank. A cash-out takes
 what it is estimated to bring; what it has brought in the end counts instead. What has come to nothing goes back to the
 counter of the day that it was taken from.
+
+What one operator proposes on a day, and what he confirms, has a limit each: nothing of that goes back.
 """
 
 from __future__ import annotations
@@ -25,8 +27,8 @@ KEPT = timedelta(days=3)  # a day's counter is deleted after this
 
 
 class DailyLimitExceeded(Rejected):
-    """The day's deposits, or what leaves for the customer's bank on one day, would go over the limit. A day is one of
-    UTC."""
+    """The day's deposits, what leaves for the customer's bank on one day, or what one operator proposes or confirms on
+    one, would go over the limit. A day is one of UTC."""
 
 
 class Limited(StrEnum):
@@ -34,9 +36,16 @@ class Limited(StrEnum):
 
     DEPOSIT = "DEPOSIT"
     PAYOUT = "PAYOUT"  # withdrawals and cash-outs
+    PROPOSED = "PROPOSED"  # by one operator
+    CONFIRMED = "CONFIRMED"
 
 
-_USED_FOR = {Limited.DEPOSIT: "deposits", Limited.PAYOUT: "withdrawals and cash-outs together"}
+_USED_FOR = {
+    Limited.DEPOSIT: "deposits",
+    Limited.PAYOUT: "withdrawals and cash-outs together",
+    Limited.PROPOSED: "what one operator proposes",
+    Limited.CONFIRMED: "what one operator confirms",
+}
 
 
 class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
@@ -47,18 +56,26 @@ class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
 def count_towards(limit: Money, owner: Owner, kind: Limited, amount: Money, at: datetime) -> Write:
     """Add to the counter of the day of `at`: two at once can not slip under the limit. `amount` alone must be within
     it. Refused with DailyLimitExceeded."""
+    return _count_towards(limit, owner.username, kind, amount, at)
 
+
+def count_by_operator(limit: Money, operator: str, kind: Limited, amount: Money, at: datetime) -> Write:
+    """The same, of what an operator proposes or confirms."""
+    return _count_towards(limit, operator, kind, amount, at)
+
+
+def _count_towards(limit: Money, username: str, kind: Limited, amount: Money, at: datetime) -> Write:
     def exceeded(old: RawItem | None) -> Refusal:
         return over(limit, kind, amount, Money(0 if old is None else old["used"]["N"]))
 
     room = limit - amount
-    return _count(_counter(owner, kind, at), at, _expiry(at), amount.usd, room.usd).refused_with(exceeded)
+    return _count(_counter(username, kind, at), at, _expiry(at), amount.usd, room.usd).refused_with(exceeded)
 
 
 def give_back(owner: Owner, kind: Limited, amount: Money, counted_at: datetime, at: datetime) -> Write:
     """Take what came to nothing out of the counter of its day; less than nothing is added to it, whatever the limit. A
     counter that is gone already comes back below zero: harmless, since its day is over."""
-    return _count(_counter(owner, kind, counted_at), at, _expiry(at), -amount.usd, None)
+    return _count(_counter(owner.username, kind, counted_at), at, _expiry(at), -amount.usd, None)
 
 
 @prepared
@@ -78,7 +95,15 @@ def _count(key: keys.PrimaryKey, at: datetime, expires: Decimal, amount: Decimal
 
 def used(table: Table, owner: Owner, kind: Limited, at: datetime) -> Money:
     """What has counted on the day of `at`, as of now: for a refusal that is made before anything is written."""
-    item = table.get(LimitCounterItem, _counter(owner, kind, at), consistent=True)
+    return _used(table, owner.username, kind, at)
+
+
+def used_by_operator(table: Table, operator: str, kind: Limited, at: datetime) -> Money:
+    return _used(table, operator, kind, at)
+
+
+def _used(table: Table, username: str, kind: Limited, at: datetime) -> Money:
+    item = table.get(LimitCounterItem, _counter(username, kind, at), consistent=True)
     return Money(0 if item is None else item.used)
 
 
@@ -91,8 +116,8 @@ def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitEx
     )
 
 
-def _counter(owner: Owner, kind: Limited, at: datetime) -> keys.PrimaryKey:
-    return keys.LIMIT_COUNTER(username=owner.username, kind=kind, date=text(at)[:10])
+def _counter(username: str, kind: Limited, at: datetime) -> keys.PrimaryKey:
+    return keys.LIMIT_COUNTER(username=username, kind=kind, date=text(at)[:10])
 
 
 def _expiry(at: datetime) -> Decimal:

@@ -44,6 +44,6 @@ def client_save(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Write a client, new or changed. What is not given stays as it is."""
+    """Write a client, new or changed. What is not given stays. One that may be used then another operator confirms."""
     given = {"username": username, "status": status, "account_id": account, "reason": reason}
     asking.act(context, json_, ("clients", client_id, kind), asking.said(given), yes, method="PUT")

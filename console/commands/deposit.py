@@ -30,6 +30,7 @@ def credit(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Credit dollars to a customer's balance, free to spend. The same reference again credits nothing."""
+    """Propose that dollars that came to the bank are a customer's; another operator confirms it. The same reference
+    again credits nothing."""
     told = {"amount": amount, "reason": reason}
     asking.act(context, json_, ("users", username, "deposits"), told, yes, key=reference)

@@ -47,5 +47,5 @@ def move(
 def tier(
     context: typer.Context, username: Username, tier: Tier, reason: Reason, yes: Yes = False, json_: Json = False
 ) -> None:
-    """Say whose fees a customer pays, from the next order on; open orders and quotes keep theirs."""
+    """Propose whose fees a customer pays, from the next order on; another operator confirms it."""
     asking.act(context, json_, ("users", username, "tier"), {"tier": tier, "reason": reason}, yes)

@@ -16,7 +16,7 @@ from common.domain.fees import Tier
 from common.domain.ledger.moves import Move
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
-from common.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
+from common.keys import ORDER_ID_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
@@ -26,8 +26,6 @@ from common.wire import (
     Dollars,
     Instant,
     InstantText,
-    OperatorAct,
-    OperatorOutcomeView,
     RequestBody,
     View,
     WhyShort,
@@ -38,7 +36,6 @@ from functions.accounts.service import Accounts, Rules
 app = http.api()
 
 TransferId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Since = Annotated[Instant | None, Query(alias="from", description="inclusive")]
 Until = Annotated[Instant | None, Query(alias="to", description="exclusive")]
@@ -51,14 +48,6 @@ class Amount(RequestBody):
 class Withdrawal(RequestBody):
     amount: Dollars
     banking_client_id: ClientId
-
-
-class Credit(OperatorAct):
-    amount: Dollars
-
-
-class TierRequest(OperatorAct):
-    tier: Tier
 
 
 class UserView(View):
@@ -235,25 +224,10 @@ def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Resp
 
 @app.get("/operations/users", tags=["operators"], summary="All accounts, newest first")
 def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     listed = f"GET /operations/users {operator}"
     page = accounts().users(limit=limit, after=cursors().read(listed, cursor))
     return UserPage(items=[_user(item) for item in page.items], cursor=cursors().write(listed, page.after))
-
-
-@app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Credit dollars that came to the bank")
-def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> Response[OperatorOutcomeView]:
-    operator, amount = caller(app).must_be_operator(), Money(body.amount)
-    done = accounts().credit(username, idempotency_key, amount, body.reason, operator, dry_run=body.dry_run)
-    repeated = not done.done and not body.dry_run
-    return answer(OperatorOutcomeView.of(done), HTTPStatus.OK, replayed=repeated)
-
-
-@app.post("/operations/users/<username>/tier", tags=["operators"], summary="Whose fees a customer pays")
-def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
-    """From the next order on; what is accepted or quoted already keeps its fee."""
-    operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(accounts().set_tier(username, body.tier, body.reason, operator, dry_run=body.dry_run))
 
 
 def _user(user: User) -> UserView:

@@ -10,11 +10,7 @@ from common import keys
 from common.errors import Denied, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
-from common.owner import Owner, Ownership
-
-
-class UserNotFound(NotFound):
-    """There is no such user."""
+from common.owner import Owner
 
 
 class WithdrawalNotFound(NotFound):
@@ -84,15 +80,6 @@ def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime) ->
     """What a customer credits himself."""
     transfer_id = derived_id(keys.DEPOSIT, owner.username, owner.sub, "POST /balance/deposits", idempotency_key)
     return _transfer(transfer_id, TransferKind.DEPOSIT, owner, amount, Status.COMPLETED, now)
-
-
-def credit(whose: Ownership, idempotency_key: str, amount: Money, now: datetime, *, reason: str) -> Transfer:
-    """What an operator credits. The id says neither by whom nor to which of the account's logins: two operators who
-    enter the same wire under its reference credit it once, also when the account was moved in between."""
-    by = "POST /operations/users/deposits"  # a customer's key is never an operator's
-    transfer_id = derived_id(keys.DEPOSIT, whose.username, whose.first_sub, by, idempotency_key)
-    made = _transfer(transfer_id, TransferKind.DEPOSIT, whose.owner, amount, Status.COMPLETED, now)
-    return replace(made, terms=terms(amount=amount.usd, reason=reason))
 
 
 def withdrawal(owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str, now: datetime) -> Transfer:

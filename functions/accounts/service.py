@@ -7,23 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import adjustments, audit, clients, flow_halts, holds, limits
-from common.domain.audit import AuditEntry
+from common.domain import clients, flow_halts, holds, limits
 from common.domain.clients import Client, ClientKind, ClientStatus
-from common.domain.fees import Tier
 from common.domain.flow_halts import Flow, Halted
 from common.domain.holds import Kind
 from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import AccountNotFound, Balance, TransactionType
+from common.domain.ledger.model import Balance, TransactionType
 from common.domain.ledger.moves import Move
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
 from common.idempotency import IdempotencyKeyReused, Replayable
 from common.machines import Machines
 from common.money import Money
-from common.operator_outcome import OperatorOutcome
-from common.owner import Owner, Ownership
+from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
@@ -93,60 +90,6 @@ class Accounts:
         made = model.deposit(owner, idempotency_key, amount, self.now())
         return self._move(made, self.rules.deposit_limit, ledger.credit(owner, amount, made.created_at), _line(made))
 
-    def credit(
-        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str, *, dry_run: bool
-    ) -> OperatorOutcome:
-        """An operator credits dollars that came to the bank, beside the daily limit. Audited.
-
-        The key is the bank's reference: one booking there is one credit here, of one user.
-
-        Raises UserNotFound, IdempotencyKeyReused, AdjustmentTaken, AccountNotFound, Busy.
-        """
-        whose = self._ownership(username)
-        made, owner = model.credit(whose, idempotency_key, amount, self.now(), reason=reason), whose.owner
-        says = f"${amount} for {username}, free to spend"
-        if dry_run:
-            known = store.find(self.table, made)
-            if known is not None:
-                return _credited_already(known.repeated(made.terms))
-            taken = adjustments.taken(self.table, idempotency_key, made.transfer_id)
-            if taken is not None:
-                raise taken
-            ledger.balance(self.table, owner)
-            return OperatorOutcome(made.transfer_id, None, made.status, done=False, says=says)
-        told = f"${amount} to {username}: {reason}"
-        entry = audit.entry(
-            self.table, AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told)
-        )
-        claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)
-        credited = self._move(made, None, claim, ledger.credit(owner, amount, made.created_at), _line(made), *entry)
-        if credited.replayed:
-            return _credited_already(credited.made)
-        return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)
-
-    def set_tier(self, username: str, tier: Tier, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """An operator says whose fees a customer pays from now on. Audited. A repeat changes nothing.
-
-        Raises UserNotFound, AccountMoved (others have changed it meanwhile), Busy.
-        """
-        owner = self._ownership(username).owner
-        before = ledger.balance(self.table, owner).tier
-        if before is tier:
-            return OperatorOutcome.repeat(username, tier, f"{username} is {tier} already; nothing to do")
-        if not dry_run:
-            now, told = self.now(), f"from {before} to {tier}: {reason}"
-            entry = audit.entry(self.table, AuditEntry(now, operator, "users tier", username, told))
-            self.table.write(ledger.set_tier(owner, before, tier, now), *entry)
-        says = f"{username} pays the fees of {tier} from the next order on; open orders and quotes keep theirs"
-        return OperatorOutcome(username, before, tier, done=not dry_run, says=says)
-
-    def _ownership(self, username: str) -> Ownership:
-        """Raises UserNotFound."""
-        try:
-            return ledger.ownership(self.table, username)
-        except AccountNotFound:
-            raise model.UserNotFound(f"there is no user {username}") from None
-
     def clients(self, owner: Owner) -> list[Client]:
         """The owner's clients: who he is as one who sells coins, and who is paid for him, and where."""
         return clients.of_user(self.table, owner)
@@ -203,8 +146,8 @@ class Accounts:
             self.machines.begin(keys.WITHDRAWAL.machines[0], asked.transfer_id)
         return made
 
-    def _move(self, transfer: Transfer, limit: Money | None, *writes: Write) -> Replayable[Transfer]:
-        if limit is not None and transfer.amount > limit:
+    def _move(self, transfer: Transfer, limit: Money, *writes: Write) -> Replayable[Transfer]:
+        if transfer.amount > limit:
             # The limit may have been higher when it was accepted: a repeat comes first.
             made = store.find(self.table, transfer)
             if made is None:
@@ -212,9 +155,8 @@ class Accounts:
                 used = limits.used(self.table, transfer.owner, kind, transfer.created_at)
                 raise limits.over(limit, kind, amount, used)
             return Replayable(made.repeated(transfer.terms), replayed=True)
-        counted = () if limit is None else (_counted(limit, transfer),)
         try:
-            self.table.write(store.insert(transfer), *writes, *counted)
+            self.table.write(store.insert(transfer), *writes, _counted(limit, transfer))
         except store.AlreadyMade as repeat:
             return Replayable(repeat.transfer.repeated(transfer.terms), replayed=True)
         return Replayable(transfer)
@@ -242,11 +184,6 @@ class Accounts:
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
         """A page of all accounts, the newest first; a moment old, as any index is."""
         return store.users(self.table, limit=limit, after=after)
-
-
-def _credited_already(transfer: Transfer) -> OperatorOutcome:
-    says = f"${transfer.amount} were credited under this key already; nothing to do"
-    return OperatorOutcome.repeat(transfer.transfer_id, transfer.status, says)
 
 
 def _line(transfer: Transfer) -> Write:

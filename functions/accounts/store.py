@@ -10,13 +10,14 @@ from pynamodb.expressions.condition import Condition
 from common import keys
 from common.clock import text
 from common.domain import timeline, work
+from common.domain.deposits import DepositItem
 from common.domain.ledger.model import AccountExists, AccountNotFound
 from common.domain.payouts.store import PayableItem
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
-from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.items import InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table
 from common.table.transaction import Write
@@ -40,14 +41,6 @@ class ListedUserItem(Item):
 
     sub = UnicodeAttribute()
     listed_at = InstantAttribute()
-
-
-class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
-    username = UnicodeAttribute()
-    sub = UnicodeAttribute()
-    amount = DecimalAttribute()
-    status = UnicodeAttribute()
-    terms = UnicodeAttribute()
 
 
 class WithdrawalItem(PayableItem, discriminator=keys.WITHDRAWAL.entity):

@@ -38,7 +38,7 @@ def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Resp
     summary="A month of a dealer, as PDF",
 )
 def operated_statement_as_pdf(dealer: AnyDealer, month: MonthInPath) -> Response[str]:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return document(statement_pdf(statements().of(auditing().cme_dealer_id(dealer), month)), "application/pdf")
 
 

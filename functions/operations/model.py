@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from common.domain.ledger.model import AssetTransaction, Books
-from common.errors import Conflict, NotFound, Rejected, Unavailable
+from common.errors import Conflict, NotFound, Refusal, Rejected, Unavailable
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
@@ -53,6 +53,10 @@ class EvidenceNotBelieved(Rejected):
 
 class NotProposable(Conflict):
     """It is not where two operators could decide this about it, or has moved since it was proposed."""
+
+
+class NothingToDo(Refusal):
+    """What is proposed is so already."""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,7 @@ class KnownItem(Unfinished):
     """Any item that an id names."""
 
     sub = UnicodeAttribute(null=True)  # of a user
+    username = UnicodeAttribute(null=True)  # of the customer whose it is
     batch_id = UnicodeAttribute(null=True)  # of a purchase or a sale
     asset_id = UnicodeAttribute(null=True)
     shard = DecimalAttribute(null=True)  # of the asset's pool: a pool's own, or where it waits or has waited
@@ -110,7 +111,6 @@ class KnownItem(Unfinished):
     symbol = UnicodeAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
     side = UnicodeAttribute(null=True)  # of a batch that sells
-    username = UnicodeAttribute(null=True)
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:

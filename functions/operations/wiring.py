@@ -56,7 +56,7 @@ def open_pools() -> OpenPools:
 
 @cache
 def interventions() -> Interventions:
-    return Interventions(operations(), _events())
+    return Interventions(operations(), _events(), proposals())
 
 
 @cache
@@ -71,7 +71,7 @@ def asking_again() -> AskingAgain:
 
 @cache
 def proposals() -> Proposals:
-    return Proposals(operations(), _events())
+    return Proposals(operations(), _events(), Money(settings().operator_limit_usd))
 
 
 @cache

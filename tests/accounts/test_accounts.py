@@ -4,7 +4,6 @@ from datetime import timedelta
 
 import pytest
 
-from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
@@ -19,10 +18,10 @@ from functions.accounts.model import (
     DepositsByBankOnly,
     Status,
     Transfer,
-    UserNotFound,
     WithdrawalNotFound,
 )
 from functions.accounts.service import Rules
+from functions.operations.model import NothingKnown, NotProposable
 from functions.payouts.service import GIVEN_BACK, PAID_OTHERWISE
 from tests.desk import NOON, Desk
 from tests.seen import executions, moves, paid
@@ -104,30 +103,30 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
     ann = desk.customer(usd=None)
     with pytest.raises(DepositsByBankOnly):
         desk.accounts.deposit(ann, "k", Money(1))
-    desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga", dry_run=False)
-    assert not desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga", dry_run=False).done
+    assert desk.credit("ann", "wire-1", "5000").done
+    assert not desk.credit("ann", "wire-1", "5000").done
     assert desk.accounts.balance(ann).current == Money(5000)
-    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.action, entry.detail) == ("olga", "accounts credit", "$5000.00 to ann: wire received")
     desk.check()
 
 
-def test_an_operator_credits_only_those_who_exist(desk: Desk) -> None:
-    with pytest.raises(UserNotFound):
-        desk.accounts.credit("nobody", "k", Money(1), "wire", "olga", dry_run=False)
+def test_operators_credit_only_those_who_exist(desk: Desk) -> None:
+    with pytest.raises(NothingKnown):
+        desk.credit("nobody", "k", "1.00")
 
 
-@pytest.mark.parametrize("dry_run", [False, True])
-def test_one_booking_of_the_bank_is_one_credit_of_one_user(desk: Desk, dry_run: bool) -> None:
-    """Nor is it what has paid an attempt of somebody's payout."""
+def test_one_booking_of_the_bank_is_one_credit_of_one_user(desk: Desk) -> None:
+    """Nor is it what has paid an attempt of somebody's payout; nor another sum of the same customer's."""
     ann, bob = desk.customer("ann"), desk.customer("bob", usd="1.00")
     desk.clients(ann)
-    desk.accounts.credit("ann", "wire-1", Money("50"), "wire received", "olga", dry_run=False)
+    desk.credit("ann", "wire-1", "50.00")
+    with pytest.raises(NotProposable, match="wire-1 was credited to ann already"):
+        desk.credit("ann", "wire-1", "60.00")
     paid = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made
     desk.run()
     for theirs in ("wire-1", desk.world.simulated.record(f"{paid.transfer_id}-01").adjustment_id):
-        with pytest.raises(AdjustmentTaken, match="and it is that of"):
-            desk.accounts.credit("bob", theirs, Money("50"), "wire received", "otto", dry_run=dry_run)
+        with pytest.raises(NotProposable, match="and it is that of"):
+            desk.credit("bob", theirs, "50.00")
+    assert desk.accounts.balance(ann).current == Money(1010)
     assert desk.accounts.balance(bob).current == Money(1)
 
 

@@ -33,7 +33,8 @@ def ask(desk: Desk, owner: Owner, key: str = "c", account: str | None = "acc-9")
 
 def decided(desk: Desk, owner: Owner, client_id: str, status: ClientStatus) -> None:
     kind = ClientKind.BANKING
-    desk.interventions.save_client(kind, client_id, owner, "looked into", "olga", dry_run=False, status=status)
+    save = desk.interventions.save_client
+    desk.confirmed(save(kind, client_id, owner, "looked into", "olga", dry_run=False, status=status))
 
 
 def listed(desk: Desk, owner: Owner) -> list[tuple[str, ClientStatus]]:
@@ -86,11 +87,14 @@ def test_who_approves_a_client_is_told_where_it_is_paid(desk: Desk, ann: Owner) 
     """Also when he does not name the account himself; and so is whoever reads the audit."""
     client_id = ask(desk, ann)
     for dry_run in (True, False):
-        done = desk.interventions.save_client(
+        proposed = desk.interventions.save_client(
             ClientKind.BANKING, client_id, ann, "ok", "olga", dry_run=dry_run, status=ClientStatus.ACTIVE
         )
-        assert done.says == "status from ASKED to ACTIVE; it is paid at acc-9"
-    assert "it is paid at acc-9" in audited(desk)[0].detail
+        assert proposed.says.endswith("status from ASKED to ACTIVE; it is paid at acc-9")
+    assert listed(desk, ann) == [(client_id, ClientStatus.ASKED)]
+    done = desk.confirmed(proposed)
+    assert done.says.endswith("status from ASKED to ACTIVE; it is paid at acc-9")
+    assert "account_id acc-9" in audited(desk)[0].detail
 
 
 def test_a_key_stands_for_one_request(desk: Desk, ann: Owner) -> None:

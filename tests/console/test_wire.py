@@ -254,7 +254,6 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     },
     ("GET", "/operations/failures"): {"items": [FAILED, {**FAILED, "before": None}], "cursor": None},
     ("GET", "/operations/users"): {"items": [row("username created_at", "ann", WHEN)], "cursor": None},
-    ("POST", "/operations/users/ann/deposits"): outcome("D" + "A" * 25),
     ("GET", "/operations/work"): {
         "items": [
             row("context id waits_for due_at overdue needs_person", "offramp", ID, "an operator", WHEN, True, True)
@@ -267,7 +266,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         for verb in ("approve-payout", "decide-order", "decide-payout")
     },
     ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
-    ("POST", "/operations/users/ann/tier"): outcome("ann"),
+    ("POST", "/operations/users/ann/deposits"): outcome(PROPOSAL),
+    ("POST", "/operations/users/ann/tier"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -454,6 +454,7 @@ ACTS = [
     ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
+    ("users", "credit", "ann", "--amount", "70.00", "--reference", "wire-4711", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
     ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),

@@ -89,8 +89,12 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         eventually(lambda: bool(olga.get(at_the_bank).json()["calls"]))
         too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
         assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
-        credit = {"amount": "1.00", "reason": "a journey"}
-        assert _post(olga, f"/operations/users/{username}/deposits", f"for-{username}", **credit).status_code == 200
+        at, credit = f"/operations/users/{username}/deposits", {"amount": "1.00", **reason}
+        proposed = _post(olga, at, f"for-{username}", **credit).json()
+        assert proposed["after"] == "PROPOSED"
+        own = olga.post(f"/operations/proposals/{proposed['id']}/confirm", json=reason)
+        assert (own.status_code, own.json()["type"]) == (409, "OwnProposal")
+        stack.desk.by_two("POST", at, credit, f"for-{username}")
         assert olga.get("/operations/users").status_code == 200
         assert olga.get("/operations/work").status_code == 200
         assert olga.get(f"/operations/work/{second}").json()["events"]

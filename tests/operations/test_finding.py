@@ -47,7 +47,7 @@ def test_a_payout_is_found_by_its_reference_and_by_the_banks(world: World) -> No
 
 def test_a_deposit_is_found_by_the_reference_that_it_was_credited_under(desk: Desk) -> None:
     desk.customer("ann", usd=None)
-    desk.accounts.credit("ann", "wire#4711%", Money("70.00"), "came", "olga", dry_run=False)
+    desk.credit("ann", "wire#4711%", "70.00")
     (found,) = desk.finding.find("wire#4711%")
     assert (found.kind, found.username, found.status) == ("deposit", "ann", "COMPLETED")
 

@@ -43,6 +43,7 @@ from functions.operations.model import (
     NotDriven,
     NothingKnown,
     NothingWaits,
+    NotProposable,
     StillRunning,
     Swept,
 )
@@ -215,7 +216,7 @@ class TestClients:
         account = "acc-1" if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
         client = replace(client, **more)
-        assert save_client(desk, client).after == client.status
+        assert save_client(desk, client).done
         return replace(client, updated_at=desk.operations.client(kind, "main").updated_at)
 
     @pytest.mark.parametrize("kind", ClientKind)
@@ -240,13 +241,16 @@ class TestClients:
             moved = desk.interventions.save_client(
                 kind, "main", first.owner, "he has moved", "olga", dry_run=False, account_id="acc-2"
             )
+            assert moved.done
             assert (moved.after, moved.says) == ("BLOCKED", "account_id from acc-1 to acc-2")
             first = replace(first, account_id="acc-2")
-        unblocked = desk.interventions.save_client(
+        proposed = desk.interventions.save_client(
             kind, "main", first.owner, "looked into", "olga", dry_run=False, status=ClientStatus.ACTIVE
         )
+        assert desk.operations.client(kind, "main").status is ClientStatus.BLOCKED
+        unblocked = desk.confirmed(proposed)
         paid_at = "; it is paid at acc-2" if kind is self.BANKING else ""
-        assert unblocked.says == f"status from BLOCKED to ACTIVE{paid_at}"
+        assert unblocked.says == f"has the {kind.lower()} client main: status from BLOCKED to ACTIVE{paid_at}"
         now = desk.operations.client(kind, "main")
         assert now == replace(first, status=ClientStatus.ACTIVE, updated_at=now.updated_at)
 
@@ -257,11 +261,14 @@ class TestClients:
     @pytest.mark.parametrize("given", [None, ClientStatus.ACTIVE], ids=["none given", "ACTIVE given"])
     def test_are_not_unblocked_by_who_has_not_seen_them_blocked(self, desk: Desk, given: ClientStatus | None) -> None:
         ann = trader(desk)
+        proposed = desk.interventions.save_client(
+            self.BANKING, "ann-bank", ann, "moved", "oleg", dry_run=False, status=given, account_id="acc-2"
+        )
         before_next_write(desk, lambda: block(desk, ann, self.BANKING))
-        with pytest.raises(ClientMoved):
-            desk.interventions.save_client(
-                self.BANKING, "ann-bank", ann, "moved", "oleg", dry_run=False, status=given, account_id="acc-2"
-            )
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            desk.confirmed(proposed)
+        with pytest.raises(NotProposable, match="ann-bank is not what it was any more"):
+            desk.confirmed(proposed)
         client = desk.operations.client(self.BANKING, "ann-bank")
         assert (client.status, client.account_id) == (ClientStatus.BLOCKED, "acc-ann")
 
@@ -277,9 +284,14 @@ class TestClients:
     @pytest.mark.parametrize("kind", ClientKind)
     def test_are_new_once(self, desk: Desk, kind: ClientKind) -> None:
         ann, bob = desk.customer("ann"), desk.customer("bob")
+        account_id = "acc-1" if kind is self.BANKING else None
+        save = desk.interventions.save_client
+        proposed = save(kind, "main", ann, "his papers", "olga", dry_run=False, account_id=account_id)
         before_next_write(desk, lambda: self.saved(desk, bob, kind))
-        with pytest.raises(ClientMoved):
-            self.saved(desk, ann, kind)
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            desk.confirmed(proposed)
+        with pytest.raises(ClientTaken):
+            desk.confirmed(proposed)
         assert desk.operations.client(kind, "main").owner == bob
 
     def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:

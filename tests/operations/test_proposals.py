@@ -16,8 +16,10 @@ from common.domain import work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
+from common.domain.fees import Tier
+from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, AttemptStatus, EventOutcome
-from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
@@ -709,3 +711,132 @@ class TestApprovals:
     def test_only_what_is_over_the_limit_is_approved(self, desk: Desk, ann: Owner) -> None:
         with pytest.raises(NotProposable):
             self.approve(desk, awaiting(desk, ann))
+
+
+class TestBeneficiaries:
+    """Operators may be customers, too."""
+
+    def test_whose_money_it_is_neither_proposes_nor_confirms(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        for dry_run in (True, False):
+            with pytest.raises(BeneficiaryDecides, match="it is about money of ann, who has no part in it"):
+                propose(desk, order_id, "ann", dry_run=dry_run)
+        proposed = propose(desk, order_id).id
+        for dry_run in (True, False):
+            with pytest.raises(BeneficiaryDecides, match="it is about money of ann"):
+                confirm(desk, proposed, "ann", dry_run=dry_run)
+        assert status(desk, order_id) == "TARGET_TXN_PENDING"
+        assert confirm(desk, proposed).done
+        desk.run()
+
+    def test_dollars_that_came_for_an_operator_two_others_credit(self, desk: Desk) -> None:
+        olga, told = desk.customer("olga"), {"amount": "70.00"}
+        with pytest.raises(BeneficiaryDecides):
+            desk.proposals.propose("deposit credit", "olga", told, "wire-1", "came", "olga", dry_run=False)
+        proposed = desk.proposals.propose("deposit credit", "olga", told, "wire-1", "came", "otto", dry_run=False).id
+        with pytest.raises(BeneficiaryDecides):
+            confirm(desk, proposed, "olga")
+        assert desk.accounts.balance(olga).current == Money(1000)
+        assert confirm(desk, proposed, "oleg").done
+        assert desk.accounts.balance(olga).current == Money(1070)
+
+    def test_who_buys_with_others_decides_nothing_of_their_batch(self, desk: Desk) -> None:
+        desk.list_exchange_asset()
+        desk.world.nobody_sells()
+        first = desk.purchase(desk.customer("olga"), "4")
+        batch_id = desk.purchase(desk.customer("bob"), "8").batch_id
+        assert batch_id == first.batch_id
+        desk.run(days=0.001)
+        desk.world.exchange = gone(desk)
+        desk.run(days=0.1)
+        with pytest.raises(BeneficiaryDecides):
+            propose_order(desk, batch_id, "bob", executed="0.1", gross="10.00", fee="0.01")
+        proposed = propose_order(desk, batch_id, executed="0.1", gross="10.00", fee="0.01").id
+        with pytest.raises(BeneficiaryDecides):
+            confirm(desk, proposed, "olga")
+        assert confirm(desk, proposed, "oleg").done
+
+    def test_whose_money_it_is_only_since_it_was_proposed_does_not_confirm(self, desk: Desk, ann: Owner) -> None:
+        """As of what was proposed before this was asked."""
+        proposed = propose(desk, awaiting(desk, ann)).id
+        forget(desk, proposed, "beneficiaries")
+        for dry_run in (True, False):
+            with pytest.raises(BeneficiaryDecides):
+                confirm(desk, proposed, "ann", dry_run=dry_run)
+        assert confirm(desk, proposed).done
+        desk.run()
+
+    def test_what_is_proposed_anew_for_another_meanwhile_is_looked_at_again(self, desk: Desk, ann: Owner) -> None:
+        proposed = propose(desk, awaiting(desk, ann)).id
+        before_next_write(desk, lambda: forget(desk, proposed, "beneficiaries"))
+        with pytest.raises(ProposalDecided, match="proposed anew meanwhile: look at it again"):
+            confirm(desk, proposed)
+        assert confirm(desk, proposed).done
+        desk.run()
+
+
+class TestDailyLimits:
+    """Of one operator: $100 that he proposes, and $100 that he confirms."""
+
+    @pytest.fixture
+    def desk(self) -> Desk:
+        desk = Desk(operator_limit=Money(100))
+        desk.customer("ann")
+        return desk
+
+    def credit(self, desk: Desk, amount: str, by: str = "otto", *, dry_run: bool = False) -> str:
+        told, wire = {"amount": amount}, f"wire of {amount} by {by}"
+        return desk.proposals.propose("deposit credit", "ann", told, wire, "came", by, dry_run=dry_run).id
+
+    def test_one_operator_proposes_no_more_on_a_day(self, desk: Desk) -> None:
+        for dry_run in (True, False):
+            with pytest.raises(DailyLimitExceeded):
+                self.credit(desk, "100.01", dry_run=dry_run)
+        self.credit(desk, "60.00")
+        for dry_run in (True, False):
+            with pytest.raises(DailyLimitExceeded, match=r"for what one operator proposes; \$60.00 of it is used"):
+                self.credit(desk, "40.01", dry_run=dry_run)
+        self.credit(desk, "40.00")
+        self.credit(desk, "60.00")  # a repeat
+        self.credit(desk, "99.00", "oleg")
+        desk.clock.forward(days=1)
+        self.credit(desk, "70.00")
+
+    def test_one_operator_confirms_no_more_on_a_day(self, desk: Desk) -> None:
+        first, second = self.credit(desk, "60.00"), self.credit(desk, "40.01", "oleg")
+        confirm(desk, first)
+        for dry_run in (True, False):
+            with pytest.raises(DailyLimitExceeded, match=r"for what one operator confirms; \$60.00 of it is used"):
+                confirm(desk, second, dry_run=dry_run)
+        assert desk.accounts.balance(Owner("ann", "sub-ann")).current == Money(1060)
+        desk.clock.forward(days=1)
+        assert confirm(desk, second).done
+        assert desk.accounts.balance(Owner("ann", "sub-ann")).current == Money("1100.01")
+
+    @pytest.mark.parametrize("kind", ["PROPOSED", "CONFIRMED"])
+    def test_two_at_once_do_not_slip_under_the_limit(self, desk: Desk, kind: str) -> None:
+        first, second = self.credit(desk, "60.00", "ivan"), self.credit(desk, "40.01", "oleg")
+
+        def act(amount: str, proposed: str) -> None:
+            if kind == "PROPOSED":
+                self.credit(desk, amount)
+            else:
+                confirm(desk, proposed)
+
+        before_next_write(desk, lambda: act("40.01", second))
+        with pytest.raises(DailyLimitExceeded, match=r"\$40.01 of it is used"):
+            act("60.00", first)
+
+    def test_what_moves_no_dollars_has_no_limit(self, desk: Desk) -> None:
+        for tier in ("GOLD", "SILVER"):
+            desk.set_tier("ann", Tier(tier))
+        assert "LIMIT#PROPOSED" not in str(desk.dynamo.items())
+
+
+def forget(desk: Desk, proposal_id: str, attribute: str) -> None:
+    key = keys.PROPOSAL(proposal_id=proposal_id)
+    desk.dynamo.update_item(
+        TableName="desk",
+        Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}},
+        UpdateExpression=f"REMOVE {attribute}",
+    )

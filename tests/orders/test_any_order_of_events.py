@@ -96,7 +96,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule(user=users, tier=st.sampled_from(Tier))
     def an_operator_says_whose_fees_a_customer_pays(self, user: str, tier: Tier) -> None:
-        self.desk.accounts.set_tier(user, tier, "volume of March", "olga", dry_run=False)
+        self.desk.set_tier(user, tier)
 
     @rule(order=consumes(orders))
     def cancel(self, order: tuple[str, str | None]) -> None:

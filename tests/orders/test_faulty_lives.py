@@ -116,7 +116,7 @@ def live(seed: int) -> Desk:
                 faults.restart()
             case 10:
                 tier = chance.choice(list(Tier))
-                insist(lambda: desk.accounts.set_tier(owner.username, tier, key, "olga", dry_run=False))  # noqa: B023
+                insist(lambda: desk.set_tier(owner.username, tier))  # noqa: B023
         desk.check()
     faults.heal()
     desk.run()

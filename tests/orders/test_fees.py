@@ -20,11 +20,12 @@ from common.domain.catalogue.model import AboveMaximum, BelowMinimum, PriceMoved
 from common.domain.fees import FEE_BPS_MAX, Fees, Tier
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AccountMoved, AccountNotFound, InsufficientFunds
+from common.domain.proposals.model import ProposalDecided
 from common.errors import Unavailable
 from common.money import CENT, ZERO, Money, Price
 from common.owner import Owner
 from common.table.transaction import Busy
-from functions.accounts.model import UserNotFound
+from functions.operations.model import NothingKnown, NotProposable
 from functions.orders.model import FeeTakesAll, Order, Side, Status, Terms
 from functions.orders.quotes import FirmQuote
 from tests.depth import deep
@@ -47,7 +48,7 @@ def listed(desk: Desk, price: str = "100", **rules: object) -> None:
 
 
 def promoted(desk: Desk, owner: Owner, tier: Tier = Tier.GOLD) -> None:
-    desk.accounts.set_tier(owner.username, tier, "volume of March", "olga", dry_run=False)
+    desk.set_tier(owner.username, tier)
 
 
 def in_gold(desk: Desk) -> Owner:
@@ -360,7 +361,7 @@ def test_every_order_pays_the_fee_of_the_tier_at_its_write(seed: int) -> None:
     def operate(n: int) -> None:
         chance = Random(seed + n)
         for _ in range(4):
-            with suppress(AccountMoved, Unavailable):
+            with suppress(NotProposable, ProposalDecided, Unavailable):
                 promoted(desk, ann, chance.choice(list(Tier)))
 
     acts = [*(partial(trade, n) for n in range(3)), *(partial(operate, n) for n in range(2))]
@@ -406,21 +407,25 @@ def test_a_moved_account_keeps_its_tier(desk: Desk) -> None:
 def test_operators_say_whose_fees_a_customer_pays(desk: Desk) -> None:
     listed(desk)
     ann = desk.customer()
-    told = desk.accounts.set_tier("ann", Tier.GOLD, "volume", "olga", dry_run=True)
-    assert (told.before, told.after, told.done) == ("STANDARD", "GOLD", False)
+    act, gold = desk.proposals.propose, {"tier": "GOLD"}
+    told = act("users tier", "ann", gold, None, "volume", "olga", dry_run=True)
+    assert (told.before, told.after, told.done) == (None, "PROPOSED", False)
+    proposed = act("users tier", "ann", gold, None, "volume", "olga", dry_run=False)
     assert desk.accounts.balance(ann).tier is Tier.STANDARD
-    assert desk.accounts.set_tier("ann", Tier.GOLD, "volume", "olga", dry_run=False).done
-    assert not desk.accounts.set_tier("ann", Tier.GOLD, "volume", "olga", dry_run=False).done
+    assert desk.proposals.confirm(proposed.id, "so it was", "otto", dry_run=False).done
+    assert not act("users tier", "ann", gold, None, "volume", "olga", dry_run=False).done
     assert desk.accounts.balance(ann).tier is Tier.GOLD
-    assert desk.accounts.set_tier("ann", Tier.STANDARD, "none since", "otto", dry_run=False).done
+    assert desk.set_tier("ann", Tier.STANDARD).done
     assert "tier" not in get(desk, "ann", "BALANCE")
     entries = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert [(e.operator, e.action, e.subject, e.detail) for e in entries] == [
-        ("otto", "users tier", "ann", "from GOLD to STANDARD: none since"),
-        ("olga", "users tier", "ann", "from STANDARD to GOLD: volume"),
+    assert [(e.operator, e.action) for e in entries] == [
+        ("oleg", "proposals confirm"),
+        ("olga", "users tier"),
+        ("otto", "proposals confirm"),
+        ("olga", "users tier"),
     ]
-    with pytest.raises(UserNotFound):
-        desk.accounts.set_tier("nobody", Tier.GOLD, "volume", "olga", dry_run=False)
+    with pytest.raises(NothingKnown):
+        desk.set_tier("nobody", Tier.GOLD)
 
 
 def test_of_two_operators_at_once_one_has_changed_the_tier(desk: Desk) -> None:
@@ -440,7 +445,7 @@ def test_over_http_the_fee_is_told_wherever_the_trade_is(desk: Desk) -> None:
         because = {"reason": "volume of March"}
         assert ann.get("/assets/BTC").json["fees_bps"] == {"STANDARD": 50, "SILVER": 30, "GOLD": 10}
         assert ann.get("/balance").json["tier"] == "STANDARD"
-        assert olga.post("/operations/users/ann/tier", {"tier": "GOLD", **because}).json["done"]
+        assert doors.confirmed(olga.post("/operations/users/ann/tier", {"tier": "GOLD", **because})).json["done"]
         assert ann.post("/operations/users/ann/tier", {"tier": "GOLD", **because}).status == 403
         assert ann.get("/balance").json["tier"] == "GOLD"
         asked = {"asset_id": "BTC", "order_type": "BUY", "quantity": "2"}

@@ -6,6 +6,8 @@ from tests.planted.plants import Kind, Plant, plant
 
 MARKET, LIMIT, CONTENTION = (f"tests/orders/test_{name}.py" for name in ("market_orders", "limit_orders", "contention"))
 HOLDS, OPEN = "tests/domain/test_holds.py", "tests/domain/test_open_orders.py"
+PROPOSALS = "tests/operations/test_proposals.py"
+PROPOSING = "functions/operations/service/proposals.py:Proposals"
 ACCOUNTS, DAILY = "tests/accounts/test_accounts.py", "tests/payouts/test_daily_limit.py"
 MOVES, JUMPS, PRICES = (
     "tests/operations/test_moves.py",
@@ -255,17 +257,55 @@ PLANTS: list[Plant] = [
         "limits-a-withdrawal-alone",
         Kind.LIMIT,
         "functions/accounts/service.py:Accounts._move",
-        "if limit is not None and transfer.amount > limit:",
-        "if limit is not None and transfer.amount.usd < 0:",
+        "if transfer.amount > limit:",
+        "if transfer.amount.usd < 0:",
         "The first withdrawal of a day may be of any sum: its counter is not there yet.",
         f"{ACCOUNTS}::test_what_is_alone_beyond_the_days_limit_is_refused_as_the_first",
     ),
     plant(
+        "proposals-without-a-limit-of-the-day",
+        Kind.LIMIT,
+        f"{PROPOSING}._counted",
+        "return [limits.count_by_operator(self.limit, operator, kind, amount, at)]",
+        "return []",
+        "One operator whose login is stolen has as much confirmed on a day as he likes.",
+        f"{PROPOSALS}::TestDailyLimits::test_one_operator_proposes_no_more_on_a_day",
+        f"{PROPOSALS}::TestDailyLimits::test_one_operator_confirms_no_more_on_a_day",
+    ),
+    plant(
+        "proposals-two-under-one-limit",
+        Kind.CONDITION,
+        "common/domain/limits.py:_count_towards",
+        "room = limit - amount",
+        "room = limit",
+        "Of two who are at it at once both find room, and together they are beyond the limit of the day.",
+        f"{PROPOSALS}::TestDailyLimits::test_two_at_once_do_not_slip_under_the_limit",
+    ),
+    plant(
+        "proposals-whose-money-it-is-confirms",
+        Kind.CONDITION,
+        "common/domain/proposals/store.py:confirm",
+        "& (item.proposed_by != by) & read",
+        "& (item.proposed_by != by)",
+        "An operator with an account of his own confirms what is paid out to himself.",
+        f"{PROPOSALS}::TestBeneficiaries::test_whose_money_it_is_neither_proposes_nor_confirms",
+        f"{PROPOSALS}::TestBeneficiaries::test_dollars_that_came_for_an_operator_two_others_credit",
+    ),
+    plant(
+        "proposals-whose-money-it-is-proposes",
+        Kind.CONDITION,
+        "common/domain/proposals/model.py:Proposal.why_not_proposed",
+        "return self.why_no_part(self.proposed_by)",
+        "return None",
+        "An operator proposes what is paid out to himself, and a friend confirms it unseen.",
+        f"{PROPOSALS}::TestBeneficiaries::test_whose_money_it_is_neither_proposes_nor_confirms",
+    ),
+    plant(
         "accounts-one-wire-for-two",
         Kind.DEDUPE_KEY,
-        "functions/accounts/service.py:Accounts.credit",
-        "claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)",
-        "claim = adjustments.claim(made.transfer_id, made.transfer_id, made.created_at)",
+        "common/domain/deposits.py:credit",
+        "adjustments.claim(reference, deposit_id, at),",
+        "adjustments.claim(deposit_id, deposit_id, at),",
         "One wire is credited to two customers: the desk has given away as much.",
         f"{ACCOUNTS}::test_one_booking_of_the_bank_is_one_credit_of_one_user",
     ),

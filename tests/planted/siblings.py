@@ -246,7 +246,7 @@ PLANTS: list[Plant] = [
         "guards-one-operator-is-two",
         Kind.CONDITION,
         "common/domain/proposals/store.py:confirm",
-        "_OPEN & (ProposalItem.proposed_by != by)",
+        "_OPEN & (item.proposed_by != by)",
         "_OPEN",
         "One operator alone says that the bank has paid, or that what is left is the desk's.",
         f"{PROPOSALS}::TestProposing::test_at_the_same_moment_twice_is_once",

@@ -26,6 +26,10 @@ class OwnProposal(Conflict):
     """The operator who proposed it can not confirm it: another operator does."""
 
 
+class BeneficiaryDecides(Conflict):
+    """Whoever gains by what is proposed has no part in it: two other operators propose and confirm it."""
+
+
 class Status(StrEnum):
     PROPOSED = "PROPOSED"
     CONFIRMED = "CONFIRMED"
@@ -44,7 +48,8 @@ OPERATORS_ONLY = {(before, after) for before, moves in TRANSITIONS.items() for a
 class Proposal:
     """An act that a second operator may confirm: `command`, as the command line has it, upon `subject`, the id of an
     order, a batch or a user. `reference` is where others can look up what the `terms` say: a statement's number, the
-    exchange's order id, a letter; None for an act that needs none."""
+    exchange's order id, a letter; None for an act that needs none. `beneficiaries` are the usernames of the customers
+    whose money it is about."""
 
     id: str
     command: str
@@ -54,6 +59,7 @@ class Proposal:
     reason: str
     proposed_by: str
     proposed_at: datetime
+    beneficiaries: frozenset[str] = frozenset()
     status: Status = Status.PROPOSED
     decided_by: str | None = None
     decided_at: datetime | None = None
@@ -72,13 +78,27 @@ class Proposal:
         """Who has proposed it, and who has decided it."""
         return f"{self.proposed_by} and {self.decided_by}"
 
+    def why_not_proposed(self) -> Refusal | None:
+        """Why its operator can not propose it; None if he can."""
+        return self.why_no_part(self.proposed_by)
+
     def why_not_confirmed(self, by: str) -> Refusal | None:
         """Why this operator can not confirm it; None if he can."""
         if self.status is not Status.PROPOSED:
             return too_late(self)
         if self.proposed_by == by:
             return OwnProposal(f"{by} has proposed it: another operator confirms it", id=self.id)
-        return None
+        return self.why_no_part(by)
+
+    def why_no_part(self, by: str) -> Refusal | None:
+        """Why this operator can neither propose nor confirm it; None if it is not about his money."""
+        if by not in self.beneficiaries:
+            return None
+        return BeneficiaryDecides(
+            f"it is about money of {by}, who has no part in it: one operator proposes it, another one confirms it, and "
+            "neither is its customer",
+            id=self.id,
+        )
 
 
 def proposal_id_of(command: str, subject: str, terms: Terms, reference: str | None) -> str:
@@ -88,4 +108,6 @@ def proposal_id_of(command: str, subject: str, terms: Terms, reference: str | No
 
 def too_late(proposal: Proposal) -> Refusal:
     """The refusal of a decision that comes after another one."""
+    if proposal.status is Status.PROPOSED:
+        return ProposalDecided("it was decided and proposed anew meanwhile: look at it again", id=proposal.id)
     return ProposalDecided(f"it was {proposal.status.lower()} by {proposal.decided_by} already", id=proposal.id)

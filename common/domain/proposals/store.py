@@ -23,6 +23,9 @@ class ProposalItem(work.OpenWork, discriminator=keys.PROPOSAL.entity):
     reference = UnicodeAttribute(null=True)
     reason = UnicodeAttribute()
     proposed_by = UnicodeAttribute()
+    beneficiaries = UnicodeAttribute(
+        null=True
+    )  # their usernames, each after a space; none where nobody's money is moved
     status = UnicodeAttribute()
     decided_by = UnicodeAttribute(null=True)
     decided_at = InstantAttribute(null=True)
@@ -65,6 +68,7 @@ def propose(proposal: Proposal) -> Write:
         reference=proposal.reference,
         reason=proposal.reason,
         proposed_by=proposal.proposed_by,
+        beneficiaries=_written(proposal.beneficiaries),
         status=proposal.status,
         created_at=proposal.proposed_at,
         updated_at=proposal.proposed_at,
@@ -75,15 +79,18 @@ def propose(proposal: Proposal) -> Write:
 
 
 def confirm(confirmed: Proposal) -> Write:
-    """The rule of two operators is here. Refused with ProposalNotFound, ProposalDecided; OwnProposal, where the same
-    operator has proposed it."""
+    """The rule of two operators is here, and that neither is whose money it is: that is as it was read. Refused with
+    ProposalNotFound, ProposalDecided; OwnProposal, where the same operator has proposed it; BeneficiaryDecides."""
     assert confirmed.decided_by is not None
     by = confirmed.decided_by
+    others = _written(confirmed.beneficiaries - {by})
 
     def why(now: Proposal) -> Refusal:
         return now.why_not_confirmed(by) or too_late(now)
 
-    return _decide(confirmed, _OPEN & (ProposalItem.proposed_by != by), why)
+    item = ProposalItem
+    read = item.beneficiaries.does_not_exist() if others is None else item.beneficiaries == others
+    return _decide(confirmed, _OPEN & (item.proposed_by != by) & read, why)
 
 
 def dismiss(dismissed: Proposal) -> Write:
@@ -107,6 +114,11 @@ def _decide(after: Proposal, rule: Condition, refusal: Callable[[Proposal], Refu
     )
 
 
+def _written(beneficiaries: frozenset[str]) -> str | None:
+    """A username has no spaces."""
+    return " ".join(sorted(beneficiaries)) or None
+
+
 def _by_its_state(refusal: Callable[[Proposal], Refusal]) -> Callable[[RawItem | None], Refusal]:
     """A refusal that depends on how the proposal is in the table when the write's condition fails."""
 
@@ -128,6 +140,7 @@ def _proposal(item: ProposalItem) -> Proposal:
         reason=item.reason,
         proposed_by=item.proposed_by,
         proposed_at=item.created_at,
+        beneficiaries=frozenset((item.beneficiaries or "").split()),
         status=Status(item.status),
         decided_by=item.decided_by,
         decided_at=item.decided_at,

@@ -118,7 +118,7 @@ class BillingComparisonView(View):
 @app.get("/operations/billing/dealers", tags=["operators"], summary="All dealers, in no order")
 def operated_dealers(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> OperatedDealerPage:
     """A page may be short, even empty, and still not be the last."""
-    listed = f"GET /operations/billing/dealers {caller(app).must_be_operator()}"
+    listed = f"GET /operations/billing/dealers {caller(app).must_be_viewer()}"
     page = auditing().dealers(limit=limit, after=cursors().read(listed, cursor))
     return OperatedDealerPage(items=[_dealer(each) for each in page.items], cursor=cursors().write(listed, page.after))
 
@@ -126,7 +126,7 @@ def operated_dealers(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.get("/operations/billing/dealers/<dealer>", tags=["operators"], summary="All there is of a dealer")
 def operated_dealer(dealer: AnyDealer) -> DealerLifeView:
     """But for his requisites, which are told to nobody."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     life = auditing().dealer(dealer)
     return DealerLifeView(
         dealer=_dealer(life.dealer),
@@ -138,14 +138,14 @@ def operated_dealer(dealer: AnyDealer) -> DealerLifeView:
 
 @app.get("/operations/billing/dealers/<dealer>/bills", tags=["operators"], summary="A dealer's bills, unpaid first")
 def operated_bills(dealer: AnyDealer, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> OperatedBillPage:
-    listed = f"GET /operations/billing/dealers {dealer} {caller(app).must_be_operator()}"
+    listed = f"GET /operations/billing/dealers {dealer} {caller(app).must_be_viewer()}"
     page = auditing().bills(dealer, limit=limit, after=cursors().read(listed, cursor))
     return OperatedBillPage(items=[_bill(bill) for bill in page.items], cursor=cursors().write(listed, page.after))
 
 
 @app.get("/operations/billing/bills/<bill_id>", tags=["operators"], summary="All there is of a bill")
 def operated_bill(bill_id: BillId) -> BillLifeView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     life = auditing().bill(bill_id)
     events = [_moved(event) for event in life.events]
     return BillLifeView(bill=_bill(life.bill), waits_for=life.waits_for, events=events)
@@ -156,7 +156,7 @@ def operated_bill(bill_id: BillId) -> BillLifeView:
 )
 def last_comparison_of_billing() -> BillingComparisonView:
     """It is held against the books once a day."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _compared(comparing_billing().latest(), None)
 
 

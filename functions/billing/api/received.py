@@ -44,7 +44,7 @@ class ReceivedPage(View):
 @app.get("/operations/billing/dealers/<dealer>/payments", tags=["operators"], summary="What came for a dealer")
 def payments_of_dealer(dealer: AnyDealer, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> ReceivedPage:
     """Of each account the newest first. A page may be short, even empty, and still not be the last."""
-    listed = f"GET /operations/billing/dealers payments {dealer} {caller(app).must_be_operator()}"
+    listed = f"GET /operations/billing/dealers payments {dealer} {caller(app).must_be_viewer()}"
     page = auditing().payments(dealer, limit=limit, after=cursors().read(listed, cursor))
     return _page(listed, page, [] if cursor else auditing().aside(dealer))
 
@@ -55,7 +55,7 @@ def payments_of_contract(
 ) -> ReceivedPage:
     """The newest first; of a contract that no account has, what waits for a person. A page may be short, even empty,
     and still not be the last."""
-    listed = f"GET /operations/billing/contracts payments {contract_id} {caller(app).must_be_operator()}"
+    listed = f"GET /operations/billing/contracts payments {contract_id} {caller(app).must_be_viewer()}"
     page = auditing().payments_of_contract(contract_id, limit=limit, after=cursors().read(listed, cursor))
     return _page(listed, page, [] if cursor else auditing().aside_of_contract(contract_id))
 

@@ -56,7 +56,7 @@ class TradingAccountRequest(OperatorAct):
 
 @app.get("/operations/trading-accounts", tags=["operators"], summary="Market making's accounts at exchanges")
 def trading_accounts() -> TradingAccountList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return TradingAccountList(
         items=[
             TradingAccountView(

@@ -75,7 +75,7 @@ class CampaignDetailView(View):
     "/operations/market-making/campaigns", tags=["operators"], summary="Campaigns that the trading accounts have joined"
 )
 def joined_campaigns() -> JoinedCampaignList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return JoinedCampaignList(items=[_joined(taking) for taking in campaigning().takings()])
 
 
@@ -86,7 +86,7 @@ def joined_campaigns() -> JoinedCampaignList:
 )
 def joined_campaign(account_id: AccountId, campaign_id: JoinedCampaignId) -> CampaignDetailView:
     """Rewards are attributed here; they are paid out by hand."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     taking, periods = campaigning().periods(account_id, campaign_id)
     return CampaignDetailView(campaign=_joined(taking), periods=[_period(period) for period in periods])
 

@@ -42,7 +42,7 @@ class CustodyComparisonView(View):
 @app.get("/operations/compare/custody", tags=["operators"], summary="What the last look at the custody has found")
 def last_comparison_of_custody() -> CustodyComparisonView:
     """It is held against the books once a day, and whenever an operator asks for it."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _compared(comparing().latest())
 
 

@@ -63,7 +63,7 @@ def market_making_fills_as_csv(order_id: OrderId, after_trade: TradeId = "0") ->
 
 @app.get("/operations/market-making/<order_id>/fills", tags=["operators"], summary="An order's trades, newest first")
 def operated_fills(order_id: OrderId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FillPage:
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     return _fills(f"GET /operations/market-making/fills {operator} {order_id}", order_id, limit, cursor)
 
 

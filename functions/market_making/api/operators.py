@@ -132,7 +132,7 @@ def operated_orders(
     status: Annotated[str | None, OneOf(*Status)] = None, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 ) -> OperatedOrderPage:
     """A page may be short, even empty, and still not be the last."""
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     listed = f"GET /operations/market-making {operator} {status}"
     only = None if status is None else Status(status)
     page = overseeing().orders(only, limit=limit, after=cursors().read(listed, cursor))
@@ -142,7 +142,7 @@ def operated_orders(
 
 @app.get("/operations/market-making/<order_id>", tags=["operators"], summary="All there is of a market-making order")
 def operated_order(order_id: OrderId) -> LifeView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _life(overseeing().life(order_id))
 
 

@@ -68,7 +68,7 @@ def pairs() -> PairList:
 
 @app.get("/operations/pairs", tags=["operators"], summary="What may be quoted, or might")
 def operated_pairs() -> OperatedPairList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     items = [OperatedPairView(**_pair(pair).model_dump(), enabled=pair.enabled) for pair in overseeing().pairs()]
     return OperatedPairList(items=items)
 

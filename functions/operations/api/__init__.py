@@ -43,6 +43,7 @@ from common.wire import (
     View,
 )
 from functions.operations.api import (  # noqa: F401  # their routes
+    accounts,
     comparisons,
     custody,
     customers,
@@ -290,13 +291,13 @@ class AuditPage(View):
 
 @app.get("/operations/catalogue", tags=["operators"], summary="All assets with their rules")
 def operated_assets() -> OperatedAssetList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return OperatedAssetList(items=[_operated(asset) for asset in operations().assets()])
 
 
 @app.get("/operations/catalogue/<asset_id>", tags=["operators"], summary="An asset with its rules")
 def operated_asset(asset_id: AssetInPath) -> OperatedAssetView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _operated(operations().listing(asset_id).asset)
 
 
@@ -316,7 +317,7 @@ def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeVi
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
 def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return ParkedList(items=[_parked(item) for item in operations().parked(limit)])
 
 
@@ -334,7 +335,7 @@ def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
 def stopped_prices() -> StoppedPriceList:
     """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
     price, or the source comes back. The first price of an asset is confirmed as well, before it is traded."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
 
 
@@ -357,13 +358,13 @@ def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> 
 
 @app.get("/operations/clients/<client_id>/<kind>", tags=["operators"], summary="A client")
 def client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _client(operations().client(ClientKind(kind.upper()), client_id))
 
 
 @app.get("/operations/audit", tags=["operators"], summary="What operators did on one day (UTC), newest first")
 def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> AuditPage:
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     listed = f"GET /operations/audit {operator} {date}"
     page = operations().audit(date, limit=limit, after=cursors().read(listed, cursor))
     items = [AuditEntryView(**vars(link)) for link in page.items]
@@ -372,7 +373,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 
 @app.get("/operations/audit/head", tags=["operators"], summary="Where the audit's chain ends, and who signs it")
 def audit_head() -> AuditHeadView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     head = operations().audit_head()
     return AuditHeadView(
         number=0 if head is None else head.number,
@@ -386,7 +387,7 @@ def audit_head() -> AuditHeadView:
 
 @app.get("/operations/audit/anchors", tags=["operators"], summary="Where the chain stood on one day (UTC), signed")
 def audit_anchors(date: Day) -> AuditAnchors:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return AuditAnchors(items=[AuditAnchorView(**vars(anchor)) for anchor in anchoring().of_day(date)])
 
 

@@ -62,7 +62,7 @@ class BankComparisonView(View):
 @app.get("/operations/compare/bank", tags=["operators"], summary="What the comparison of a day with the bank has found")
 def comparison_with_bank(date_: Annotated[DayText | None, Query(alias="date")] = None) -> BankComparisonView:
     """Without a date, of the last day that was compared: each day is, once it is over."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _compared(comparing_bank().found(None if date_ is None else date.fromisoformat(date_)))
 
 
@@ -104,7 +104,7 @@ class ExchangeComparisonView(View):
 )
 def comparison_with_exchange(date_: Annotated[DayText | None, Query(alias="date")] = None) -> ExchangeComparisonView:
     """Without a date, of the last day that was compared: each day is, once it is over."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     found = comparing_exchange().found(None if date_ is None else date.fromisoformat(date_))
     return ExchangeComparisonView(
         of=found.of,
@@ -154,7 +154,7 @@ class DeskBooksView(View):
 @app.get("/operations/desk", tags=["operators"], summary="The desk's own account, and the trial balance of the books")
 def desk_books() -> DeskBooksView:
     """It is made twice a day, of things that are over: these add up to nothing while everything moves on."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     trial = cross_checking().balance()
     assets = [
         AssetBooksView(

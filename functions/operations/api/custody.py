@@ -107,13 +107,13 @@ class OutgoingDecisionRequest(OperatorAct):
 
 @app.get("/operations/snapshots", tags=["operators"], summary="Money at the custody that is nobody's yet, oldest first")
 def snapshots(limit: Limit = LIMIT_DEFAULT) -> SnapshotList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return SnapshotList(items=[_snapshot(incoming) for incoming in operations().snapshots(limit)])
 
 
 @app.get("/operations/snapshots/<snapshot_id>", tags=["operators"], summary="Money that came in at the custody")
 def snapshot(snapshot_id: SnapshotId) -> SnapshotView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _snapshot(operations().snapshot(snapshot_id))
 
 

@@ -112,7 +112,7 @@ class MovesOfAmountView(View):
 
 @app.get("/operations/customers/<username>", tags=["operators"], summary="Where a customer's money is")
 def customer(username: Username) -> CustomerView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     found = customers().customer(username)
     balance = found.account.balance
     return CustomerView(
@@ -146,7 +146,7 @@ def moves_of_amount(
     limit: Limit = LIMIT_DEFAULT,
 ) -> MovesOfAmountView:
     """Newest first."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     found = customers().moves_of(username, amount, clock.now() - timedelta(days=days), limit)
     return MovesOfAmountView(items=[_move(line) for line in found.moves], complete=found.complete)
 

@@ -77,7 +77,7 @@ class FailurePage(View):
 @app.get("/operations/find", tags=["operators"], summary="What somebody outside calls something")
 def find(what: Named) -> FoundList:
     """By keys: nothing is found by an amount alone, a transaction of a chain, or a trade."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return FoundList(
         items=[
             FoundView(id=each.thing_id, kind=each.kind, by=each.by, username=each.username, status=each.status)
@@ -88,14 +88,14 @@ def find(what: Named) -> FoundList:
 
 @app.get("/operations/pools", tags=["operators"], summary="Open pools, the one first that closes first")
 def operated_pools() -> OpenPoolList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return OpenPoolList(items=[_pool(pool) for pool in open_pools().all()])
 
 
 @app.get("/operations/failures", tags=["operators"], summary="What has failed on one day (UTC), newest first")
 def failures(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FailurePage:
     """Also where nothing waits: it was refused, given back, or is nobody's to mend."""
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_viewer()
     listed = f"GET /operations/failures {operator} {date}"
     page = operations().failures(date, limit=limit, after=cursors().read(listed, cursor))
     return FailurePage(items=[_failure(each) for each in page.items], cursor=cursors().write(listed, page.after))

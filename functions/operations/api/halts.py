@@ -37,7 +37,7 @@ class FlowHaltRequest(OperatorAct):
 @app.get("/operations/halts", tags=["operators"], summary="The flows that are halted, longest first")
 def flow_halts() -> FlowHaltList:
     """Trading accounts and single market-making orders that are halted wait for an operator: `GET /operations/work`."""
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return FlowHaltList(
         items=[
             FlowHaltView(

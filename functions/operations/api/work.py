@@ -11,7 +11,7 @@ from pydantic import Field
 from common import keys
 from common.domain.proposals.model import Proposal
 from common.http import caller
-from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
+from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
 from common.machines import MachineExecution
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
@@ -33,8 +33,6 @@ from functions.operations.wiring import interventions, operations, proposals
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
 StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
-SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
 
 
 class WaitingView(View):
@@ -136,22 +134,13 @@ class PayoutDecisionRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
-class MoveRequest(OperatorAct):
-    """Which login has an account from now on."""
-
-    sub: Annotated[
-        str, Field(pattern=SUB_PATTERN, description="of the user that was made anew, as the user pool has it")
-    ]
-    reference: Annotated[Reference, Field(description="how it was found out that it is the same person")]
-
-
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
 def work(
     context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
     overdue: bool = False,
     limit: Limit = LIMIT_DEFAULT,
 ) -> WorkList:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     backlogs = keys.BACKLOGS if context is None else (context,)
     found = operations().work(backlogs, overdue_only=overdue, limit=limit)
     return WorkList(
@@ -171,7 +160,7 @@ def work(
 
 @app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of what an id names")
 def story(thing_id: ThingId) -> StoryView:
-    caller(app).must_be_operator()
+    caller(app).must_be_viewer()
     return _story(operations().story(thing_id))
 
 
@@ -198,19 +187,14 @@ def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
     return propose("work approve-payout", thing_id, {}, None, body)
 
 
-@app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
-def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
-    return propose("users move", username, {"sub": body.sub}, body.reference, body)
-
-
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
 def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    return done(proposals().confirm, proposal_id, body)
+    return done(proposals().confirm, proposal_id, body, caller(app).must_be_approver())
 
 
 @app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    return done(proposals().dismiss, proposal_id, body)
+    return done(proposals().dismiss, proposal_id, body, caller(app).must_be_either())
 
 
 @app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")

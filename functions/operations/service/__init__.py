@@ -205,6 +205,24 @@ class Operations:
             why_no_refund=self._why_no_refund(item),
         )
 
+    def beneficiaries(self, item: KnownItem) -> frozenset[str]:
+        """The usernames of the customers whose money the item is about: who it is, whose it is, who buys or sells with
+        it, whose order it is for. None where it is nobody's."""
+        if item.row is keys.USER:
+            return frozenset({item.PK})
+        if item.row in (keys.BATCH, keys.POOL, keys.SALE_POOL):
+            found = (keys.item_named(member) for member in self._members(item))
+            members = (store.known(self.table, key) for key in found if key is not None)
+            return frozenset(each.username for each in members if each is not None and each.username is not None)
+        order_id = None
+        if item.row is keys.SNAPSHOT:
+            order_id = custody.incoming(self.table, item.PK).order_id
+        if item.row is keys.OUTGOING:
+            order_id = self._order_of(custody.outgoing(self.table, item.PK))
+        key = None if order_id is None else keys.item_named(order_id)
+        order = item if key is None else store.known(self.table, key)
+        return frozenset() if order is None or order.username is None else frozenset({order.username})
+
     def _why_no_refund(self, item: KnownItem) -> str | None:
         """Why nothing of a dealer's account can go back to him."""
         if item.row is not keys.BILLING_ACCOUNT:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from common import keys
@@ -23,7 +24,7 @@ from common.domain.catalogue.model import (
     SymbolTaken,
 )
 from common.domain.catalogue.store import Catalogue, SavedAsset
-from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.clients import ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
@@ -39,6 +40,8 @@ from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
+from functions.operations.service.customer_kinds import CLIENT, change_of, changed
+from functions.operations.service.proposals import Proposals
 
 NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
 # What a new asset has unless it is given, besides the defaults of `Asset`.
@@ -53,6 +56,7 @@ NEW: Mapping[str, Any] = {
 class Interventions:
     operations: Operations
     events: BankEvents
+    proposals: Proposals
 
     def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
@@ -259,41 +263,28 @@ class Interventions:
         account_id: str | None = None,
     ) -> OperatorOutcome:
         """Write a client, new or changed: only what is given, and under the condition that the rest is as it was read.
-        A repeat changes nothing. After its owner's account was moved, it is that of the account's present login.
+        One that may be used from then on another operator confirms; one who blocks it is enough. A repeat changes
+        nothing. After its owner's account was moved, it is that of the account's present login.
 
-        Raises ClientTaken, AccountNeeded, ClientMoved, Busy.
+        Raises ClientTaken, AccountNeeded, ClientMoved, BeneficiaryDecides, Busy.
         """
         before = clients.existing(self.operations.table, kind, client_id)
-        if before is not None and not self._may_have(owner, before):
-            raise clients.taken(before)
         at = self.operations.now()
-        client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
-        client = replace(
-            client,
-            owner=owner,
-            status=status or client.status,
-            account_id=account_id or client.account_id,
-            updated_at=at,
-        )
-        client.must_be_payable()
-        was = None if before is None else before.status
-        says = changes(None if before is None else _told(before), _told(client))
+        whose = partial(ledger.ownership, self.operations.table, owner.username)
+        client = changed(before, kind, client_id, owner, whose, status, account_id, at)
+        was, says = None if before is None else before.status, change_of(before, client)
         if not says:
             return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
-        if before is not None and before.account_id == client.account_id and client.is_paid:
-            says += f"; it is paid at {client.account_id}"
+        if client.status is ClientStatus.ACTIVE:
+            given = {"client": client_id, "kind": kind, "status": client.status}
+            if client.account_id is not None:
+                given["account_id"] = client.account_id
+            return self.proposals.propose(CLIENT, owner.username, given, None, reason, operator, dry_run=dry_run)
         if not dry_run:
             told = f"{kind}, {says}: {reason}"
             entry = AuditEntry(at, operator, "clients save", client_id, told)
             self.operations.table.write(clients.save(client, before), *audit.entry(self.operations.table, entry))
         return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
-
-    def _may_have(self, owner: Owner, client: Client) -> bool:
-        """Is the client the owner's, or was it when another login had his account?"""
-        if client.owner == owner or client.owner.username != owner.username:
-            return client.owner == owner
-        whose = ledger.ownership(self.operations.table, owner.username)
-        return whose.owner == owner and client.owner.sub in whose.former_subs
 
 
 def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
@@ -333,11 +324,6 @@ def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
         told = "`desk prices list` has those that have"
         raise NothingToConfirm(f"the price of {asset_id} has not jumped, nor is it ${price}; {told}", id=asset_id)
     return OperatorOutcome.repeat(asset_id, acts.PRICE_TRADED, f"${price} is the price already; nothing to do")
-
-
-def _told(client: Client) -> dict[str, object]:
-    account = {} if client.account_id is None else {"account_id": client.account_id}
-    return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:

@@ -21,7 +21,13 @@ from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
-from functions.operations.service import custody_kinds, deposit_kinds, market_making_kinds, payment_kinds
+from functions.operations.service import (
+    custody_kinds,
+    customer_kinds,
+    deposit_kinds,
+    market_making_kinds,
+    payment_kinds,
+)
 from functions.operations.service.subjects import Kind, Subject
 
 FEES_IN_COINS = "fees_in_coins"  # among the terms only where there are any
@@ -192,7 +198,20 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),
     **custody_kinds.KINDS,
+    **customer_kinds.KINDS,
     **market_making_kinds.KINDS,
     **deposit_kinds.KINDS,
     **payment_kinds.KINDS,
 }
+
+IN_DOLLARS: Mapping[str, str] = {  # of those that move dollars: the term that says how many
+    "work approve-payout": "amount",
+    "work decide-order": "gross",
+    "work decide-payout": "paid",
+    customer_kinds.CREDIT: "amount",
+}
+
+
+def dollars_of(proposal: Proposal) -> Money:
+    """What counts towards what one operator may do a day."""
+    return Money(proposal.terms[IN_DOLLARS[proposal.command]]) if proposal.command in IN_DOLLARS else ZERO

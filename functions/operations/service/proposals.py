@@ -6,15 +6,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.domain import acts, audit, timeline, work
+from common.domain import acts, audit, clients, limits, timeline, work
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
+from common.domain.clients import ClientKind, ClientMoved
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.custody.shortages import ShortageMoved
 from common.domain.custody.ties import TieMoved
 from common.domain.dealer_refunds import RefundKnown
+from common.domain.deposits import CreditedAlready
 from common.domain.exchange_orders.model import ExchangeOrderMoved
-from common.domain.ledger.model import AccountMoved
+from common.domain.ledger.model import AccountMoved, AccountNotFound
+from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
@@ -25,18 +28,23 @@ from common.domain.timeline import TimelineEvent
 from common.domain.trade_cursors import CursorElsewhere
 from common.domain.work import Redriven
 from common.keys import PrimaryKey
+from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
-from functions.operations.model import NotProposable
+from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations
+from functions.operations.service.customer_kinds import CLIENT, CREDIT
 from functions.operations.service.payment_kinds import REFUND
-from functions.operations.service.proposal_kinds import KINDS, MOVE
+from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
 
+ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
 NAMED = ("order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountMoved,
+    AccountNotFound,
     AttemptMoved,
+    ClientMoved,
     CursorElsewhere,
     ExchangeOrderMoved,
     IncomingMoved,
@@ -53,6 +61,7 @@ MOVED = (
 class Proposals:
     operations: Operations
     events: BankEvents
+    limit: Money  # of what one operator may propose a day, and of what he may confirm
 
     def propose(
         self,
@@ -67,11 +76,14 @@ class Proposals:
     ) -> OperatorOutcome:
         """Propose an act (`command`) upon what this id names. What is proposed already is told so.
 
-        Raises NothingKnown; NotProposable; EvidenceNotBelieved; Busy.
+        Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy.
         """
         kind, subject, at = KINDS[command], self._subject(command, subject_id, given), self.operations.now()
         terms = kind.terms(subject, given)
-        says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
+        try:
+            says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
+        except NothingToDo as so_already:
+            return OperatorOutcome.repeat(subject_id, subject.item.status, so_already.detail)
         proposal = Proposal(
             id=proposal_id_of(command, subject_id, terms, reference),
             command=command,
@@ -81,11 +93,18 @@ class Proposals:
             reason=reason,
             proposed_by=operator,
             proposed_at=at,
+            beneficiaries=self._beneficiaries(subject),
         )
+        no_part = proposal.why_not_proposed()
+        if no_part is not None:
+            raise no_part
         known = proposals.find(self.operations.table, proposal.id)
         if known is not None and known.status is Status.PROPOSED:
             return _waits_already(known)
+        if known is not None and known.status is Status.CONFIRMED and command in ONCE:
+            return _repeated(known)
         before = None if known is None else known.status
+        counted = self._counted(Limited.PROPOSED, proposal, operator, at)
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
@@ -95,6 +114,7 @@ class Proposals:
                     timeline.record(proposal.id, event),
                     _tell(subject_id, subject.item.status, told, operator, at),
                     *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
+                    *counted,
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
@@ -104,7 +124,7 @@ class Proposals:
         """Do what another operator has proposed. A repeat changes nothing.
 
         Raises ProposalNotFound; ProposalDecided: it was dismissed; NotProposable: it is not possible any more;
-        OwnProposal; Busy.
+        OwnProposal; BeneficiaryDecides; DailyLimitExceeded; Busy.
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.CONFIRMED:
@@ -112,15 +132,21 @@ class Proposals:
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject, proposal.terms)
-        says = kind.says(subject, proposal.terms)
+        try:
+            says = kind.says(subject, proposal.terms)
+        except NothingToDo as so_already:
+            raise NotProposable(so_already.detail, id=proposal.subject) from None
+        # The write looks at whose money it was when it was proposed.
+        since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
+        refused = since.why_no_part(operator) or (proposal.why_not_confirmed(operator) if dry_run else None)
+        if refused is not None:
+            raise refused
+        counted = self._counted(Limited.CONFIRMED, proposal, operator, self.operations.now())
         if dry_run:
-            own = proposal.why_not_confirmed(operator)
-            if own is not None:
-                raise own
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
         try:
-            writes = [proposals.confirm(confirmed), *kind.writes(subject, confirmed)]
+            writes = [proposals.confirm(confirmed), *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -168,7 +194,7 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 *audit.entry(self.operations.table, AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
-        except AdjustmentTaken as taken:
+        except (AdjustmentTaken, CreditedAlready) as taken:
             raise NotProposable(taken.detail, id=after.subject) from None
         except MOVED:
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
@@ -196,9 +222,27 @@ class Proposals:
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
             subject = replace(subject, other=self._read(named))
+        if command == CLIENT:  # which may be new: no item is there that would offer it
+            kind, client_id = ClientKind(terms["kind"]), terms["client"]
+            return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
+
+    def _counted(self, kind: Limited, proposal: Proposal, operator: str, at: datetime) -> list[Write]:
+        """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
+        the write refuses."""
+        amount = dollars_of(proposal)
+        if amount == ZERO:
+            return []
+        used = limits.used_by_operator(self.operations.table, operator, kind, at)
+        if used + amount > self.limit:
+            raise limits.over(self.limit, kind, amount, used)
+        return [limits.count_by_operator(self.limit, operator, kind, amount, at)]
+
+    def _beneficiaries(self, subject: Subject) -> frozenset[str]:
+        items = (each.item for each in (subject, subject.other) if each is not None)
+        return frozenset[str]().union(*map(self.operations.beneficiaries, items))
 
     def _read(self, thing_id: str) -> Subject:
         """Raises NothingKnown."""

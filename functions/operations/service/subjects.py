@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.domain.acts import Case
+from common.domain.clients import Client
 from common.domain.proposals.model import Proposal, Terms
 from common.table.transaction import Write
 from functions.operations.store import KnownItem
@@ -18,6 +19,7 @@ class Subject:
     item: KnownItem
     case: Case
     other: Subject | None = None  # what the terms name besides: an order, or a snapshot
+    client: Client | None = None  # that the terms name; none: it is new
 
     @property
     def id(self) -> str:

@@ -1,0 +1,54 @@
+"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common.domain.fees import Tier
+from common.http import IdempotencyKey
+from common.keys import USERNAME_PATTERN
+from common.money import Money
+from common.wire import Dollars, OperatorAct, OperatorOutcomeView, Reference
+from functions.operations.api.door import app, propose
+from functions.operations.service.customer_kinds import CREDIT
+
+Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
+SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
+
+
+class Credit(OperatorAct):
+    """Dollars that came to the bank for him; the Idempotency-Key is the bank's reference of them."""
+
+    amount: Dollars
+
+
+class TierRequest(OperatorAct):
+    tier: Tier
+
+
+class MoveRequest(OperatorAct):
+    """Which login has an account from now on."""
+
+    sub: Annotated[
+        str, Field(pattern=SUB_PATTERN, description="of the user that was made anew, as the user pool has it")
+    ]
+    reference: Annotated[Reference, Field(description="how it was found out that it is the same person")]
+
+
+@app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Propose to credit dollars that came")
+def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> OperatorOutcomeView:
+    return propose(CREDIT, username, {"amount": str(Money(body.amount))}, idempotency_key, body)
+
+
+@app.post("/operations/users/<username>/tier", tags=["operators"], summary="Propose whose fees a customer pays")
+def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
+    """From the next order on; what is accepted or quoted already keeps its fee."""
+    return propose("users tier", username, {"tier": body.tier}, None, body)
+
+
+@app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
+def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
+    return propose("users move", username, {"sub": body.sub}, body.reference, body)

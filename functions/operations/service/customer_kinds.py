@@ -1,0 +1,162 @@
+"""What two operators do for a customer: dollars that came for him to the bank, whose fees he pays, and his clients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from common.domain import clients, deposits, timeline
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.fees import Tier
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import Account
+from common.domain.proposals.model import Proposal, Terms
+from common.domain.timeline import TimelineEvent
+from common.money import Money
+from common.operator_outcome import changes
+from common.owner import Owner, Ownership
+from common.table.transaction import Write
+from functions.operations.model import NothingToDo, NotProposable
+from functions.operations.service.subjects import Kind, Subject
+
+CREDIT, CLIENT = "deposit credit", "clients save"
+
+
+class Credit:
+    """That dollars came to the bank for a customer, under the reference that the bank has for them."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:  # noqa: ARG002
+        return given
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        return f"has ${Money(terms['amount'])} more than the ${_account(subject).balance.current} that are free now"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.reference is not None
+        assert confirmed.decided_at is not None
+        amount, reference = Money(confirmed.terms["amount"]), confirmed.reference
+        told = f"${amount} came to the bank, reference {reference}"
+        return [
+            *deposits.credit(_account(subject).ownership, reference, amount, confirmed.decided_at),
+            _event(subject, told, confirmed.operators, confirmed.decided_at),
+        ]
+
+
+class Tiering:
+    """Whose fees a customer pays from then on."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"before": _account(subject).balance.tier, **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now, tier = _account(subject).balance.tier, Tier(terms["tier"])
+        if now != terms["before"]:
+            raise NotProposable(f"he was {terms['before']}, and now he is {now}", id=subject.id)
+        if now is tier:
+            raise NothingToDo(f"{subject.id} is {tier} already; nothing to do", id=subject.id)
+        return f"pays the fees of {tier} from the next order on; open orders and quotes keep theirs"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        before, tier = Tier(confirmed.terms["before"]), Tier(confirmed.terms["tier"])
+        told = f"from {before} to {tier}"
+        return [
+            ledger.set_tier(_account(subject).ownership.owner, before, tier, confirmed.decided_at),
+            _event(subject, told, confirmed.operators, confirmed.decided_at),
+        ]
+
+
+class ClientChange:
+    """A client that may be used from then on: who may sell coins, or who is paid, and where. What it was is among the
+    terms: whoever has changed it since is not overruled."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        before = subject.client
+        after = self._after(subject, given)
+        account = {} if after.account_id is None else {"account_id": after.account_id}
+        was = "new" if before is None else changes(None, told_of(before))
+        return {"client": after.client_id, "kind": after.kind, "status": after.status, **account, "was": was}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        if self.terms(subject, terms) != terms:  # not told here: an account is no matter of the log
+            client = f"the {terms['kind'].lower()} client {terms['client']}"
+            raise NotProposable(f"{client} is not what it was any more: look at it, and propose it", id=subject.id)
+        change = change_of(subject.client, self._after(subject, terms))
+        return f"has the {terms['kind'].lower()} client {terms['client']}: {change}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        after = replace(self._after(subject, confirmed.terms), updated_at=confirmed.decided_at)
+        told = f"{after.kind} client {after.client_id}, {change_of(subject.client, after)}"
+        return [
+            clients.save(after, subject.client),
+            _event(subject, told, confirmed.operators, confirmed.decided_at),
+        ]
+
+    @staticmethod
+    def _after(subject: Subject, terms: Terms) -> Client:
+        """Raises ClientTaken, AccountNeeded."""
+        whose, given = _account(subject).ownership, terms.get("status")
+        kind, client_id, at = ClientKind(terms["kind"]), terms["client"], subject.case.now
+        status, account_id = None if given is None else ClientStatus(given), terms.get("account_id")
+        return changed(subject.client, kind, client_id, whose.owner, lambda: whose, status, account_id, at)
+
+
+def changed(
+    before: Client | None,
+    kind: ClientKind,
+    client_id: str,
+    owner: Owner,
+    whose: Callable[[], Ownership],
+    status: ClientStatus | None,
+    account_id: str | None,
+    at: datetime,
+) -> Client:
+    """A client as it is to be: what is not given stays as it was `before`. After its owner's account was moved, it is
+    that of the account's present login. Raises ClientTaken, AccountNeeded."""
+    if before is not None and not _may_have(owner, before, whose):
+        raise clients.taken(before)
+    client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
+    after = replace(
+        client,
+        owner=owner,
+        status=status or client.status,
+        account_id=account_id or client.account_id,
+        updated_at=at,
+    )
+    after.must_be_payable()
+    return after
+
+
+def change_of(before: Client | None, after: Client) -> str:
+    """What changes of a client, and where it is paid; empty where nothing does."""
+    says = changes(None if before is None else told_of(before), told_of(after))
+    if says and before is not None and before.account_id == after.account_id and after.is_paid:
+        says += f"; it is paid at {after.account_id}"
+    return says
+
+
+def told_of(client: Client) -> dict[str, object]:
+    account = {} if client.account_id is None else {"account_id": client.account_id}
+    return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
+
+
+def _may_have(owner: Owner, client: Client, whose: Callable[[], Ownership]) -> bool:
+    """Is the client the owner's, or was it when another login had his account?"""
+    if client.owner == owner or client.owner.username != owner.username:
+        return client.owner == owner
+    return whose().owner == owner and client.owner.sub in whose().former_subs
+
+
+def _account(subject: Subject) -> Account:
+    assert subject.case.account is not None
+    return subject.case.account
+
+
+def _event(subject: Subject, told: str, by: str, at: datetime) -> Write:
+    assert subject.item.status is not None
+    return timeline.record(subject.id, TimelineEvent(at, subject.item.status, subject.item.status, told, by))
+
+
+KINDS: Mapping[str, Kind] = {CREDIT: Credit(), CLIENT: ClientChange(), "users tier": Tiering()}  # by the command
