@@ -454,7 +454,6 @@ ACTS = [
     ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
-    ("users", "credit", "ann", "--amount", "70.00", "--reference", "wire-4711", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
     ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
