@@ -24,10 +24,11 @@ if TYPE_CHECKING:
 
 class _Data(Loader):
     """botocore's data without the rules by which it would find the endpoint anew for each request. Where there are
-    none, it finds the region's endpoint, or the one that is configured, once for a client."""
+    none, it finds the region's endpoint, or the one that is configured, once for a client. S3's say where in a request
+    the bucket is."""
 
     def load_service_model(self, service_name: str, type_name: str, api_version: str | None = None) -> Any:
-        if type_name == "endpoint-rule-set-1":
+        if type_name == "endpoint-rule-set-1" and service_name != "s3":
             raise UnknownServiceError(service_name=service_name, known_service_names="")
         return super().load_service_model(service_name, type_name, api_version)
 

@@ -219,6 +219,8 @@ def serve(
         try:
             open_ = event.get("routeKey") in open_routes
             answer = _checked(event, signed=open_) or (None if open_ else _identified(event))
+            if answer is None and asked["http"]["path"].endswith("\n"):  # which the router's pattern does not see
+                answer = _answer(RouteNotFound("there is no such route"))
             answer = answer or app.resolve(event, context)
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer

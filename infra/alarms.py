@@ -96,7 +96,7 @@ class Watch(Construct):
     def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
-        checked = _ours("ItemsChecked")
+        checked, anchored = _ours("ItemsChecked"), _ours("AuditAnchored")
         bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         halted = _ours("WorkHalted", "Maximum")
@@ -132,7 +132,7 @@ class Watch(Construct):
         )
         self._alarm(
             "NoneAnchored",
-            _ours("AuditAnchored").with_(period=ANCHORED_WITHIN),
+            anchored.with_(period=ANCHORED_WITHIN),
             "none-anchored",
             "For three hours nobody has signed where the audit of operators stands.",
             below=1,
@@ -178,7 +178,10 @@ class Watch(Construct):
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Flows that are halted", [halted]),
             ("Recurring buys", _all("RecurringOrdered", "RecurringSkipped", "RecurringPostponed")),
-            ("Accounts held against their journal; items checked", [reconciled, checked]),
+            (
+                "Accounts held against their journal; items checked; anchors of the audit",
+                [reconciled, checked, anchored],
+            ),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
             ("Days compared with the bank, with the exchange", _all("BankCompared", "ExchangeCompared")),
         ]

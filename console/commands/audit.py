@@ -15,7 +15,7 @@ from console.commands import asking
 from console.commands.groups import group_of
 from console.commands.options import Json
 
-group = group_of("What operators did on one day, newest first; and whether that is as it was written.")
+group = group_of("What operators did on one day, newest first; and whether that is as it was written.", is_command=True)
 
 
 @group.callback(invoke_without_command=True)

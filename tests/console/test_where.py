@@ -43,10 +43,12 @@ def test_who_is_new_has_nothing_and_is_told_so(desk: Desk, ask: Ask) -> None:
 def test_a_wire_is_credited_once_and_found_by_its_reference(desk: Desk, ask: Ask) -> None:
     desk.customer("ann", usd=None)
     credit = ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE)
-    assert "With --yes: $70.00 for ann, free to spend." in ask(*credit).out
+    assert "then it has $70.00 more than the $0.00 that are free now." in ask(*credit).words
     assert "nothing is known" in ask("find", "line-11").out.lower()
-    assert "✓ Done: $70.00 for ann, free to spend." in ask(*credit, "--yes").out
-    assert "were credited under this key already" in ask(*credit, "--yes", by="otto").out
+    proposal_id = ask(*credit, "--yes", "--json").json["id"]
+    assert "has proposed it: another operator confirms it" in ask("proposals", "confirm", proposal_id, *BECAUSE).err
+    assert ask("proposals", "confirm", proposal_id, *BECAUSE, "--yes", by="otto").code == 0
+    assert "already" in ask(*credit, "--yes", by="otto").out
     assert re.search(r"^D\w+ deposit COMPLETED ann the bank's reference$", ask("find", "line-11").words, re.MULTILINE)
     assert re.search(r"DEPOSIT 70\.00 D\w+$", ask("find", "--customer", "ann", "--amount", "70").words, re.MULTILINE)
     assert ask("find", "--customer", "ann", "--amount", "71").out == "No move is of that amount.\n"

@@ -66,6 +66,7 @@ EMPTY_AWS = {
     "ScannedCount": 0,
     "executions": [],
     "SecretString": '{"api_key": "key", "secret": "secret"}',
+    "Signature": "",
 }
 # As Lambda calls them. An API is asked one of its routes by an operator.
 CALLS_FUNCTIONS = """\
@@ -208,6 +209,8 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
     fitting = {b"banks-key": "key", b"webhook": NEXT_SECRET, b"custody": json.dumps(_looks(DESK))}
 
     def empty(asked: Request) -> Answer:
+        if asked.method == "PUT":  # to S3, whose client takes what is no XML for an error
+            return Answer(200, "<Done/>", content_type="application/xml")
         told = next((secret for name, secret in fitting.items() if name in asked.body), EMPTY_AWS["SecretString"])
         return as_json({**EMPTY_AWS, "SecretString": told})
 
@@ -215,7 +218,8 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
         secrets = {"BANK_WEBHOOK_SECRET": "webhook", "BANK_KEY_SECRET": "banks-key", "CUSTODY_READ_SECRET": "custody"}
         secrets["EXCHANGE_KEY_SECRET"] = "exchanges-key"
         named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "AWS_ENDPOINT_URL": aws.url}
-        environment = {**settled.ENVIRONMENT, **named, **secrets}
+        anchors = {"AUDIT_KEY_ID": "key", "AUDIT_BUCKET": "bucket"}
+        environment = {**settled.ENVIRONMENT, **named, **secrets, **anchors}
         printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)
     answers = dict(json.loads(line) for line in printed.splitlines() if line.startswith('["functions.'))
     assert list(answers) == [handler for handler, _ in called]
@@ -344,7 +348,7 @@ def test_what_is_left_of_a_model_is_what_the_whole_says(embedded: Assets, servic
         of_whole = whole.operation_model(name)
         assert operation["input"]["shape"] == of_whole.input_shape.name
         assert operation["output"]["shape"] == of_whole.output_shape.name
-        assert {e["shape"] for e in operation["errors"]} == {e.name for e in of_whole.error_shapes}
+        assert {e["shape"] for e in operation.get("errors", [])} == {e.name for e in of_whole.error_shapes}
     for name, shape in left["shapes"].items():
         of_whole = whole.shape_for(name)
         assert list(shape.get("members", [])) == list(getattr(of_whole, "members", []))
