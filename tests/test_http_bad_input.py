@@ -424,7 +424,10 @@ def test_a_word_of_a_path_that_has_not_its_form_is_refused(bad: Bad, world: Worl
         for word in IN_PATHS[name]:
             at = path(route, world, **{name: quote(word.format(getattr(world, CALLS[route].thing)), safe="")})
             answer = bad.request(route, at, body=body, headers=headers, query=CALLS[route].query)
-            assert about(answer, f"path.{name}") or answer.problem == "RouteNotFound", (named(route), word)
+            is_of_another = answer.problem == "RouteNotFound" or about(
+                answer, "query.amount"
+            )  # behind a # there is no path
+            assert about(answer, f"path.{name}") or is_of_another, (named(route), word)
 
 
 @pytest.mark.parametrize("name", IN_QUERIES)
@@ -659,7 +662,9 @@ def test_what_has_no_route_is_not_found(world: World, doors: Doors) -> None:
 def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> None:
     """What was refused above was refused for what was bad about it: the rest of it was good."""
     leaving = Route("POST", "/billing/dealers/{cme_dealer_id}/fast-buyout")  # his deposit is released before
-    for route in sorted(every_route(), key=lambda route: (route.path.endswith("{flow}/halt"), route.method == "DELETE")):
+    for route in sorted(
+        every_route(), key=lambda route: (route.path.endswith("{flow}/halt"), route.method == "DELETE")
+    ):
         status = called(doors, world, route, entitled(doors, route).token).status
         assert (
             status < 300

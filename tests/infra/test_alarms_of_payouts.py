@@ -22,7 +22,7 @@ from tests.infra.conftest import Synth, Synthesised
 from tests.infra.templates import logical_id
 from tests.infra.test_commands_in_pages import told
 
-COMMANDS_MAX = 3  # from stuck to moved
+COMMANDS_MAX = 4  # from stuck to moved
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 PAGES = sorted((ROOT / RUNBOOKS).glob("*.md"))
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -227,7 +227,7 @@ def test_a_runbook_says_what_it_means_where_to_look_and_what_to_do(page: Path) -
 
 
 @EVERY_PAGE
-def test_from_stuck_to_moved_it_takes_three_commands_at_most(page: Path) -> None:
+def test_from_stuck_to_moved_it_takes_four_commands_at_most(page: Path) -> None:
     assert max(_ways_out(page)) <= COMMANDS_MAX
 
 

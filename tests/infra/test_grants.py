@@ -271,6 +271,10 @@ def sales(recorder: Recorder) -> None:
         desk, ann = trading(recorder)
         desk.cash_out(ann, quantity)
         desk.run()
+    desk, ann = trading(recorder)
+    desk.world.simulated.fail_before_next("credit")  # it is sent once more
+    desk.accounts.withdraw(ann, "w", Money(10), "ann-bank")
+    desk.run()
     for outcome in ("fail", "refuse"):
         desk, ann = trading(recorder)
         desk.world.simulated.set_outcome(outcome)

@@ -68,7 +68,7 @@ STATE = {
     f"AWS::Cognito::{kind}"
     for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
 }
-STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::SecretsManager::Secret"}
+STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -166,7 +166,9 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
 ) -> None:
     kinds = synth(environment).templates.kinds
     assert set(kinds) == {"CryptodeskState", "Cryptodesk"} | {title(context.name) for context in contexts()}
-    assert set(kinds.pop("CryptodeskState")) - {"AWS::SQS::QueuePolicy"} == STATE | {"AWS::SQS::Queue"}
+    assert set(kinds.pop("CryptodeskState")) - {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"} == STATE | {
+        "AWS::SQS::Queue"
+    }
     assert not STATE & set().union(*kinds.values())
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
         assert f"AWS::{kind}" not in kinds["Cryptodesk"]
@@ -213,10 +215,15 @@ def test_the_table_forgets_what_has_expired_and_can_go_back_in_time(synth: Synth
 @pytest.mark.parametrize("environment", [EnvironmentName.STAGING, EnvironmentName.PRODUCTION])
 def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
-    kept = {r["Type"]: r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"}
+    retained = [r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"]
+    kept = {r["Type"]: r for r in retained if r["Properties"].get("KeyUsage") != "SIGN_VERIFY"}
+    assert len([r for r in retained if r["Type"] == "AWS::KMS::Key"]) == 2
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
     assert kept["AWS::KMS::Key"]["Properties"]["EnableKeyRotation"] is True
+    lock = kept["AWS::S3::Bucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    in_production = environment is EnvironmentName.PRODUCTION
+    assert lock == ({"Mode": "COMPLIANCE", "Days": 2555} if in_production else {"Mode": "GOVERNANCE", "Days": 1})
     assert made.stack.termination_protection
     assert made.stack.state.termination_protection
 
@@ -388,6 +395,8 @@ def test_no_policy_has_a_wildcard_where_a_resource_can_be_named(synth: Synth, en
                 made.environment.embedded and actions <= ON_TOKENS
             ):
                 assert statement["Resource"] == "*"
+            elif actions <= {PUT_ANCHOR, READ_ANCHOR}:
+                assert _named(made, statement["Resource"]) == "bucket/*"
             elif actions <= ON_EXECUTIONS:
                 assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
             else:
@@ -492,6 +501,8 @@ def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> N
 
 def _rate(minutes: int) -> str:
     """As CDK writes it."""
+    if minutes == 60:
+        return "rate(1 hour)"
     if minutes % 1440 == 0:
         return f"rate({minutes // 1440} day{'s' if minutes > 1440 else ''})"
     return f"rate({minutes} minute{'s' if minutes > 1 else ''})"

@@ -640,6 +640,8 @@ def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
     }
     of_no_item = {
         "POST /operations/trading-accounts/{id}/halt",
+        "POST /operations/flows/{id}/halt",
+        "POST /operations/flows/{id}/lift",
     }
     assert {act.route for act in ACTS} == operators - of_no_item
 

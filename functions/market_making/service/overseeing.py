@@ -154,7 +154,7 @@ class Overseeing:
             return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
         if not dry_run:
             entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
-            self.table.write(account_store.save_account(saved, before, self.now()), *entry, *also)
+            self.table.write(account_store.save_account(saved, before, self.now()), *also, *entry)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
 
     def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> list[Write]:

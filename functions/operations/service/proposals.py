@@ -113,8 +113,8 @@ class Proposals:
                     proposals.propose(proposal),
                     timeline.record(proposal.id, event),
                     _tell(subject_id, subject.item.status, told, operator, at),
-                    *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
                     *counted,
+                    *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
