@@ -69,7 +69,8 @@ class Caller:
         return self._must_be_in(APPROVERS)
 
     def must_be_either(self) -> str:
-        """Who may say that nothing is to be done about what was proposed. Raises OperatorsOnly."""
+        """Who may say that nothing is to be done about what was proposed, and lift what others have halted. Raises
+        OperatorsOnly."""
         return self._must_be_in(OPERATORS, APPROVERS)
 
     def _must_be_in(self, *groups: str) -> str:

@@ -45,7 +45,7 @@ table of this page, and the table that is deployed.
 | flow_halt              | CATALOGUE                                       | HALT#{name}                        |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                          |               |                    |                                              |
-| audit_entry            | AUDIT#{date}                                    | {number}                           |                          |               |                    |                                              |
+| audit_entry            | ACTS#{date}                                     | {number}                           |                          |               |                    |                                              |
 | audit_head             | AUDIT                                           | LAST                               |                          |               |                    |                                              |
 | proposal               | {proposal_id}                                   | PROPOSAL                           | E…                       | proposals     |                    | OpenWork                                     |
 | ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                          |               |                    |                                              |
@@ -105,6 +105,14 @@ table of this page, and the table that is deployed.
 | ban                    | OUTSIDE#{system}                                | BAN                                |                          |               |                    |                                              |
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                          |               |                    |                                              |
 | comparison_pass        | COMPARISON#{of}                                 | PASS                               |                          |               |                    |                                              |
+
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
 
 | index             | partition key | sort key    | holds                                   | for                                                                                     |
 |-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
@@ -417,7 +425,8 @@ ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 FLOW_HALT = Key("flow_halt", pk="CATALOGUE", sk="HALT#{name}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
-AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{number}")
+# Entries of before the chain lie under AUDIT#{date}, and are not read.
+AUDIT_ENTRY = Key("audit_entry", pk="ACTS#{date}", sk="{number}")
 AUDIT_HEAD = Key("audit_head", pk="AUDIT", sk="LAST")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 # What two operators have decided of something that its own context carries out.

@@ -4,7 +4,7 @@ The entries are a chain: each has the next number and the digest of the one befo
 one. Whoever changes an entry, deletes one or puts it elsewhere breaks the chain from there on. Each hour the head is
 signed, and kept where nobody can change it (`common/anchors.py`).
 
-    AUDIT#{date}   {number}    an entry; its number has 12 digits
+    ACTS#{date}    {number}    an entry; its number has 12 digits
     AUDIT          LAST        number, digest and time of the last one; the day of the first one
 
 A digest is the SHA-256, in hex, of a JSON array of seven texts, ASCII without white space: the number, the digest of

@@ -76,7 +76,12 @@ def test_one_that_an_operator_refuses_waits_no_more_and_is_not_used(
 def test_an_operator_who_changes_another_thing_has_not_decided(desk: Desk, ann: Owner) -> None:
     client_id = ask(desk, ann)
     save = desk.interventions.save_client
-    save(ClientKind.BANKING, client_id, ann, "a typing error", "olga", dry_run=False, account_id="acc-8")
+    told = save(ClientKind.BANKING, client_id, ann, "a typing error", "olga", dry_run=False, account_id="acc-8")
+    assert told.after == "PROPOSED", (
+        "one who moves it alone has the other one confirm an account that he was never shown"
+    )
+    assert desk.operations.client(ClientKind.BANKING, client_id).account_id == "acc-9"
+    desk.confirmed(told)
     assert listed(desk, ann) == [(client_id, ClientStatus.ASKED)]
     (waiting,) = desk.operations.work(("clients",), overdue_only=True, limit=9)
     assert "--account acc-8 --status ACTIVE" in waiting.waits_for, "the next one does not put the error back"

@@ -241,8 +241,9 @@ class TestClients:
             moved = desk.interventions.save_client(
                 kind, "main", first.owner, "he has moved", "olga", dry_run=False, account_id="acc-2"
             )
-            assert moved.done
-            assert (moved.after, moved.says) == ("BLOCKED", "account_id from acc-1 to acc-2")
+            assert moved.after == "PROPOSED"
+            assert desk.operations.client(kind, "main").account_id == "acc-1"
+            assert desk.confirmed(moved).says == "has the banking client main: account_id from acc-1 to acc-2"
             first = replace(first, account_id="acc-2")
         proposed = desk.interventions.save_client(
             kind, "main", first.owner, "looked into", "olga", dry_run=False, status=ClientStatus.ACTIVE

@@ -17,7 +17,10 @@ from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
 
 HALTED, RUNS = "HALTED", "RUNS"
-EVERYTHING = "nothing is taken, and nothing is sent to the exchange or the bank, until another operator lifts it"
+EVERYTHING = (
+    "nothing is taken, and nothing is sent to the exchange or the bank, until another operator lifts it; refunds to "
+    "dealers go on"
+)
 
 
 @dataclass(frozen=True)

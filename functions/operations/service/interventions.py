@@ -263,8 +263,9 @@ class Interventions:
         account_id: str | None = None,
     ) -> OperatorOutcome:
         """Write a client, new or changed: only what is given, and under the condition that the rest is as it was read.
-        One that may be used from then on another operator confirms; one who blocks it is enough. A repeat changes
-        nothing. After its owner's account was moved, it is that of the account's present login.
+        One that may be used from then on another operator confirms, and another account of one whether it may be used
+        or not; one who blocks it is enough. A repeat changes nothing. After its owner's account was moved, it is that
+        of the account's present login.
 
         Raises ClientTaken, AccountNeeded, ClientMoved, BeneficiaryDecides, Busy.
         """
@@ -275,7 +276,8 @@ class Interventions:
         was, says = None if before is None else before.status, change_of(before, client)
         if not says:
             return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
-        if client.status is ClientStatus.ACTIVE:
+        is_paid_elsewhere = before is not None and client.account_id != before.account_id
+        if client.status is ClientStatus.ACTIVE or is_paid_elsewhere:
             given = {"client": client_id, "kind": kind, "status": client.status}
             if client.account_id is not None:
                 given["account_id"] = client.account_id
