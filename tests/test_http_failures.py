@@ -54,9 +54,13 @@ def world() -> Iterator[World]:
     assert world.desk.dynamo.items() == before
 
 
+ANCHORS = Route("GET", "/operations/audit/anchors")  # S3 has them
+OF_THE_TABLE = [route for route in every_route() if route != ANCHORS]
+
+
 @HERE
 @sampled(10)
-@pytest.mark.parametrize("route", every_route(), ids=named)
+@pytest.mark.parametrize("route", OF_THE_TABLE, ids=named)
 def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world: World, route: Route) -> None:
     world.desk.client = Dead()
     with opened(world.desk, openapi.check) as doors:
@@ -126,7 +130,7 @@ def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable
 
 @HERE
 @sampled(10)
-@pytest.mark.parametrize("route", every_route(), ids=named)
+@pytest.mark.parametrize("route", OF_THE_TABLE, ids=named)
 def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
     world.desk.client = Forbidden()
     with opened(world.desk) as doors:

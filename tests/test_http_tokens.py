@@ -56,6 +56,7 @@ FOR_ALL = {
     Route("GET", "/market-making/pairs"),
     Route("GET", "/purchases/pools"),
     Route("GET", "/sales/pools"),
+    Route("GET", "/status"),
 }
 
 
