@@ -50,6 +50,16 @@ def test_of_two_acts_at_once_one_is_refused_and_does_nothing(desk: Desk) -> None
     assert [entry.operator for entry in acts(desk)] == ["oleg"]
 
 
+def test_of_two_acts_at_once_around_midnight_one_is_refused(desk: Desk) -> None:
+    """They have places in two partitions: the head alone knows of both."""
+    desk.table.write(*audit.entry(desk.table, ENTRY))
+    tomorrow = replace(ENTRY, at=NOON.replace(hour=0) + timedelta(days=1), operator="oleg")
+    mine, others = audit.entry(desk.table, ENTRY), audit.entry(desk.table, tomorrow)
+    desk.table.write(*others)
+    with pytest.raises(Busy):
+        desk.table.write(*mine)
+
+
 def test_an_act_by_a_clock_that_is_late_is_not_earlier_than_the_one_before(desk: Desk) -> None:
     midnight = NOON.replace(hour=0) + timedelta(days=1)
     for at in (midnight, midnight - timedelta(milliseconds=3)):
