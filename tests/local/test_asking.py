@@ -29,7 +29,7 @@ class Answer(BaseHTTPRequestHandler):
         self.send_header("Content-Length", "0")
         self.end_headers()
 
-    do_POST = do_GET  # noqa: N815 - the library's names
+    do_POST = do_GET
 
     def log_message(self, *_: object) -> None:
         """Nobody reads it."""
