@@ -38,12 +38,12 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
 # What iterates over a set of strings does so alike in every run.
-test simulate: export PYTHONHASHSEED := 0
+test prove simulate: export PYTHONHASHSEED := 0
+prove: export DEPTH := beyond
 test: install  ## every rule and every kind of fault (7 minutes on two cores)
+prove: install  ## what goes further than every day: every fault, all schedules, 12,000 random lives (30 minutes)
+test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
-
-prove: export DEPTH := full
-prove: test  ## the same tests in full: every fault at every call, all schedules, nearly 19,000 random lives (40 minutes)
 
 simulate: install  ## 100,000 random batches, lives with faults, lives of lies; planted bugs (3.5 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
