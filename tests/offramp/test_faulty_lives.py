@@ -1,4 +1,4 @@
-"""Random lives with faults, with test_more_faulty_lives ten thousand: nothing is lost, doubled, or stuck untraced."""
+"""Random lives with faults, with test_more_faulty_lives five thousand: nothing is lost, doubled, or stuck untraced."""
 
 from __future__ import annotations
 
