@@ -27,9 +27,8 @@ from tests.desk import Desk
 from tests.runbooks.page import CONFIRM, PAGES, Page, Words, read
 
 COMMANDS_MAX = 4
-NAMES = {*("ACCOUNT", "ASSET", "BATCH", "CLIENT", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR"), *("PROPOSAL",)}
-NAMES |= {"SUB", "USERNAME", "UUID"}
 OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to who is woken, or told by somebody
+NAMES = OUTSIDE | {"BATCH", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
 ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
 TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
 TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000)
@@ -45,7 +44,7 @@ class OnCall:
     facts: dict[str, str] = field(default_factory=dict)
     typed: list[Words] = field(default_factory=list)
     told: str = ""
-    mended: Callable[[], object] = lambda: None  # what was done to the table by hand is undone, before the last step
+    mended: Callable[[], object] = lambda: None  # what is done besides, in the table or outside, before the last step
 
     def rounds(self) -> None:
         """What the clock does each so many minutes, of what this desk has."""
@@ -82,8 +81,8 @@ class OnCall:
             self.told += "".join(log)
 
     def follows(self, page: Page, steps: Sequence[str], leaves: tuple[str, ...]) -> None:
-        """Looks, and does these steps but for what is of another case. What was done to the table by hand, if that is
-        the incident, is undone after the first."""
+        """Looks, and does these steps but for what is of another case. What is to be mended besides is mended before
+        the last."""
         for words in page.look.commands:
             if " ".join(words[:2]) not in leaves:
                 self.types(words)
