@@ -561,11 +561,11 @@ TOLD: dict[str, Told] = {
     **dict.fromkeys(
         ("mark_filled", "complete"),
         Told(
-            {200: "paid, or it was already"},
-            _UNPAID,
+            _PROPOSED,
+            _PROPOSABLE,
             examples={
-                "paid": {"reason": "paid by transfer 4712"},
-                "only say": {"reason": "a question", "dry_run": True},
+                "paid": {"reference": "transfer 4712", "reason": "his bank takes no others"},
+                "only say": {"reference": "transfer 4712", "reason": "a question", "dry_run": True},
             },
         ),
     ),

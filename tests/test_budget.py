@@ -236,6 +236,11 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def paid_otherwise(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        asked, act = desk.accounts.withdraw(ann, "k", Money(1), "ann-bank").made.transfer_id, desk.proposals.propose
+        proposal_id = act("withdrawals complete", asked, {}, "wire 42", "by hand", "olga", dry_run=False).id
+        return lambda: desk.proposals.confirm(proposal_id, "wire 42 says so", "otto", dry_run=False)
+
     def sold(
         act: Callable[[Desk, str], Any], *before: Callable[[Desk, str], Any], quantity: str = "1"
     ) -> Callable[[Desk, Owner], Callable[[], Any]]:
@@ -556,9 +561,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,
-        "withdrawal, paid by hand": withdrawn(
-            lambda desk, asked: desk.acts.mark_paid(WITHDRAWAL, asked, "wire 42", "olga", dry_run=False)
-        ),
+        "withdrawal, paid by another way, confirmed": paid_otherwise,
         "withdrawal, rejected by hand": withdrawn(
             lambda desk, asked: desk.acts.give_back(WITHDRAWAL, asked, "no bank", "olga", dry_run=False)
         ),

@@ -827,6 +827,30 @@ class TestDailyLimits:
         with pytest.raises(DailyLimitExceeded, match=r"\$40.01 of it is used"):
             act("60.00", first)
 
+    def test_what_is_said_to_be_paid_counts_as_the_hold_that_it_ends(self, desk: Desk) -> None:
+        """A cent of it would end a hold of any size: the rest is free, and what was never paid may be sent again."""
+        desk.clients(ann := desk.customer("rich", usd="1000.00"))
+        desk.world.simulated.set_outcome("pending", times=1)
+        asked = desk.accounts.withdraw(ann, "w", Money("100.01"), "rich-bank").made.transfer_id
+        desk.world.machines.run()
+        with pytest.raises(DailyLimitExceeded):
+            propose(desk, asked, paid="0.01")
+        desk.world.simulated.decide(f"{asked}-01", "fail")
+        desk.run(until=lambda: status(desk, asked) == "PENDING" and len(attempts(desk, asked)) == 1)
+        with pytest.raises(DailyLimitExceeded):
+            desk.proposals.propose("withdrawals complete", asked, {}, LINE, "wired", "otto", dry_run=False)
+        desk.run()
+
+    def test_coins_that_are_said_to_have_cost_little_count_as_their_limit(self, desk: Desk) -> None:
+        desk.list_exchange_asset()
+        rich = desk.customer("rich", usd="1000.00")
+        desk.world.exchange = gone(desk)
+        asked = desk.purchase(rich, "150.00")
+        desk.run(days=0.2)
+        with pytest.raises(DailyLimitExceeded):
+            propose_order(desk, asked.batch_id, executed="1", gross="0.01", fee="0.00")
+        assert propose_order(desk, asked.batch_id, executed="0.5", gross="0.01", fee="0.00").done
+
     def test_what_moves_no_dollars_has_no_limit(self, desk: Desk) -> None:
         for tier in ("GOLD", "SILVER"):
             desk.set_tier("ann", Tier(tier))

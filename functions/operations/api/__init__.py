@@ -52,6 +52,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     halts,
     market_making,
     payments,
+    payouts,
     work,
 )
 from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done

@@ -104,7 +104,7 @@ class Proposals:
         if known is not None and known.status is Status.CONFIRMED and command in ONCE:
             return _repeated(known)
         before = None if known is None else known.status
-        counted = self._counted(Limited.PROPOSED, proposal, operator, at)
+        counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
@@ -141,7 +141,7 @@ class Proposals:
         refused = since.why_no_part(operator) or (proposal.why_not_confirmed(operator) if dry_run else None)
         if refused is not None:
             raise refused
-        counted = self._counted(Limited.CONFIRMED, proposal, operator, self.operations.now())
+        counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
         if dry_run:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
@@ -229,10 +229,10 @@ class Proposals:
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
 
-    def _counted(self, kind: Limited, proposal: Proposal, operator: str, at: datetime) -> list[Write]:
+    def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
         """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
         the write refuses."""
-        amount = dollars_of(proposal)
+        amount = dollars_of(proposal, subject)
         if amount == ZERO:
             return []
         used = limits.used_by_operator(self.operations.table, operator, kind, at)
