@@ -22,6 +22,7 @@ from common.domain.catalogue.model import (
     PrecisionLowered,
     PriceMoved,
     PriceUnavailable,
+    SymbolTaken,
 )
 from common.domain.clients import (
     AccountNeeded,
@@ -869,8 +870,8 @@ TOLD: dict[str, Told] = {
     "operated_assets": Told(_FOUND),
     "operated_asset": Told(_FOUND, (AssetNotFound,)),
     "list_asset": Told(
-        {200: "in the catalogue, or it was so already"},
-        (ImpossibleAsset, AssetExists, AssetMoved),
+        _PROPOSED,
+        (ImpossibleAsset, AssetExists, SymbolTaken, DailyLimitExceeded),
         examples={
             "dogecoin": {
                 "name": "Dogecoin",
@@ -883,8 +884,8 @@ TOLD: dict[str, Told] = {
         },
     ),
     "change_asset": Told(
-        {200: "changed, or it was so already"},
-        (AssetNotFound, ImpossibleAsset, PrecisionLowered, AssetMoved),
+        {200: "proposed, or it was so already; switched off at once"},
+        (AssetNotFound, ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved),
         examples={
             "off": {"active": False, "reason": "the exchange has taken it out"},
             "larger orders only": {"min_notional": "20.00", "reason": "smaller orders cost more than they bring"},
@@ -996,7 +997,7 @@ TOLD: dict[str, Told] = {
     ),
     "stopped_prices": Told(_FOUND),
     "confirm_price": Told(
-        {200: "it is the price, or it was already"},
+        {200: "proposed, or it was already; or it is the price"},
         (AssetNotFound, NothingToConfirm),
         examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
     ),

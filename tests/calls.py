@@ -126,7 +126,7 @@ class World:
         desk.list_asset("AI", "10")
         desk.list_asset("ETH", "100")
         desk.list_exchange_asset("SOL", "100")
-        desk.halt("market-making", "LUNA")
+        desk.halt("market-making", "ETH")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
             desk.clients(owner)

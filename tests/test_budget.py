@@ -25,7 +25,7 @@ from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
-from common.money import Money, Price
+from common.money import Money
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
 from functions.notifications.model import Change
@@ -473,8 +473,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
     def confirmed(desk: Desk) -> Callable[[], Any]:
         desk.jump("BTC", "75")
-        act = desk.interventions.confirm_price
-        return lambda: act("BTC", Price(75), "seen elsewhere", "olga", dry_run=False)
+        act = desk.proposals.propose
+        proposal_id = act("prices confirm", "BTC", {"price": "75"}, None, "seen", "olga", dry_run=False).id
+        return lambda: desk.proposals.confirm(proposal_id, "seen elsewhere", "otto", dry_run=False)
 
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()

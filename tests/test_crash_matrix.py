@@ -293,7 +293,8 @@ def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", "OP", 120)
-    return save_asset(desk, asset, *REASON).after
+    save_asset(desk, asset, *REASON)
+    return str(desk.operations.listing("OP").asset)
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:

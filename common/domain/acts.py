@@ -530,7 +530,7 @@ ACTS: tuple[Act, ...] = (
         keys.PRICE,
         "prices confirm",
         "POST /operations/prices/{id}/confirm",
-        "the market is there: trading goes on from this price",
+        "with a second operator: the market is there, and trading goes on from this price",
         _may_confirm_price,
         asks=("price",),
     ),

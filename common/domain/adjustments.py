@@ -3,7 +3,7 @@
 Four kinds of payments claim one: a payout's attempt, the adjustment that decides it; two operators who say what the
 bank has paid, the paper that they go by; a payout that was paid by another way, the reference of that payment; a
 deposit that operators credit, the bank's reference of the wire. The claim is an item of its own, written in the
-transaction that moves the dollars, so no booking is counted twice.
+transaction that moves the dollars, so no booking is counted twice, however it is spelled.
 """
 
 from __future__ import annotations
@@ -61,5 +61,14 @@ def claimed_by(table: Table, adjustment_id: str) -> str | None:
 
 
 def key_of(adjustment_id: str) -> keys.PrimaryKey:
-    """The bank's id may hold a `#`, which no part of a key may: it is escaped, and so is `%`, as in a URL."""
-    return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))
+    """One key for all spellings. What has no letter and no digit is told apart as it is written: a key may hold no `#`,
+    which is escaped, and so is `%`, as in a URL."""
+    plain = spelled(adjustment_id) or adjustment_id.replace("%", "%25").replace("#", "%23")
+    return keys.ADJUSTMENT_ID(adjustment_id=plain)
+
+
+def spelled(adjustment_id: str) -> str:
+    """The letters, digits and underscores of what the bank calls a booking, small: `Wire-4711`, `WIRE 4711` and
+    `wire4711` are one. An operator writes off what a statement shows, and two spellings would be two credits. Two that
+    are refused as one are told apart by what else the statement says of them."""
+    return "".join(sign for sign in adjustment_id.casefold() if sign.isalnum() or sign == "_").strip("_")

@@ -317,11 +317,12 @@ def test_a_price_that_has_jumped_is_shown_and_confirmed(desk: Desk, ann: Owner, 
     other = ask("prices", "confirm", "BTC", "--price", "75", *BECAUSE, "--yes")
     assert (other.code, "$75.25 waits to be confirmed, not $75" in other.err) == (1, True)
     confirming = ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE)
-    assert ask(*confirming).out == (
-        "BTC: STOPPED → TRADED\nWith --yes: $75.25 is the price after $100, and trading goes on.\n"
-        "Nothing was done yet.\n"
-    )
-    assert ask(*confirming, "--yes").out.endswith("✓ Done: $75.25 is the price after $100, and trading goes on.\n")
+    would = "another operator than olga confirms it; then it is traded again: $75.25 is the price after $100"
+    assert f"With --yes: {would}. Nothing was done yet." in " ".join(ask(*confirming).out.split())
+    proposed = ask(*confirming, "--yes", "--json").json["id"]
+    assert "another operator than olga: prices confirm BTC: price 75.25" in ask("work", "list").words
+    done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
+    assert done.out.endswith("✓ Done: is traded again: $75.25 is the price after $100.\n")
     assert "is the price already" in ask(*confirming, "--yes").out
     assert ask("prices", "list").out == "No price has jumped.\n"
     assert "prices confirm BTC" in ask("audit").words

@@ -123,7 +123,8 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         listing = desk.operations.listing(thing_id)
         quote = listing.quote if listing.jump is None else listing.jump.quote
         assert quote is not None
-        return desk.interventions.confirm_price(thing_id, quote.price, "by hand", "olga", dry_run=dry_run)
+        told = {"price": str(quote.price)}
+        return desk.proposals.propose(command, thing_id, told, None, "by hand", "olga", dry_run=dry_run)
     if command in TERMS:
         given, reference = TERMS[command], "line 11"
         return desk.proposals.propose(command, thing_id, given, reference, "by hand", "olga", dry_run=dry_run)

@@ -775,6 +775,34 @@ class TestBeneficiaries:
         desk.run()
 
 
+class TestReferences:
+    """What the bank calls a booking counts once, however operators spell it."""
+
+    def credit(self, desk: Desk, reference: str, username: str = "ann") -> OperatorOutcome:
+        told = {"amount": "70.00"}
+        return desk.proposals.propose("deposit credit", username, told, reference, "came", "otto", dry_run=False)
+
+    @pytest.mark.parametrize("again", ["WIRE-4711", "wire4711", "Wire--47.11"])
+    @pytest.mark.parametrize("whose", ["ann", "bob"])
+    def test_one_wire_under_two_spellings_is_one_credit(self, desk: Desk, ann: Owner, again: str, whose: str) -> None:
+        desk.customer("bob")
+        first, second = self.credit(desk, "wire-4711"), self.credit(desk, again, whose)
+        assert confirm(desk, first.id).done
+        with pytest.raises(NotProposable):
+            confirm(desk, second.id)
+        assert desk.accounts.balance(ann).current == Money(1070)
+
+    def test_what_has_no_letter_and_no_digit_is_no_reference(self, desk: Desk) -> None:
+        with pytest.raises(NotProposable, match="a reference has letters or digits"):
+            self.credit(desk, "--/--", "nobody")
+
+    def test_a_paper_that_counts_for_one_payout_counts_for_no_credit(self, desk: Desk, ann: Owner) -> None:
+        decided(desk, awaiting(desk, ann))
+        again = self.credit(desk, LINE.upper().replace(" ", "-"))
+        with pytest.raises(NotProposable, match="and it is that of"):
+            confirm(desk, again.id)
+
+
 class TestDailyLimits:
     """Of one operator: $100 that he proposes, and $100 that he confirms."""
 

@@ -18,6 +18,7 @@ from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.service import (
+    catalogue_kinds,
     custody_kinds,
     customer_kinds,
     deposit_kinds,
@@ -115,6 +116,7 @@ class AccountMove:
 KINDS: Mapping[str, Kind] = {  # by the command
     MOVE: AccountMove(),
     "work decide-order": OrderDecision(),
+    **catalogue_kinds.KINDS,
     **custody_kinds.KINDS,
     **customer_kinds.KINDS,
     **market_making_kinds.KINDS,

@@ -124,5 +124,7 @@ def adjustment(reads: Reads, claim: Entry) -> Iterator[str]:
         return
     attempt = reads.get(keys.PAYOUT_ATTEMPT(order_id=order_id, attempt=number))
     # What two operators have said the bank may tell too, under an id of its own.
-    if attempt is None or (attempt.adjustment_id != told and attempt.paid_amount is None):
+    decided_by = None if attempt is None else attempt.adjustment_id
+    is_its = decided_by is not None and adjustments.key_of(decided_by) == claim.key
+    if attempt is None or (not is_its and attempt.paid_amount is None):
         yield f"adjustment {told} is that of {claim.ours}, which does not know it"
