@@ -22,6 +22,12 @@ EXACT = Context(prec=80)
 UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
 
+def _spelled(adjustment_id: str) -> str:
+    """As a key has it."""
+    plain = "".join(re.findall(r"[a-z0-9_]", adjustment_id.lower()))
+    return plain or adjustment_id.replace("%", "%25").replace("#", "%23")
+
+
 def violations(items: Iterable[Raw]) -> list[str]:
     """In words; empty when all is well."""
     books = _Books([plain(item) for item in items])
@@ -319,7 +325,7 @@ class _Books:
         for attempt in self.by_kind["payout_attempt"]:
             told = attempt.get("adjustment_id")
             reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
-            whose = None if told is None else claimed.get("".join(re.findall(r"[a-z0-9_]", told.lower())))
+            whose = None if told is None else claimed.get(_spelled(told))
             if told is not None and whose != reference:
                 yield f"{reference} is adjustment {told}, which is {whose}'s"
 

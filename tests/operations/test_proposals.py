@@ -818,7 +818,7 @@ class TestDailyLimits:
 
     def test_one_operator_proposes_no_more_on_a_day(self, desk: Desk) -> None:
         for dry_run in (True, False):
-            with pytest.raises(DailyLimitExceeded):
+            with pytest.raises(DailyLimitExceeded, match="`operator_limit_usd` has to be deployed higher first"):
                 self.credit(desk, "100.01", dry_run=dry_run)
         self.credit(desk, "60.00")
         for dry_run in (True, False):
