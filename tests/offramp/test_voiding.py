@@ -125,12 +125,13 @@ def test_a_void_beside_the_act_of_another_operator_has_its_name(desk: Desk, ann:
 
     def cancel(real: Callable[..., None], *asked: Any) -> None:
         real(*asked)
-        desk.set_tier("ann", Tier.GOLD)
-        before_next_write(desk, lambda: desk.set_tier("ann", Tier.SILVER), containing="offramp void")
+        if not audited(desk):
+            desk.set_tier("ann", Tier.GOLD)
 
     desk.world.exchange = around(desk.world.fake, cancel=cancel)
+    before_next_write(desk, lambda: desk.set_tier("ann", Tier.SILVER), containing="offramp void")
     assert void(desk, order.order_id).done
-    assert [entry.action for entry in audited(desk)].count("offramp void") == 1
+    assert [entry.action for entry in audited(desk)] == ["offramp void", *["proposals confirm", "users tier"] * 2]
     assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_FAILED, (10, 0))
     desk.run()
 
