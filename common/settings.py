@@ -48,7 +48,7 @@ def violations(said: Mapping[str, str]) -> list[str]:
     """What is wrong with settings, of those that are said: numbers that are none, addresses that anybody could listen
     to, and what would let strangers at real dollars, or leave production without a bank or an exchange."""
     place = said.get("ENVIRONMENT", LOCAL)
-    return [*_numbers(said), *_addresses(said, plain=place == LOCAL), *_of_place(said, place)]
+    return [*_numbers(said), *_limits(said), *_addresses(said, plain=place == LOCAL), *_of_place(said, place)]
 
 
 def _numbers(said: Mapping[str, str]) -> Iterator[str]:
@@ -59,6 +59,16 @@ def _numbers(said: Mapping[str, str]) -> Iterator[str]:
         whole = name in _WHOLE_NUMBERS
         if not _NUMBER.fullmatch(written) or (whole and "." in written) or not least <= Decimal(written) <= most:
             yield f"{name} is {written!r}: it is a {'whole ' * whole}number from {least} to {most}"
+
+
+def _limits(said: Mapping[str, str]) -> Iterator[str]:
+    """A payout that is stuck has to be decided: no operator could, if he may not say so much on one day."""
+    names = ("WITHDRAWAL_LIMIT_USD", "OPERATOR_LIMIT_USD")
+    if not all(_NUMBER.fullmatch(said.get(name, "")) for name in names):
+        return
+    withdrawal, operator = (said[name] for name in names)
+    if Decimal(operator) < Decimal(withdrawal):
+        yield f"OPERATOR_LIMIT_USD is {operator!r}: it is WITHDRAWAL_LIMIT_USD, {withdrawal!r}, or more"
 
 
 def _addresses(said: Mapping[str, str], *, plain: bool) -> Iterator[str]:

@@ -22,6 +22,7 @@ from common.domain.catalogue.model import (
     PrecisionLowered,
     PriceMoved,
     PriceUnavailable,
+    SymbolTaken,
 )
 from common.domain.clients import (
     AccountNeeded,
@@ -561,11 +562,11 @@ TOLD: dict[str, Told] = {
     **dict.fromkeys(
         ("mark_filled", "complete"),
         Told(
-            {200: "paid, or it was already"},
-            _UNPAID,
+            _PROPOSED,
+            _PROPOSABLE,
             examples={
-                "paid": {"reason": "paid by transfer 4712"},
-                "only say": {"reason": "a question", "dry_run": True},
+                "paid": {"reference": "transfer 4712", "reason": "his bank takes no others"},
+                "only say": {"reference": "transfer 4712", "reason": "a question", "dry_run": True},
             },
         ),
     ),
@@ -869,8 +870,8 @@ TOLD: dict[str, Told] = {
     "operated_assets": Told(_FOUND),
     "operated_asset": Told(_FOUND, (AssetNotFound,)),
     "list_asset": Told(
-        {200: "in the catalogue, or it was so already"},
-        (ImpossibleAsset, AssetExists, AssetMoved),
+        _PROPOSED,
+        (ImpossibleAsset, AssetExists, SymbolTaken, DailyLimitExceeded),
         examples={
             "dogecoin": {
                 "name": "Dogecoin",
@@ -883,8 +884,8 @@ TOLD: dict[str, Told] = {
         },
     ),
     "change_asset": Told(
-        {200: "changed, or it was so already"},
-        (AssetNotFound, ImpossibleAsset, PrecisionLowered, AssetMoved),
+        {200: "proposed, or it was so already; switched off at once"},
+        (AssetNotFound, ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved),
         examples={
             "off": {"active": False, "reason": "the exchange has taken it out"},
             "larger orders only": {"min_notional": "20.00", "reason": "smaller orders cost more than they bring"},
@@ -996,7 +997,7 @@ TOLD: dict[str, Told] = {
     ),
     "stopped_prices": Told(_FOUND),
     "confirm_price": Told(
-        {200: "it is the price, or it was already"},
+        {200: "proposed, or it was already; or it is the price"},
         (AssetNotFound, NothingToConfirm),
         examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
     ),

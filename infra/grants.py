@@ -159,7 +159,8 @@ GRANTS: dict[str, Grant] = {
         indexes=(OPEN_WORK,),
     ),
     "operations.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
+        # the outputs of a transfer that was never sent are free; what was paid by another way no attempt may pay
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},

@@ -204,10 +204,11 @@ class Desk:
     def confirm_first_prices(self) -> None:
         """Those that the exchange has no market for, or not yet. Raises SeedingFailed."""
         with self.http(OPERATOR) as http:
-            for stopped in _ok(http.get("/operations/prices")).json()["items"]:
-                if stopped["price"] is None:
-                    confirmed = {"price": stopped["unconfirmed_price"], **_BECAUSE}
-                    _ok(http.post(f"/operations/prices/{stopped['asset_id']}/confirm", json=confirmed))
+            stopped = _ok(http.get("/operations/prices")).json()["items"]
+        for price in stopped:
+            if price["price"] is None:
+                said = {"price": price["unconfirmed_price"]}
+                self.by_two("POST", f"/operations/prices/{price['asset_id']}/confirm", said)
 
     def take_transfers(self) -> None:
         """Poll the custody, as the clock does: from the first time on what comes in there is the desk's. Raises
@@ -234,9 +235,8 @@ def seed(desk: Desk) -> list[str]:
     listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
     missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
     if missing:
-        with desk.http(OPERATOR) as http:
-            for asset_id in missing:
-                _ok(http.put(f"/operations/catalogue/{asset_id}", json={**CATALOGUE[asset_id], **_BECAUSE}))
+        for asset_id in missing:
+            desk.by_two("PUT", f"/operations/catalogue/{asset_id}", CATALOGUE[asset_id])
         done += missing
     if missing or any(listings[a].quote is None or listings[a].stale(clock.now()) for a in CATALOGUE):
         _quote_more(desk.environment)

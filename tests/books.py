@@ -5,12 +5,12 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 """
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from typing import Any
-from urllib.parse import unquote
 
 from tests.raw import Raw, plain
 
@@ -20,6 +20,12 @@ CENT = Decimal("0.01")
 COST_STEP = Decimal("0.00000001")
 EXACT = Context(prec=80)
 UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
+
+
+def _spelled(adjustment_id: str) -> str:
+    """As a key has it."""
+    plain = "".join(re.findall(r"[a-z0-9_]", adjustment_id.lower()))
+    return plain or adjustment_id.replace("%", "%25").replace("#", "%23")
 
 
 def violations(items: Iterable[Raw]) -> list[str]:
@@ -315,12 +321,13 @@ class _Books:
     def misadjusted(self) -> Iterable[str]:
         """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
         claims = self.by_kind["adjustment_id"]
-        claimed = {unquote(claim["PK"].removeprefix("ADJUSTMENT#")): claim["ours"] for claim in claims}
+        claimed = {claim["PK"].removeprefix("ADJUSTMENT#"): claim["ours"] for claim in claims}
         for attempt in self.by_kind["payout_attempt"]:
             told = attempt.get("adjustment_id")
             reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
-            if told is not None and claimed.get(told) != reference:
-                yield f"{reference} is adjustment {told}, which is {claimed.get(told)}'s"
+            whose = None if told is None else claimed.get(_spelled(told))
+            if told is not None and whose != reference:
+                yield f"{reference} is adjustment {told}, which is {whose}'s"
 
     def misbought(self) -> Iterable[str]:
         """Every pending purchase is a member of one batch or of the pool's open generation, whose total it is. Of each

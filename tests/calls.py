@@ -126,7 +126,7 @@ class World:
         desk.list_asset("AI", "10")
         desk.list_asset("ETH", "100")
         desk.list_exchange_asset("SOL", "100")
-        desk.halt("market-making", "LUNA")
+        desk.halt("market-making", "ETH")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
             desk.clients(owner)
@@ -376,7 +376,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/users/{username}/move"): Call(
         body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
     ),
-    Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
+    Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_LOOKED_UP, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/abandon-attempt"): Call(body=_BECAUSE, thing="paying"),
@@ -394,7 +394,7 @@ CALLS: Mapping[Route, Call] = {
     WEBHOOK: Call(),
     Route("POST", "/operations/sell-orders/{order_id}/retry-payout"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/abandon-attempt"): Call(body=_BECAUSE, thing="unanswered"),
-    Route("POST", "/operations/sell-orders/{order_id}/mark-filled"): Call(body=_BECAUSE, thing="unpaid"),
+    Route("POST", "/operations/sell-orders/{order_id}/mark-filled"): Call(body=_LOOKED_UP, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/credit-usd"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/void"): Call(body=_BECAUSE, thing="unsold"),
     Route("POST", "/purchases"): Call(201, {"asset_id": "SOL", "quantity": "0.03"}),

@@ -546,9 +546,13 @@ class Desk:
     def by_hand(
         self, act: str, thing_id: str, reason: str = "by hand", operator: str = "olga", *, dry_run: bool = False
     ) -> OperatorOutcome:
-        """What an operator does about a payout: `retry`, `mark_paid`, `give_back` or `abandon`."""
+        """What an operator does about a payout: `retry`, `give_back` or `abandon`; or `mark_paid`, with another one."""
         kind = kind_of(thing_id)
         assert kind is not None
+        if act == "mark_paid":
+            command, reference = f"{kind.command} {kind.mark_paid}", f"wire for {thing_id}"
+            told = self.proposals.propose(command, thing_id, {}, reference, reason, operator, dry_run=dry_run)
+            return told if dry_run else self.confirmed(told)
         done: OperatorOutcome = getattr(self.acts, act)(kind, thing_id, reason, operator, dry_run=dry_run)
         return done
 

@@ -202,12 +202,12 @@ def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operato
 
 
 def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
-    """An operator writes an asset, new or changed, and says all of it."""
+    """Operators write an asset, new or changed, and say all of it; another one confirms it, unless that is off."""
     rules = {name: rule for name, rule in vars(asset).items() if name != "asset_id"}
     rules["fees_bps"] = asset.fees_bps.named
     known = catalogue.find(desk.table, asset.asset_id) is not None
     save = desk.interventions.change_asset if known else desk.interventions.list_asset
-    return save(asset.asset_id, rules, reason, operator, dry_run=False)
+    return desk.confirmed(save(asset.asset_id, rules, reason, operator, dry_run=False))
 
 
 def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:

@@ -25,7 +25,7 @@ from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
-from common.money import Money, Price
+from common.money import Money
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
 from functions.notifications.model import Change
@@ -235,6 +235,11 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             return lambda: act(desk, asked)
 
         return prepared
+
+    def paid_otherwise(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        asked, act = desk.accounts.withdraw(ann, "k", Money(1), "ann-bank").made.transfer_id, desk.proposals.propose
+        proposal_id = act("withdrawals complete", asked, {}, "wire 42", "by hand", "olga", dry_run=False).id
+        return lambda: desk.proposals.confirm(proposal_id, "wire 42 says so", "otto", dry_run=False)
 
     def sold(
         act: Callable[[Desk, str], Any], *before: Callable[[Desk, str], Any], quantity: str = "1"
@@ -468,8 +473,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
     def confirmed(desk: Desk) -> Callable[[], Any]:
         desk.jump("BTC", "75")
-        act = desk.interventions.confirm_price
-        return lambda: act("BTC", Price(75), "seen elsewhere", "olga", dry_run=False)
+        act = desk.proposals.propose
+        proposal_id = act("prices confirm", "BTC", {"price": "75"}, None, "seen", "olga", dry_run=False).id
+        return lambda: desk.proposals.confirm(proposal_id, "seen elsewhere", "otto", dry_run=False)
 
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()
@@ -556,9 +562,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,
-        "withdrawal, paid by hand": withdrawn(
-            lambda desk, asked: desk.acts.mark_paid(WITHDRAWAL, asked, "wire 42", "olga", dry_run=False)
-        ),
+        "withdrawal, paid by another way, confirmed": paid_otherwise,
         "withdrawal, rejected by hand": withdrawn(
             lambda desk, asked: desk.acts.give_back(WITHDRAWAL, asked, "no bank", "olga", dry_run=False)
         ),

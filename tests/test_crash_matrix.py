@@ -17,7 +17,7 @@ import pytest
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
-from common.domain.payouts.model import EventOutcome, PayoutUnsettled
+from common.domain.payouts.model import EventOutcome, PayoutUnsettled, kind_of
 from common.domain.proposals.model import Terms
 from common.gateways.bank import BankEvent
 from common.money import Money, Price
@@ -281,6 +281,19 @@ def by_hand(act: str) -> Callable[[Desk, Owner, str], Any]:
     return lambda desk, _, asked: desk.by_hand(act, asked, *REASON).after
 
 
+def paid_otherwise(begin: Callable[[Desk, Owner], str]) -> Callable[[Desk, Owner], str]:
+    """The id of what another operator has proposed about such a payout."""
+
+    def made(desk: Desk, ann: Owner) -> str:
+        asked = begin(desk, ann)
+        kind = kind_of(asked)
+        assert kind is not None
+        command, reason = f"{kind.command} {kind.mark_paid}", "by wire"
+        return desk.proposals.propose(command, asked, {}, "wire 42", reason, "otto", dry_run=False).id
+
+    return made
+
+
 def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
     return desk.events.receive(said)
 
@@ -293,7 +306,8 @@ def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", "OP", 120)
-    return save_asset(desk, asset, *REASON).after
+    save_asset(desk, asset, *REASON)
+    return str(desk.operations.listing("OP").asset)
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
@@ -348,9 +362,9 @@ USE_CASES: dict[str, UseCase] = {
     "withdraw to a client that was blocked since": use_case(
         lambda desk, ann, _: withdraw(desk, ann), withdrawn_to_a_client_that_was_blocked_since
     ),
-    "pay": use_case(by_hand("mark_paid"), withdraw),
+    "confirm that it was paid otherwise": use_case(confirm, paid_otherwise(withdraw)),
     "reject": use_case(by_hand("give_back"), withdraw),
-    "pay what the bank has rejected": use_case(by_hand("mark_paid"), rejected_by_the_bank),
+    "confirm that what the bank has rejected was": use_case(confirm, paid_otherwise(rejected_by_the_bank)),
     "reject what the bank has rejected": use_case(by_hand("give_back"), rejected_by_the_bank),
     "try again what the bank has rejected": use_case(by_hand("retry"), rejected_by_the_bank),
     "redrive": use_case(redrive, withdraw),
@@ -397,7 +411,7 @@ USE_CASES: dict[str, UseCase] = {
         event("complete", known=False, received=True),
     ),
     "retry the payout of a sale": use_case(by_hand("retry"), unpaid_sale),
-    "mark a sale filled": use_case(by_hand("mark_paid"), unpaid_sale),
+    "confirm that a sale was paid otherwise": use_case(confirm, paid_otherwise(unpaid_sale)),
     "credit a sale here": use_case(by_hand("give_back"), unpaid_sale),
     "save a client": use_case(save_a_client),
     "save an asset": use_case(save_an_asset),

@@ -324,7 +324,7 @@ class TestHoldings:
             ["price"],
         )
         body = {"price": "75.25", "reason": "seen elsewhere"}
-        assert olga.post("/operations/prices/ETH/confirm", body).json["after"] == "TRADED"
+        assert doors.confirmed(olga.post("/operations/prices/ETH/confirm", body)).json["after"] == "CONFIRMED"
         assert olga.get("/operations/prices").json["items"] == []
 
     def test_the_trades_of_one_asset_are_its_own_newest_first(self, doors: Doors) -> None:
@@ -344,7 +344,7 @@ class TestOperators:
         body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body
         assert body is not None
         assert ann.get("/assets/DOGE").problem == "AssetNotFound"
-        saved = olga.put("/operations/catalogue/DOGE", body)
+        saved = doors.confirmed(olga.put("/operations/catalogue/DOGE", body))
         defaults = {
             "estimate_band_bps": ESTIMATE_BAND_BPS,
             "slippage_max_bps": SLIPPAGE_MAX_BPS,
@@ -358,10 +358,10 @@ class TestOperators:
             "spread_bps": 0,
             "fees_bps": "none",
         }
-        assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
+        assert (saved.json["before"], saved.json["after"]) == ("PROPOSED", "CONFIRMED")
         rules = {"asset_id": "DOGE", **defaults, **body}
         del rules["reason"]
-        said = saved.json["says"].removeprefix("new: ").split(", ")
+        said = saved.json["says"].removeprefix("is new: ").split(", ")
         assert sorted(said) == sorted(f"{name} {rule}" for name, rule in rules.items())
         world.desk.clock.forward(seconds=5)
         listed = ann.get("/assets/DOGE").json
@@ -417,12 +417,12 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
-    "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/retry-payout": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/abandon-attempt": ({"transfer_id": "withdrawal"}, {}, "PayoutUnsettled"),
     "/operations/sell-orders/{order_id}/retry-payout": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
-    "/operations/sell-orders/{order_id}/mark-filled": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/mark-filled": ({"order_id": "unanswered"}, {}, "NotProposable"),
     "/operations/sell-orders/{order_id}/credit-usd": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
     "/operations/sell-orders/{order_id}/abandon-attempt": ({"order_id": "unpaid"}, {}, "PayoutUnsettled"),
     "/operations/sell-orders/{order_id}/void": ({"order_id": "cashed_out"}, {}, "SellOrderNotOpen"),
@@ -479,7 +479,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),
     "PUT /operations/catalogue/{asset_id}": ({"asset_id": "BTC"}, {}, "AssetExists"),
     "/operations/flows/{flow}/halt": ({"flow": "payouts"}, {"asset_id": "BTC"}, "ImpossibleHalt"),
-    "/operations/flows/{flow}/lift": ({"flow": "market-making"}, {"asset_id": "LUNA"}, "HaltOwn"),
+    "/operations/flows/{flow}/lift": ({"flow": "market-making"}, {"asset_id": "ETH"}, "HaltOwn"),
     "/operations/clients/{client_id}/crypto": ({}, {"username": "bob"}, "ClientTaken"),
     "/operations/clients/{client_id}/banking": ({}, {"username": "bob"}, "ClientTaken"),
 }

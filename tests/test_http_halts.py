@@ -54,7 +54,7 @@ def test_the_status_says_what_is_halted_in_words_for_customers(doors: Doors, wor
         "purchases": ("PARTLY_HALTED", ["BTC"]),
         "cash-outs": ("PARTLY_HALTED", ["BTC"]),
         "payouts": ("HALTED", []),
-        "market-making": ("PARTLY_HALTED", ["BTC", "LUNA"]),
+        "market-making": ("PARTLY_HALTED", ["BTC", "ETH"]),
     }
     assert all(flow["says"] and flow["since"] for flow in told.json["flows"])
     halts = olga.get("/operations/halts").json["items"]
@@ -76,7 +76,8 @@ def test_operators_read_the_rules_of_an_asset_as_they_write_them(doors: Doors, w
     assert not olga.patch(path, {**rules, **BECAUSE}).json["done"]
     assert not olga.put(path, {**rules, **BECAUSE}).json["done"]
     assert olga.put(path, {**rules, "active": False, **BECAUSE}).problem == "AssetExists"
-    assert olga.patch(path, {"active": False, **BECAUSE}).json["says"] == "active from True to False"
+    assert olga.patch(path, {"active": False, "min_notional": "9.00", **BECAUSE}).json["after"] == "PROPOSED"
+    assert olga.patch(path, {"active": False, **BECAUSE}).json["after"] == "INACTIVE"
     assert olga.get(path).json == {**before, "active": False}
     assert {**before, "active": False} in olga.get("/operations/catalogue").json["items"]
     assert olga.patch("/operations/catalogue/NONE", {"active": False, **BECAUSE}).problem == "AssetNotFound"

@@ -205,13 +205,16 @@ def test_ids_of_one_kind_are_no_ids_of_another(doors: Doors, world: World) -> No
         assert ann.get(f"/orders/{other}").problem == "OrderNotFound"
         assert ann.post(f"/orders/{other}/cancel").problem == "OrderNotFound"
     body = {"reason": "by mistake"}
+    paid = {"reference": "wire 42", **body}
     for other in (world.pending, world.unpaid):
         assert ann.get(f"/balance/withdrawals/{other}").problem == "WithdrawalNotFound"
-        for act in ("complete", "reject", "retry-payout", "abandon-attempt"):
+        assert olga.post(f"/operations/withdrawals/{other}/complete", paid).problem == "NotProposable"
+        for act in ("reject", "retry-payout", "abandon-attempt"):
             assert olga.post(f"/operations/withdrawals/{other}/{act}", body).problem == "PayoutNotFound"
     for other in (world.pending, world.withdrawal):
         assert ann.get(f"/crypto/order/sell/{other}").problem == "SellOrderNotFound"
-        for act in ("retry-payout", "abandon-attempt", "mark-filled", "credit-usd"):
+        assert olga.post(f"/operations/sell-orders/{other}/mark-filled", paid).problem == "NotProposable"
+        for act in ("retry-payout", "abandon-attempt", "credit-usd"):
             assert olga.post(f"/operations/sell-orders/{other}/{act}", body).problem == "PayoutNotFound"
         assert olga.post(f"/operations/sell-orders/{other}/void", body).problem == "SellOrderNotFound"
     for other in (world.withdrawal, world.unpaid):

@@ -384,16 +384,25 @@ def _may_decide_outgoing(case: Case) -> bool:
     return case.outgoing is not None and is_in_doubt(case.outgoing, case.now)
 
 
-def _of_payout(kind: Kind, things: str, verb: str, does: str, is_possible: Callable[[Case], bool]) -> Act:
+def _of_payout(
+    kind: Kind, things: str, verb: str, does: str, is_possible: Callable[[Case], bool], asks: tuple[str, ...] = ()
+) -> Act:
     route = f"POST /operations/{things}/{{id}}/{verb}"
-    return Act(kind.row, f"{kind.command} {verb}", route, does, is_possible)
+    return Act(kind.row, f"{kind.command} {verb}", route, does, is_possible, asks)
 
 
 def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
     """What is decided about a payout that the bank has rejected."""
     return (
         _of_payout(kind, things, "retry-payout", "one more attempt to pay to the bank", _may_retry),
-        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_decidable),
+        _of_payout(
+            kind,
+            things,
+            kind.mark_paid,
+            "with a second operator: the customer has the dollars by another way",
+            _is_decidable,
+            asks=("reference",),
+        ),
         _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable),
     )
 
@@ -521,7 +530,7 @@ ACTS: tuple[Act, ...] = (
         keys.PRICE,
         "prices confirm",
         "POST /operations/prices/{id}/confirm",
-        "the market is there: trading goes on from this price",
+        "with a second operator: the market is there, and trading goes on from this price",
         _may_confirm_price,
         asks=("price",),
     ),

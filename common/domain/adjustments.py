@@ -1,8 +1,9 @@
 """What the bank has booked, by its id (an adjustment): it counts for one payment of ours, to customers or from them.
 
-Three kinds of payments claim one: a payout's attempt, the adjustment that decides it; two operators who say what the
-bank has paid, the paper that they go by; a deposit that an operator credits, the bank's reference of the wire. The
-claim is an item of its own, written in the transaction that moves the dollars, so no booking is counted twice.
+Four kinds of payments claim one: a payout's attempt, the adjustment that decides it; two operators who say what the
+bank has paid, the paper that they go by; a payout that was paid by another way, the reference of that payment; a
+deposit that operators credit, the bank's reference of the wire. The claim is an item of its own, written in the
+transaction that moves the dollars, so no booking is counted twice, however it is spelled.
 """
 
 from __future__ import annotations
@@ -23,13 +24,15 @@ class AdjustmentTaken(Conflict):
 
 
 class AdjustmentIdItem(Item, discriminator=keys.ADJUSTMENT_ID.entity):
-    ours = UnicodeAttribute()  # the payment that has claimed it: an attempt's reference, or a deposit's id
+    ours = (
+        UnicodeAttribute()
+    )  # the payment that has claimed it: an attempt's reference; the id of a deposit or a payout
 
 
 def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
-    """The bank's adjustment is that of this payment: `ours` is its attempt's reference, or its deposit's id. Refused
-    with AdjustmentTaken; a repeat for the same payment is not. It goes before the writes that move the dollars, so that
-    this refusal comes before theirs."""
+    """The bank's adjustment is that of this payment: `ours` is its attempt's reference, or the id of its deposit, or of
+    the payout that no attempt has paid. Refused with AdjustmentTaken; a repeat for the same payment is not. It goes
+    before the writes that move the dollars, so that this refusal comes before theirs."""
     item = AdjustmentIdItem(*key_of(adjustment_id), ours=ours, created_at=at, updated_at=at)
 
     def refusal(old: RawItem | None) -> AdjustmentTaken:
@@ -51,11 +54,21 @@ def _taken(adjustment_id: str, ours: str, whose: str) -> AdjustmentTaken:
 
 
 def claimed_by(table: Table, adjustment_id: str) -> str | None:
-    """The payment of ours that has claimed it: an attempt's reference, or a deposit's id; None: nobody has."""
+    """The payment of ours that has claimed it: an attempt's reference, or the id of a deposit or a payout; None: nobody
+    has."""
     item = table.get(AdjustmentIdItem, key_of(adjustment_id), consistent=True)
     return None if item is None else item.ours
 
 
 def key_of(adjustment_id: str) -> keys.PrimaryKey:
-    """The bank's id may hold a `#`, which no part of a key may: it is escaped, and so is `%`, as in a URL."""
-    return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))
+    """One key for all spellings. What has no letter and no digit is told apart as it is written: a key may hold no `#`,
+    which is escaped, and so is `%`, as in a URL."""
+    plain = spelled(adjustment_id) or adjustment_id.replace("%", "%25").replace("#", "%23")
+    return keys.ADJUSTMENT_ID(adjustment_id=plain)
+
+
+def spelled(adjustment_id: str) -> str:
+    """The letters, digits and underscores of what the bank calls a booking, small: `Wire-4711`, `WIRE 4711` and
+    `wire4711` are one. An operator writes off what a statement shows, and two spellings would be two credits. Two that
+    are refused as one are told apart by what else the statement says of them."""
+    return "".join(sign for sign in adjustment_id.casefold() if sign.isalnum() or sign == "_").strip("_")

@@ -276,8 +276,12 @@ def save(client: Client, before: Client | None) -> Write:
 
 
 def _as_read(item: type[CryptoClientItem] | type[BankingClientItem], before: Client) -> Condition:
+    """Also where it was changed to and fro since."""
     rule: Condition = (
-        (item.username == before.owner.username) & (item.sub == before.owner.sub) & (item.status == before.status)
+        (item.username == before.owner.username)
+        & (item.sub == before.owner.sub)
+        & (item.status == before.status)
+        & (item.updated_at == before.updated_at)
     )
     return rule if before.account_id is None else rule & (BankingClientItem.account_id == before.account_id)
 

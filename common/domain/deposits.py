@@ -1,7 +1,7 @@
 """Dollars that came to the bank for a customer, and that two operators credit.
 
-The bank's reference is the key: one booking there is one credit here, of one customer, whoever of the operators enters
-it, and also where the account was moved to another login in between.
+The bank's reference is the key, however it is spelled: one booking there is one credit here, of one customer, whoever
+of the operators enters it, and also where the account was moved to another login in between.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
 def credit_id(whose: Ownership, reference: str) -> str:
     """It says neither by whom it is credited nor to which of the account's logins."""
     by = "POST /operations/users/deposits"  # a customer's key is never an operator's
-    return derived_id(keys.DEPOSIT, whose.username, whose.first_sub, by, reference)
+    return derived_id(keys.DEPOSIT, whose.username, whose.first_sub, by, adjustments.spelled(reference))
 
 
 def credit(whose: Ownership, reference: str, amount: Money, at: datetime) -> list[Write]:

@@ -62,8 +62,9 @@ WORDS = {
 
 @dataclass(frozen=True)
 class FlowHalt:
-    """`asset_id` None: of the whole flow. `operators` are all who have halted it, the last one last: none of them lifts
-    it. `at` is when it began, `moved_at` when it was last written."""
+    """`asset_id` None: of the whole flow. `coin` is what the asset is in market making, where that is another name: the
+    market's. `operators` are all who have halted it, the last one last: none of them lifts it. `at` is when it began,
+    `moved_at` when it was last written."""
 
     flow: Flow
     asset_id: str | None
@@ -71,19 +72,26 @@ class FlowHalt:
     operators: Sequence[str]
     at: datetime
     moved_at: datetime
+    coin: str | None = None
 
     @property
     def name(self) -> str:
         return name_of(self.flow, self.asset_id)
 
+    def asset_in(self, flow: Flow) -> str | None:
+        """What its asset is called there; None: it is of all of the flow."""
+        return self.coin if flow is Flow.MARKET_MAKING and self.coin is not None else self.asset_id
+
     def stops(self, flow: Flow, assets: Iterable[str]) -> bool:
         """Is it of this flow, and of one of these assets or of all?"""
-        return self.flow in (flow, Flow.ALL) and (self.asset_id is None or self.asset_id in assets)
+        asset = self.asset_in(flow)
+        return self.flow in (flow, Flow.ALL) and (asset is None or asset in assets)
 
 
 class FlowHaltItem(Item, discriminator=keys.FLOW_HALT.entity):
     flow = UnicodeAttribute()
     asset_id = UnicodeAttribute(null=True)
+    coin = UnicodeAttribute(null=True)
     why = UnicodeAttribute()
     operators = JSONAttribute()
 
@@ -130,15 +138,17 @@ def must_run(table: Table, flow: Flow, *assets: str) -> None:
 
 
 def halt_of(item: FlowHaltItem) -> FlowHalt:
-    return FlowHalt(Flow(item.flow), item.asset_id, item.why, tuple(item.operators), item.created_at, item.updated_at)
+    by, at = tuple(item.operators), item.created_at
+    return FlowHalt(Flow(item.flow), item.asset_id, item.why, by, at, item.updated_at, item.coin)
 
 
-def halt(flow: Flow, asset_id: str | None, why: str, operator: str, at: datetime) -> Write:
+def halt(flow: Flow, asset_id: str | None, why: str, operator: str, at: datetime, coin: str | None = None) -> Write:
     """It is halted from now on. Refused with HaltMoved, where it is halted already."""
     item = FlowHaltItem(
         *_key(flow, asset_id),
         flow=flow,
         asset_id=asset_id,
+        coin=coin,
         why=why,
         operators=[operator],
         created_at=at,

@@ -108,8 +108,10 @@ def _used(table: Table, username: str, kind: Limited, at: datetime) -> Money:
 
 
 def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitExceeded:
+    never = kind in (Limited.PROPOSED, Limited.CONFIRMED) and asked > limit
+    way = "; this is more than that alone, so `operator_limit_usd` has to be deployed higher first" if never else ""
     return DailyLimitExceeded(
-        f"at most ${limit} a day (UTC) may be used for {_USED_FOR[kind]}; ${used} of it is used",
+        f"at most ${limit} a day (UTC) may be used for {_USED_FOR[kind]}; ${used} of it is used{way}",
         limit_usd=str(limit),
         used_usd=str(used),
         asked_usd=str(asked),

@@ -8,7 +8,6 @@ from console.commands import asking
 from console.commands.options import Id, Json, PublicReason, Reason, Reference, Yes
 
 ONE_MORE = "One more attempt to pay to the customer's bank."
-OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
 
 
@@ -49,4 +48,22 @@ def with_reference(group: typer.Typer, things: str, verb: str, does: str, *, com
         json_: Json = False,
     ) -> None:
         body = {"reference": reference, "reason": reason}
+        asking.act(context, json_, (things, thing_id, verb), body, yes)
+
+
+def with_other_payment(group: typer.Typer, things: str, verb: str) -> None:
+    """A proposal that the customer was paid by another way, of which he reads."""
+    does = "Propose that the customer has the dollars by another way; another operator confirms it."
+
+    @group.command(verb, help=does)
+    def act(
+        context: typer.Context,
+        thing_id: Id,
+        reference: Reference,
+        reason: Reason,
+        public_reason: PublicReason = None,
+        yes: Yes = False,
+        json_: Json = False,
+    ) -> None:
+        body = {"reference": reference, "reason": reason} | asking.said({"public_reason": public_reason})
         asking.act(context, json_, (things, thing_id, verb), body, yes)

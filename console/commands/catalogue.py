@@ -49,7 +49,8 @@ def catalogue_set(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Change rules of an asset; what is not named stays as it is. Traders see it within five seconds."""
+    """Propose other rules of an asset; what is not named stays as it is. Another operator confirms it. `active=false`
+    alone is done at once. Traders see it within five seconds."""
     body = {**_given(rules), "reason": reason}
     asking.act(context, json_, ("catalogue", asset_id), body, yes, method="PUT" if new else "PATCH")
 

@@ -37,5 +37,5 @@ def price_confirm(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """The market is there: trading goes on from this price."""
+    """Propose that the market is there; another operator confirms it, and trading goes on from this price."""
     asking.act(context, json_, ("prices", asset_id, "confirm"), {"price": price, "reason": reason}, yes)

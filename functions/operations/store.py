@@ -125,6 +125,11 @@ class KnownItem(Unfinished):
         return named or keys.row_of(PrimaryKey(self.PK, self.SK))
 
     @property
+    def is_asset(self) -> bool:
+        """Is it of the catalogue?"""
+        return self.PK == keys.ASSET.pk
+
+    @property
     def whose(self) -> str | None:
         """The username of whose it is, where it is a customer's."""
         return self.PK if self.SK == keys.USER.sk else self.username
@@ -203,6 +208,23 @@ class LedgerItem(AnyItem):
 
     base_amount = DecimalAttribute()
     quote_amount = DecimalAttribute()
+
+
+def of_catalogue(asset_id: str) -> KnownItem:
+    """What a proposal about an asset is about, which may be new."""
+    return KnownItem(*keys.ASSET(asset_id=asset_id), asset_id=asset_id)
+
+
+class PairSymbolItem(AnyItem):
+    """A pair of market making."""
+
+    symbol = UnicodeAttribute()
+
+
+def coins(table: Table) -> frozenset[str]:
+    """Those of all pairs of market making, by their markets' names, as in BTC-USDT."""
+    pairs = Query(partition(keys.PAIR.partition()) & Item.SK.startswith(keys.PAIR.prefix), consistent=True)
+    return frozenset(coin for pair in table.all(PairSymbolItem, pairs) for coin in pair.symbol.split("-"))
 
 
 def known(table: Table, key: PrimaryKey) -> KnownItem | None:

@@ -1,4 +1,5 @@
-"""HTTP: what operators do about payouts that the bank rejected, or never had; of cash-outs and withdrawals alike."""
+"""HTTP: what an operator does about payouts that the bank rejected, or never had; of cash-outs and withdrawals alike.
+What takes two is in `functions/operations/api/payouts.py`."""
 
 from __future__ import annotations
 
@@ -25,11 +26,6 @@ def retry_payout(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     return _done(acts().retry, CASH_OUT, order_id, body)
 
 
-@app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
-def mark_filled(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
-    return _ended(acts().mark_paid, CASH_OUT, order_id, body)
-
-
 @app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
 def credit_usd(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     return _ended(acts().give_back, CASH_OUT, order_id, body)
@@ -43,11 +39,6 @@ def abandon_attempt(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView
 @app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
 def retry_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     return _done(acts().retry, WITHDRAWAL, transfer_id, body)
-
-
-@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="Paid by another way")
-def complete(transfer_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
-    return _ended(acts().mark_paid, WITHDRAWAL, transfer_id, body)
 
 
 @app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")

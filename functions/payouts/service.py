@@ -8,7 +8,6 @@ from datetime import timedelta
 from common.domain import audit, limits, work
 from common.domain.audit import AuditEntry
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
 from common.domain.payouts.model import (
     ABANDONED_SECONDS,
@@ -22,13 +21,13 @@ from common.domain.payouts.model import (
     has_attempts_left,
     is_abandonable,
     is_decidable,
+    warning,
 )
 from common.domain.payouts.service import Payouts
 from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 
 # What a customer reads where the operator has nothing to tell him.
-PAID_OTHERWISE = "the desk has paid the dollars another way"
 GIVEN_BACK = "the dollars are on your balance"
 
 
@@ -54,34 +53,6 @@ class PayoutActs:
         ]
         return self._do(payout, after, says, "retry-payout", writes, reason, operator, dry_run=dry_run)
 
-    def mark_paid(
-        self,
-        kind: Kind,
-        order_id: str,
-        reason: str,
-        operator: str,
-        *,
-        public_reason: str | None = None,
-        dry_run: bool,
-    ) -> OperatorOutcome:
-        """The customer has the dollars by another way: the hold is spent. He reads `public_reason`."""
-        payout = self._payout(kind, order_id)
-        if payout.status in (kind.paid, kind.returned):
-            return self._so_already(payout, returned=False)
-        at, owner, amount = self.payouts.now(), payout.owner, payout.amount
-        self._must_be_decidable(payout)
-        writes = [
-            *store.close(payout, kind.paid, at, public_reason or PAID_OTHERWISE),
-            ledger.settle(owner, amount, amount, at),
-            ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, order_id, at)),
-            store.event(payout, kind.paid, reason, operator, at),
-        ]
-        says = f"is {kind.paid}; the held ${amount} count as paid"
-        try:
-            return self._do(payout, kind.paid, says, kind.mark_paid, writes, reason, operator, dry_run=dry_run)
-        except PayoutUnsettled:
-            return self._closed_meanwhile(payout, returned=False)
-
     def give_back(
         self,
         kind: Kind,
@@ -96,7 +67,7 @@ class PayoutActs:
         `public_reason`."""
         payout = self._payout(kind, order_id)
         if payout.status in (kind.paid, kind.returned):
-            return self._so_already(payout, returned=True)
+            return self._so_already(payout)
         self._must_be_decidable(payout)
         at, amount = self.payouts.now(), payout.amount
         writes = [
@@ -109,7 +80,7 @@ class PayoutActs:
         try:
             return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)
         except PayoutUnsettled:
-            return self._closed_meanwhile(payout, returned=True)
+            return self._closed_meanwhile(payout)
 
     def abandon(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
@@ -149,23 +120,23 @@ class PayoutActs:
             entry = AuditEntry(now, operator, f"{payout.kind.command} {verb}", order_id, reason)
             self.payouts.table.write(*writes, *audit.entry(self.payouts.table, entry))
             work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)
-        return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + _warning(payout))
+        return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + warning(payout))
 
-    def _closed_meanwhile(self, before: Payout, *, returned: bool) -> OperatorOutcome:
-        """Another operator was first. Raises PayoutUnsettled: it was not with the same."""
+    def _closed_meanwhile(self, before: Payout) -> OperatorOutcome:
+        """Others were first. Raises PayoutUnsettled: it was not with the same."""
         payout = self._payout(before.kind, before.order_id)
         if payout.open:
             self._must_be_decidable(payout)
             raise PayoutUnsettled("others have moved the order; look at it again", id=payout.order_id)
-        return self._so_already(payout, returned=returned)
+        return self._so_already(payout)
 
-    def _so_already(self, payout: Payout, *, returned: bool) -> OperatorOutcome:
-        """Its dollars were returned to the customer's balance already, or have reached him by another way than an
-        attempt. Raises PayoutUnsettled: something else has become of them."""
+    def _so_already(self, payout: Payout) -> OperatorOutcome:
+        """Its dollars were returned to the customer's balance already. Raises PayoutUnsettled: something else has
+        become of them."""
         latest = self._latest(payout)
-        paid = latest is not None and latest.status is AttemptStatus.COMPLETED
-        says = f"is {payout.status} already: {_what_became(payout, latest if paid else None)}"
-        if paid or payout.returned is not returned:
+        paid_by = latest if latest is not None and latest.status is AttemptStatus.COMPLETED else None
+        says = f"is {payout.status} already: {_what_became(payout, paid_by)}"
+        if not payout.returned:
             raise PayoutUnsettled(f"the order {says}", id=payout.order_id, order_status=payout.status)
         return OperatorOutcome.repeat(payout.order_id, payout.status, f"{says}; nothing to do")
 
@@ -200,7 +171,3 @@ def _what_became(payout: Payout, paid_by: Attempt | None) -> str:
         return f"the bank has paid ${paid_by.booked} of attempt {paid_by.number}"
     where = "are on the customer's balance" if payout.returned else "count as paid by another way"
     return f"${payout.amount} {where} ({payout.reason})"
-
-
-def _warning(payout: Payout) -> str:
-    return "; BEWARE: the bank has contradicted itself and may have paid (desk parked list)" if payout.disputed else ""

@@ -7,6 +7,7 @@ import pytest
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
+from common.domain.payouts.evidence import PAID_OTHERWISE
 from common.domain.payouts.model import ATTEMPTS_MAX, PayoutNotFound, PayoutUnsettled
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
@@ -22,7 +23,7 @@ from functions.accounts.model import (
 )
 from functions.accounts.service import Rules
 from functions.operations.model import NothingKnown, NotProposable
-from functions.payouts.service import GIVEN_BACK, PAID_OTHERWISE
+from functions.payouts.service import GIVEN_BACK
 from tests.desk import NOON, Desk
 from tests.seen import executions, moves, paid
 
@@ -228,12 +229,12 @@ def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: D
     ann, asked = rejecting(desk, rejected)
     paid = desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
     told = desk.accounts.withdrawal(ann, asked.transfer_id)
-    assert (paid.after, paid.done, told.status, told.reason) == ("COMPLETED", True, Status.COMPLETED, PAID_OTHERWISE)
+    assert (paid.after, paid.done, told.status, told.reason) == ("CONFIRMED", True, Status.COMPLETED, PAID_OTHERWISE)
     assert desk.accounts.balance(ann).total == Money(70)
-    again = desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
-    assert (again.before, again.after, again.done) == ("COMPLETED", "COMPLETED", False)
+    with pytest.raises(NotProposable, match="it is COMPLETED"):
+        desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
     assert desk.accounts.withdrawal(ann, asked.transfer_id) == told
-    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    _, entry = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "withdrawals complete", asked.transfer_id)
     desk.world.simulated.set_outcome("complete")
     desk.run()
@@ -268,8 +269,8 @@ def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: 
     desk.run()
     assert (status(desk, asked), status(desk, again)) == (Status.REJECTED, Status.COMPLETED)
     assert desk.accounts.balance(ann).total == Money(70)
-    for act in ("mark_paid", "retry"):
-        with pytest.raises(PayoutUnsettled):
+    for act, kind in (("mark_paid", NotProposable), ("retry", PayoutUnsettled)):
+        with pytest.raises(kind):
             desk.by_hand(act, asked.transfer_id, "too late", "olga")
     desk.check()
 
@@ -304,8 +305,8 @@ def test_while_the_bank_may_still_pay_nobody_decides_by_hand(desk: Desk) -> None
     asked = withdraw(desk, ann, "30")
     desk.world.machines.run()
     before = desk.dynamo.items()
-    for act in ("mark_paid", "give_back", "retry"):
-        with pytest.raises(PayoutUnsettled):
+    for act, kind in (("mark_paid", NotProposable), ("give_back", PayoutUnsettled), ("retry", PayoutUnsettled)):
+        with pytest.raises(kind):
             desk.by_hand(act, asked.transfer_id, "too early", "olga")
     assert desk.dynamo.items() == before
 
@@ -360,9 +361,11 @@ def test_a_foreign_withdrawal_is_not_found(desk: Desk) -> None:
     with pytest.raises(WithdrawalNotFound):
         desk.accounts.withdrawal(eve, asked.transfer_id)
     assert desk.accounts.withdrawal(ann, asked.transfer_id) == asked
-    for act in ("mark_paid", "give_back", "retry", "abandon"):
+    for act in ("give_back", "retry", "abandon"):
         with pytest.raises(PayoutNotFound):
             desk.by_hand(act, f"W{'A' * 25}", "by mistake", "olga")
+    with pytest.raises(NothingKnown):
+        desk.by_hand("mark_paid", f"W{'A' * 25}", "by mistake", "olga")
 
 
 def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk: Desk) -> None:

@@ -45,6 +45,7 @@ def test_production_starts_with_settings_that_can_be_right() -> None:
         ("WITHDRAWAL_LIMIT_USD", "NaN"),
         ("PAYOUT_MAX_USD", "inf"),
         ("DEPOSIT_LIMIT_USD", "-5"),
+        ("OPERATOR_LIMIT_USD", "9999.99"),  # less than a payout may be: nobody could decide one that is stuck
     ],
 )
 def test_a_function_does_not_start_with_settings_that_can_not_be_right(name: str, written: str) -> None:

@@ -112,14 +112,14 @@ def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: De
         assert happened in life
     assert stands.startswith("SELL_PAYOUT_FAILED\nwaits for an operator: 5 payout attempts were rejected")
     assert "3 min ago: overdue\na person is needed\n" in stands
-    assert f'desk offramp mark-filled {order_id} --reason "…"' in stands
+    assert f'desk offramp mark-filled {order_id} --reference "…" --reason "…"' in stands
     assert "redrive" not in stands
 
-    finished = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes")
+    by_wire = ("--reference", "wire 4711", *BECAUSE)
+    proposed = ask("offramp", "mark-filled", order_id, *by_wire, "--yes", "--json").json["id"]
+    finished = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
     assert finished.code == 0
-    assert finished.out == (
-        f"{order_id}: SELL_PAYOUT_FAILED → FILLED\n✓ Done: is FILLED; the held $99.90 count as paid.\n"
-    )
+    assert finished.out == (f"{proposed}: PROPOSED → CONFIRMED\n✓ Done: is FILLED; the held $99.90 count as paid.\n")
     assert desk.offramp.order(ann, order_id).status == "FILLED"
     assert ask("work", "list").out == "Nothing is unfinished.\n"
 
@@ -141,12 +141,14 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: O
     before = json.dumps(list(desk.dynamo.items()), sort_keys=True)
     for verb, after, would in (
         ("retry-payout", "TARGET_TXN_PENDING", "attempt 6 to pay $99.90 to the customer's bank"),
-        ("mark-filled", "FILLED", "is FILLED; the held $99.90 count as paid"),
         ("credit-usd", "FILLED", "is FILLED; the held $99.90 are free on the customer's balance"),
     ):
         dry, moves = ask("offramp", verb, order_id, *BECAUSE), f"SELL_PAYOUT_FAILED → {after}"
         assert dry.code == 0
         assert dry.out == f"{order_id}: {moves}\nWith --yes: {would}.\nNothing was done yet.\n"
+    otherwise = ask("offramp", "mark-filled", order_id, "--reference", "wire 4711", *BECAUSE)
+    would = "another operator than olga confirms it; then it is FILLED; the held $99.90 count as paid"
+    assert f"With --yes: {would}. Nothing was done yet." in " ".join(otherwise.out.split())
     refused = ask("offramp", "void", order_id, *BECAUSE)
     assert (refused.code, "the order is SELL_PAYOUT_FAILED" in refused.err) == (1, True)
     useless = ask("work", "redrive", order_id, *BECAUSE)
@@ -281,7 +283,7 @@ def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk
     done = ask("withdrawals", "reject", thing_id, *BECAUSE, "--yes")
     assert (done.code, f"✓ Done: {says}." in done.out) == (0, True)
     assert desk.accounts.balance(ann).held == Money(0)
-    again = ask("withdrawals", "complete", thing_id, *BECAUSE, "--yes")
+    again = ask("withdrawals", "complete", thing_id, "--reference", "wire 4711", *BECAUSE, "--yes")
     assert (again.code, f"desk work show {thing_id}" in again.err) == (1, True)
 
 
@@ -315,11 +317,12 @@ def test_a_price_that_has_jumped_is_shown_and_confirmed(desk: Desk, ann: Owner, 
     other = ask("prices", "confirm", "BTC", "--price", "75", *BECAUSE, "--yes")
     assert (other.code, "$75.25 waits to be confirmed, not $75" in other.err) == (1, True)
     confirming = ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE)
-    assert ask(*confirming).out == (
-        "BTC: STOPPED → TRADED\nWith --yes: $75.25 is the price after $100, and trading goes on.\n"
-        "Nothing was done yet.\n"
-    )
-    assert ask(*confirming, "--yes").out.endswith("✓ Done: $75.25 is the price after $100, and trading goes on.\n")
+    would = "another operator than olga confirms it; then it is traded again: $75.25 is the price after $100"
+    assert f"With --yes: {would}. Nothing was done yet." in " ".join(ask(*confirming).out.split())
+    proposed = ask(*confirming, "--yes", "--json").json["id"]
+    assert "another operator than olga: prices confirm BTC: price 75.25" in ask("work", "list").words
+    done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
+    assert done.out.endswith("✓ Done: is traded again: $75.25 is the price after $100.\n")
     assert "is the price already" in ask(*confirming, "--yes").out
     assert ask("prices", "list").out == "No price has jumped.\n"
     assert "prices confirm BTC" in ask("audit").words
@@ -327,7 +330,7 @@ def test_a_price_that_has_jumped_is_shown_and_confirmed(desk: Desk, ann: Owner, 
 
 def test_a_customer_and_a_stranger_are_sent_away(desk: Desk, ann: Owner, ask: Ask) -> None:
     order_id = _stuck(desk, ann)
-    customer = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes", by="ann")
+    customer = ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes", by="ann")
     assert (customer.code, "this needs the group 'operators'" in customer.err) == (1, True)
     stranger = ask("work", "list", by="nobody")
     assert (stranger.code, "the desk does not take this token" in stranger.err) == (1, True)
@@ -345,7 +348,8 @@ def test_what_is_proposed_for_stuck_work_is_not_refused(desk: Desk, ann: Owner, 
         possible = ask("work", "show", item["id"], "--json").json["acts"]
         assert possible
         for command in possible:
-            tried = ask(*command["command"].split(), item["id"], *BECAUSE, "--json")
+            asks = ("--reference", "line 11") if "reference" in command["asks"] else ()
+            tried = ask(*command["command"].split(), item["id"], *asks, *BECAUSE, "--json")
             assert (tried.code, tried.json["done"]) == (0, False), tried.out
 
 

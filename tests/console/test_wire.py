@@ -459,12 +459,12 @@ ACTS = [
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),
-    ("offramp", "mark-filled", ID, *BECAUSE),
+    ("offramp", "mark-filled", ID, *LOOKED_UP),
     ("offramp", "credit-usd", ID, *BECAUSE),
     ("offramp", "abandon-attempt", ID, *BECAUSE),
     ("offramp", "void", ID, *BECAUSE),
     ("withdrawals", "retry-payout", WITHDRAWAL, *BECAUSE),
-    ("withdrawals", "complete", WITHDRAWAL, *BECAUSE),
+    ("withdrawals", "complete", WITHDRAWAL, *LOOKED_UP),
     ("withdrawals", "reject", WITHDRAWAL, *BECAUSE),
     ("withdrawals", "abandon-attempt", WITHDRAWAL, *BECAUSE),
     ("orders", "fail", ORDER, *BECAUSE),
@@ -728,7 +728,7 @@ def test_a_conflict_says_where_to_look(fake: FakeDesk) -> None:
 def test_a_move_that_was_made_already_is_not_told_as_done(fake: FakeDesk) -> None:
     repeat = {"before": "FILLED", "done": False, "says": "is FILLED already; nothing to do"}
     fake.instead = as_json({**outcome(ID), **repeat})
-    said = fake.says("offramp", "mark-filled", ID, *BECAUSE, "--yes")
+    said = fake.says("offramp", "credit-usd", ID, *BECAUSE, "--yes")
     assert said.code == 0
     assert said.out == f"{ID}: FILLED\nNothing was done: is FILLED already; nothing to do.\n"
 

@@ -50,7 +50,7 @@ from sandbox.prices.oracle import Oracle
 from tests import openapi
 from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
-from tests.doors import APIS, ROUTES, modules_of, opened, routed
+from tests.doors import APIS, ROUTES, Client, modules_of, opened, routed
 from tests.harness.apart import apart
 from tests.infra import billing, market_making
 from tests.infra.recorder import Recorder
@@ -185,13 +185,16 @@ def by_hand(recorder: Recorder) -> None:
     with opened(desk) as doors, signing(recorder):
         olga, because = doors.operator(), {"reason": "ticket 4713"}
 
-        def asked(at: str) -> None:
+        def asked(at: str, by: Client = olga, **more: str) -> str:
             route = routed("POST", at)
             assert route is not None
-            answer = recorder.as_(ROUTES[route], olga.post)(at, because)
+            answer = recorder.as_(ROUTES[route], by.post)(at, {**because, **more})
             assert answer.status == 200, answer.text
+            return str(answer.json["id"])
 
-        asked(f"/operations/withdrawals/{world.withdrawal}/complete")
+        asked(f"/operations/withdrawals/{world.withdrawal}/reject")
+        paid_otherwise = asked(f"/operations/sell-orders/{world.unpaid}/mark-filled", reference="wire 42")
+        asked(f"/operations/proposals/{paid_otherwise}/confirm", doors.operator("otto"))
         event = baas.event(doors.signed(world.told), world.told, configured.webhook_secrets(), now=desk.clock)
         item = withdrawn(desk, f"{world.paying}-01")
         desk.events.receive(event)

@@ -82,11 +82,14 @@ def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: S
         story = operator.get(f"/operations/work/{order_id}").json()
         assert [call["state"] for call in story["calls"]] == ["FULLY_EXECUTED", *["REJECTED"] * 5]
         assert story["execution"]["status"] == "FAILED"
-        by_hand = {"reason": "wire 4711 by hand"}
+        by_hand = {"reference": "wire 4711", "reason": "wire 4711 by hand"}
         path = f"/operations/sell-orders/{order_id}/mark-filled"
         would = operator.post(path, json={**by_hand, "dry_run": True}).json()
-        assert (would["done"], would["before"], would["after"]) == (False, "SELL_PAYOUT_FAILED", "FILLED")
-        assert operator.post(path, json=by_hand).json()["after"] == "FILLED"
+        assert (would["done"], would["before"], would["after"]) == (False, None, "PROPOSED")
+        proposed = operator.post(path, json=by_hand).json()["id"]
+        with stack.desk.http("otto") as otto:
+            confirmed = otto.post(f"/operations/proposals/{proposed}/confirm", json={"reason": "wire 4711 says so"})
+            assert confirmed.json()["after"] == "CONFIRMED"
         assert operator.get("/operations/work", params={"context": "offramp"}).json()["items"] == []
     assert credits(stack)[order_id] == 0
     reconciled(stack, seller)

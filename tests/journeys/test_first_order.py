@@ -87,7 +87,7 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         assert olga.post(f"/operations/orders/{second}/fail", json=reason).json()["after"] == "FAILED"
         at_the_bank = f"/operations/work/{asked['transfer_id']}"
         eventually(lambda: bool(olga.get(at_the_bank).json()["calls"]))
-        too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
+        too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/reject", json=reason)
         assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
         at, credit = f"/operations/users/{username}/deposits", {"amount": "1.00", **reason}
         proposed = _post(olga, at, f"for-{username}", **credit).json()

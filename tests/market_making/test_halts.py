@@ -24,7 +24,7 @@ from functions.market_making.service import ticking
 from functions.market_making.service.order_cycle import OrderCycle
 from functions.market_making.service.shard import Ticked
 from functions.market_making.service.ticking import HALTED_WITHIN
-from tests.market_making.market import ACCOUNT, ANN, ORDER, PAIR, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, ORDER, PAIR, Market
 from tests.market_making.market import BTC as CUSTODYS_BTC
 from tests.market_making.test_withdrawing import BTC, OTHER, Two
 
@@ -218,3 +218,49 @@ def test_what_is_to_go_to_the_exchange_waits_for_the_end_of_the_halt() -> None:
     market.table.write(flow_halts.lift(held))
     market.run(10)
     assert market.order().status is Status.CREATED
+
+
+def going_to_the_exchange() -> tuple[Market, str]:
+    """A funding is to be sent; market making of its coin is halted."""
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    market.run(1)
+    market.table.write(flow_halts.halt(Flow.MARKET_MAKING, "BTC", "a drill", "olga", market.clock.at))
+    return market, market.ids_of_due()[0]
+
+
+def test_what_is_halted_keeps_nothing_waiting_that_is_not() -> None:
+    """A round has time for one only, again and again: a refund that is due later goes."""
+    market, held = going_to_the_exchange()
+    market.pay(BOB, CUSTODYS_BTC, "0.5", b"hello")
+    market.poll()
+    for _ in range(4):
+        times = iter([True, False])
+        market.sending.round(lambda: next(times))  # noqa: B023
+        market.pass_time(seconds=60)
+    assert market.has(BOB) == {CUSTODYS_BTC: Decimal("0.5")}
+    assert store.outgoing(market.table, held).status is Outgoing.INTENDED
+
+
+def test_what_the_custody_never_got_is_not_sent_again_while_halted() -> None:
+    market, held = going_to_the_exchange()
+    (halt,) = flow_halts.read(market.table).halts
+    market.table.write(flow_halts.lift(halt))
+    market.custody.fail_before_next("send")
+    market.send()
+    assert store.outgoing(market.table, held).status is Outgoing.SENT
+    sent_at = store.outgoing(market.table, held).sent_at
+    market.table.write(flow_halts.halt(Flow.MARKET_MAKING, "BTC", "a drill", "olga", market.clock.at))
+    for _ in range(3):
+        market.pass_time(minutes=3)
+        market.send()
+    assert (store.outgoing(market.table, held).status, held in market.ids_of_due()) == (Outgoing.SENT, True)
+    assert store.outgoing(market.table, held).sent_at == sent_at
+    (halt,) = flow_halts.read(market.table).halts
+    market.table.write(flow_halts.lift(halt))
+    for _ in range(3):
+        market.pass_time(minutes=3)
+        market.send()
+    assert store.outgoing(market.table, held).status in (Outgoing.CONFIRMED, Outgoing.ARRIVED)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.fees import Tier
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, OrderReport
 from common.money import Money
@@ -115,6 +116,23 @@ def test_a_void_that_the_exchange_does_not_carry_out_leaves_no_entry(desk: Desk,
     desk.world.exchange = desk.world.fake
     assert void(desk, order.order_id).done
     assert [entry.action for entry in audited(desk)] == ["offramp void"]
+    desk.run()
+
+
+def test_a_void_beside_the_act_of_another_operator_has_its_name(desk: Desk, ann: Owner) -> None:
+    """The other act is audited while the exchange cancels, or just before the void is written."""
+    order = desk.cash_out(ann, "1.555")
+
+    def cancel(real: Callable[..., None], *asked: Any) -> None:
+        real(*asked)
+        if not audited(desk):
+            desk.set_tier("ann", Tier.GOLD)
+
+    desk.world.exchange = around(desk.world.fake, cancel=cancel)
+    before_next_write(desk, lambda: desk.set_tier("ann", Tier.SILVER), containing="offramp void")
+    assert void(desk, order.order_id).done
+    assert [entry.action for entry in audited(desk)] == ["offramp void", *["proposals confirm", "users tier"] * 2]
+    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_FAILED, (10, 0))
     desk.run()
 
 

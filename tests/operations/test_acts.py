@@ -80,11 +80,13 @@ TERMS: Mapping[str, Terms] = {
     "snapshots skip-tie": {},
     "snapshots take": {},
     "deposit credit": {"amount": "1.00"},
+    "offramp mark-filled": {},
     "users move": {"sub": "sub-anew"},
     "users tier": {"tier": "GOLD"},
     "work approve-payout": {},
     "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
     "work decide-payout": {"paid": "1.00"},
+    "withdrawals complete": {},
 }
 
 
@@ -92,8 +94,6 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
     verb = command.partition(" ")[2]
     by_hand = {
         "retry-payout": "retry",
-        "mark-filled": "mark_paid",
-        "complete": "mark_paid",
         "credit-usd": "give_back",
         "reject": "give_back",
         "abandon-attempt": "abandon",
@@ -123,7 +123,8 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         listing = desk.operations.listing(thing_id)
         quote = listing.quote if listing.jump is None else listing.jump.quote
         assert quote is not None
-        return desk.interventions.confirm_price(thing_id, quote.price, "by hand", "olga", dry_run=dry_run)
+        told = {"price": str(quote.price)}
+        return desk.proposals.propose(command, thing_id, told, None, "by hand", "olga", dry_run=dry_run)
     if command in TERMS:
         given, reference = TERMS[command], "line 11"
         return desk.proposals.propose(command, thing_id, given, reference, "by hand", "olga", dry_run=dry_run)

@@ -92,7 +92,6 @@ def test_payouts_have_no_asset_and_an_asset_is_one_of_the_catalogue(desk: Desk) 
         desk.flows.halt(Flow.PAYOUTS, "BTC", "a drill", "olga", dry_run=False)
     with pytest.raises(AssetNotFound):
         desk.flows.halt(Flow.ORDERS, "BTX", "a drill", "olga", dry_run=False)
-    assert desk.flows.halt(Flow.MARKET_MAKING, "USDT", "a drill", "olga", dry_run=False).done
 
 
 def test_who_lifts_is_told_what_else_is_halted(desk: Desk) -> None:
@@ -392,3 +391,25 @@ def look(desk: Desk, asked: Purchase) -> Purchase:
 
 def audited(desk: Desk) -> Any:
     return desk.operations.audit("2026-11-21", limit=10, after=None).items
+
+
+def test_a_coin_that_is_misspelt_halts_nothing_and_is_refused(desk: Desk) -> None:
+    """For market making as for the rest: it would look as if it did."""
+    desk.market.list_pair()
+    with pytest.raises(AssetNotFound, match=r"no coin BTCC, .*: its pairs are of BTC, USDT"):
+        desk.flows.halt(Flow.MARKET_MAKING, "BTCC", "a drill", "olga", dry_run=True)
+    assert desk.flows.halt(Flow.MARKET_MAKING, "USDT", "a drill", "olga", dry_run=False).done
+    assert [halt.coin for halt in desk.flows.halts()] == ["USDT"]
+
+
+@pytest.mark.parametrize("flow", [Flow.ALL, Flow.MARKET_MAKING])
+def test_an_asset_that_the_exchange_calls_otherwise_is_halted_there(desk: Desk, flow: Flow) -> None:
+    """Market making knows coins by their markets' names."""
+    desk.list_asset("MATIC", exchange_symbol="POL")
+    said = desk.flows.halt(flow, "MATIC", "its network has split", "olga", dry_run=False)
+    assert said.says.startswith("of MATIC, in market making POL: ")
+    (halt,) = desk.flows.halts()
+    assert (halt.stops(Flow.MARKET_MAKING, ["POL"]), halt.stops(Flow.MARKET_MAKING, ["MATIC"])) == (True, False)
+    assert halt.stops(Flow.ORDERS, ["MATIC"]) is (flow is Flow.ALL)
+    assert not halt.stops(Flow.ORDERS, ["POL"])
+    assert desk.flows.lift(flow, "MATIC", "one again", "oleg", dry_run=False).done

@@ -59,12 +59,14 @@ def test_of_an_asset_only_the_rule_that_is_said_is_changed(said: str) -> None:
     world = World.kept()
     with opened(world.desk, openapi.check) as doors:
         olga, path = doors.operator(), "/operations/catalogue/DOGE9"
-        assert olga.put(path, {**ASKED, "reason": "ticket 4716"}).status == 200
+        assert doors.confirmed(olga.put(path, {**ASKED, "reason": "ticket 4716"})).json["done"]
         new = asset(world)
-        assert olga.patch(path, {said: CHANGED[said], "reason": "ticket 4716"}).json["says"].startswith(said)
+        changed = doors.confirmed(olga.patch(path, {said: CHANGED[said], "reason": "ticket 4716"})).json
+        assert changed["done"]
+        assert (changed["after"] == "INACTIVE") is (said == "active")
         assert {name for name, rule in vars(asset(world)).items() if rule != vars(new)[name]} == {said}
         rest = {name: rule for name, rule in CHANGED.items() if name != said}
-        assert olga.patch(path, {**rest, "reason": "ticket 4716"}).status == 200
+        assert doors.confirmed(olga.patch(path, {**rest, "reason": "ticket 4716"})).json["done"]
         assert {name for name, rule in vars(asset(world)).items() if rule == vars(new)[name]} == {"asset_id"}
 
 

@@ -28,9 +28,11 @@ from common.domain.clients import (
     ClientStatus,
     ClientTaken,
 )
+from common.domain.fees import Fees, Tier
 from common.domain.ledger.model import AccountNotFound
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import ATTEMPTS_MAX, EventOutcome
+from common.domain.proposals.model import OwnProposal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
 from common.money import Money
@@ -47,7 +49,7 @@ from functions.operations.model import (
     StillRunning,
     Swept,
 )
-from functions.operations.service.interventions import NEEDED
+from functions.operations.service.catalogue_kinds import NEEDED
 from functions.orders.model import ENDED_BY_THE_DESK, Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
@@ -78,24 +80,77 @@ def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> 
     catalogue = desk.orders.catalogue
     assert "OP" not in catalogue.listings()
     done = save_asset(desk, asset(), "a new coin", "olga")
-    assert (done.before, done.after, done.done) == (None, "ACTIVE", True)
+    assert (done.after, done.done) == ("CONFIRMED", True)
     desk.clock.forward(seconds=5)
     assert catalogue.listings()["OP"].asset == asset()
-    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.action, entry.subject) == ("olga", "catalogue save", "OP")
+    confirmed, entry = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "catalogue set", "OP")
+    assert (confirmed.operator, confirmed.subject) == ("otto", done.id)
     assert "estimate_band_bps 200" in entry.detail
     assert entry.detail.endswith(": a new coin")
 
 
-def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
-    """And what is so already changes nothing, and leaves no entry."""
-    for saved in (asset(), asset(), replace(asset(), min_notional=Money(5), active=False)):
-        done = save_asset(desk, saved, "ticket 4716", "olga")
-    assert (done.before, done.after) == ("ACTIVE", "INACTIVE")
-    assert done.says == "min_notional from 1.00 to 5.00, active from True to False"
-    changed, new = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert changed.detail == f"{done.says}: ticket 4716"
-    assert new.detail.startswith("new: ")
+def change(desk: Desk, asset_id: str = "OP", operator: str = "olga", **given: Any) -> OperatorOutcome:
+    return desk.interventions.change_asset(asset_id, given, "4716", operator, dry_run=False)
+
+
+def test_one_operator_alone_changes_no_rule_and_switches_off(desk: Desk) -> None:
+    """Whoever confirms is told what changes; and what is off is not on again by the word of one."""
+    save_asset(desk, asset())
+    assert not save_asset(desk, asset()).done  # it is so
+    proposed = change(desk, min_notional=Money(5), active=False)
+    assert (proposed.after, desk.orders.catalogue.listing("OP").asset) == ("PROPOSED", asset())
+    with pytest.raises(OwnProposal):
+        desk.confirmed(proposed, "olga")
+    off = change(desk, active=False)
+    assert (off.before, off.after, off.done) == ("ACTIVE", "INACTIVE", True)
+    entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert (entry.operator, entry.action, entry.detail) == ("olga", "catalogue set", "active from True to False: 4716")
+    on = change(desk, active=True, min_notional=Money(5))
+    assert on.after == "PROPOSED"
+    with pytest.raises(NotProposable, match="OP was changed since"):  # the first, which has not seen it off
+        desk.confirmed(proposed)
+    told = "is traded by other rules: min_notional from 1.00 to 5.00, active from False to True"
+    assert desk.confirmed(on).says == told
+    desk.clock.forward(seconds=5)
+    assert desk.orders.catalogue.listing("OP").asset == replace(asset(), min_notional=Money(5))
+
+
+def test_rules_that_were_changed_to_and_fro_since_are_looked_at_again(desk: Desk) -> None:
+    save_asset(desk, asset())
+    proposed = change(desk, spread_bps=500)
+    for spread_bps in (20, 0):
+        desk.confirmed(change(desk, spread_bps=spread_bps))
+    with pytest.raises(NotProposable, match="OP was changed since"):
+        desk.confirmed(proposed)
+
+
+def test_every_rule_is_confirmed_as_it_was_proposed(desk: Desk) -> None:
+    """A proposal has them as texts."""
+    save_asset(desk, asset())
+    other = replace(
+        asset(),
+        name="Optimism 2, of old",
+        precision=18,
+        min_notional=Money("2.50"),
+        execution=Execution.EXCHANGE,
+        exchange_symbol="OP2",
+        pool_top_up=True,
+        desk_buys_max=Money(0),
+        fees_bps=Fees({Tier.STANDARD: 30, Tier.GOLD: 0}),
+    )
+    assert save_asset(desk, other).done
+    desk.clock.forward(seconds=5)
+    assert desk.orders.catalogue.listing("OP").asset == other
+
+
+def test_two_assets_are_not_called_the_same_at_the_exchange_by_four(desk: Desk) -> None:
+    save_asset(desk, asset())
+    save_asset(desk, asset("DOGE"))
+    both = [change(desk, asset_id, exchange_symbol="SAME") for asset_id in ("OP", "DOGE")]
+    assert desk.confirmed(both[0]).done
+    with pytest.raises(NotProposable, match="SAME is what the exchange calls OP"):
+        desk.confirmed(both[1])
 
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
@@ -162,23 +217,25 @@ def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
     save_asset(desk, replace(asset(), precision=18), "finer", "olga")
 
 
-def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk) -> None:
+@pytest.mark.parametrize("said", [{}, {"active": True}], ids=["nothing said", "active said"])
+def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk, said: dict[str, Any]) -> None:
     """Neither by who has not seen it, nor by who says nothing of it."""
-
-    def save(**given: Any) -> OperatorOutcome:
-        return desk.interventions.change_asset("OP", given, "4716", "olga", dry_run=False)
-
     save_asset(desk, asset())
+    proposed = change(desk, name="Optimism 2", **said)
+    before_next_write(desk, lambda: change(desk, active=False, operator="oleg"))
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
     off = replace(asset(), active=False)
-    for said in ({}, {"active": True}):
-        before_next_write(desk, lambda: save_asset(desk, off))
-        with pytest.raises(AssetMoved):
-            save(name="Optimism 2", **said)
-        assert desk.orders.catalogue.listing("OP").asset == off
-        save_asset(desk, asset())
-    save_asset(desk, off)
-    save(name="Optimism 2")
-    assert desk.orders.catalogue.listing("OP").asset == replace(off, name="Optimism 2")
+    assert desk.operations.listing("OP").asset == off
+    desk.confirmed(change(desk, name="Optimism 2"))
+    assert desk.operations.listing("OP").asset == replace(off, name="Optimism 2")
+
+
+def test_who_switches_off_does_not_write_back_the_rules_that_he_has_read(desk: Desk) -> None:
+    save_asset(desk, asset())
+    before_next_write(desk, lambda: desk.confirmed(change(desk, spread_bps=20)))
+    with pytest.raises(AssetMoved):
+        change(desk, active=False)
 
 
 def test_of_two_limits_that_are_saved_one_by_one_the_pair_is_possible(desk: Desk) -> None:
@@ -204,9 +261,13 @@ def test_what_is_not_there_is_not_changed(desk: Desk) -> None:
 
 
 def test_an_asset_is_new_once(desk: Desk) -> None:
+    proposed = desk.interventions.list_asset(
+        "OP", {name: getattr(asset(high="9"), name) for name in NEEDED}, "a coin", "olga", dry_run=False
+    )
     before_next_write(desk, lambda: save_asset(desk, asset(), "a new coin", "oleg"))
-    with pytest.raises(AssetMoved):
-        save_asset(desk, asset(high="9"), "a new coin", "olga")
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    assert desk.operations.listing("OP").asset == asset()
 
 
 class TestClients:
@@ -272,6 +333,32 @@ class TestClients:
             desk.confirmed(proposed)
         client = desk.operations.client(self.BANKING, "ann-bank")
         assert (client.status, client.account_id) == (ClientStatus.BLOCKED, "acc-ann")
+
+    def test_that_were_blocked_for_a_while_since_are_looked_at_again(self, desk: Desk) -> None:
+        """Somebody had a reason to: what was proposed before that does not come after it."""
+        ann = trader(desk)
+        proposed = desk.interventions.save_client(
+            self.BANKING, "ann-bank", ann, "moved", "oleg", dry_run=False, account_id="acc-2"
+        )
+        block(desk, ann, self.BANKING)
+        block(desk, ann, self.BANKING, ClientStatus.ACTIVE)
+        with pytest.raises(NotProposable, match="ann-bank is not what it was any more"):
+            desk.confirmed(proposed)
+        assert desk.operations.client(self.BANKING, "ann-bank").account_id == "acc-ann"
+
+    def test_that_were_blocked_for_a_moment_as_two_confirm_are_left(self, desk: Desk) -> None:
+        ann = trader(desk)
+        proposed = desk.interventions.save_client(
+            self.BANKING, "ann-bank", ann, "moved", "oleg", dry_run=False, account_id="acc-2"
+        )
+
+        def to_and_fro() -> None:
+            block(desk, ann, self.BANKING)
+            block(desk, ann, self.BANKING, ClientStatus.ACTIVE)
+
+        before_next_write(desk, to_and_fro)
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            desk.confirmed(proposed)
 
     def test_are_not_paid_to_an_account_of_before(self, desk: Desk) -> None:
         """Who blocks a client does not write back the account that he has read."""

@@ -775,6 +775,34 @@ class TestBeneficiaries:
         desk.run()
 
 
+class TestReferences:
+    """What the bank calls a booking counts once, however operators spell it."""
+
+    def credit(self, desk: Desk, reference: str, username: str = "ann") -> OperatorOutcome:
+        told = {"amount": "70.00"}
+        return desk.proposals.propose("deposit credit", username, told, reference, "came", "otto", dry_run=False)
+
+    @pytest.mark.parametrize("again", ["WIRE-4711", "wire4711", "Wire--47.11"])
+    @pytest.mark.parametrize("whose", ["ann", "bob"])
+    def test_one_wire_under_two_spellings_is_one_credit(self, desk: Desk, ann: Owner, again: str, whose: str) -> None:
+        desk.customer("bob")
+        first, second = self.credit(desk, "wire-4711"), self.credit(desk, again, whose)
+        assert confirm(desk, first.id).done
+        with pytest.raises(NotProposable):
+            confirm(desk, second.id)
+        assert desk.accounts.balance(ann).current == Money(1070)
+
+    def test_what_has_no_letter_and_no_digit_is_no_reference(self, desk: Desk) -> None:
+        with pytest.raises(NotProposable, match="a reference has letters or digits"):
+            self.credit(desk, "--/--", "nobody")
+
+    def test_a_paper_that_counts_for_one_payout_counts_for_no_credit(self, desk: Desk, ann: Owner) -> None:
+        decided(desk, awaiting(desk, ann))
+        again = self.credit(desk, LINE.upper().replace(" ", "-"))
+        with pytest.raises(NotProposable, match="and it is that of"):
+            confirm(desk, again.id)
+
+
 class TestDailyLimits:
     """Of one operator: $100 that he proposes, and $100 that he confirms."""
 
@@ -790,7 +818,7 @@ class TestDailyLimits:
 
     def test_one_operator_proposes_no_more_on_a_day(self, desk: Desk) -> None:
         for dry_run in (True, False):
-            with pytest.raises(DailyLimitExceeded):
+            with pytest.raises(DailyLimitExceeded, match="`operator_limit_usd` has to be deployed higher first"):
                 self.credit(desk, "100.01", dry_run=dry_run)
         self.credit(desk, "60.00")
         for dry_run in (True, False):
@@ -826,6 +854,30 @@ class TestDailyLimits:
         before_next_write(desk, lambda: act("40.01", second))
         with pytest.raises(DailyLimitExceeded, match=r"\$40.01 of it is used"):
             act("60.00", first)
+
+    def test_what_is_said_to_be_paid_counts_as_the_hold_that_it_ends(self, desk: Desk) -> None:
+        """A cent of it would end a hold of any size: the rest is free, and what was never paid may be sent again."""
+        desk.clients(ann := desk.customer("rich", usd="1000.00"))
+        desk.world.simulated.set_outcome("pending", times=1)
+        asked = desk.accounts.withdraw(ann, "w", Money("100.01"), "rich-bank").made.transfer_id
+        desk.world.machines.run()
+        with pytest.raises(DailyLimitExceeded):
+            propose(desk, asked, paid="0.01")
+        desk.world.simulated.decide(f"{asked}-01", "fail")
+        desk.run(until=lambda: status(desk, asked) == "PENDING" and len(attempts(desk, asked)) == 1)
+        with pytest.raises(DailyLimitExceeded):
+            desk.proposals.propose("withdrawals complete", asked, {}, LINE, "wired", "otto", dry_run=False)
+        desk.run()
+
+    def test_coins_that_are_said_to_have_cost_little_count_as_their_limit(self, desk: Desk) -> None:
+        desk.list_exchange_asset()
+        rich = desk.customer("rich", usd="1000.00")
+        desk.world.exchange = gone(desk)
+        asked = desk.purchase(rich, "150.00")
+        desk.run(days=0.2)
+        with pytest.raises(DailyLimitExceeded):
+            propose_order(desk, asked.batch_id, executed="1", gross="0.01", fee="0.00")
+        assert propose_order(desk, asked.batch_id, executed="0.5", gross="0.01", fee="0.00").done
 
     def test_what_moves_no_dollars_has_no_limit(self, desk: Desk) -> None:
         for tier in ("GOLD", "SILVER"):

@@ -7,11 +7,12 @@ from collections.abc import Callable
 
 import pytest
 
+from common.domain.payouts.evidence import PAID_OTHERWISE
 from common.domain.payouts.model import kind_of
 from common.money import Money
 from common.owner import Owner
 from functions.orders.model import ENDED_BY_THE_DESK
-from functions.payouts.service import GIVEN_BACK, PAID_OTHERWISE
+from functions.payouts.service import GIVEN_BACK
 from functions.purchases.model import CALLED_OFF
 from tests.desk import Desk
 from tests.doors import opened
@@ -69,9 +70,13 @@ def test_a_customer_reads_what_was_written_for_him_and_nothing_else(
     thing_id = made(desk, ann)
     acted_on = desk.purchases.purchase(ann, thing_id).batch_id if made is unsent else thing_id
     body = {"reason": PRIVATE} | ({} if public is None else {"public_reason": public})
+    if default == PAID_OTHERWISE:
+        body["reference"] = "wire 42"
     with opened(desk) as doors:
         done = doors.operator().post(f"/operations/{act.format(acted_on)}", body)
         assert (done.status, done.json["done"]) == (200, True)
+        if done.json["after"] == "PROPOSED":
+            desk.proposals.confirm(done.json["id"], "so it is", "otto", dry_run=False)
         desk.run()
         customer = doors.customer()
         told = customer.get(view.format(thing_id)).json

@@ -465,7 +465,8 @@ def test_over_http_the_fee_is_told_wherever_the_trade_is(desk: Desk) -> None:
         (bought,) = [line for line in ann.get("/statements.csv").text.splitlines() if ",BUY," in line]
         assert bought.endswith(",0.20")
         rules = olga.patch("/operations/catalogue/BTC", {"fees_bps": {"GOLD": 20}, **because}).json
-        assert rules["says"] == ("fees_bps from STANDARD 50 / SILVER 30 / GOLD 10 to STANDARD 50 / SILVER 30 / GOLD 20")
+        fees = "fees_bps from STANDARD 50 / SILVER 30 / GOLD 10 to STANDARD 50 / SILVER 30 / GOLD 20"
+        assert rules["says"] == f"another operator than olga confirms it; then it is traded by other rules: {fees}"
         for impossible in ({"GOLD": FEE_BPS_MAX + 1}, {"GOLD": -1}, {"BRONZE": 1}, {"GOLD": "1"}):
             assert olga.patch("/operations/catalogue/BTC", {"fees_bps": impossible, **because}).status == 422
 

@@ -12,18 +12,19 @@ from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import NothingToConfirm, PriceIsNewer, PriceUnavailable, Quote, is_confirmed
 from common.domain.catalogue.store import VIEW_SECONDS
 from common.domain.ledger.model import PriceStatus
+from common.domain.proposals.model import OwnProposal
 from common.gateways import configured
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Ticker
 from common.gateways.prices import Quotation
 from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
-from functions.operations.service import Operations
+from functions.operations.model import NotProposable
 from functions.orders import schedule
 from functions.orders.model import Status
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
 from tests.orders.test_schedule import Context, oracle
-from tests.seen import around, audited
+from tests.seen import around, audited, before_next_write
 
 __all__ = ["oracle"]
 
@@ -363,15 +364,13 @@ def test_the_exchange_confirms_the_first_price_in_the_same_round(desk: Desk, ora
     assert desk.operations.stopped() == []
 
 
-def test_an_operator_confirms_the_first_price_as_one_that_has_jumped(desk: Desk, oracle: Oracle, new: str) -> None:
+def test_two_confirm_the_first_price_as_one_that_has_jumped(desk: Desk, oracle: Oracle, new: str) -> None:
     with pytest.raises(NothingToConfirm):
-        confirm(desk, "150", asset_id=new)
+        propose(desk, "150", asset_id=new)
     oracle.set_price("aaa", "150")
     a_round(desk, oracle)  # the slip is over: another price waits now
-    told = (confirm(desk, "150", asset_id=new, dry_run=True), confirm(desk, "150", asset_id=new))
-    assert [(o.before, o.after, o.done) for o in told] == [("STOPPED", "TRADED", False), ("STOPPED", "TRADED", True)]
-    assert {o.says for o in told} == {"$150 is the first price, and trading goes on"}
-    assert not confirm(desk, "150", asset_id=new).done
+    assert confirm(desk, "150", new).says == "is traded again: $150 is the first price"
+    assert not propose(desk, "150", asset_id=new).done
     assert desk.buy(desk.customer(), "1", new).price_per_unit == Price(150)
     oracle.set_price("aaa", "170")
     assert a_round(desk, oracle)["marked"] == 2  # from now on it is held against the latest
@@ -390,41 +389,62 @@ def test_an_older_first_price_neither_waits_nor_counts(desk: Desk, new: str) -> 
 # An operator
 
 
-def confirm(desk: Desk, price: str, *, asset_id: str = "BTC", dry_run: bool = False) -> OperatorOutcome:
-    return desk.interventions.confirm_price(asset_id, Price(price), "seen elsewhere", "olga", dry_run=dry_run)
+def propose(desk: Desk, price: str, *, asset_id: str = "BTC", dry_run: bool = False) -> OperatorOutcome:
+    told, seen = {"price": price}, "seen elsewhere"
+    return desk.proposals.propose("prices confirm", asset_id, told, None, seen, "olga", dry_run=dry_run)
 
 
-def test_an_operator_confirms_a_price_and_trading_goes_on(desk: Desk, oracle: Oracle) -> None:
+def confirm(desk: Desk, price: str, asset_id: str = "BTC") -> OperatorOutcome:
+    return desk.confirmed(propose(desk, price, asset_id=asset_id))
+
+
+def test_two_operators_confirm_a_price_and_trading_goes_on(desk: Desk, oracle: Oracle) -> None:
     ann = desk.customer()
     a_round(desk, oracle, "75.25")
-    told = (confirm(desk, "75.25", dry_run=True), confirm(desk, "75.25"), confirm(desk, "75.25"))
-    assert [(o.before, o.after, o.done) for o in told] == [
-        ("STOPPED", "TRADED", False),
-        ("STOPPED", "TRADED", True),
-        ("TRADED", "TRADED", False),
-    ]
-    assert told[0].says == told[1].says == "$75.25 is the price after $100, and trading goes on"
-    assert [(e.operator, e.action, e.subject, e.detail) for e in audited(desk)] == [
-        ("olga", "prices confirm", "BTC", "$75.25: seen elsewhere")
+    dry, proposed = propose(desk, "75.25", dry_run=True), propose(desk, "75.25")
+    assert dry.says == proposed.says
+    assert proposed.says.endswith("then it is traded again: $75.25 is the price after $100")
+    desk.clock.forward(seconds=6)
+    with pytest.raises(PriceUnavailable):
+        desk.buy(ann, "1")
+    with pytest.raises(OwnProposal):
+        desk.confirmed(proposed, "olga")
+    assert desk.confirmed(proposed).says == "is traded again: $75.25 is the price after $100"
+    again = propose(desk, "75.25")
+    assert (again.done, again.says) == (False, "$75.25 is the price already; nothing to do")
+    assert [(e.operator, e.action, e.subject) for e in audited(desk)] == [
+        ("otto", "proposals confirm", proposed.id),
+        ("olga", "prices confirm", "BTC"),
     ]
     desk.clock.forward(seconds=6)
     assert desk.buy(ann, "1").price_per_unit == Price("75.25")
 
 
-def test_an_operator_confirms_what_he_has_seen_and_nothing_else(desk: Desk, oracle: Oracle) -> None:
+def test_operators_confirm_what_they_have_seen_and_nothing_else(desk: Desk, oracle: Oracle) -> None:
     with pytest.raises(NothingToConfirm):
-        confirm(desk, "75")
+        propose(desk, "75")
     a_round(desk, oracle, "75")
-    a_round(desk, oracle, "70")  # it wobbles: what he has looked at still waits
+    proposed = propose(desk, "75")
+    a_round(desk, oracle, "70")  # it wobbles: what they have looked at still waits
     with pytest.raises(NothingToConfirm):
-        confirm(desk, "70")
+        propose(desk, "70")
     a_round(desk, oracle, "50")  # it has jumped again
     for dry_run in (True, False):
         with pytest.raises(NothingToConfirm) as refused:
-            confirm(desk, "75", dry_run=dry_run)
+            propose(desk, "75", dry_run=dry_run)
     assert refused.value.facts == {"id": "BTC", "price": "50"}
+    with pytest.raises(NotProposable, match=r"it was about \$75, and now \$50 waits to be confirmed"):
+        desk.confirmed(proposed)
     assert stands_still(desk)
-    assert not audited(desk)
+
+
+def test_a_jump_that_comes_as_two_confirm_another_is_not_believed(desk: Desk, oracle: Oracle) -> None:
+    a_round(desk, oracle, "75")
+    proposed = propose(desk, "75")
+    before_next_write(desk, lambda: desk.jump("BTC", "50"))
+    with pytest.raises(NotProposable, match=r"\$75 waits no more"):
+        desk.confirmed(proposed)
+    assert stands_still(desk)
 
 
 def test_a_price_that_has_moved_on_while_it_was_confirmed_is_judged_by_it(desk: Desk, oracle: Oracle) -> None:
@@ -434,16 +454,6 @@ def test_a_price_that_has_moved_on_while_it_was_confirmed_is_judged_by_it(desk: 
     confirm(desk, "75")
     assert a_round(desk, oracle)["marked"] == 1
     assert price_of(desk) == Price(70)
-
-
-def test_two_operators_confirm_once(desk: Desk, oracle: Oracle, monkeypatch: pytest.MonkeyPatch) -> None:
-    a_round(desk, oracle, "75")
-    seen = iter([desk.operations.listing("BTC")])  # by the second, before the first has done it
-    assert confirm(desk, "75").done
-    listing = Operations.listing
-    monkeypatch.setattr(Operations, "listing", lambda self, asset_id: next(seen, None) or listing(self, asset_id))
-    assert not confirm(desk, "75").done
-    assert len(audited(desk)) == 1
 
 
 def test_what_waits_to_be_confirmed_is_listed_the_longest_stopped_first(desk: Desk) -> None:
@@ -476,7 +486,7 @@ def test_a_price_is_not_confirmed_while_another_is_about_to_count(desk: Desk) ->
     """One at a time is under way; a moment later it can be."""
     desk.mark("BTC", "101", catalogue.NOTICE)
     desk.jump("BTC", "75")
-    with pytest.raises(NothingToConfirm, match="another price is about to count"):
+    with pytest.raises(NotProposable, match="another price is about to count"):
         confirm(desk, "75")
     desk.clock.forward(seconds=6)
     assert confirm(desk, "75").done

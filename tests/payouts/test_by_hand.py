@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -10,14 +11,16 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
+from common.domain.payouts.evidence import PAID_OTHERWISE
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
+from common.domain.proposals.model import BeneficiaryDecides, OwnProposal
 from common.errors import Refusal
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status
-from functions.operations.model import NotDriven
-from functions.payouts.service import GIVEN_BACK, PAID_OTHERWISE
+from functions.operations.model import NotDriven, NothingKnown, NotProposable
+from functions.payouts.service import GIVEN_BACK
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk
 from tests.seen import (
@@ -46,8 +49,10 @@ def move(desk: Desk, act: str, order_id: str, *, operator: str = "olga", dry_run
 
 
 def refused(desk: Desk, kind: type[Refusal], act: str, order_id: str) -> None:
-    """Nothing is done or written, neither dry nor in earnest."""
+    """Nothing is done or written, neither dry nor in earnest; what takes two is not even proposed."""
     before = desk.dynamo.items()
+    if act == "mark_paid":
+        kind = NothingKnown if kind is PayoutNotFound else NotProposable
     for dry_run in (True, False):
         with pytest.raises(kind):
             move(desk, act, order_id, dry_run=dry_run)
@@ -109,15 +114,19 @@ def test_a_retry_is_started_by_the_sweeper_where_step_functions_does_not_answer(
     assert status(desk, order_id) == Status.FILLED
 
 
+def propose_paid(desk: Desk, order_id: str, by: str = "olga", *, wire: str = "wire 42", **told: str) -> OperatorOutcome:
+    return desk.proposals.propose("offramp mark-filled", order_id, told, wire, "ticket 4711", by, dry_run=False)
+
+
 def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
-    moved = move(desk, "mark_paid", order_id)
-    assert (moved.before, moved.after, desk.offramp.order(ann, order_id).reason) == (
-        Status.SELL_PAYOUT_FAILED,
-        Status.FILLED,
-        PAID_OTHERWISE,
-    )
-    assert moved.says == "is FILLED; the held $99.90 count as paid"
+    proposed = propose_paid(desk, order_id)
+    assert proposed.says == "another operator than olga confirms it; then it is FILLED; the held $99.90 count as paid"
+    assert (status(desk, order_id), dollars(desk, ann)[1]) == (Status.SELL_PAYOUT_FAILED, Money("99.90"))
+    with pytest.raises(OwnProposal):
+        desk.confirmed(proposed, "olga")
+    assert desk.confirmed(proposed).done
+    assert (status(desk, order_id), desk.offramp.order(ann, order_id).reason) == (Status.FILLED, PAID_OTHERWISE)
     assert dollars(desk, ann) == (Money(1000), Money(0))
     newest = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items[0].line
     assert (newest.transaction_type, newest.total_amount, newest.order_id) == (
@@ -127,9 +136,53 @@ def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk,
     )
     assert (overdue(desk), paid(desk, order_id)) == ([], [])
     last = desk.operations.story(order_id).events[-1]
-    assert (last.before, last.after, last.actor) == ("SELL_PAYOUT_FAILED", "FILLED", "olga")
-    (entry,) = audited(desk)
-    assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp mark-filled", order_id)
+    assert (last.before, last.after, last.actor) == ("SELL_PAYOUT_FAILED", "FILLED", "olga and otto")
+    assert last.reason == "$99.90 were paid by another way, reference wire 42"
+    assert [(entry.operator, entry.action) for entry in audited(desk)] == [
+        ("otto", "proposals confirm"),
+        ("olga", "offramp mark-filled"),
+    ]
+
+
+def test_one_payment_stands_for_one_payout(desk: Desk, ann: Owner) -> None:
+    order_id, other = payout_failed(desk, ann), payout_failed(desk, ann)
+    assert desk.confirmed(propose_paid(desk, order_id)).done
+    again = propose_paid(desk, other)
+    with pytest.raises(NotProposable, match="adjustment wire 42"):
+        desk.confirmed(again)
+    assert dollars(desk, ann)[1] == Money("99.90")
+    assert desk.confirmed(propose_paid(desk, other, wire="wire 43")).done
+
+
+def test_a_customer_whose_payout_it_is_says_nothing_of_it(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    with pytest.raises(BeneficiaryDecides):
+        propose_paid(desk, order_id, "ann")
+    proposed = propose_paid(desk, order_id)
+    with pytest.raises(BeneficiaryDecides):
+        desk.confirmed(proposed, "ann")
+
+
+def test_what_is_proposed_as_paid_is_of_the_attempts_that_were_shown(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    move(desk, "retry", order_id)
+    desk.world.simulated.set_outcome("fail", times=1)
+    desk.run()
+    assert len(attempts(desk, order_id)) == 6
+    with pytest.raises(NotProposable, match="attempts was 5, and now it is 6"):
+        desk.confirmed(proposed)
+    assert desk.confirmed(propose_paid(desk, order_id)).done
+
+
+def test_what_the_bank_contradicts_meanwhile_is_looked_at_again(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    event = desk.world.simulated.event_of(f"{order_id}-05")
+    desk.events.receive(contradicting(event))
+    with pytest.raises(NotProposable, match="disputed was no, and now it is yes"):
+        desk.confirmed(proposed)
+    assert "BEWARE" in propose_paid(desk, order_id).says
 
 
 def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk, ann: Owner) -> None:
@@ -158,7 +211,7 @@ def test_a_payout_of_which_no_attempt_is_pending_may_be_decided_by_hand(
     if not begun:
         block(desk, ann, ClientKind.CRYPTO)
     desk.world.machines.run()
-    assert move(desk, act, order.order_id).after == Status.FILLED
+    assert move(desk, act, order.order_id).done
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED"] * begun)
     (execution,) = executions(desk, order.order_id)
@@ -168,7 +221,7 @@ def test_a_payout_of_which_no_attempt_is_pending_may_be_decided_by_hand(
 # Dry, and twice
 
 
-@pytest.mark.parametrize("act", ["retry", "mark_paid", "give_back"])
+@pytest.mark.parametrize("act", ["retry", "give_back"])
 def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: Owner, act: str) -> None:
     order_id = payout_failed(desk, ann)
     before = desk.dynamo.items()
@@ -181,64 +234,77 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: 
 
 
 READS = {"mark_paid": PAID_OTHERWISE, "give_back": GIVEN_BACK}  # the customer
-ENDS = {"mark_paid": "count as paid by another way", "give_back": "are on the customer's balance"}
+ENDS = {
+    "mark_paid": "$99.90 count as paid by another way",
+    "give_back": "$99.90 are on the customer's balance",
+}
 
 
-@pytest.mark.parametrize("act", ENDS)
-@pytest.mark.parametrize("other", ENDS)
-def test_a_repeat_changes_nothing_and_the_other_end_is_refused(desk: Desk, ann: Owner, act: str, other: str) -> None:
-    """Both have made the order FILLED: what really became of the dollars is told."""
-    order_id = payout_failed(desk, ann)
-    move(desk, act, order_id)
-    once, says = desk.dynamo.items(), f"is FILLED already: $99.90 {ENDS[act]} ({READS[act]})"
+def ended(desk: Desk, act: str, order_id: str, after: str) -> None:
+    """After it was ended by `act`, the same again changes nothing, and the other end is refused."""
+    once, says = desk.dynamo.items(), f"is {after} already: {ENDS[act]} ({READS[act]})"
     for dry_run in (True, False):
-        if act == other:
-            again = move(desk, other, order_id, operator="oleg", dry_run=dry_run)
-            assert (again.done, again.before, again.after) == (False, Status.FILLED, Status.FILLED)
+        if act == "give_back":
+            again = move(desk, act, order_id, operator="oleg", dry_run=dry_run)
+            assert (again.done, again.before, again.after) == (False, after, after)
             assert again.says == f"{says}; nothing to do"
         else:
             with pytest.raises(PayoutUnsettled) as refusal:
-                move(desk, other, order_id, operator="oleg", dry_run=dry_run)
+                move(desk, "give_back", order_id, operator="oleg", dry_run=dry_run)
             assert refusal.value.detail == f"the order {says}"
+        with pytest.raises(NotProposable, match=f"it is {after} and waits for nothing"):
+            move(desk, "mark_paid", order_id, dry_run=dry_run)
     assert desk.dynamo.items() == once
 
 
 @pytest.mark.parametrize("act", ENDS)
-def test_what_the_bank_has_paid_is_neither_marked_nor_given_back(desk: Desk, ann: Owner, act: str) -> None:
+def test_a_repeat_changes_nothing_and_the_other_end_is_refused(desk: Desk, ann: Owner, act: str) -> None:
+    """Both have made the order FILLED: what really became of the dollars is told."""
+    order_id = payout_failed(desk, ann)
+    move(desk, act, order_id)
+    ended(desk, act, order_id, "FILLED")
+
+
+@pytest.mark.parametrize(("act", "after"), [("mark_paid", "COMPLETED"), ("give_back", "REJECTED")])
+def test_the_same_holds_of_a_withdrawal(desk: Desk, ann: Owner, act: str, after: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=5)
+    thing_id = desk.accounts.withdraw(ann, "w", Money("99.90"), "ann-bank").made.transfer_id
+    desk.run()
+    move(desk, act, thing_id)
+    ended(desk, act, thing_id, after)
+
+
+def test_what_the_bank_has_paid_is_neither_marked_nor_given_back(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
     desk.run()
     with pytest.raises(PayoutUnsettled, match=r"is FILLED already: the bank has paid \$99\.90 of attempt 1"):
-        move(desk, act, order.order_id)
+        move(desk, "give_back", order.order_id)
+    refused(desk, PayoutUnsettled, "mark_paid", order.order_id)
 
 
-@pytest.mark.parametrize("act", ENDS)
-@pytest.mark.parametrize("other", ENDS)
-def test_the_same_holds_of_a_withdrawal(desk: Desk, ann: Owner, act: str, other: str) -> None:
-    desk.world.simulated.set_outcome(Outcome.FAIL, times=5)
-    thing_id = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").made.transfer_id
-    desk.run()
-    move(desk, act, thing_id)
-    if act == other:
-        assert ENDS[act] in move(desk, other, thing_id).says
-    else:
-        with pytest.raises(PayoutUnsettled, match=ENDS[act]):
-            move(desk, other, thing_id)
-
-
-@pytest.mark.parametrize("mine", ENDS)
 @pytest.mark.parametrize("others", ENDS)
-def test_of_two_operators_who_close_at_once_one_does(desk: Desk, ann: Owner, mine: str, others: str) -> None:
+def test_of_operators_who_close_at_once_one_does(desk: Desk, ann: Owner, others: str) -> None:
     order_id = payout_failed(desk, ann)
-    told: list[bool] = []
-    before_next_write(desk, lambda: told.append(move(desk, others, order_id, operator="oleg").done))
-    if mine == others:
-        assert not move(desk, mine, order_id).done
+    before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
+    if others == "give_back":
+        assert not move(desk, "give_back", order_id).done
     else:
-        with pytest.raises(PayoutUnsettled, match=ENDS[others]):
-            move(desk, mine, order_id)
-    assert told == [True]
+        with pytest.raises(PayoutUnsettled, match=re.escape(ENDS[others])):
+            move(desk, "give_back", order_id)
     assert dollars(desk, ann)[0] == (Money(1000) if others == "mark_paid" else Money("1099.90"))
-    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+    assert "olga" not in [entry.operator for entry in audited(desk)]
+
+
+@pytest.mark.parametrize("others", ["give_back", "retry"])
+def test_two_who_confirm_are_refused_what_others_have_moved(desk: Desk, ann: Owner, others: str) -> None:
+    order_id = payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+    assert len(paid(desk, order_id)) == (others == "retry")
 
 
 def test_of_two_operators_who_retry_at_once_one_does(desk: Desk, ann: Owner) -> None:
@@ -271,7 +337,7 @@ def test_an_attempt_that_is_allowed_meanwhile_is_not_lost_in_a_failure(desk: Des
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
 
 
-@pytest.mark.parametrize("act", ["mark_paid", "give_back", "retry"])
+@pytest.mark.parametrize("act", ["give_back", "retry"])
 def test_what_is_about_to_fail_is_not_decided_over_who_allows_an_attempt(desk: Desk, ann: Owner, act: str) -> None:
     order_id = five_rejected(desk, ann)
     before_next_write(desk, lambda: move(desk, "retry", order_id, operator="oleg"))
@@ -282,20 +348,16 @@ def test_what_is_about_to_fail_is_not_decided_over_who_allows_an_attempt(desk: D
     assert len(paid(desk, order_id)) == 1
 
 
-@pytest.mark.parametrize("closing", ["mark_paid", "give_back"])
-@pytest.mark.parametrize("first", ["closing", "retry"])
-def test_of_two_operators_with_different_ideas_one_has_his_way(
-    desk: Desk, ann: Owner, closing: str, first: str
-) -> None:
+@pytest.mark.parametrize(("mine", "others"), [("give_back", "retry"), ("retry", "give_back"), ("retry", "mark_paid")])
+def test_of_operators_with_different_ideas_one_has_his_way(desk: Desk, ann: Owner, mine: str, others: str) -> None:
     order_id = payout_failed(desk, ann)
-    mine, others = (closing, "retry") if first == "retry" else ("retry", closing)
     before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
     with pytest.raises(PayoutUnsettled):
         move(desk, mine, order_id)
     desk.run()
     assert status(desk, order_id) == Status.FILLED
-    assert len(paid(desk, order_id)) == (first == "retry")
-    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+    assert len(paid(desk, order_id)) == (others == "retry")
+    assert "olga" not in [entry.operator for entry in audited(desk)]
 
 
 # Never beside the bank
@@ -320,10 +382,12 @@ def test_an_attempt_that_begins_meanwhile_keeps_an_operator_from_closing(desk: D
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
-    before_next_write(desk, lambda: begin(desk, order.order_id))
-    with pytest.raises(PayoutUnsettled):
+    confirms = "decided_by" if act == "mark_paid" else ""
+    before_next_write(desk, lambda: begin(desk, order.order_id), containing=confirms)
+    with pytest.raises(NotProposable if act == "mark_paid" else PayoutUnsettled):
         move(desk, act, order.order_id)
-    assert (decided(desk, order.order_id), audited(desk)) == (["REJECTED", "PENDING"], [])
+    assert decided(desk, order.order_id) == ["REJECTED", "PENDING"]
+    assert [entry.action for entry in audited(desk)] == ["offramp mark-filled"] * (act == "mark_paid")
     told(desk, f"{order.order_id}-02", "complete")
     desk.run()
 
@@ -473,7 +537,7 @@ def test_a_disputed_payout_whose_attempt_nobody_asks_for_is_redriven(desk: Desk,
     desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order.order_id}-01")))
     desk.world.machines.restart()
     told(desk, f"{order.order_id}-02", "complete")
-    with pytest.raises(PayoutUnsettled):
+    with pytest.raises(NotProposable):
         move(desk, "mark_paid", order.order_id)
     desk.interventions.redrive(order.order_id, "ask the bank", "olga", dry_run=False)
     desk.run()

@@ -621,4 +621,13 @@ PLANTS: list[Plant] = [
         "An operator voids a sale of which a part was sold, and is told that all coins came back.",
         f"{VOIDING}::test_a_sale_of_which_something_is_executed_is_not_voided",
     ),
+    plant(
+        "sales-voided-without-a-name",
+        Kind.CONDITION,
+        f"{OFFRAMP}/service/voiding.py:Voiding._cancel",
+        "if not left:",
+        "if left:",
+        "A sale is cancelled at the exchange beside another operator's act, and nobody knows by whom.",
+        f"{VOIDING}::test_a_void_beside_the_act_of_another_operator_has_its_name",
+    ),
 ]

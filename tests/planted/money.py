@@ -7,6 +7,7 @@ from tests.planted.plants import Kind, Plant, plant
 MARKET, LIMIT, CONTENTION = (f"tests/orders/test_{name}.py" for name in ("market_orders", "limit_orders", "contention"))
 HOLDS, OPEN = "tests/domain/test_holds.py", "tests/domain/test_open_orders.py"
 PROPOSALS = "tests/operations/test_proposals.py"
+OPERATIONS, CATALOGUE_KINDS = "tests/operations/test_operations.py", "functions/operations/service/catalogue_kinds.py"
 PROPOSING = "functions/operations/service/proposals.py:Proposals"
 ACCOUNTS, DAILY = "tests/accounts/test_accounts.py", "tests/payouts/test_daily_limit.py"
 MOVES, JUMPS, PRICES = (
@@ -271,6 +272,70 @@ PLANTS: list[Plant] = [
         "One operator whose login is stolen has as much confirmed on a day as he likes.",
         f"{PROPOSALS}::TestDailyLimits::test_one_operator_proposes_no_more_on_a_day",
         f"{PROPOSALS}::TestDailyLimits::test_one_operator_confirms_no_more_on_a_day",
+    ),
+    plant(
+        "proposals-a-cent-of-a-hold-counts-as-a-cent",
+        Kind.LIMIT,
+        "functions/operations/service/proposal_kinds.py:_of_payout",
+        'max(Money(terms["paid"]), payout.amount)',
+        'Money(terms["paid"])',
+        "Operators end holds of any size by saying that a cent was paid, as often as they like.",
+        f"{PROPOSALS}::TestDailyLimits::test_what_is_said_to_be_paid_counts_as_the_hold_that_it_ends",
+    ),
+    plant(
+        "proposals-cheap-coins-count-as-their-price",
+        Kind.LIMIT,
+        "functions/operations/service/proposal_kinds.py:_of_order",
+        'max(Money(terms["gross"]), order.limit_price.cost_of(executed))',
+        'Money(terms["gross"])',
+        "Operators give coins of any worth to friends by saying that the exchange took a cent for them.",
+        f"{PROPOSALS}::TestDailyLimits::test_coins_that_are_said_to_have_cost_little_count_as_their_limit",
+    ),
+    plant(
+        "proposals-other-rules-with-switching-off",
+        Kind.CONDITION,
+        f"{CATALOGUE_KINDS}:is_switched_off",
+        "after == replace(before, active=False)",
+        "not after.active",
+        "One operator alone sets fees and spreads in the request that switches an asset off.",
+        f"{OPERATIONS}::test_one_operator_alone_changes_no_rule_and_switches_off",
+    ),
+    plant(
+        "proposals-rules-of-before",
+        Kind.CONDITION,
+        f"{CATALOGUE_KINDS}:RulesChange.terms",
+        "text(subject.saved.saved_at)",
+        '"there"',
+        "Rules that were proposed once are confirmed over those that others have set since.",
+        f"{OPERATIONS}::test_rules_that_were_changed_to_and_fro_since_are_looked_at_again",
+        f"{OPERATIONS}::test_one_operator_alone_changes_no_rule_and_switches_off",
+    ),
+    plant(
+        "proposals-a-price-that-nobody-has-looked-at",
+        Kind.CONDITION,
+        f"{CATALOGUE_KINDS}:PriceConfirmation._waiting",
+        "if jump is None or (jump.quote.price, jump.quote.as_of) != asked:",
+        "if jump is None:",
+        "Two have looked at one price, and the desk trades at another to which the source has jumped since.",
+        "tests/orders/test_price_jumps.py::test_operators_confirm_what_they_have_seen_and_nothing_else",
+    ),
+    plant(
+        "clients-changed-to-and-fro",
+        Kind.CONDITION,
+        "common/domain/clients.py:_as_read",
+        "        & (item.updated_at == before.updated_at)\n",
+        "",
+        "A client is blocked for a reason, and paid at another account by what was proposed before.",
+        f"{OPERATIONS}::TestClients::test_that_were_blocked_for_a_moment_as_two_confirm_are_left",
+    ),
+    plant(
+        "deposits-by-each-spelling",
+        Kind.DEDUPE_KEY,
+        "common/domain/adjustments.py:spelled",
+        "adjustment_id.casefold()",
+        "adjustment_id",
+        "A wire is credited once more where it was typed off in capitals.",
+        f"{PROPOSALS}::TestReferences::test_one_wire_under_two_spellings_is_one_credit",
     ),
     plant(
         "proposals-two-under-one-limit",

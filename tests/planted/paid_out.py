@@ -14,10 +14,64 @@ REFUNDING, CUSTODY_ACTS = "tests/market_making/test_refunding.py", "tests/market
 WAITS = "tests/infra/test_waiting_times.py"
 PAYOUTS, CUSTODY, ACTS = "common/domain/payouts", "common/domain/custody", "functions/payouts/service.py"
 
-HALTS = "tests/operations/test_halts.py"
+HALTS, MM_HALTS = "tests/operations/test_halts.py", "tests/market_making/test_halts.py"
 FLOWS = "common/domain/flow_halts.py"
 
 PLANTS: list[Plant] = [
+    plant(
+        "payouts-one-wire-for-two-payouts",
+        Kind.DEDUPE_KEY,
+        f"{PAYOUTS}/evidence.py:paid_otherwise",
+        "adjustments.claim(reference, order_id, at),",
+        "adjustments.claim(order_id, order_id, at),",
+        "Two operators say of one wire that it has paid two payouts: a customer's hold is spent for nothing.",
+        f"{BY_HAND}::test_one_payment_stands_for_one_payout",
+    ),
+    plant(
+        "payouts-paid-otherwise-after-another-attempt",
+        Kind.CONDITION,
+        "functions/operations/service/payout_kinds.py:PaidOtherwise.terms",
+        '"attempts": str(payout.attempts)',
+        '"attempts": "all"',
+        "What two have said is done to a payout that was tried again since: the bank may have paid it.",
+        f"{BY_HAND}::test_what_is_proposed_as_paid_is_of_the_attempts_that_were_shown",
+    ),
+    plant(
+        "payouts-paid-otherwise-though-disputed-since",
+        Kind.CONDITION,
+        "functions/operations/service/payout_kinds.py:PaidOtherwise.terms",
+        'disputed = "yes" if payout.disputed else "no"',
+        'disputed = "no"',
+        "The bank says meanwhile that it has paid, and the second operator is not asked to look again.",
+        f"{BY_HAND}::test_what_the_bank_contradicts_meanwhile_is_looked_at_again",
+    ),
+    plant(
+        "custody-sent-again-while-halted",
+        Kind.CONDITION,
+        f"{CUSTODY}/service.py:OutgoingTransfers._unknown",
+        "self.table.write(store.repeat(outgoing, at), *self.provided(outgoing))",
+        "self.table.write(store.repeat(outgoing, at))",
+        "Market making is halted, and what the custody never got of it is sent to the exchange all the same.",
+        f"{MM_HALTS}::test_what_the_custody_never_got_is_not_sent_again_while_halted",
+    ),
+    plant(
+        "custody-halted-before-the-rest",
+        Kind.ORDER_OF_WRITES,
+        "functions/market_making/service/sending.py:Sending.round",
+        "self._behind_others(waiting.PK)",
+        "pass",
+        "What is halted is tried first in each round, and refunds behind it wait as long as the halt lasts.",
+        f"{MM_HALTS}::test_what_is_halted_keeps_nothing_waiting_that_is_not",
+    ),
+    plant(
+        "halts-by-a-name-that-the-market-does-not-have",
+        Kind.CONDITION,
+        f"{FLOWS}:FlowHalt.asset_in",
+        "self.coin if flow is Flow.MARKET_MAKING and self.coin is not None else self.asset_id",
+        "self.asset_id",
+        "A coin that the exchange has renamed is halted, and is quoted on.",
+        f"{HALTS}::test_an_asset_that_the_exchange_calls_otherwise_is_halted_there",
+    ),
     plant(
         "halts-payouts-begun",
         Kind.CONDITION,

@@ -57,8 +57,8 @@ class OutputsWanted(Exception):
 
 @dataclass(frozen=True)
 class OutgoingTransfers:
-    """`custody` and `sender` are made when they are first needed. An outgoing is sent `provided` that these conditions
-    hold, each with its refusal."""
+    """`custody` and `sender` are made when they are first needed. An outgoing is sent, and sent again where the custody
+    does not know it, `provided` that these conditions hold, each with its refusal."""
 
     table: Table
     custody: Callable[[], Custody]
@@ -212,7 +212,7 @@ class OutgoingTransfers:
         if at < outgoing.looked_at:
             return None  # somebody is sending it
         if outgoing.refused_at is None:
-            self.table.write(store.repeat(outgoing, at))
+            self.table.write(store.repeat(outgoing, at), *self.provided(outgoing))
             return self._send(replace(outgoing, sent_at=at), alone=False)
         if at >= outgoing.never_sent_at:
             return self._try_again(outgoing, outgoing.reason or "the custody has refused it", at, at)

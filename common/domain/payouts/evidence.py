@@ -1,5 +1,5 @@
 """What it means that two operators say what the bank has paid of an attempt: the bank has booked another amount, or has
-the attempt pending for ever."""
+the attempt pending for ever. And that a customer has his dollars by another way, where no attempt can be paid."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from common.domain.payouts.model import Attempt, AttemptStatus, Evidence, Payout
 from common.gateways.bank import Adjustment, State
 from common.money import ZERO
 from common.table.transaction import Write
+
+PAID_OTHERWISE = "the desk has paid the dollars another way"  # what a customer reads who is told nothing else
 
 
 def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
@@ -57,4 +59,21 @@ def _never_paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: dateti
         store.decide(attempt, AttemptStatus.REJECTED, at, None, why, paid=ZERO),
         store.pause(payout, attempt.number, at, None, why),
         store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", evidence.operators, at),
+    ]
+
+
+def paid_otherwise(
+    payout: Payout, reference: str, public_reason: str | None, operators: str, at: datetime
+) -> list[Write]:
+    """The writes for a payout of which no attempt can be paid: its hold is spent, and the reference is that of the
+    payment that the customer has had instead. He reads the public reason. Refused with AdjustmentTaken;
+    PayoutUnsettled: it is not as it was read, or an attempt may be paid."""
+    owner, amount, order_id = payout.owner, payout.amount, payout.order_id
+    told = f"${amount} were paid by another way, reference {reference}"
+    return [
+        adjustments.claim(reference, order_id, at),
+        *store.close(payout, payout.kind.paid, at, public_reason or PAID_OTHERWISE),
+        ledger.settle(owner, amount, amount, at),
+        ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, order_id, at)),
+        store.event(payout, payout.kind.paid, told, operators, at),
     ]

@@ -318,6 +318,11 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
     return (Stage.SEND, 0) if left <= 0 else (Stage.BACK_OFF, int(left) + 1)
 
 
+def warning(payout: Payout) -> str:
+    """What whoever decides about it by hand has to know; empty where there is nothing."""
+    return "; BEWARE: the bank has contradicted itself and may have paid (desk parked list)" if payout.disputed else ""
+
+
 def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
     """What a person reads of a payout in its machine's history."""
     told = {"status": payout.status, "reason": payout.reason or "", "amount": f"${payout.amount}"}

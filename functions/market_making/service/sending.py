@@ -8,9 +8,11 @@ from datetime import datetime
 
 from common import keys
 from common.domain import flow_halts, halts, work
+from common.domain.custody import store as custody
 from common.domain.custody.model import Kind, Outgoing
 from common.domain.custody.service import OutgoingTransfers
-from common.domain.flow_halts import Flow
+from common.domain.flow_halts import Flow, Halted
+from common.domain.halts import AccountHalted
 from common.errors import Refusal
 from common.log import count, log
 from common.table.table import Table, TableUnavailable
@@ -36,12 +38,23 @@ class Sending:
                 moved += 1
             except TableUnavailable:
                 raise
+            except (Halted, AccountHalted) as halted:
+                log.info("waits", extra={"outgoing_id": waiting.PK, "why": halted.detail})
+                self._behind_others(waiting.PK)
             except Refusal as no:
                 log.warning("not sent", extra={"outgoing_id": waiting.PK, "why": no.detail})
             except Exception:  # whatever is wrong with one is not the next one's fault
                 log.exception("not sent", extra={"outgoing_id": waiting.PK})
                 count("TransfersFailed")
         return moved
+
+    def _behind_others(self, outgoing_id: str) -> None:
+        """What is halted may be so for long: what is not, and is due after it, has its turn first from now on."""
+        at = self.now()
+        try:
+            self.table.write(custody.look_later(custody.outgoing(self.table, outgoing_id), at, at))
+        except Refusal as no:
+            log.info("moved meanwhile", extra={"outgoing_id": outgoing_id, "why": no.detail})
 
 
 def conditions(table: Table, outgoing: Outgoing) -> list[Write]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -256,7 +256,7 @@ class Offramp:
             except OrderMoved:
                 return
 
-    def cancel(self, order_id: str, *also: Write) -> Standing:
+    def cancel(self, order_id: str, also: Callable[[], Sequence[Write]] = lambda: ()) -> Standing:
         """Cancel what the exchange has not filled in time, and write down what it had, and `also`: a partial fill is
         kept and paid. Where even that is unknown the order stays as it is.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -26,11 +26,12 @@ from functions.offramp.model import SellOrder, Status
 @dataclass(frozen=True)
 class Selling:
     """What each move of its exchange order, its `child`, means for a sell order. `order` is as it was read; each write
-    stands under the condition that it still is. `also` is written with what ends the child."""
+    stands under the condition that it still is. `also` is written with what ends the child, and asked for just before:
+    by then the exchange may have taken its time."""
 
     table: Table
     order: SellOrder
-    also: Sequence[Write] = ()
+    also: Callable[[], Sequence[Write]] = lambda: ()
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
         at, after = child.updated_at, accepted(self.order, child)
@@ -61,14 +62,14 @@ class Selling:
             store.fail(self.order, after, look_at=child.look_at),
             *self._released(at),
             store.event(after, self.order.status, why, by, at),
-            *self.also,
+            *self.also(),
         ]
 
     def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         order, after = self.order, model.sold(self.order, fill, at)
         if after.status is Status.BASE_TXN_FAILED:
             event = store.event(after, order.status, _told(fill), fill.by or EXCHANGE, at)
-            return commit([store.fail(order, after), event, *self._released(at), *self.also])
+            return commit([store.fail(order, after), event, *self._released(at), *self.also()])
         if order.rest is None or after.desk_buys is None:
             return self._book(after, fill, [], commit)
         try:
@@ -85,7 +86,7 @@ class Selling:
         writes = [
             store.sell(self.order, after),
             store.event(after, self.order.status, told, fill.by or EXCHANGE, at),
-            *self.also,
+            *self.also(),
             *also,
             *(ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk),
         ]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from common.domain import acts, audit
-from common.domain.audit import AuditEntry
+from common.domain.audit import AuditEntry, Link
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import FORGOTTEN, ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.operator_outcome import OperatorOutcome
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 from functions.offramp import store
 from functions.offramp.model import SellOrder, SellOrderNotOpen, Status
 from functions.offramp.service import Offramp
 from functions.offramp.service.selling import Selling
 
 ACT = "offramp void"
+ENTRY_TRIES = 5  # to write the entry behind those of others
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,31 @@ class Voiding:
         if dry_run:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
-        link = audit.next_link(self.offramp.table, AuditEntry(self.offramp.now(), operator, ACT, order_id, reason))
-        self.offramp.cancel(order_id, *audit.writes(link))
+        link = self._cancel(order_id, AuditEntry(self.offramp.now(), operator, ACT, order_id, reason))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
-        if not audit.is_written(self.offramp.table, link):
+        if link is None or not audit.is_written(self.offramp.table, link):
             return OperatorOutcome.repeat(order_id, after.status, f"{says}: it was ended by another meanwhile")
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
+
+    def _cancel(self, order_id: str, done: AuditEntry) -> Link | None:
+        """The entry's place in the chain; None: others have ended the order. The exchange has cancelled it by the time
+        that another operator's act takes that place: his name would be missing, so it is written behind that one.
+        Raises ExchangeUnavailable, ExchangeOrderNotFilled; Busy, where others were first each time."""
+        links: list[Link] = []
+
+        def entry() -> Sequence[Write]:
+            links.append(audit.next_link(self.offramp.table, done))
+            return audit.writes(links[-1])
+
+        for left in reversed(range(ENTRY_TRIES)):
+            try:
+                self.offramp.cancel(order_id, entry)
+                break
+            except Busy:
+                if not left:
+                    raise
+        return links[-1] if links else None
 
     def _void_turned_up(
         self, order: SellOrder, exchange_order: ExchangeOrder, reason: str, operator: str, *, dry_run: bool

@@ -27,7 +27,7 @@ from common.domain.fees import FEE_BPS_MAX, Tier
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
-from common.money import Money, Price
+from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
 from common.wire import (
     CLIENT_ID_PATTERN,
@@ -52,9 +52,11 @@ from functions.operations.api import (  # noqa: F401  # their routes
     halts,
     market_making,
     payments,
+    payouts,
     work,
 )
-from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done
+from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done, propose
+from functions.operations.service.catalogue_kinds import CONFIRM
 from functions.operations.wiring import anchoring, interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
@@ -301,15 +303,16 @@ def operated_asset(asset_id: AssetInPath) -> OperatedAssetView:
     return _operated(operations().listing(asset_id).asset)
 
 
-@app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Take a new asset into the catalogue")
+@app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Propose a new asset of the catalogue")
 def list_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     act, given = interventions().list_asset, body.given()
     return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
 
 
-@app.patch("/operations/catalogue/<asset_id>", tags=["operators"], summary="Change the rules of an asset")
+@app.patch("/operations/catalogue/<asset_id>", tags=["operators"], summary="Propose other rules of an asset")
 def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
+    """That it is not traded any more one operator says alone: `active` false, and nothing else."""
     operator = caller(app).must_be_operator()
     act, given = interventions().change_asset, body.given()
     return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
@@ -339,11 +342,10 @@ def stopped_prices() -> StoppedPriceList:
     return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
 
 
-@app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Believe a price that has jumped")
+@app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Propose a price that has jumped")
 def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOutcomeView:
-    operator = caller(app).must_be_operator()
-    act, price = interventions().confirm_price, Price(body.price)
-    return OperatorOutcomeView.of(act(asset_id, price, body.reason, operator, dry_run=body.dry_run))
+    """The market is there, as another operator confirms: what the source tells by then has to be near it."""
+    return propose(CONFIRM, asset_id, {"price": plain(body.price)}, None, body)
 
 
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")

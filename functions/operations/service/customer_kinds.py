@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from common.clock import text
 from common.domain import clients, deposits, timeline
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
@@ -68,14 +69,14 @@ class Tiering:
 
 
 class ClientChange:
-    """A client that may be used from then on: who may sell coins, or who is paid, and where. What it was is among the
-    terms: whoever has changed it since is not overruled."""
+    """A client that may be used from then on: who may sell coins, or who is paid, and where. What it was, and since
+    when, is among the terms: whoever has changed it since, be it to and fro, is not overruled."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
         before = subject.client
         after = self._after(subject, given)
         account = {} if after.account_id is None else {"account_id": after.account_id}
-        was = "new" if before is None else changes(None, told_of(before))
+        was = "new" if before is None else f"{changes(None, told_of(before))}, of {text(before.updated_at)}"
         return {"client": after.client_id, "kind": after.kind, "status": after.status, **account, "was": was}
 
     def says(self, subject: Subject, terms: Terms) -> str:

@@ -15,6 +15,7 @@ from common.domain.flow_halts import WORDS, Flow, FlowHalt, ImpossibleHalt
 from common.domain.halts import HaltOwn
 from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
+from functions.operations import store
 
 HALTED, RUNS = "HALTED", "RUNS"
 EVERYTHING = (
@@ -38,19 +39,19 @@ class Halting:
 
         Raises ImpossibleHalt, AssetNotFound; HaltMoved, Busy.
         """
-        self._must_be_possible(flow, asset_id)
+        coin = self._coin(flow, asset_id)
         name, before = flow_halts.name_of(flow, asset_id), self._find(flow, asset_id)
         if before is not None and operator in before.operators:
             return OperatorOutcome.repeat(name, HALTED, "you have halted it already; nothing to do")
         at = self.now()
         if not dry_run:
             written = (
-                flow_halts.halt(flow, asset_id, reason, operator, at)
+                flow_halts.halt(flow, asset_id, reason, operator, at, coin)
                 if before is None
                 else flow_halts.taken_over(before, reason, operator, at)
             )
             self.table.write(written, *audit.entry(self.table, AuditEntry(at, operator, f"halt {flow}", name, reason)))
-        says = "it is halted already; none of you lifts it" if before is not None else _says(flow, asset_id)
+        says = "it is halted already; none of you lifts it" if before is not None else _says(flow, asset_id, coin)
         return OperatorOutcome(name, RUNS if before is None else HALTED, HALTED, done=not dry_run, says=says)
 
     def lift(self, flow: Flow, asset_id: str | None, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
@@ -79,16 +80,27 @@ class Halting:
         others = [halt.name for halt in halts if halt.flow is flow or Flow.ALL in (flow, halt.flow)]
         return f"; still halted: {', '.join(others)}" if others else ""
 
-    def _must_be_possible(self, flow: Flow, asset_id: str | None) -> None:
+    def _coin(self, flow: Flow, asset_id: str | None) -> str | None:
+        """What the asset is in market making, which quotes coins of its markets by the exchange's names, some of which
+        are no assets of the catalogue. Raises ImpossibleHalt; AssetNotFound: a halt of a name that nobody has would
+        stop nothing, and look as if it did."""
         if asset_id is None:
-            return
+            return None
         if flow is Flow.PAYOUTS:
             raise ImpossibleHalt("payouts are of dollars: halt the cash-outs of an asset, or payouts as a whole")
-        # Market making quotes coins that are no assets of the catalogue.
-        if flow is not Flow.MARKET_MAKING and catalogue.find(self.table, asset_id) is None:
+        saved = catalogue.find(self.table, asset_id)
+        coins = store.coins(self.table) if flow is Flow.MARKET_MAKING else frozenset[str]()
+        if asset_id in coins:
+            return asset_id
+        if saved is not None:
+            return saved.asset.exchange_symbol
+        if flow is not Flow.MARKET_MAKING:
             raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them")
+        known = f"its pairs are of {', '.join(sorted(coins))}" if coins else "it has no pairs"
+        raise AssetNotFound(f"market making has no coin {asset_id}, and the catalogue no such asset: {known}")
 
 
-def _says(flow: Flow, asset_id: str | None) -> str:
+def _says(flow: Flow, asset_id: str | None, coin: str | None) -> str:
     words = EVERYTHING if flow is Flow.ALL else WORDS[flow]
-    return words if asset_id is None else f"of {asset_id}: {words}"
+    known_as = "" if coin == asset_id else f", in market making {coin}"
+    return words if asset_id is None else f"of {asset_id}{known_as}: {words}"

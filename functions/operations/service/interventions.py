@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -12,44 +12,25 @@ from common.domain import acts, audit, clients, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import (
-    FEE_PRECISION,
-    PRICE_AGE_MAX_SECONDS,
-    Asset,
-    AssetExists,
-    AssetNotFound,
-    Execution,
-    Listing,
-    NothingToConfirm,
-    SymbolTaken,
-)
-from common.domain.catalogue.store import Catalogue, SavedAsset
+from common.domain.catalogue.model import AssetExists, AssetNotFound
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
-from common.domain.fees import NONE
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
-from common.money import Price
-from common.operator_outcome import OperatorOutcome, changes
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
+from functions.operations.service.catalogue_kinds import SET, is_switched_off, traded, written
+from functions.operations.service.catalogue_kinds import change_of as change_of_asset
+from functions.operations.service.catalogue_kinds import changed as changed_asset
 from functions.operations.service.customer_kinds import CLIENT, change_of, changed
 from functions.operations.service.proposals import Proposals
-
-NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
-# What a new asset has unless it is given, besides the defaults of `Asset`.
-NEW: Mapping[str, Any] = {
-    "execution": Execution.INSTANT,
-    "active": True,
-    "price_age_max_seconds": PRICE_AGE_MAX_SECONDS,
-}
 
 
 @dataclass(frozen=True)
@@ -151,104 +132,42 @@ class Interventions:
     def list_asset(
         self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """Take a new asset into the catalogue, with the rules that are `given`, by their names in `Asset`. Traders see
-        it within five seconds. A repeat changes nothing.
+        """Take a new asset into the catalogue, with the rules that are `given`, by their names in `Asset`; another
+        operator confirms it. A repeat changes nothing.
 
-        Raises AssetExists, ImpossibleAsset, SymbolTaken, AssetMoved, Busy.
+        Raises AssetExists, ImpossibleAsset, SymbolTaken, Busy.
         """
         saved = catalogue.find(self.operations.table, asset_id)
-        if saved is not None and _given(saved.asset, given) != saved.asset:
+        if saved is not None and changed_asset(asset_id, saved.asset, given) != saved.asset:
             raise AssetExists(f"{asset_id} is in the catalogue, with other rules; change these by PATCH", id=asset_id)
-        return self._save_asset(asset_id, saved, given, reason, operator, dry_run=dry_run)
+        return self._propose_rules(asset_id, given, reason, operator, dry_run=dry_run)
 
     def change_asset(
         self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """Change an asset of the catalogue: only the rules that are `given`, by their names in `Asset`. Traders see it
-        within five seconds. A repeat changes nothing.
+        """Change an asset of the catalogue: only the rules that are `given`, by their names in `Asset`; another
+        operator confirms it. One alone switches it off, if he changes nothing else. Traders see it within five
+        seconds. A repeat changes nothing.
 
         Raises AssetNotFound, ImpossibleAsset, PrecisionLowered, SymbolTaken, AssetMoved, Busy.
         """
         saved = catalogue.find(self.operations.table, asset_id)
         if saved is None:
             raise AssetNotFound(f"the catalogue has no {asset_id}; a new asset is written whole, by PUT", id=asset_id)
-        return self._save_asset(asset_id, saved, given, reason, operator, dry_run=dry_run)
-
-    def _save_asset(
-        self,
-        asset_id: str,
-        saved: SavedAsset | None,
-        given: Mapping[str, Any],
-        reason: str,
-        operator: str,
-        *,
-        dry_run: bool,
-    ) -> OperatorOutcome:
-        before = None if saved is None else saved.asset
-        asset = _new_asset(asset_id, given) if before is None else _given(before, given)
-        if asset.asset_id == USD:
-            raise model.ImpossibleAsset("USD is what assets are priced in, and can not be one of them")
-        if asset.min_notional > asset.max_notional:
-            low, high = asset.min_notional, asset.max_notional
-            raise model.ImpossibleAsset(f"min_notional is above max_notional: ${low} and ${high}; change both together")
-        if asset.active and asset.too_coarse:  # it may always be switched off
-            raise model.ImpossibleAsset(
-                f"{asset.asset_id} is bought at the exchange, whose fee in coins has up to {FEE_PRECISION} decimals: "
-                f"its precision is to be {FEE_PRECISION} or more"
-            )
-        if before is not None:
-            asset.check_keeps_decimals(before)
-        self._must_be_the_only_one(asset, before)
-        status = None if before is None else _traded(before)
-        says = changes(None if before is None else vars(before), vars(asset))
-        if not says:
-            return OperatorOutcome.repeat(asset.asset_id, status, "is so already; nothing to do")
+        after = changed_asset(asset_id, saved.asset, given)
+        if not is_switched_off(saved.asset, after):
+            return self._propose_rules(asset_id, given, reason, operator, dry_run=dry_run)
         if not dry_run:
-            now = self.operations.now()
-            entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
-            self.operations.table.write(catalogue.save(asset, now, saved), *audit.entry(self.operations.table, entry))
-        return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
+            now, told = self.operations.now(), change_of_asset(saved.asset, after)
+            entry = AuditEntry(now, operator, SET, asset_id, f"{told}: {reason}")
+            self.operations.table.write(catalogue.save(after, now, saved), *audit.entry(self.operations.table, entry))
+        says = "new orders of it are refused; that it is traded again another operator confirms"
+        return OperatorOutcome(asset_id, traded(saved.asset), traded(after), done=not dry_run, says=says)
 
-    def _must_be_the_only_one(self, asset: Asset, before: Asset | None) -> None:
-        """That the exchange calls so. Raises SymbolTaken. Two operators at once may both pass; then a fee in that coin
-        is booked as one of the two."""
-        if before is not None and asset.exchange_symbol == before.exchange_symbol:
-            return
-        view = Catalogue(self.operations.table, self.operations.now)
-        others = (listing.asset for listing in view.fresh().values() if listing.asset.asset_id != asset.asset_id)
-        for other in others:
-            if other.exchange_symbol == asset.exchange_symbol:
-                raise SymbolTaken(
-                    f"{asset.exchange_symbol} is what the exchange calls {other.asset_id}; give another "
-                    "exchange_symbol, or change that one first"
-                )
-
-    def confirm_price(
-        self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
+    def _propose_rules(
+        self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """The market is at a price to which an asset's source has jumped, or with which it begins: trading goes on from
-        there. A repeat changes nothing.
-
-        Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
-        """
-        listing = self.operations.listing(asset_id)
-        if listing.jump is None or listing.jump.quote.price != price:
-            return _is_confirmed(listing, price)
-        if not dry_run:
-            now = self.operations.now()
-            entry = AuditEntry(now, operator, "prices confirm", asset_id, f"${price}: {reason}")
-            try:
-                self.operations.table.write(
-                    catalogue.confirm(asset_id, listing.jump.quote, now), *audit.entry(self.operations.table, entry)
-                )
-            except NothingToConfirm:
-                moved = self.operations.listing(asset_id)
-                if moved.jump is not None:
-                    raise
-                return _is_confirmed(moved, price)
-        which = "first price" if listing.quote is None else f"price after ${listing.quote.price}"
-        says = f"${price} is the {which}, and trading goes on"
-        return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
+        return self.proposals.propose(SET, asset_id, written(given), None, reason, operator, dry_run=dry_run)
 
     def save_client(
         self,
@@ -289,43 +208,11 @@ class Interventions:
         return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
 
 
-def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
-    """Raises ImpossibleAsset: a rule is not given that a new asset needs."""
-    missing = [name for name in NEEDED if name not in given]
-    if missing:
-        raise model.ImpossibleAsset(f"{asset_id} is new, and needs {', '.join(missing)}", id=asset_id)
-    fees = {"fees_bps": NONE.but(given["fees_bps"])} if "fees_bps" in given else {}
-    return Asset(asset_id=asset_id, **{**NEW, "exchange_symbol": asset_id, **given, **fees})
-
-
-def _given(before: Asset, given: Mapping[str, Any]) -> Asset:
-    """The asset with the rules that are given; of fees, of the tiers that are."""
-    fees = {"fees_bps": before.fees_bps.but(given["fees_bps"])} if "fees_bps" in given else {}
-    return replace(before, **{**given, **fees})
-
-
 def _begins(case: Case) -> str:
     """The attempt that the machine would begin, if it would. Otherwise an operator might take the redrive for a
     question to the bank, and pay by it."""
     number = None if case.payout is None else next_attempt(case.payout, case.latest)
     return "" if number is None or case.payout is None else f" with attempt {number} to pay ${case.payout.amount}"
-
-
-def _traded(asset: Asset) -> str:
-    """The status of an asset, as operators are told it."""
-    return "ACTIVE" if asset.active else "INACTIVE"
-
-
-def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
-    """Raises NothingToConfirm."""
-    asset_id, jump = listing.asset.asset_id, listing.jump
-    if jump is not None:
-        waits = jump.quote.price
-        raise NothingToConfirm(f"${waits} waits to be confirmed, not ${price}", id=asset_id, price=str(waits))
-    if listing.quote is None or listing.quote.price != price:
-        told = "`desk prices list` has those that have"
-        raise NothingToConfirm(f"the price of {asset_id} has not jumped, nor is it ${price}; {told}", id=asset_id)
-    return OperatorOutcome.repeat(asset_id, acts.PRICE_TRADED, f"${price} is the price already; nothing to do")
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from common.domain import timeline, work
@@ -11,10 +11,6 @@ from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Fill
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Account
-from common.domain.payouts import evidence as payout_evidence
-from common.domain.payouts import store as payouts
-from common.domain.payouts.model import Attempt, Payout
-from common.domain.payouts.model import Evidence as BankEvidence
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
 from common.money import ZERO, Money, Quantity
@@ -22,11 +18,13 @@ from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.service import (
+    catalogue_kinds,
     custody_kinds,
     customer_kinds,
     deposit_kinds,
     market_making_kinds,
     payment_kinds,
+    payout_kinds,
 )
 from functions.operations.service.subjects import Kind, Subject
 
@@ -78,83 +76,6 @@ class OrderDecision:
         return subject.case.exchange_order
 
 
-class PayoutDecision:
-    """What the bank has paid of a payout's pending attempt."""
-
-    def terms(self, subject: Subject, given: Terms) -> Terms:
-        _, attempt = self._of(subject)
-        return {"attempt": str(attempt.number), **given}
-
-    def says(self, subject: Subject, terms: Terms) -> str:
-        payout, attempt = self._of(subject)
-        held, paid, number = payout.amount, Money(terms["paid"]), terms["attempt"]
-        if str(attempt.number) != number:
-            raise NotProposable(f"it was about attempt {number}, and now attempt {attempt.number} is", id=subject.id)
-        if paid == ZERO:
-            since = attempt.booked_by_nobody_at
-            if since is None or subject.case.now < since:
-                abandon = f"`{payout.kind.command} abandon-attempt` first"
-                first = abandon if since is None else f"wait until {since:%H:%M:%S} UTC"
-                raise NotProposable(f"attempt {number} may still be on its way, or be booked: {first}", id=subject.id)
-            return f"has attempt {number} rejected, as never paid; where the held ${held} go is decided then"
-        told = f"is {payout.kind.paid}: the bank has paid ${paid} of attempt {number}"
-        if paid < held:
-            return f"{told}, and ${held - paid} are free on the customer's balance"
-        return told if paid == held else f"{told}, ${paid - held} beyond it at the desk's own cost"
-
-    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
-        payout, attempt = self._of(subject)
-        assert confirmed.reference is not None
-        assert confirmed.decided_at is not None
-        evidence = BankEvidence(Money(confirmed.terms["paid"]), confirmed.reference, confirmed.operators)
-        return payout_evidence.decided(payout, attempt, evidence, confirmed.decided_at)
-
-    @staticmethod
-    def _of(subject: Subject) -> tuple[Payout, Attempt]:
-        assert subject.case.payout is not None
-        assert subject.case.latest is not None
-        return subject.case.payout, subject.case.latest
-
-
-class PayoutApproval:
-    """That a payout over the limit may be sent, of just the amount that it has and to just the account where it would
-    go."""
-
-    def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {"amount": str(self._of(subject).amount), "account": self._account(subject), **given}
-
-    def says(self, subject: Subject, terms: Terms) -> str:
-        payout, account_id = self._of(subject), self._account(subject)
-        if str(payout.amount) != terms["amount"]:
-            raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
-        if account_id != terms.get("account"):  # one of old names none
-            raise NotProposable(
-                "it was about another account than the one that would be paid now: propose it",  # it is logged
-                id=subject.id,
-                proposed_account_id=terms.get("account", "any account"),
-                account_id=account_id,
-            )
-        whose = f"of the client {payout.banking_client_id} of {payout.owner.username}"
-        return f"may be paid: ${payout.amount} to the account {account_id} {whose}"
-
-    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
-        assert confirmed.decided_at is not None
-        account_id, operators = confirmed.terms["account"], confirmed.operators
-        return payouts.approve(self._of(subject), account_id, confirmed.decided_at, operators)
-
-    @staticmethod
-    def _account(subject: Subject) -> str:
-        """Raises NotProposable."""
-        if subject.case.account_id is None:
-            raise NotProposable("its customer has no client that it could be paid to", id=subject.id)
-        return subject.case.account_id
-
-    @staticmethod
-    def _of(subject: Subject) -> Payout:
-        assert subject.case.payout is not None
-        return subject.case.payout
-
-
 class AccountMove:
     """That an account is that of another login, which was made anew under its username."""
 
@@ -194,24 +115,47 @@ class AccountMove:
 
 KINDS: Mapping[str, Kind] = {  # by the command
     MOVE: AccountMove(),
-    "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
-    "work decide-payout": PayoutDecision(),
+    **catalogue_kinds.KINDS,
     **custody_kinds.KINDS,
     **customer_kinds.KINDS,
     **market_making_kinds.KINDS,
     **deposit_kinds.KINDS,
     **payment_kinds.KINDS,
-}
-
-IN_DOLLARS: Mapping[str, str] = {  # of those that move dollars: the term that says how many
-    "work approve-payout": "amount",
-    "work decide-order": "gross",
-    "work decide-payout": "paid",
-    customer_kinds.CREDIT: "amount",
+    **payout_kinds.KINDS,
 }
 
 
-def dollars_of(proposal: Proposal) -> Money:
-    """What counts towards what one operator may do a day."""
-    return Money(proposal.terms[IN_DOLLARS[proposal.command]]) if proposal.command in IN_DOLLARS else ZERO
+def _of_order(subject: Subject, terms: Terms) -> Money:
+    """What is told of an order moves what was executed, too: coins that are said to have cost less than they may have
+    are worth their limit."""
+    order = subject.case.exchange_order
+    assert order is not None
+    executed = Quantity(terms["executed"], order.quantity.asset_id)
+    return max(Money(terms["gross"]), order.limit_price.cost_of(executed))
+
+
+def _of_payout(subject: Subject, terms: Terms) -> Money:
+    """What is not paid of the hold goes back, and what was never paid may be sent again."""
+    payout = subject.case.payout
+    assert payout is not None
+    return max(Money(terms["paid"]), payout.amount)
+
+
+def _amount(subject: Subject, terms: Terms) -> Money:  # noqa: ARG001
+    return Money(terms["amount"])
+
+
+IN_DOLLARS: Mapping[str, Callable[[Subject, Terms], Money]] = {  # of those that move dollars: how many at most
+    **dict.fromkeys(payout_kinds.OTHERWISE, _amount),
+    "work approve-payout": _amount,
+    "work decide-order": _of_order,
+    "work decide-payout": _of_payout,
+    customer_kinds.CREDIT: _amount,
+}
+
+
+def dollars_of(proposal: Proposal, subject: Subject) -> Money:
+    """What counts towards what one operator may do a day: whichever moves more, what is said or what it is about."""
+    moves = IN_DOLLARS.get(proposal.command)
+    return ZERO if moves is None else moves(subject, proposal.terms)

@@ -6,9 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.domain import acts, audit, clients, limits, timeline, work
+from common import keys
+from common.domain import acts, adjustments, audit, clients, limits, timeline, work
+from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import AssetMoved, AssetNotFound, NothingToConfirm, SymbolTaken
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import ClientKind, ClientMoved
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.custody.shortages import ShortageMoved
@@ -31,18 +36,22 @@ from common.keys import PrimaryKey
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
+from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations
+from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT
 from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
+from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
 NAMED = ("order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountMoved,
     AccountNotFound,
+    AssetMoved,
     AttemptMoved,
     ClientMoved,
     CursorElsewhere,
@@ -76,14 +85,17 @@ class Proposals:
     ) -> OperatorOutcome:
         """Propose an act (`command`) upon what this id names. What is proposed already is told so.
 
-        Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy.
+        Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy; of an
+        asset what `catalogue_kinds` refuses.
         """
+        if reference is not None and not adjustments.spelled(reference):
+            raise NotProposable(f"a reference has letters or digits, by which others find it: {reference!r} has none")
         kind, subject, at = KINDS[command], self._subject(command, subject_id, given), self.operations.now()
-        terms = kind.terms(subject, given)
         try:
+            terms = kind.terms(subject, given)
             says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
         except NothingToDo as so_already:
-            return OperatorOutcome.repeat(subject_id, subject.item.status, so_already.detail)
+            return OperatorOutcome.repeat(subject_id, subject.case.status, so_already.detail)
         proposal = Proposal(
             id=proposal_id_of(command, subject_id, terms, reference),
             command=command,
@@ -104,7 +116,7 @@ class Proposals:
         if known is not None and known.status is Status.CONFIRMED and command in ONCE:
             return _repeated(known)
         before = None if known is None else known.status
-        counted = self._counted(Limited.PROPOSED, proposal, operator, at)
+        counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
@@ -112,7 +124,7 @@ class Proposals:
                 self.operations.table.write(
                     proposals.propose(proposal),
                     timeline.record(proposal.id, event),
-                    _tell(subject_id, subject.item.status, told, operator, at),
+                    *_tell(subject_id, subject.item, told, operator, at),
                     *counted,
                     *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
                 )
@@ -134,14 +146,14 @@ class Proposals:
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject, proposal.terms)
         try:
             says = kind.says(subject, proposal.terms)
-        except NothingToDo as so_already:
-            raise NotProposable(so_already.detail, id=proposal.subject) from None
+        except (NothingToDo, SymbolTaken) as so_now:
+            raise NotProposable(so_now.detail, id=proposal.subject) from None
         # The write looks at whose money it was when it was proposed.
         since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
         refused = since.why_no_part(operator) or (proposal.why_not_confirmed(operator) if dry_run else None)
         if refused is not None:
             raise refused
-        counted = self._counted(Limited.CONFIRMED, proposal, operator, self.operations.now())
+        counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
         if dry_run:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
@@ -165,12 +177,12 @@ class Proposals:
             raise too_late(proposal)
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
-            item = self.operations.known(proposal.subject)
+            item = self._item(proposal.command, proposal.subject)
             assert dismissed.decided_at is not None
             told = f"dismissed, what was proposed as {proposal_id}: {reason}"
             writes = [
                 proposals.dismiss(dismissed),
-                _tell(proposal.subject, item.status, told, operator, dismissed.decided_at),
+                *_tell(proposal.subject, item, told, operator, dismissed.decided_at),
             ]
             try:
                 self._write(proposal, dismissed, "proposals dismiss", reason, writes)
@@ -194,7 +206,7 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 *audit.entry(self.operations.table, AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
-        except (AdjustmentTaken, CreditedAlready) as taken:
+        except (AdjustmentTaken, CreditedAlready, NothingToConfirm) as taken:
             raise NotProposable(taken.detail, id=after.subject) from None
         except MOVED:
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
@@ -208,6 +220,8 @@ class Proposals:
 
     def _go_on(self, subject: Subject) -> None:
         """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
+        if subject.is_asset:
+            return
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
         if subject.case.outgoing is not None:
@@ -217,7 +231,9 @@ class Proposals:
             work.drive_now(self.operations.table, self.operations.machines, key, self.operations.now())
 
     def _subject(self, command: str, subject_id: str, terms: Terms) -> Subject:
-        """Raises NothingKnown, NotProposable."""
+        """Raises NothingKnown, NotProposable, AssetNotFound."""
+        if command in COMMANDS:
+            return self._asset(command, subject_id)
         subject = self._read(subject_id)
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
@@ -229,10 +245,24 @@ class Proposals:
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
 
-    def _counted(self, kind: Limited, proposal: Proposal, operator: str, at: datetime) -> list[Write]:
+    def _asset(self, command: str, asset_id: str) -> Subject:
+        """An asset, which may be new to the catalogue; one that has a price is there. Raises AssetNotFound."""
+        saved = catalogue.find(self.operations.table, asset_id)
+        listings = Catalogue(self.operations.table, self.operations.now).fresh()
+        if command == CONFIRM and asset_id not in listings:
+            raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them")
+        status = None if saved is None else traded(saved.asset)
+        item, case = self._item(command, asset_id), Case(keys.ASSET, status, self.operations.now())
+        return Subject(item, case, saved=saved, listings=listings)
+
+    def _item(self, command: str, subject_id: str) -> KnownItem:
+        """Raises NothingKnown."""
+        return store.of_catalogue(subject_id) if command in COMMANDS else self.operations.known(subject_id)
+
+    def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
         """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
         the write refuses."""
-        amount = dollars_of(proposal)
+        amount = dollars_of(proposal, subject)
         if amount == ZERO:
             return []
         used = limits.used_by_operator(self.operations.table, operator, kind, at)
@@ -241,6 +271,8 @@ class Proposals:
         return [limits.count_by_operator(self.limit, operator, kind, amount, at)]
 
     def _beneficiaries(self, subject: Subject) -> frozenset[str]:
+        if subject.is_asset:
+            return frozenset()
         items = (each.item for each in (subject, subject.other) if each is not None)
         return frozenset[str]().union(*map(self.operations.beneficiaries, items))
 
@@ -266,10 +298,13 @@ def _why_not(command: str, subject: Subject) -> str:
     return f"{stands}: that is not for `{command}`"
 
 
-def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
-    """An event of the life of what a proposal is about, which does not move it."""
-    assert status is not None
-    return timeline.record(subject_id, TimelineEvent(at, status, status, told, operator))
+def _tell(subject_id: str, item: KnownItem, told: str, operator: str, at: datetime) -> list[Write]:
+    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it."""
+    if item.is_asset:
+        return []
+    assert item.status is not None
+    event = TimelineEvent(at, item.status, item.status, told, operator)
+    return [timeline.record(subject_id, event)]
 
 
 def _waits_already(proposal: Proposal) -> OperatorOutcome:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from common.domain.acts import Case
+from common.domain.catalogue.model import Listing
+from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
 from common.domain.proposals.model import Proposal, Terms
 from common.table.transaction import Write
@@ -20,10 +23,17 @@ class Subject:
     case: Case
     other: Subject | None = None  # what the terms name besides: an order, or a snapshot
     client: Client | None = None  # that the terms name; none: it is new
+    saved: SavedAsset | None = None  # of the catalogue; none: it is new
+    listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
 
     @property
     def id(self) -> str:
-        return self.item.PK
+        return str(self.item.asset_id) if self.is_asset else self.item.PK
+
+    @property
+    def is_asset(self) -> bool:
+        """Of the catalogue: it has no machine, and no life beside the proposals about it."""
+        return self.item.is_asset
 
 
 class Kind(Protocol):

@@ -43,7 +43,9 @@ def desk_status() -> StatusView:
 
 def _flow(flow: Flow, halts: FlowHalts) -> FlowView:
     of_it = [halt for halt in halts.halts if halt.flow in (flow, Flow.ALL)]
-    assets = [] if flow is Flow.PAYOUTS else sorted({halt.asset_id for halt in of_it if halt.asset_id is not None})
+    assets = (
+        [] if flow is Flow.PAYOUTS else sorted({asset for halt in of_it if (asset := halt.asset_in(flow)) is not None})
+    )
     whole = halts.of(flow)
     if whole is None and not assets:
         return FlowView(flow=flow, status=FlowStatus.RUNS, assets=[], since=None, says=None)

@@ -115,10 +115,16 @@ def adjustment(reads: Reads, claim: Entry) -> Iterator[str]:
     order_id, _, number = str(claim.ours).partition("-")
     told = unquote(claim.parts["adjustment_id"])
     if not number:
-        if reads.get(keys.DEPOSIT(order_id=order_id)) is None:
+        kind = kind_of(order_id)
+        found = reads.get(keys.DEPOSIT(order_id=order_id) if kind is None else kind.row(order_id=order_id))
+        if found is None:
             yield f"adjustment {told} is that of {order_id}, which is not there"
+        elif kind is not None and found.status != kind.paid:
+            yield f"adjustment {told} has paid {order_id} by another way, which is {found.status}"
         return
     attempt = reads.get(keys.PAYOUT_ATTEMPT(order_id=order_id, attempt=number))
     # What two operators have said the bank may tell too, under an id of its own.
-    if attempt is None or (attempt.adjustment_id != told and attempt.paid_amount is None):
+    decided_by = None if attempt is None else attempt.adjustment_id
+    is_its = decided_by is not None and adjustments.key_of(decided_by) == claim.key
+    if attempt is None or (not is_its and attempt.paid_amount is None):
         yield f"adjustment {told} is that of {claim.ours}, which does not know it"
