@@ -17,7 +17,7 @@ import httpx
 
 from console.connection import UserPool, verify
 from console.errors import NotSignedIn, Unreachable
-from console.srp import NoProof, Srp, timestamp
+from console.srp import Srp, timestamp
 
 ISSUER = "Cryptodesk"  # as an authenticator app shows it
 CODE_TRIES = 3
@@ -60,6 +60,12 @@ class SignIn:
 
     def token(self) -> str:
         """An access token. Raises NotSignedIn, Unreachable."""
+        try:
+            return self._token()
+        except (LookupError, TypeError, ValueError):  # NoProof among them
+            raise NotSignedIn(f"what answers at {self.pool.url} does not speak as a user pool does") from None
+
+    def _token(self) -> str:
         srp = Srp(self.pool.pool_id, secrets.randbits(SECRET_BITS))
         given = {"USERNAME": self.username, "SRP_A": srp.public}
         told = self._ask("InitiateAuth", ClientId=self.pool.client_id, AuthFlow="USER_SRP_AUTH", AuthParameters=given)
@@ -84,11 +90,8 @@ class SignIn:
 
     def _prove(self, asked: Mapping[str, str], srp: Srp) -> Told:
         """That he knows the password. What names the challenge is in what is sent back."""
-        user_id, at = asked["USER_ID_FOR_SRP"], self.now()
-        try:
-            proof = srp.proof(user_id, self.person.password(), asked["SALT"], asked["SRP_B"], asked["SECRET_BLOCK"], at)
-        except NoProof as wrong:
-            raise NotSignedIn(f"{wrong}: who answers at {self.pool.url} is not the user pool") from None
+        user_id, password, at = asked["USER_ID_FOR_SRP"], self.person.password(), self.now()
+        proof = srp.proof(user_id, password, asked["SALT"], asked["SRP_B"], asked["SECRET_BLOCK"], at)
         return self._respond(
             {"ChallengeName": "PASSWORD_VERIFIER"},
             PASSWORD_CLAIM_SECRET_BLOCK=asked["SECRET_BLOCK"],
