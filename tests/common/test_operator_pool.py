@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -68,3 +69,31 @@ def test_the_embedded_pool_lets_nobody_sign_in_who_is_disabled() -> None:
         OperatorPool(there, pool_id).disable("olga")
         with pytest.raises(client.exceptions.NotAuthorizedException):
             client.initiate_auth(ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+
+
+def test_the_embedded_pool_asks_for_a_second_factor_who_has_enrolled_one() -> None:
+    """And lets in who has not, though it is required: AWS has him enrol one. That the operators' pool requires it is
+    seen on the template."""
+    with cognito.embedded() as client:
+        _, client_id = cognito.pool_of_operators(client, olga=BOTH)
+        given = {"USERNAME": "olga", "PASSWORD": cognito.PASSWORD}
+        got = client.initiate_auth(ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+        token = got["AuthenticationResult"]["AccessToken"]
+        secret = client.associate_software_token(AccessToken=token)["SecretCode"]
+        client.verify_software_token(AccessToken=token, UserCode=cognito.code_of(secret, time.time()))
+        asked = client.initiate_auth(ClientId=client_id, AuthFlow="USER_PASSWORD_AUTH", AuthParameters=given)
+        assert (asked["ChallengeName"], "AuthenticationResult" in asked) == ("SOFTWARE_TOKEN_MFA", False)
+
+        def answered(code: str) -> Any:
+            responses = {"USERNAME": "olga", "SOFTWARE_TOKEN_MFA_CODE": code}
+            return client.respond_to_auth_challenge(
+                ClientId=client_id,
+                ChallengeName="SOFTWARE_TOKEN_MFA",
+                Session=asked["Session"],
+                ChallengeResponses=responses,
+            )
+
+        right = cognito.code_of(secret, time.time())
+        with pytest.raises(client.exceptions.CodeMismatchException):
+            answered(f"{(int(right) + 500_000) % 10**6:06}")
+        assert answered(right)["AuthenticationResult"]["AccessToken"]

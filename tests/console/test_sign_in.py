@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hmac
 import json
 import re
 import time
@@ -25,20 +23,13 @@ from console.srp import N, NoProof, Srp, timestamp
 from console.user_pool import Refused, SignIn
 from tests.console.run import Said, desk
 from tests.harness import cognito
-from tests.harness.cognito import PASSWORD
+from tests.harness.cognito import PASSWORD, code_of
 
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
 
 OWN = "Chosen-by-olga-herself-1"
 AT = "http://127.0.0.1:4566"
-
-
-def code_of(secret: str, at: float) -> str:
-    """RFC 6238, as an authenticator app makes it."""
-    mac = hmac.digest(base64.b32decode(secret), int(at // 30).to_bytes(8, "big"), "sha1")
-    begins = mac[-1] & 15
-    return f"{(int.from_bytes(mac[begins : begins + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 @dataclass
