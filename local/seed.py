@@ -102,6 +102,7 @@ class Desk:
                     {"Name": "email_verified", "Value": "true"},
                 ],
                 MessageAction="SUPPRESS",
+                TemporaryPassword=PASSWORD,  # the embedded pool would make one that is too short for its own rules
             )
             users.admin_set_user_password(UserPoolId=pool, Username=username, Password=PASSWORD, Permanent=True)
         for group in (OPERATING, APPROVING) if operator else ():
