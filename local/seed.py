@@ -24,6 +24,7 @@ from common.identity import OPERATORS as OPERATING
 from common.table.table import Table
 from infra.user_pool import BILLING_SCOPE, RESOURCE_SERVER
 from local import seed_market_making
+from local.asking import AskingAgain
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from sandbox.bank.face import API_KEY
@@ -149,7 +150,8 @@ class Desk:
             base_url=self.api_url,
             headers={"Authorization": f"Bearer {token}"},
             timeout=35,
-            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # there is no TLS here, and reading certificates takes long
+            # There is no TLS here, and reading certificates takes long.
+            transport=AskingAgain(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)),
         )
 
     def furnish(self) -> list[str]:

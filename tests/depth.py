@@ -1,22 +1,25 @@
-"""How far tests go: every day far enough to see each rule and each kind of fault; `DEPTH=full` (`make prove`) proves;
-what has no room in half an hour `DEPTH=simulated` plays besides (`make simulate`)."""
+"""How far tests go: every day far enough to see each rule and each kind of fault; `DEPTH=full` proves; what has no room
+in half an hour `DEPTH=simulated` plays besides (`make simulate`). `DEPTH=beyond` (`make prove`) is the full depth, but
+for what says the same there as every day: `make test` has played that."""
 
 from __future__ import annotations
 
 import os
 import zlib
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import pytest
 
 from tests.harness.points import Points, every_nth
 
-SIMULATED = os.environ.get("DEPTH") == "simulated"
-FULL = SIMULATED or os.environ.get("DEPTH") == "full"
+_DEPTH = os.environ.get("DEPTH")
+SIMULATED = _DEPTH == "simulated"
+FULL = _DEPTH in ("full", "beyond", "simulated")
 
-PROVED = pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+MINUTES = "it takes minutes: make prove"
+PROVED = pytest.mark.skipif(not FULL, reason=MINUTES)
 """A journey that starts the stack anew, or says what another one and a random life say every day."""
 
 
@@ -37,10 +40,16 @@ def sampled(n: int) -> pytest.MarkDecorator:
     return pytest.mark.sampled(n)
 
 
-def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:
-    """Of these tests, the cases that are not played at this depth."""
-    if FULL:
-        return []
+def left_out(items: Sequence[pytest.Item]) -> list[pytest.Item]:
+    """Of these tests, those that are not played at this depth."""
+    if _DEPTH == "beyond":
+        more = {*_not_every_day(items)}
+        return [item for item in items if item not in more and not _goes_deeper(item)]
+    return [] if FULL else _not_every_day(items)
+
+
+def _not_every_day(items: Iterable[pytest.Item]) -> list[pytest.Item]:
+    """The cases of long tables that a day leaves out."""
     seen: dict[str, set[tuple[str, int]]] = defaultdict(set)  # by name and identity of a value
     out = []
     for item in items:
@@ -56,3 +65,9 @@ def left_out(items: Iterable[pytest.Item]) -> list[pytest.Item]:
         else:
             met |= values
     return out
+
+
+def _goes_deeper(item: pytest.Item) -> bool:
+    """Its module asks how far to go, or it is not played every day at all."""
+    asks = {"deep", "points", "FULL", "SIMULATED"} & vars(item.module).keys()  # type: ignore[attr-defined]
+    return bool(asks) or any(mark.kwargs.get("reason") == MINUTES for mark in item.iter_markers("skipif"))

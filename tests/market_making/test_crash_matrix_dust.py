@@ -100,7 +100,7 @@ def dusty(faults: Faults) -> Scene:
 
 def test_whatever_fails_once_an_order_goes_home_and_its_dust_is_settled() -> None:
     report = crash_matrix(
-        dusty, OUTSIDE, same=lambda one, other: bool(one == other), points=points("dust", everyday=80)
+        dusty, OUTSIDE, same=lambda one, other: bool(one == other), points=points("dust", everyday=80, proved=3)
     )
     assert not report.violations, report
     assert not report.never_dealt(OUTSIDE), report

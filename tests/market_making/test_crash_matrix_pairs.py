@@ -66,7 +66,7 @@ def test_a_refund_survives_two_things_that_go_wrong() -> None:
         FAULTS,
         pairs=True,
         same=lambda one, other: one == other,
-        points=points("pairs of a refund", everyday=32, proved=3),
+        points=points("pairs of a refund", everyday=32, proved=6),
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

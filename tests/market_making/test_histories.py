@@ -10,7 +10,7 @@ from functions.market_making.service import receiving
 from tests.depth import deep
 from tests.market_making.histories import live
 
-BLOCK = deep(everyday=15, full=400)
+BLOCK = deep(everyday=15, full=200)
 
 
 @pytest.mark.parametrize("block", range(5))

@@ -17,7 +17,7 @@ def test_a_payout_survives_two_things_that_go_wrong() -> None:
         FAULTS,
         pairs=True,
         same=lambda one, other: {one, other} <= OVER,
-        points=points("pairs of a payout", everyday=16, proved=3),
+        points=points("pairs of a payout", everyday=16, proved=6),
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

@@ -1,4 +1,4 @@
-"""Random lives with faults, with test_more_faulty_lives ten thousand: nothing is lost, doubled, or stuck untraced."""
+"""Random lives with faults, with test_more_faulty_lives five thousand: nothing is lost, doubled, or stuck untraced."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from tests.depth import deep
 from tests.offramp.lives import Life, live
 
-BLOCK = deep(everyday=8, full=500)
+BLOCK = deep(everyday=8, full=250)
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -8,7 +8,7 @@ import pytest
 from tests.depth import deep
 from tests.offramp.lying_lives import LyingLife, live
 
-BLOCK = deep(everyday=8, full=400)
+BLOCK = deep(everyday=8, full=200)
 
 
 @pytest.mark.parametrize("block", range(10))

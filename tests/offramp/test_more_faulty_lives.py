@@ -7,7 +7,7 @@ import pytest
 from tests.depth import deep
 from tests.offramp.lives import live
 
-BLOCK = deep(everyday=8, full=500)
+BLOCK = deep(everyday=8, full=250)
 
 
 @pytest.mark.parametrize("block", range(10, 20))

@@ -41,7 +41,7 @@ from sandbox.billing import records
 from sandbox.billing.faults import Operation as AtBilling
 from tests.billing.dealership import CME_ID
 from tests.billing.test_reminders import overdue_bill
-from tests.depth import deep
+from tests.depth import SIMULATED, deep
 from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
@@ -608,7 +608,7 @@ def test_the_scenes_have_seen_every_act_possible_and_refused(played: dict[str, S
 
 
 @pytest.mark.parametrize("scene", [cash_out, withdraw, pools], ids=lambda scene: scene.__name__)
-@pytest.mark.parametrize("number", range(0, 90, deep(18, 1)))
+@pytest.mark.parametrize("number", range(0, 90, 1 if SIMULATED else deep(18, 3)))
 def test_that_is_so_wherever_a_process_has_ended(scene: Scene, number: int) -> None:
     """After each call of the outside, the table included, behind which a process may die."""
     beginning = Desk()

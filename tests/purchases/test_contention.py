@@ -27,7 +27,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import Outside
 from tests.purchases.lives import fair, unfinished
 
-BLOCK = deep(everyday=8, full=500)
+BLOCK = deep(everyday=8, full=200)
 DEADLINE = 3_600
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
 INSIDE = ((), ("ann",), ("ann", "bob"))  # who waits in the pool already, with $4.00 each

@@ -7,7 +7,7 @@ import pytest
 from tests.depth import deep
 from tests.purchases.lying_lives import live
 
-BLOCK = deep(everyday=3, full=200)
+BLOCK = deep(everyday=3, full=100)
 
 
 @pytest.mark.parametrize("block", range(10))

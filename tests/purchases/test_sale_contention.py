@@ -28,7 +28,7 @@ from tests.purchases.lives import unfinished
 from tests.purchases.sale_lives import fair
 from tests.purchases.test_contention import DEADLINE, NAMES, Meeting, Slow, machine, owner
 
-BLOCK = deep(everyday=8, full=500)
+BLOCK = deep(everyday=8, full=200)
 INSIDE = ((), ("ann",), ("ann", "bob"))  # who waits in the pool already, with 0.04 of $4.00 each
 QUANTITIES = ("0.02", "0.03", "0.0599", "0.06", "0.0999", "all")
 

@@ -31,7 +31,7 @@ from functions.market_making.strategy import (
 from tests.depth import SIMULATED, deep
 from tests.market_making.strategy.made import number
 
-BLOCK = deep(2, 100)
+BLOCK = deep(2, 50)
 ODD_BLOCK = 1_000 if SIMULATED else deep(10, 200)
 CYCLES = 40
 SECONDS = 10

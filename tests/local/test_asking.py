@@ -1,0 +1,65 @@
+"""How the stories ask the desk: again, where it says so and where that is the same request."""
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+
+import httpx
+import pytest
+
+from local.asking import TRIES, AskingAgain
+
+
+class Desk(HTTPServer):
+    """Too busy for its first requests."""
+
+    def __init__(self, busy: int) -> None:
+        super().__init__(("127.0.0.1", 0), Answer)
+        self.busy, self.asked = busy, 0
+
+
+class Answer(BaseHTTPRequestHandler):
+    server: Desk
+
+    def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length", "0")))
+        self.server.asked += 1
+        self.send_response(503 if self.server.asked <= self.server.busy else 200)
+        self.send_header("Retry-After", "0")
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    do_POST = do_GET
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.fixture
+def desk(request: pytest.FixtureRequest) -> Iterator[Desk]:
+    with Desk(request.param) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}).start()
+        yield server
+        server.shutdown()
+
+
+def asked(desk: Desk, method: str, **headers: str) -> int:
+    at = f"http://127.0.0.1:{desk.server_port}"
+    with httpx.Client(transport=AskingAgain()) as http:
+        return http.request(method, at, headers=headers, json={} if method == "POST" else None).status_code
+
+
+@pytest.mark.parametrize("desk", [TRIES - 1], indirect=True)
+@pytest.mark.parametrize(("method", "headers"), [("GET", {}), ("POST", {"Idempotency-Key": "one"})])
+def test_a_busy_desk_is_asked_again(desk: Desk, method: str, headers: dict[str, str]) -> None:
+    assert (asked(desk, method, **headers), desk.asked) == (200, TRIES)
+
+
+@pytest.mark.parametrize("desk", [TRIES], indirect=True)
+def test_a_desk_that_stays_busy_says_so(desk: Desk) -> None:
+    assert (asked(desk, "GET"), desk.asked) == (503, TRIES)
+
+
+@pytest.mark.parametrize("desk", [1], indirect=True)
+def test_what_might_be_done_twice_is_asked_once(desk: Desk) -> None:
+    assert (asked(desk, "POST"), desk.asked) == (503, 1)
