@@ -129,16 +129,21 @@ def api() -> APIGatewayHttpResolver:
 
     @app.exception_handler(Exception)
     def bug(_: Exception) -> Response[str]:
-        log.exception("bug")
-        count("Bugs")
-        return _problem(
-            "InternalError",
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
-            {"request_id": app.current_event.request_context.request_id},
-        )
+        return _bug(app.current_event.request_context.request_id)
 
     return app
+
+
+def _bug(request_id: str) -> Response[str]:
+    """Of the exception that is handled now."""
+    log.exception("bug")
+    count("Bugs")
+    return _problem(
+        "InternalError",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
+        {"request_id": request_id},
+    )
 
 
 def _known_queries_only(app: APIGatewayHttpResolver, go_on: Callable[[APIGatewayHttpResolver], Any]) -> Any:
@@ -266,14 +271,19 @@ def _identified(event: dict[str, Any]) -> dict[str, Any] | None:
             sign_outs.must_be_signed_in(aws.table(), asking)
     except Refusal as refusal:
         return _answer(refusal)
+    except Exception:  # no resolver is about it yet
+        return _told(_bug(event["requestContext"]["requestId"]))
     return None
 
 
 def _answer(refusal: Refusal) -> dict[str, Any]:
     log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
-    response = problem(refusal)
+    return _told(problem(refusal))
+
+
+def _told(response: Response[str]) -> dict[str, Any]:
     return {
         "statusCode": int(response.status_code),
-        "headers": {"Content-Type": "application/problem+json"},
+        "headers": {"Content-Type": "application/problem+json", **response.headers},
         "body": response.body,
     }

@@ -183,6 +183,7 @@ def test_where_the_list_can_not_be_read_no_operator_gets_in(desk: Desk, doors: D
     desk.client = Silent()
     answer = signed_in(doors).get("/operations/halts")
     assert (answer.status, answer.problem) == (503, TableUnavailable.__name__)
+    assert answer.headers["retry-after"] == "1"
 
 
 def test_customers_are_not_asked_for_in_the_list(desk: Desk, doors: Doors) -> None:
