@@ -22,6 +22,7 @@ from statistics import median
 from typing import Any
 
 from bench.report import Say, Section, table
+from common.identity import OPERATIONS
 from infra.bundle import ROOT, Assets, CanNotBundle, Target, build
 from infra.contexts import contexts
 from infra.grants import GRANTS
@@ -135,12 +136,14 @@ def _functions(assets: Assets) -> Iterator[tuple[str, str]]:
 
 
 def _request(path: str = "/") -> dict[str, Any]:
-    """An operator asks for a list; of what has none, for nothing there is."""
+    """Somebody asks for a list; of what has none, for nothing there is."""
+    whose, now = "OPERATOR" if path.startswith(OPERATIONS) else "TOKEN", int(datetime.now(UTC).timestamp())
     claims = {
-        "iss": ENVIRONMENT["TOKEN_ISSUER"],
+        "iss": ENVIRONMENT[f"{whose}_ISSUER"],
         "token_use": "access",
-        "client_id": ENVIRONMENT["TOKEN_CLIENTS"],
-        "exp": str(int(datetime.now(UTC).timestamp()) + 36_000),
+        "client_id": ENVIRONMENT[f"{whose}_CLIENTS"],
+        "auth_time": str(now),
+        "exp": str(now + 36_000),
         "sub": "47ae20c8-149d-42d2-8207-cf6a8aea7394",
         "username": "olga",
         "cognito:groups": "[operators]",

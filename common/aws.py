@@ -13,6 +13,7 @@ from botocore.loaders import Loader
 from common.anchors import Anchors
 from common.data_keys import DataKeys, Kms
 from common.machines import Machines
+from common.operator_pool import Cognito, OperatorPool
 from common.settings import MissingSetting, settings
 from common.table.table import Table
 
@@ -89,6 +90,12 @@ def anchors() -> Anchors:
     kms: Any = _session().create_client("kms", config=_quick())
     s3: Any = _session().create_client("s3", config=by_path)
     return Anchors(kms, s3, here.audit_key_id, here.audit_bucket)
+
+
+@cache
+def operator_pool() -> OperatorPool:
+    client: Cognito = _session().create_client("cognito-idp", config=_quick())  # type: ignore[assignment]
+    return OperatorPool(client, settings().operator_issuer.rpartition("/")[2])
 
 
 @cache

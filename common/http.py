@@ -19,7 +19,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupp
 from aws_lambda_powertools.event_handler.openapi.params import Header
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import clock, identity
+from common import aws, clock, identity, sign_outs
 from common.errors import Conflict, Denied, NotFound, Refusal, Rejected, Unavailable
 from common.log import count, flush, log
 from common.settings import settings
@@ -129,16 +129,21 @@ def api() -> APIGatewayHttpResolver:
 
     @app.exception_handler(Exception)
     def bug(_: Exception) -> Response[str]:
-        log.exception("bug")
-        count("Bugs")
-        return _problem(
-            "InternalError",
-            HTTPStatus.INTERNAL_SERVER_ERROR,
-            "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
-            {"request_id": app.current_event.request_context.request_id},
-        )
+        return _bug(app.current_event.request_context.request_id)
 
     return app
+
+
+def _bug(request_id: str) -> Response[str]:
+    """Of the exception that is handled now."""
+    log.exception("bug")
+    count("Bugs")
+    return _problem(
+        "InternalError",
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
+        {"request_id": request_id},
+    )
 
 
 def _known_queries_only(app: APIGatewayHttpResolver, go_on: Callable[[APIGatewayHttpResolver], Any]) -> Any:
@@ -193,7 +198,7 @@ def caller(app: APIGatewayHttpResolver) -> identity.Caller:
     """Who is asking. Raises TokenRefused; a route without an authorizer has nobody asking."""
     authorizer = app.current_event.request_context.authorizer
     claims = authorizer.jwt_claim if authorizer else None
-    return identity.caller(claims or {}, settings(), clock.now())
+    return identity.caller(claims or {}, settings(), clock.now(), app.current_event.path)
 
 
 def raw_body(app: APIGatewayHttpResolver) -> bytes:
@@ -258,20 +263,27 @@ def _checked(event: dict[str, Any], *, signed: bool) -> dict[str, Any] | None:
 
 
 def _identified(event: dict[str, Any]) -> dict[str, Any] | None:
-    """The refusal of a token that is not ours, before the request is looked at."""
+    """The refusal of a token that is not ours, or whose operator was signed out, before the request is looked at."""
     claims = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
     try:
-        identity.caller(claims, settings(), clock.now())
-    except identity.TokenRefused as refusal:
+        asking = identity.caller(claims, settings(), clock.now(), event["rawPath"])
+        if asking.operator:
+            sign_outs.must_be_signed_in(aws.table(), asking)
+    except Refusal as refusal:
         return _answer(refusal)
+    except Exception:  # no resolver is about it yet
+        return _told(_bug(event["requestContext"]["requestId"]))
     return None
 
 
 def _answer(refusal: Refusal) -> dict[str, Any]:
     log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
-    response = problem(refusal)
+    return _told(problem(refusal))
+
+
+def _told(response: Response[str]) -> dict[str, Any]:
     return {
         "statusCode": int(response.status_code),
-        "headers": {"Content-Type": "application/problem+json"},
+        "headers": {"Content-Type": "application/problem+json", **response.headers},
         "body": response.body,
     }

@@ -1,8 +1,10 @@
 """Who is asking: read from the claims of a verified token, never from a body or a path.
 
-API Gateway has verified the token's signature, issuer, client and expiry. What an authorizer of an emulator may
-take more lightly is looked at once more here; a Cognito access token carries
-`iss, sub, client_id, token_use, exp, username, cognito:groups, scope`.
+Operators are in a user pool of their own, and a route takes the tokens of one pool: under `/operations/` those of
+operators, everywhere else those of customers and of dealers' systems (docs/decisions/0058). API Gateway has verified
+the token's signature, issuer, client and expiry. What an authorizer of an emulator may take more lightly is looked at
+once more here; a Cognito access token carries
+`iss, sub, client_id, token_use, auth_time, exp, username, cognito:groups, scope`.
 """
 
 import re
@@ -18,7 +20,8 @@ from common.settings import Settings
 
 
 class TokenRefused(Denied):
-    """The token is not one of ours, not an access token, or has expired."""
+    """The token is not one that this route takes, or no access token, or it has expired; or its operator was signed
+    out."""
 
 
 class NotACustomer(Denied):
@@ -33,7 +36,8 @@ class ScopeMissing(Denied):
     """The route is for machines whose tokens have another scope."""
 
 
-# Groups of the user pool. Whoever is in one has just what that may; a person may be in two.
+OPERATIONS = "/operations/"  # what every path of operators begins with, and no other one
+# Groups of the operators' user pool. Whoever is in one has just what that may; a person may be in two.
 VIEWERS = "viewers"  # look
 OPERATORS = "operators"  # look, act, and propose what takes two
 APPROVERS = "approvers"  # look, and confirm what another has proposed
@@ -42,19 +46,29 @@ BILLING = "cryptodesk/billing"  # as the claim writes it: the resource server, a
 
 @dataclass(frozen=True)
 class Caller:
+    """`groups` and `signed_in_at` (seconds since 1970) are an operator's: groups of another pool say nothing here."""
+
     sub: str
     username: str | None  # None for a machine's token
     groups: frozenset[str]
     scopes: frozenset[str]
+    operator: bool = False
+    signed_in_at: int = 0
 
     @property
     def owner(self) -> Owner:
         """Raises NotACustomer. The username is checked, never changed: `Ann` is not `ann`."""
+        if self.operator:
+            raise NotACustomer("this token is an operator's, who has no account: sign in as a customer")
+        return Owner(self._named, self.sub)
+
+    @property
+    def _named(self) -> str:
         if self.username is None or re.fullmatch(USERNAME_PATTERN, self.username) is None:
             raise NotACustomer(
                 "this token names no customer: a username is 3 to 32 of a-z 0-9 _ . - and begins with a letter"
             )
-        return Owner(self.username, self.sub)
+        return self.username
 
     def must_be_viewer(self) -> str:
         """Whoever acts or confirms may look, too. Raises OperatorsOnly."""
@@ -74,9 +88,9 @@ class Caller:
         return self._must_be_in(OPERATORS, APPROVERS)
 
     def _must_be_in(self, *groups: str) -> str:
-        if self.username is None or self.groups.isdisjoint(groups):
+        if not self.operator or self.username is None or self.groups.isdisjoint(groups):
             raise OperatorsOnly(f"this needs the group {' or '.join(map(repr, groups))}")
-        return self.owner.username
+        return self._named
 
     def must_have(self, scope: str) -> None:
         """Raises ScopeMissing."""
@@ -84,25 +98,42 @@ class Caller:
             raise ScopeMissing(f"this needs a machine's token with the scope {scope!r}")
 
 
-def caller(claims: Mapping[str, Any], settings: Settings, now: datetime) -> Caller:
-    """Raises TokenRefused, when a claim is not as an access token of our pool has it."""
-    if claims.get("iss") != settings.token_issuer:
-        raise TokenRefused("this token was issued elsewhere")
+def caller(claims: Mapping[str, Any], settings: Settings, now: datetime, path: str) -> Caller:
+    """Who asks for this path. Raises TokenRefused, when a claim is not as an access token of the path's pool has it."""
+    operator = path.startswith(OPERATIONS)
+    issuer, clients = settings.token_issuer, settings.token_clients
+    if operator:
+        issuer, clients = settings.operator_issuer, settings.operator_clients
+    if claims.get("iss") != issuer:
+        raise TokenRefused(_issued_elsewhere(claims.get("iss"), settings))
     if claims.get("token_use") != "access":
         raise TokenRefused("send the access token, not the id token")
-    if claims.get("client_id") not in settings.token_clients:
+    if claims.get("client_id") not in clients:
         raise TokenRefused("this token was issued to another application")
     if not str(claims.get("exp", "")).isdecimal() or int(claims["exp"]) <= now.timestamp():
         raise TokenRefused("this token has expired; sign in again")
     sub, username = claims.get("sub"), claims.get("username")
     if not sub:
         raise TokenRefused("this token has no subject")
+    signed_in_at = str(claims.get("auth_time", ""))
+    if operator and not signed_in_at.isdecimal():
+        raise TokenRefused("this token does not say when its owner has signed in")
     return Caller(
         sub=str(sub),
         username=str(username) if username else None,
-        groups=groups(claims.get("cognito:groups")),
+        groups=groups(claims.get("cognito:groups")) if operator else frozenset(),
         scopes=frozenset(str(claims.get("scope", "")).split()),
+        operator=operator,
+        signed_in_at=int(signed_in_at) if operator else 0,
     )
+
+
+def _issued_elsewhere(issuer: object, settings: Settings) -> str:
+    if issuer == settings.token_issuer:
+        return "this is for operators, and the token is not one of theirs: sign in as an operator"
+    if issuer == settings.operator_issuer:
+        return "this token is an operator's, and good for /operations alone: sign in as a customer"
+    return "this token was issued elsewhere"
 
 
 _GROUP = r"[^\s\[\]]{1,128}"  # Cognito's names have no white space

@@ -47,6 +47,7 @@ table of this page, and the table that is deployed.
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                          |               |                    |                                              |
 | audit_entry            | ACTS#{date}                                     | {number}                           |                          |               |                    |                                              |
 | audit_head             | AUDIT                                           | LAST                               |                          |               |                    |                                              |
+| sign_out               | OPERATORS                                       | OUT#{username}                     |                          |               |                    |                                              |
 | proposal               | {proposal_id}                                   | PROPOSAL                           | E…                       | proposals     |                    | OpenWork                                     |
 | ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                          |               |                    |                                              |
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                       | snapshots     |                    | OpenWork                                     |
@@ -387,6 +388,8 @@ BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_
 # Entries of before the chain lie under AUDIT#{date}, and are not read.
 AUDIT_ENTRY = Key("audit_entry", pk="ACTS#{date}", sk="{number}")
 AUDIT_HEAD = Key("audit_head", pk="AUDIT", sk="LAST")
+# Since when no earlier sign-in of an operator is good.
+SIGN_OUT = Key("sign_out", pk="OPERATORS", sk="OUT#{username}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 # What two operators have decided of something that its own context carries out.
 RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
@@ -554,6 +557,7 @@ SCHEMA = [
     BOOK_ENTRY,
     AUDIT_ENTRY,
     AUDIT_HEAD,
+    SIGN_OUT,
     PROPOSAL,
     RULING,
     SNAPSHOT,

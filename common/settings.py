@@ -31,7 +31,7 @@ _WHOLE_NUMBERS = {
 }
 _ADDRESSES = (
     *("PRICE_ORACLE_URL", "EXCHANGE_URL", "BANK_URL", "CUSTODY_URL", "HUFI_LAUNCHER_URL", "HUFI_ORACLE_URL"),
-    *("BILLING_URL", "TOKEN_ISSUER"),
+    *("BILLING_URL", "TOKEN_ISSUER", "OPERATOR_ISSUER"),
 )
 _NUMBER = re.compile(r"[0-9]{1,12}(\.[0-9]{1,8})?")  # no NaN, no infinity, no exponent
 
@@ -111,8 +111,10 @@ def _of_place(said: Mapping[str, str], place: str) -> Iterator[str]:
 class Settings:
     environment: str  # local, staging, production
     table_name: str
-    token_issuer: str  # of the JWTs: https://cognito-idp.{region}.amazonaws.com/{pool_id}
-    token_clients: frozenset[str]  # app clients whose tokens are taken
+    token_issuer: str  # of customers' JWTs: https://cognito-idp.{region}.amazonaws.com/{pool_id}
+    token_clients: frozenset[str]  # app clients of theirs, and of dealers' systems, whose tokens are taken
+    operator_issuer: str  # of operators' JWTs, who are in a pool of their own
+    operator_clients: frozenset[str]
     customer_deposits: bool  # may a customer credit himself? local only
     deposit_limit_usd: Decimal  # a user, a day
     withdrawal_limit_usd: Decimal  # a user, a day; of withdrawals and cash-outs together
@@ -167,6 +169,8 @@ class Settings:
             table_name=needed("TABLE_NAME"),
             token_issuer=needed("TOKEN_ISSUER"),
             token_clients=frozenset(needed("TOKEN_CLIENTS").split(",")),
+            operator_issuer=needed("OPERATOR_ISSUER"),
+            operator_clients=frozenset(needed("OPERATOR_CLIENTS").split(",")),
             customer_deposits=needed("CUSTOMER_DEPOSITS") == "yes",
             deposit_limit_usd=Decimal(needed("DEPOSIT_LIMIT_USD")),
             withdrawal_limit_usd=Decimal(needed("WITHDRAWAL_LIMIT_USD")),

@@ -21,6 +21,7 @@ from console.commands import (
     halts,
     mm,
     offramp,
+    operators,
     orders,
     outgoing,
     parked,
@@ -28,6 +29,7 @@ from console.commands import (
     prices,
     proposals,
     reminders,
+    signing_in,
     snapshots,
     strays,
     users,
@@ -45,6 +47,7 @@ app = group_of(
 )
 app.add_typer(finding.group)
 app.add_typer(books.group)
+app.add_typer(signing_in.group)
 for name, module in (
     ("audit", audit),
     ("work", work),
@@ -58,6 +61,7 @@ for name, module in (
     ("prices", prices),
     ("catalogue", catalogue),
     ("users", users),
+    ("operators", operators),
     ("mm", mm),
     ("snapshots", snapshots),
     ("outgoing", outgoing),

@@ -6,7 +6,6 @@ with what to do about it. Nothing is asked a second time by itself: what may hav
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from urllib.parse import quote
 
 import httpx
 
-from console.connection import SIGN_IN, Connection
+from console.connection import SIGN_IN, Connection, verify
 from console.errors import (
     CommandFailed,
     Misused,
@@ -62,8 +61,7 @@ class Api:
             headers={"Authorization": f"Bearer {connection.token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             trust_env=not connection.local,  # a proxy would look for 127.0.0.1 on its own machine
-            # Reading certificates takes longer than many an answer. Without TLS none are: this context trusts nobody.
-            verify=True if connection.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=verify(connection.url),
         )
 
     def __enter__(self) -> Self:

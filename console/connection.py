@@ -9,19 +9,35 @@ import base64
 import ipaddress
 import json
 import re
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from console.errors import DeskNotFound, NotAnAddress
 
+if TYPE_CHECKING:
+    from local.seed import Desk
+
 SIGN_IN = (
-    "DESK_TOKEN takes an access token, good for an hour; "
+    "DESK_TOKEN takes an access token, good for half an hour: export DESK_TOKEN=$(./desk sign-in NAME); "
     "of the local stack's operator: export DESK_TOKEN=$(.venv/bin/python -m local token olga)"
 )
+_POOL_ID = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9])_[A-Za-z0-9]+")
+
+
+@dataclass(frozen=True)
+class UserPool:
+    """Where operators sign in: Cognito's address, the pool's id and that of its client."""
+
+    url: str
+    pool_id: str
+    client_id: str
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,24 @@ def found(url: str | None, token: str | None) -> Connection:
     return Connection(_address(url), _token(token))
 
 
+def user_pool(pool_id: str | None, client_id: str | None) -> UserPool:
+    """By both, or by none that of the local stack. Raises DeskNotFound, NotAnAddress."""
+    if not pool_id and not client_id:
+        desk = _local_desk()
+        if desk is None:
+            raise DeskNotFound("sign in where? Set DESK_POOL and DESK_CLIENT, as the stack's outputs tell them")
+        deployed = desk.deployment
+        return UserPool(desk.environment.aws_url, deployed.operator_pool_id, deployed.operator_client_id)
+    if not pool_id or not client_id:
+        raise DeskNotFound(
+            "DESK_POOL and DESK_CLIENT are set together: the outputs OperatorPoolId, OperatorPoolClientId"
+        )
+    region = _POOL_ID.fullmatch(pool_id.strip())
+    if region is None:
+        raise NotAnAddress("DESK_POOL must be a user pool's id, such as eu-central-1_aBcDeFgHi")
+    return UserPool(f"https://cognito-idp.{region[1]}.amazonaws.com", pool_id.strip(), client_id.strip())
+
+
 def _address(url: str) -> str:
     told = url.strip().rstrip("/")
     try:
@@ -98,6 +132,12 @@ def _token(token: str) -> str:
     return bare
 
 
+def verify(url: str) -> bool | ssl.SSLContext:
+    """Whom httpx trusts there. Reading certificates takes longer than many an answer: without TLS none are, and nobody
+    is trusted."""
+    return True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
 def _here(url: str) -> bool:
     host = httpx.URL(url).host
     try:
@@ -108,18 +148,33 @@ def _here(url: str) -> bool:
 
 def _local() -> Connection | None:
     """The local stack that `make up` has started in this checkout, asked by its operator."""
+    desk = _local_desk()
+    if desk is None:
+        return None
+    from local.seed import OPERATOR
+
+    with _usable():
+        return Connection(desk.api_url, desk.token(OPERATOR))
+
+
+def _local_desk() -> Desk | None:
+    """Raises DeskNotFound."""
     try:
         from local.environment import LocalEnvironment
-        from local.seed import OPERATOR
         from local.stack import AWS, LocalStack
     except ImportError:  # installed without it
         return None
     running = LocalStack(LocalEnvironment()).running()
     if AWS not in running:
         return None
+    with _usable():
+        return LocalStack(LocalEnvironment(port=running[AWS].port)).desk()
+
+
+@contextmanager
+def _usable() -> Iterator[None]:
     try:
-        desk = LocalStack(LocalEnvironment(port=running[AWS].port)).desk()
-        return None if desk is None else Connection(desk.api_url, desk.token(OPERATOR))
+        yield
     except Exception as silent:  # whatever it is, of that AWS or its client: the stack is not usable
         raise DeskNotFound(
             f"the local stack runs but does not answer ({type(silent).__name__}); `make up` mends it"

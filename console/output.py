@@ -600,6 +600,17 @@ def users(items: Sequence[View]) -> RenderableType:
     return table
 
 
+def operators(items: Sequence[View]) -> RenderableType:
+    table = rows("operator", "may, as one of", "signs in", "signed out (UTC)", "disabled (UTC)")
+    for item in items:
+        signs_in = {True: "yes", False: "no: disabled", None: "no: in no group"}[item["enabled"]]
+        if item["barred"]:
+            signs_in = "refused: the user pool has not said yet that he is disabled; disable him again"
+        at = [(item[name] and clock(instant(item[name]))) or "" for name in ("signed_out_at", "disabled_at")]
+        table.add_row(text(item["username"]), text(", ".join(item["groups"])), signs_in, *at)
+    return table
+
+
 def customer(told: View, now: datetime) -> Iterator[RenderableType]:
     """Where a customer's money is."""
     yield Text.assemble((told["username"], "bold"), f", {told['tier']}; times are UTC")

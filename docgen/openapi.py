@@ -62,7 +62,8 @@ def openapi() -> Json:
                     "type": "http",
                     "scheme": "bearer",
                     "bearerFormat": "JWT",
-                    "description": "The access token of the user pool; not the id token.",
+                    "description": "The access token, not the id token: of operators under /operations, else of a "
+                    "customer or a dealers' system.",
                 }
             },
             "schemas": _reachable(schemas | PROBLEM_SCHEMAS, [paths, UNAUTHORIZED]),

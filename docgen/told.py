@@ -61,6 +61,7 @@ from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
 from common.gateways.receivers import AddressRefused
 from common.machines import MachinesUnavailable
+from common.operator_pool import OperatorNotFound, OperatorPoolUnavailable
 from common.table.transaction import Busy
 from functions.accounts.model import DepositsByBankOnly, WithdrawalNotFound
 from functions.billing.model import (
@@ -890,6 +891,17 @@ TOLD: dict[str, Told] = {
             "off": {"active": False, "reason": "the exchange has taken it out"},
             "larger orders only": {"min_notional": "20.00", "reason": "smaller orders cost more than they bring"},
         },
+    ),
+    "operator_list": Told(_FOUND, (OperatorPoolUnavailable,)),
+    "sign_out_operator": Told(
+        {200: "his sign-ins until now are refused"},
+        (OperatorNotFound, OperatorPoolUnavailable),
+        examples={"a lost machine": {"reason": "his laptop was stolen, ticket 4720"}},
+    ),
+    "disable_operator": Told(
+        {200: "he is refused, and signs in no more"},
+        (OperatorNotFound, OperatorPoolUnavailable),
+        examples={"he has left": {"reason": "he has left, ticket 4721"}},
     ),
     "flow_halts": Told(_FOUND),
     "halt_flow": Told(

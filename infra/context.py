@@ -72,6 +72,7 @@ class Shared:
     secrets: Mapping[Secret, str]  # ARNs
     data_key: str  # the ARN of the key that wraps those of dealers
     anchors: AuditAnchors
+    operator_pool: str  # the ARN of the user pool of operators
     queues: Mapping[str, Queues]  # by function of a stream
     http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
@@ -224,6 +225,8 @@ class ContextStack(NestedStack):
             statements.append(_allow(sorted(grant.data_keys), [self._shared.data_key]))
         if grant.anchors:
             statements += self._shared.anchors.statements(grant.anchors)
+        if grant.operators:
+            statements.append(_allow(sorted(grant.operators), [self._shared.operator_pool]))
         if not self._shared.environment.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))

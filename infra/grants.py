@@ -25,6 +25,11 @@ READ_SECRET = "secretsmanager:GetSecretValue"
 NEW_KEY, UNWRAP = "kms:GenerateDataKey", "kms:Decrypt"
 SIGN, PUBLIC_KEY = "kms:Sign", "kms:GetPublicKey"  # of the key that signs the audit
 PUT_ANCHOR, READ_ANCHOR, LIST_ANCHORS = "s3:PutObject", "s3:GetObjectVersion", "s3:ListBucketVersions"
+END_SIGN_INS, DISABLE = (
+    "cognito-idp:AdminUserGlobalSignOut",
+    "cognito-idp:AdminDisableUser",
+)  # of operators; no other way
+FIND_MEMBER, LIST_MEMBERS = "cognito-idp:AdminGetUser", "cognito-idp:ListUsersInGroup"
 RECEIVE, DONE, MEASURE = "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"  # what Lambda does for it
 
 
@@ -54,7 +59,8 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines; what of the key that wraps those of dealers; what of the audit's anchors, and of the key that signs them.
+    machines; what of the key that wraps those of dealers; what of the audit's anchors, and of the key that signs them;
+    what of the user pool of operators.
     `receives`: Lambda may take messages for it from the sources of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
@@ -63,6 +69,7 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
     data_keys: frozenset[str] = frozenset()
     anchors: frozenset[str] = frozenset()
+    operators: frozenset[str] = frozenset()
     receives: bool = False
     documents: bool = False  # it writes documents, and is loaded with what that takes
 
@@ -165,6 +172,7 @@ GRANTS: dict[str, Grant] = {
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
         anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
+        operators=frozenset({END_SIGN_INS, DISABLE, FIND_MEMBER, LIST_MEMBERS}),
     ),
     "operations.sweep": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),  # the query: what is halted is counted

@@ -1,4 +1,4 @@
-"""The HTTP API: exact routes, each behind the pool's tokens, throttled and logged."""
+"""The HTTP API: exact routes, each behind the tokens of one user pool, throttled and logged."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
 
+from common.identity import OPERATIONS
 from infra.contexts import Route
 from infra.environment import Environment
 from infra.user_pool import UserPool
@@ -33,8 +34,11 @@ class RouteTwice(ValueError):
 class HttpApi:
     """The API of all contexts. `add_routes` leads routes to a function."""
 
-    def __init__(self, scope: Construct, environment: Environment, user_pool: UserPool) -> None:
+    def __init__(self, scope: Construct, environment: Environment, user_pool: UserPool, operators: UserPool) -> None:
         self._authorizer = HttpJwtAuthorizer("Tokens", user_pool.issuer, jwt_audience=list(user_pool.client_ids))
+        self._of_operators = HttpJwtAuthorizer(
+            "OperatorTokens", operators.issuer, jwt_audience=list(operators.client_ids)
+        )
         self._routes: set[Route] = set()
         self.open_routes: list[aws_apigatewayv2.HttpRoute] = []
         self.api = aws_apigatewayv2.HttpApi(
@@ -84,9 +88,14 @@ class HttpApi:
                 http_api=self.api,
                 route_key=aws_apigatewayv2.HttpRouteKey.with_(route.path, aws_apigatewayv2.HttpMethod[route.method]),
                 integration=integration,
-                authorizer=aws_apigatewayv2.HttpNoneAuthorizer() if route.open else None,
+                authorizer=self._authorizer_of(route),
             )
             self.open_routes += [made] if route.open else []
+
+    def _authorizer_of(self, route: Route) -> aws_apigatewayv2.IHttpRouteAuthorizer:
+        if route.open:
+            return aws_apigatewayv2.HttpNoneAuthorizer()
+        return self._of_operators if route.path.startswith(OPERATIONS) else self._authorizer
 
 
 def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:

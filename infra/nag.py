@@ -20,8 +20,11 @@ ANCHORS = "CryptodeskState:ExportsOutputFnGetAttAuditAnchorsBucket8CB21977Arn65D
 def acknowledge(stack: CryptodeskStack) -> None:
     """Say why. A finding that is not listed here fails the synthesis."""
     users = stack.state.user_pool.users
-    _because(users, "COG2", "A customer chooses: a second factor (TOTP) is offered, and forced on operators by rule.")
-    _because(users, "COG8", "The plus plan costs for each user a month; nothing here reads its risk scores yet.")
+    _because(
+        users, "COG2", "A customer chooses: a second factor (TOTP) is offered. Operators have a pool that wants it."
+    )
+    for pool in (users, stack.state.operator_pool.users):
+        _because(pool, "COG8", "The plus plan costs for each user a month; nothing here reads its risk scores yet.")
     _because(
         stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start."
     )

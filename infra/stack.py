@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from aws_cdk import CfnOutput, aws_secretsmanager, aws_sqs
+from aws_cdk import CfnOutput, aws_sqs
 from constructs import Construct
 
 from infra import streams
@@ -12,11 +12,10 @@ from infra.alarms import Watch
 from infra.bundle import Assets, Target
 from infra.context import SERVICE, ContextStack, Shared
 from infra.contexts import Context
-from infra.environment import Environment
 from infra.grants import Secret
 from infra.http_api import HttpApi
 from infra.state import DeskStack, StateStack, arn
-from infra.user_pool import DEALER_SYSTEMS, UserPool
+from infra.user_pool import DEALER_SYSTEMS
 
 NAME = "Cryptodesk"
 # By the first deployment: docs/deploy.md
@@ -39,7 +38,7 @@ class CryptodeskStack(DeskStack):
         environment = state.target_environment
         super().__init__(scope, NAME, environment, "Cryptodesk: a serverless desk for crypto orders")
         self.state = state
-        self.http_api = HttpApi(self, environment, state.user_pool)
+        self.http_api = HttpApi(self, environment, state.user_pool, state.operator_pool)
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
@@ -51,11 +50,12 @@ class CryptodeskStack(DeskStack):
             secrets={name: arn(secret) for name, secret in state.secrets.items()},
             data_key=state.data_key.key_arn,
             anchors=state.anchors,
+            operator_pool=state.operator_pool.users.user_pool_arn,
             queues=state.queues,
             http_api=self.http_api,
             missed=self.missed,
             variables={
-                **_variables(environment, state.table.table_name, state.user_pool, state.secrets),
+                **_variables(state),
                 "DATA_KEY_ID": state.data_key.key_arn,
                 "AUDIT_KEY_ID": state.anchors.key.key_arn,
                 "AUDIT_BUCKET": state.anchors.bucket.bucket_name,
@@ -88,6 +88,8 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=state.user_pool.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
+        CfnOutput(self, "OperatorPoolId", value=state.operator_pool.users.user_pool_id)
+        CfnOutput(self, "OperatorPoolClientId", value=state.operator_pool.client.user_pool_client_id)
         for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
             CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
         for function, of in state.queues.items():
@@ -98,15 +100,16 @@ class CryptodeskStack(DeskStack):
             CfnOutput(self, f"{title}Secret", value=arn(state.secrets[name]))
 
 
-def _variables(
-    environment: Environment, table_name: str, user_pool: UserPool, secrets: dict[Secret, aws_secretsmanager.Secret]
-) -> dict[str, str]:
+def _variables(state: StateStack) -> dict[str, str]:
     """Of every function, as common.settings reads it."""
+    environment, secrets = state.target_environment, state.secrets
     variables = {
         **environment.variables,
-        "TABLE_NAME": table_name,
-        "TOKEN_ISSUER": user_pool.issuer,
-        "TOKEN_CLIENTS": ",".join(user_pool.client_ids),
+        "TABLE_NAME": state.table.table_name,
+        "TOKEN_ISSUER": state.user_pool.issuer,
+        "TOKEN_CLIENTS": ",".join(state.user_pool.client_ids),
+        "OPERATOR_ISSUER": state.operator_pool.issuer,
+        "OPERATOR_CLIENTS": ",".join(state.operator_pool.client_ids),
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

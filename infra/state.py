@@ -20,7 +20,7 @@ from infra.context import SERVICE
 from infra.environment import Environment
 from infra.grants import Secret
 from infra.table import table
-from infra.user_pool import user_pool
+from infra.user_pool import operator_pool, user_pool
 
 NAME = "CryptodeskState"
 
@@ -48,6 +48,7 @@ class StateStack(DeskStack):
         super().__init__(scope, NAME, environment, "Cryptodesk: its books, its users and its secrets")
         self.table = table(self, environment)
         self.user_pool = user_pool(self, environment)
+        self.operator_pool = operator_pool(self, environment)
         self.secrets = self._secrets(environment)
         self.data_key = aws_kms.Key(
             self,

@@ -25,6 +25,7 @@ OPERATIONS = {
     "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
     "secretsmanager": ("GetSecretValue",),
     "kms": ("GenerateDataKey", "Decrypt", "Sign", "GetPublicKey"),
+    "cognito-idp": ("AdminGetUser", "AdminUserGlobalSignOut", "AdminDisableUser", "ListUsersInGroup"),
     "s3": ("PutObject", "GetObject", "ListObjectVersions"),
     "stepfunctions": (
         "StartExecution",

@@ -1,4 +1,5 @@
-"""The user pool: customers sign themselves up, who runs the desk is put into groups by hand."""
+"""Two user pools: in one customers sign themselves up; in the other are those who run the desk, made and put into
+groups by hand, each with a second factor. One pool can not ask a second factor of some and not of others."""
 
 from __future__ import annotations
 
@@ -17,6 +18,8 @@ GROUPS = {
     APPROVERS: "look, and confirm what another has proposed",
 }
 DEALER_SYSTEMS = ("Cme", "Lotus")
+OPERATORS_TOKEN_MINUTES = 30
+CUSTOMERS_TOKEN_MINUTES = 5  # who is disabled is out by then; an app asks for the next one by its refresh token
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,49 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         deletion_protection=not environment.embedded,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )
+    # On a laptop nobody teaches curl to ask for the next token.
+    validity = Duration.hours(1) if environment.embedded else Duration.minutes(CUSTOMERS_TOKEN_MINUTES)
+    client = users.add_client(
+        "App",
+        # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
+        auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
+        generate_secret=False,
+        prevent_user_existence_errors=True,
+        enable_token_revocation=True,
+        disable_o_auth=True,
+        access_token_validity=validity,
+        id_token_validity=validity,
+        refresh_token_validity=Duration.days(30),
+    )
+    return UserPool(users, client, _machines(users, scope), _issuer(scope, users))
+
+
+def operator_pool(scope: Construct, environment: Environment) -> UserPool:
+    """Nobody signs himself up, recovers a password or is without a second factor: whoever administers the pool helps.
+    The embedded AWS lets in who has none enrolled."""
+    users = aws_cognito.UserPool(
+        scope,
+        "OperatorUsers",
+        self_sign_up_enabled=False,
+        sign_in_aliases=aws_cognito.SignInAliases(username=True),
+        sign_in_case_sensitive=True,
+        standard_attributes=aws_cognito.StandardAttributes(
+            email=aws_cognito.StandardAttribute(required=True, mutable=True)
+        ),
+        account_recovery=aws_cognito.AccountRecovery.NONE,
+        mfa=aws_cognito.Mfa.REQUIRED,
+        mfa_second_factor=aws_cognito.MfaSecondFactor(sms=False, otp=True),
+        password_policy=aws_cognito.PasswordPolicy(
+            min_length=16,
+            require_lowercase=True,
+            require_uppercase=True,
+            require_digits=True,
+            require_symbols=True,
+            temp_password_validity=Duration.days(3),
+        ),
+        deletion_protection=not environment.embedded,
+        removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
+    )
     for group, may in GROUPS.items():
         aws_cognito.CfnUserPoolGroup(
             scope,
@@ -66,21 +112,23 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
             description=f"Under /operations, may {may}",
         )
     client = users.add_client(
-        "App",
-        # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
-        auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
+        "Desk",
+        # As the customers' client: by SRP no password leaves the operator's machine.
+        auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=True),
         generate_secret=False,
         prevent_user_existence_errors=True,
         enable_token_revocation=True,
         disable_o_auth=True,
-        access_token_validity=Duration.hours(1),
-        id_token_validity=Duration.hours(1),
-        refresh_token_validity=Duration.days(30),
+        access_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
+        id_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
+        refresh_token_validity=Duration.hours(1),  # the least that there is; `desk` asks for none
     )
-    machines = _machines(users, scope)
-    # Written out: the pool's ProviderURL does not exist on the embedded AWS.
-    issuer = f"https://cognito-idp.{Stack.of(scope).region}.amazonaws.com/{users.user_pool_id}"
-    return UserPool(users, client, machines, issuer)
+    return UserPool(users, client, (), _issuer(scope, users))
+
+
+def _issuer(scope: Construct, users: aws_cognito.UserPool) -> str:
+    """Written out: a pool's ProviderURL does not exist on the embedded AWS."""
+    return f"https://cognito-idp.{Stack.of(scope).region}.amazonaws.com/{users.user_pool_id}"
 
 
 def _machines(users: aws_cognito.UserPool, scope: Construct) -> tuple[aws_cognito.UserPoolClient, ...]:

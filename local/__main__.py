@@ -124,7 +124,7 @@ def status(json_: Json = False) -> None:
 
 @app.command()
 def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or whom you signed up")]) -> None:
-    """Print an access token, good for an hour."""
+    """Print an access token, good for an hour, or of an operator for half an hour."""
     desk = _running_desk()
     try:
         print(desk.token(username))
@@ -150,7 +150,7 @@ def add_user(
         new = desk.add(name, operator=operator)
     except (SeedingFailed, ClientError) as trouble:
         _fail(f"{name!r} is not added. {trouble}", False)
-    out.print(f"{name} is {'added' if new else 'there'}; the password is {PASSWORD}. A token, good for an hour:")
+    out.print(f"{name} is {'added' if new else 'there'}; the password is {PASSWORD}. A token:")
     out.print(f"TOKEN=$(.venv/bin/python -m local token {name})", markup=False)
 
 
@@ -254,6 +254,8 @@ def _facts(desk: Desk) -> dict[str, object]:
         "aws_url": desk.environment.aws_url,
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
+        "operator_pool_id": desk.deployment.operator_pool_id,
+        "operator_pool_client_id": desk.deployment.operator_client_id,
         "table_name": desk.deployment.table_name,
         "users": [*CUSTOMERS, *OPERATORS],
         "password": PASSWORD,
@@ -277,7 +279,7 @@ def _welcome(desk: Desk) -> None:
         "Logs        python -m local logs, of a function; .local/logs/, of the processes",
         f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
-        f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",
+        f"A first order of {customer} (`python -m local token {customer}` prints a new one after an hour):",
         "",
         f"TOKEN={desk.token(customer)}",
         f"{post} -H 'Idempotency-Key: deposit-{key}' -d '{{\"amount\": \"1000.00\"}}' {desk.api_url}/balance/deposits",

@@ -34,6 +34,8 @@ class Deployment:
     api_id: str
     user_pool_id: str
     client_id: str
+    operator_pool_id: str
+    operator_client_id: str
     table_name: str
     exchange_key_secret: str  # Secrets Manager ids
     bank_key_secret: str
@@ -54,6 +56,8 @@ class Deployment:
             api_id=outputs["ApiId"],
             user_pool_id=outputs["UserPoolId"],
             client_id=outputs["UserPoolClientId"],
+            operator_pool_id=outputs["OperatorPoolId"],
+            operator_client_id=outputs["OperatorPoolClientId"],
             table_name=outputs["TableName"],
             exchange_key_secret=outputs["ExchangeKeySecret"],
             bank_key_secret=outputs["BankKeySecret"],

@@ -92,7 +92,8 @@ class Desk:
 
     def sign_up(self, username: str, *, operator: bool = False) -> None:
         """With the password that everybody has here. Does nothing for a user that is there."""
-        users, pool = self.environment.users, self.deployment.user_pool_id
+        users = self.environment.users
+        pool = self.deployment.operator_pool_id if operator else self.deployment.user_pool_id
         with contextlib.suppress(users.exceptions.UsernameExistsException):
             users.admin_create_user(
                 UserPoolId=pool,
@@ -102,19 +103,30 @@ class Desk:
                     {"Name": "email_verified", "Value": "true"},
                 ],
                 MessageAction="SUPPRESS",
+                TemporaryPassword=PASSWORD,  # the embedded pool would make one that is too short for its own rules
             )
             users.admin_set_user_password(UserPoolId=pool, Username=username, Password=PASSWORD, Permanent=True)
         for group in (OPERATING, APPROVING) if operator else ():
             users.admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName=group)
 
     def tokens(self, username: str, client_id: str | None = None) -> Mapping[str, str]:
-        """AccessToken, IdToken, RefreshToken; the first two are good for an hour."""
+        """AccessToken, IdToken, RefreshToken; the first two are good for an hour, an operator's for half of it. Who is
+        in both pools gets an operator's."""
         answer = self.environment.users.initiate_auth(
-            ClientId=client_id or self.deployment.client_id,
+            ClientId=client_id or self._client_of(username),
             AuthFlow="USER_PASSWORD_AUTH",
             AuthParameters={"USERNAME": username, "PASSWORD": PASSWORD},
         )
         return {name: str(token) for name, token in answer["AuthenticationResult"].items()}
+
+    def _client_of(self, username: str) -> str:
+        """Of the pool that he is in."""
+        users = self.environment.users
+        try:
+            users.admin_get_user(UserPoolId=self.deployment.operator_pool_id, Username=username)
+        except users.exceptions.UserNotFoundException:
+            return self.deployment.client_id
+        return self.deployment.operator_client_id
 
     def token(self, username: str) -> str:
         return self.tokens(username)["AccessToken"]

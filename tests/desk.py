@@ -35,6 +35,7 @@ from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
+from common.operator_pool import OperatorPool
 from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -71,6 +72,7 @@ from functions.operations.service.customers import Customers
 from functions.operations.service.finding import Finding
 from functions.operations.service.halting import Halting as HaltingFlows
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.operators import Operators
 from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
@@ -94,6 +96,7 @@ from functions.purchases.service.sales import Sales
 from sandbox.receivers import SimulatedReceivers
 from tests import books, counters
 from tests.billing import books as billing_books
+from tests.harness import user_pool
 from tests.harness.anchors import in_memory
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
@@ -197,6 +200,14 @@ class Desk:
     @cached_property
     def anchors(self) -> Anchors:
         return in_memory()
+
+    @cached_property
+    def operator_pool(self) -> OperatorPool:
+        return user_pool.in_memory()
+
+    @property
+    def operators(self) -> Operators:
+        return Operators(self.table, lambda: self.operator_pool, self.clock)
 
     @property
     def anchoring(self) -> Anchoring:

@@ -28,7 +28,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from standardwebhooks.webhooks import Webhook
 
-from common import clock
+from common import aws, clock
 from common.gateways import configured
 from common.gateways.bank import baas
 from common.identity import BILLING
@@ -73,6 +73,7 @@ SERVICES = (
         "operations",
         "orders",
         "flows",
+        "operators",
         "proposals",
         "purchases",
         "recurring_buys",
@@ -89,22 +90,25 @@ Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the que
 
 @dataclass(frozen=True)
 class Token:
-    """What the authorizer finds in an access token of our user pool; `changed` makes it one of another kind.
+    """What the authorizer finds in an access token of one of our user pools; `changed` makes it one of another kind.
 
-    A claim that is changed to None is left out. Without a username it is a machine's token.
+    A claim that is changed to None is left out. Without a username it is a machine's token. Who is in groups is an
+    operator, unless it is said.
     """
 
     username: str | None = None
     sub: str = "sub"
     groups: tuple[str, ...] = ()
     changed: Mapping[str, str | None] = field(default_factory=dict)
+    operator: bool | None = None
 
     def claims(self, now: datetime) -> dict[str, str]:
-        issued = int(now.timestamp())
+        issued, here = int(now.timestamp()), settings()
+        operator = bool(self.groups) if self.operator is None else self.operator
         claims: dict[str, str | None] = {
             "sub": self.sub,
-            "iss": settings().token_issuer,
-            "client_id": min(settings().token_clients),
+            "iss": here.operator_issuer if operator else here.token_issuer,
+            "client_id": min(here.operator_clients if operator else here.token_clients),
             "token_use": "access",
             "scope": "aws.cognito.signin.user.admin",
             "version": "2",
@@ -408,6 +412,7 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
     """Within the block the handlers serve this desk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now", desk.clock)
+        patch.setattr(aws, "table", lambda: desk.table)  # in which every request of operators looks
         kept = baas.event.__kwdefaults__
         assert kept is not None
         patch.setitem(kept, "now", desk.clock)

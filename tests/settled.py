@@ -10,6 +10,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "TABLE_NAME": "desk",
     "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/pool",
     "TOKEN_CLIENTS": "app",
+    "OPERATOR_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/operators",
+    "OPERATOR_CLIENTS": "desk",
     "CUSTOMER_DEPOSITS": "yes",
     "DEPOSIT_LIMIT_USD": "10000",
     "WITHDRAWAL_LIMIT_USD": "10000",

@@ -20,11 +20,12 @@ from typing import Any
 import pytest
 
 from bench import custody
-from common import keys
+from common import keys, sign_outs
 from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
+from common.identity import Caller
 from common.money import Money
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
@@ -73,6 +74,8 @@ PROMISES: dict[str, tuple[int, float, float]] = {
     "a round of recurring buys that finds nothing": (4, 0, 2),
     "33 users, listed": (1, 0, 1),
     "a day's failures, of which there are none": (1, 0, 0.5),
+    "an operator, let in": (1, 0, 1),
+    "a customer, let in": (0, 0, 0),
 }
 
 
@@ -89,6 +92,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def buy(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.buy(ann, "1")
         return lambda: desk.buy(ann, "1")
+
+    def let_in(desk: Desk, username: str, *, operator: bool) -> Callable[[], Any]:
+        """What every request of theirs costs before it is looked at."""
+        desk.operators.sign_out("olga", "a drill", "oleg", dry_run=False)
+        asking = Caller(username, username, frozenset(), frozenset(), operator, int(NOON.timestamp()) + 3600)
+        return lambda: sign_outs.must_be_signed_in(desk.table, asking)
 
     asked = Terms("BTC", Side.BUY, quantity=Decimal(1))
 
@@ -679,6 +688,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         ),
         "a page of ten cash-outs": cash_outs,
         "33 users, listed": users,
+        "an operator, let in": lambda desk, _: let_in(desk, "olga", operator=True),
+        "a customer, let in": lambda desk, _: let_in(desk, "ann", operator=False),
         "all of a customer, with twenty orders open": place_and(lambda desk, _: desk.customers.customer("ann")),
         "an order id of the exchange, looked for": sold(lambda desk, _: desk.finding.find("17")),
         "a day's failures, of which there are none": lambda desk, _: (

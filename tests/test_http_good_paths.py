@@ -478,6 +478,8 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),
     "PUT /operations/catalogue/{asset_id}": ({"asset_id": "BTC"}, {}, "AssetExists"),
+    "/operations/operators/{username}/sign-out": ({"username": "nobody"}, {}, "OperatorNotFound"),
+    "/operations/operators/{username}/disable": ({"username": "nobody"}, {}, "OperatorNotFound"),
     "/operations/flows/{flow}/halt": ({"flow": "payouts"}, {"asset_id": "BTC"}, "ImpossibleHalt"),
     "/operations/flows/{flow}/lift": ({"flow": "market-making"}, {"asset_id": "ETH"}, "HaltOwn"),
     "/operations/clients/{client_id}/crypto": ({}, {"username": "bob"}, "ClientTaken"),

@@ -136,9 +136,30 @@ def test_every_route_wants_a_token_but_the_one_where_the_bank_signs() -> None:
 def test_a_group_that_is_called_nearly_like_the_operators_is_another(doors: Doors, world: World, route: Route) -> None:
     before = world.desk.dynamo.items()
     for groups in ("operator", "[operator]", "[operators-of-another]", "[Operators]", "[x.operators]", "[]", ""):
-        answer = called(doors, world, route, replace(ANN, changed={"cognito:groups": groups}))
+        answer = called(doors, world, route, Token("ann", "sub-ann", ("x",), {"cognito:groups": groups}))
         assert (answer.status, answer.problem) == (403, "OperatorsOnly"), groups
     assert world.desk.dynamo.items() == before
+
+
+@sampled(10)
+@pytest.mark.parametrize("route", routes_with_tokens(), ids=named)
+def test_a_token_of_one_user_pool_opens_no_route_of_the_other(doors: Doors, world: World, route: Route) -> None:
+    """Whatever else it says: its username, its groups and its scope are those that the route asks for."""
+    before, right = world.desk.dynamo.items(), good(route)
+    answer = called(doors, world, route, replace(right, operator=not right.groups))
+    assert (answer.status, answer.problem) == (403, "TokenRefused")
+    assert ("as an operator" if right.groups else "as a customer") in answer.json["detail"]
+    assert world.desk.dynamo.items() == before
+
+
+def test_issuer_and_client_of_a_token_are_both_of_the_routes_pool(doors: Doors) -> None:
+    for path, token, right, wrong in (("/operations/work", OLGA, "desk", "app"), ("/me", ANN, "app", "desk")):
+        assert doors.as_(token).get(path).status == 200
+        for other in (
+            replace(token, changed={"client_id": wrong}),
+            replace(token, operator=not token.groups, changed={"client_id": right}),
+        ):
+            assert doors.as_(other).get(path).problem == "TokenRefused"
 
 
 def test_an_operator_may_be_in_other_groups_too(doors: Doors) -> None:

@@ -24,6 +24,7 @@ from functions.operations.service.customers import Customers
 from functions.operations.service.finding import Finding
 from functions.operations.service.halting import Halting
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.operators import Operators
 from functions.operations.service.pools import OpenPools
 from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
@@ -62,6 +63,11 @@ def interventions() -> Interventions:
 @cache
 def flows() -> Halting:
     return Halting(aws.table(), clock.now)
+
+
+@cache
+def operators() -> Operators:
+    return Operators(aws.table(), aws.operator_pool, clock.now)
 
 
 @cache

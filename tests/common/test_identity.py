@@ -2,14 +2,17 @@
 
 import pytest
 
-from common.identity import Caller, OperatorsOnly, caller
+from common.identity import Caller, NotACustomer, OperatorsOnly, caller
 from common.settings import settings
 from tests.desk import NOON
 from tests.doors import Token
 
 
 def asking(**changed: object) -> Caller:
-    return caller({**Token("ann", "sub-ann").claims(NOON), **changed}, settings(), NOON)
+    """An operator, whose groups are said."""
+    return caller(
+        {**Token("ann", "sub-ann", operator=True).claims(NOON), **changed}, settings(), NOON, "/operations/work"
+    )
 
 
 @pytest.mark.parametrize("groups", ["[operators]", "[customers operators]", ["operators"]])
@@ -34,3 +37,15 @@ def test_a_group_is_its_whole_name_in_the_one_form(groups: object) -> None:
 
 def test_scopes_are_parsed_exactly() -> None:
     assert asking(scope="desk/billing openid").scopes == {"desk/billing", "openid"}
+
+
+def test_who_asks_as_an_operator_owns_nothing() -> None:
+    with pytest.raises(NotACustomer):
+        _ = asking(**{"cognito:groups": "[operators]"}).owner
+
+
+def test_groups_of_the_customers_pool_say_nothing() -> None:
+    ann = caller(Token("ann", "sub-ann", ("operators",), operator=False).claims(NOON), settings(), NOON, "/orders")
+    assert (ann.groups, ann.owner.username) == (frozenset(), "ann")
+    with pytest.raises(OperatorsOnly):
+        ann.must_be_operator()

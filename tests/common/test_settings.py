@@ -41,6 +41,7 @@ def test_production_starts_with_settings_that_can_be_right() -> None:
         ("EXCHANGE_URL", "https://exchange.invalid"),
         ("EXCHANGE_URL", "http://y.example"),
         ("TOKEN_ISSUER", "http://y.example"),
+        ("OPERATOR_ISSUER", "http://y.example"),
         ("EXCHANGE", "kraken"),
         ("WITHDRAWAL_LIMIT_USD", "NaN"),
         ("PAYOUT_MAX_USD", "inf"),

@@ -223,6 +223,10 @@ POOL = {
 }
 FAILED = row("id kind at before after reason actor", BATCH, "batch", WHEN, "WORKING", "DECIDED", "[red]no[/]", "olga")
 
+OPERATOR = {
+    **row("username groups enabled barred", "oleg", ["operators", "approvers"], None, False),
+    **row("signed_out_at disabled_at", "2026-11-21T12:00:00.000000Z", None),
+}
 HALTED = {
     "flow": "orders",
     "asset_id": None,
@@ -326,6 +330,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/reminders/{REMINDER}/snooze"): outcome(REMINDER),
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("GET", "/operations/prices"): {"items": [STOPPED]},
+    ("GET", "/operations/operators"): {"items": [OPERATOR, {**OPERATOR, "enabled": True, "barred": True}]},
+    **{("POST", f"/operations/operators/oleg/{verb}"): outcome("oleg") for verb in ("sign-out", "disable")},
     ("GET", "/operations/halts"): {"items": [HALTED, {**HALTED, "asset_id": "BTC"}]},
     ("POST", "/operations/flows/orders/halt"): outcome("orders"),
     ("POST", "/operations/flows/all/halt"): outcome("all:BTC"),
@@ -413,6 +419,7 @@ LOOKS = [
     ("pools",),
     ("failures", "--days", "2"),
     ("users", "list"),
+    ("operators", "list"),
     ("work", "list"),
     ("work", "show", ID),
     ("parked", "list"),
@@ -504,6 +511,8 @@ ACTS = [
     ("outgoing", "call-off", OUTGOING, *LOOKED_UP),
     ("outgoing", "resend", OUTGOING, "--to", SOMEBODY, *LOOKED_UP),
     ("outgoing", "decide", OUTGOING, "--sent", "yes", "--hash", "ff" * 32, *LOOKED_UP),
+    ("operators", "sign-out", "oleg", *BECAUSE),
+    ("operators", "disable", "oleg", *BECAUSE),
     ("halt", "orders", *BECAUSE),
     ("halt", "all", "--asset", "BTC", *BECAUSE),
     ("halt", "lift", "orders", *BECAUSE),

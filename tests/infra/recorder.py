@@ -11,10 +11,14 @@ from infra.grants import (
     CHECK,
     DELETE,
     DESCRIBE,
+    DISABLE,
+    END_SIGN_INS,
+    FIND_MEMBER,
     GET,
     HISTORY,
     LIST,
     LIST_ANCHORS,
+    LIST_MEMBERS,
     NEW_KEY,
     PAYOUT,
     PUBLIC_KEY,
@@ -34,6 +38,12 @@ from infra.grants import (
 
 _OF_KMS = {"generate_data_key": NEW_KEY, "decrypt": UNWRAP, "sign": SIGN, "get_public_key": PUBLIC_KEY}
 _OF_S3 = {"put_object": PUT_ANCHOR, "get_object": READ_ANCHOR, "list_object_versions": LIST_ANCHORS}
+_OF_THE_POOL = {
+    "admin_user_global_sign_out": END_SIGN_INS,
+    "admin_disable_user": DISABLE,
+    "admin_get_user": FIND_MEMBER,
+    "list_users_in_group": LIST_MEMBERS,
+}
 _OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
 _OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
 _OF_MACHINES = {
@@ -75,6 +85,9 @@ class Recorder:
 
     def s3(self, client: Any) -> Any:
         return _Watched(client, lambda operation, _: self._now.add(_OF_S3[operation]))
+
+    def user_pool(self, client: Any) -> Any:
+        return _Watched(client, lambda operation, _: self._now.add(_OF_THE_POOL[operation]))
 
     def secret(self, secret: Secret) -> None:
         self._now.add(secret)

@@ -24,6 +24,7 @@ import pytest
 from pydantic import ValidationError
 
 from common import clock
+from common.identity import OPERATIONS
 from functions.orders.api.trading import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
@@ -153,15 +154,20 @@ def test_the_same_inputs_are_the_same_assets_and_cost_nothing(embedded: Assets) 
 
 def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
     """Each function's handler and an event for it, by grant name."""
-    claims = {
-        "iss": settled.ENVIRONMENT["TOKEN_ISSUER"],
-        "token_use": "access",
-        "client_id": settled.ENVIRONMENT["TOKEN_CLIENTS"],
-        "exp": str(int(clock.now().timestamp()) + 3600),
-        "sub": "47ae20c8-149d-42d2-8207-cf6a8aea7394",
-        "username": "olga",
-        "cognito:groups": "[operators]",
-    }
+
+    def claims(path: str) -> dict[str, str]:
+        whose, now = "OPERATOR" if path.startswith(OPERATIONS) else "TOKEN", int(clock.now().timestamp())
+        return {
+            "iss": settled.ENVIRONMENT[f"{whose}_ISSUER"],
+            "token_use": "access",
+            "client_id": settled.ENVIRONMENT[f"{whose}_CLIENTS"],
+            "auth_time": str(now),
+            "exp": str(now + 3600),
+            "sub": "47ae20c8-149d-42d2-8207-cf6a8aea7394",
+            "username": "olga",
+            "cognito:groups": "[operators]",
+        }
+
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for context in contexts():
         for door, routes in context.routes.items():
@@ -175,7 +181,7 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
                     "requestId": "r",
                     "http": {"method": route.method, "path": at},
                     "stage": "$default",
-                    "authorizer": {"jwt": {"claims": claims}},
+                    "authorizer": {"jwt": {"claims": claims(at)}},
                 },
                 "headers": {"content-type": "application/json"},
                 "body": '{"reason": "by hand"}',

@@ -74,6 +74,7 @@ def granted(grant: Grant) -> set[str]:
         *grant.secrets,
         *grant.data_keys,
         *grant.anchors,
+        *grant.operators,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
 
@@ -92,6 +93,7 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     billing.seals(recorder, desk.dealership)
     of_the_audit = desk.anchors
     desk.anchors = replace(of_the_audit, kms=recorder.kms(of_the_audit.kms), s3=recorder.s3(of_the_audit.s3))
+    desk.operator_pool = replace(desk.operator_pool, client=recorder.user_pool(desk.operator_pool.client))
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
     world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
     market = desk.market

@@ -38,6 +38,7 @@ from infra.grants import (
 )
 from infra.streams import Queues
 from infra.table import TIME_TO_LIVE
+from infra.user_pool import GROUPS
 from tests.infra.conftest import Synth, Synthesised
 from tests.infra.templates import logical_id
 
@@ -69,6 +70,8 @@ STATE = {
     for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
 }
 STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"}
+CUSTOMERS, OPERATORS = "Users0A0EEA89", "OperatorUsers0F328748"  # the user pools
+APP, DESK = "UsersApp5991AB8C", "OperatorUsersDesk2573B898"  # and their clients
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -125,6 +128,8 @@ def _named(made: Synthesised, resource: Any) -> str:
         state = made.stack.state
         keys = {logical_id(state.data_key): "DataKey", logical_id(state.anchors.key): "signing key"}
         return keys[resource["Fn::GetAtt"][0]]
+    if resource == {"Fn::GetAtt": [OPERATORS, "Arn"]}:
+        return "operators"
     table = "stream" if resource["Fn::GetAtt"][1] == "StreamArn" else "table"
     named = {"AWS::DynamoDB::Table": table, "AWS::Logs::LogGroup": "log", "AWS::S3::Bucket": "bucket"}
     return named[_type(made, resource)]
@@ -178,8 +183,8 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
 def test_the_table_and_the_users_stay_who_they_are(synth: Synth, environment: EnvironmentName) -> None:
     """Under another logical id they would be new ones, with nothing in them."""
     assert set(synth(environment).of("DynamoDB::Table")) == {"TableCD117FA1"}
-    assert set(synth(environment).of("Cognito::UserPool")) == {"Users0A0EEA89"}
-    assert set(synth(environment).of("Cognito::UserPoolClient")) >= {"UsersApp5991AB8C"}
+    assert set(synth(environment).of("Cognito::UserPool")) == {CUSTOMERS, OPERATORS}
+    assert set(synth(environment).of("Cognito::UserPoolClient")) >= {APP, DESK}
 
 
 @EVERYWHERE
@@ -219,7 +224,8 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     kept = {r["Type"]: r for r in retained if r["Properties"].get("KeyUsage") != "SIGN_VERIFY"}
     assert len([r for r in retained if r["Type"] == "AWS::KMS::Key"]) == 2
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
-    assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+    pools = [r["Properties"] for r in retained if r["Type"] == "AWS::Cognito::UserPool"]
+    assert [pool["DeletionProtection"] for pool in pools] == ["ACTIVE", "ACTIVE"]
     assert kept["AWS::KMS::Key"]["Properties"]["EnableKeyRotation"] is True
     lock = kept["AWS::S3::Bucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     in_production = environment is EnvironmentName.PRODUCTION
@@ -238,25 +244,67 @@ def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised)
 
 
 @EVERYWHERE
-def test_every_route_wants_a_token_of_our_app_but_where_the_bank_signs(
+def test_every_route_wants_a_token_of_one_user_pool_but_where_the_bank_signs(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
-    (authorizer,) = made.of("ApiGatewayV2::Authorizer")
+    authorizers = {
+        each["JwtConfiguration"]["Issuer"]["Fn::Join"][1][-1]["Ref"]: (at, each["JwtConfiguration"])
+        for at, each in made.of("ApiGatewayV2::Authorizer").items()
+    }
+    assert set(authorizers) == {CUSTOMERS, OPERATORS}
     for route in made.of("ApiGatewayV2::Route").values():
         if route["RouteKey"] == "POST /webhooks/baas":
             assert route["AuthorizationType"] == "NONE"
             assert "AuthorizerId" not in route
             continue
         assert route["AuthorizationType"] == "JWT"
-        assert route["AuthorizerId"] == {"Ref": authorizer}
-    (pool,), clients = made.of("Cognito::UserPool"), made.of("Cognito::UserPoolClient")
-    assert len(clients) == 3  # the app's, and those of the dealers' systems
-    jwt = made.of("ApiGatewayV2::Authorizer")[authorizer]["JwtConfiguration"]
-    assert sorted(client["Ref"] for client in jwt["Audience"]) == sorted(clients)
-    assert jwt["Issuer"] == {
-        "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
-    }
+        whose = OPERATORS if " /operations/" in route["RouteKey"] else CUSTOMERS
+        assert route["AuthorizerId"] == {"Ref": authorizers[whose][0]}, route["RouteKey"]
+    for pool, (_, jwt) in authorizers.items():
+        of_pool = {
+            at for at, client in made.of("Cognito::UserPoolClient").items() if client["UserPoolId"] == {"Ref": pool}
+        }
+        assert {client["Ref"] for client in jwt["Audience"]} == of_pool
+        assert jwt["Issuer"] == {
+            "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
+        }
+        assert len(of_pool) == (1 if pool == OPERATORS else 3)  # the app's, and those of the dealers' systems
+
+
+@EVERYWHERE
+def test_operators_have_a_second_factor_and_nobody_makes_himself_one(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    """The embedded AWS asks only those who have enrolled one; AWS everybody."""
+    pool = synth(environment).of("Cognito::UserPool")[OPERATORS]
+    assert (pool["MfaConfiguration"], pool["EnabledMfas"]) == ("ON", ["SOFTWARE_TOKEN_MFA"])
+    assert pool["AdminCreateUserConfig"] == {"AllowAdminCreateUserOnly": True}
+    assert pool["AccountRecoverySetting"]["RecoveryMechanisms"] == [{"Name": "admin_only", "Priority": 1}]
+    password = pool["Policies"]["PasswordPolicy"]
+    assert (password["MinimumLength"], {name for name, wanted in password.items() if wanted is True}) == (
+        16,
+        {f"Require{kind}" for kind in ("Lowercase", "Uppercase", "Numbers", "Symbols")},
+    )
+
+
+@EVERYWHERE
+def test_groups_that_may_something_are_in_the_operators_pool_alone(synth: Synth, environment: EnvironmentName) -> None:
+    groups = synth(environment).of("Cognito::UserPoolGroup").values()
+    assert {group["GroupName"] for group in groups} == set(GROUPS)
+    assert all(group["UserPoolId"] == {"Ref": OPERATORS} for group in groups)
+
+
+def test_tokens_are_short(local: Synthesised, staging: Synthesised) -> None:
+    """Nobody looks whether a customer was disabled, so his tokens end. On a laptop they last an hour, for curl."""
+
+    def minutes(made: Synthesised, client: str) -> int:
+        told = made.of("Cognito::UserPoolClient")[client]
+        assert told["TokenValidityUnits"]["AccessToken"] == "minutes"
+        return int(told["AccessTokenValidity"])
+
+    assert [minutes(staging, client) for client in (APP, DESK)] == [5, 30]
+    assert [minutes(local, client) for client in (APP, DESK)] == [60, 30]
 
 
 def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
@@ -303,12 +351,13 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
 
 
 def _on_keys(grant: Grant) -> dict[str, set[str]]:
-    """And on the bucket with the anchors of the audit."""
+    """And on the bucket with the anchors of the audit, and on the user pool of operators."""
     found = {
         "DataKey": set(grant.data_keys),
         "signing key": set(grant.anchors & {SIGN, PUBLIC_KEY}),
         "bucket/*": set(grant.anchors & {PUT_ANCHOR, READ_ANCHOR}),
         "bucket": set(grant.anchors & {LIST_ANCHORS}),
+        "operators": set(grant.operators),
     }
     return {name: actions for name, actions in found.items() if actions}
 
@@ -410,8 +459,9 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         variables = {
             n: v if isinstance(v, str) else json.dumps(v) for n, v in function["Environment"]["Variables"].items()
         }
-        assert "Fn::" in variables["TOKEN_ISSUER"], "known when it is deployed"
-        read = Settings.of({**variables, "TOKEN_ISSUER": "https://cognito-idp.eu-central-1.amazonaws.com/pool"})
+        issuers = [f"{whose}_ISSUER" for whose in ("TOKEN", "OPERATOR")]
+        assert all("Fn::" in variables[name] for name in issuers), "known when it is deployed"
+        read = Settings.of(variables | dict.fromkeys(issuers, "https://cognito-idp.eu-central-1.amazonaws.com/pool"))
         assert read.environment == environment
         assert read.customer_deposits == (environment is EnvironmentName.LOCAL)
         assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
@@ -581,12 +631,14 @@ def test_every_runbook_is_that_of_an_alarm_or_where_one_leads(staging: Synthesis
 
 def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: Synthesised) -> None:
     app, there = local.of("Cognito::UserPoolClient"), staging.of("Cognito::UserPoolClient")
-    assert "ALLOW_USER_PASSWORD_AUTH" in app.pop("UsersApp5991AB8C")["ExplicitAuthFlows"]
-    assert there.pop("UsersApp5991AB8C")["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    for ours in (APP, DESK):
+        assert "ALLOW_USER_PASSWORD_AUTH" in app.pop(ours)["ExplicitAuthFlows"]
+        assert there.pop(ours)["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
     for client in (*app.values(), *there.values()):  # the dealers' systems: by their secret, and with their scope alone
         assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["client_credentials"], True)
         assert "ALLOW_USER_PASSWORD_AUTH" not in client.get("ExplicitAuthFlows", [])
-    assert staging.only("Cognito::UserPool")["UsernameConfiguration"] == {"CaseSensitive": True}
+    for pool in staging.of("Cognito::UserPool").values():
+        assert pool["UsernameConfiguration"] == {"CaseSensitive": True}
 
 
 def test_alarms_may_speak_to_their_topic_and_only_over_tls(staging: Synthesised) -> None:

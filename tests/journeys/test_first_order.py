@@ -12,14 +12,13 @@ from typing import Any
 
 import httpx
 import pytest
+from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import local.__main__ as command_line
 from local.stack import Silent
 from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
-
-PROBLEM = "application/problem+json"
 
 
 @pytest.fixture
@@ -109,10 +108,36 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         stack.desk.invoke(f"cryptodesk-{function}")
 
 
-def test_customers_do_not_reach_the_operators_doors(customer: httpx.Client) -> None:
-    refused = customer.get("/operations/users")
-    assert (refused.status_code, refused.json()["type"]) == (403, "OperatorsOnly")
-    assert refused.headers["content-type"] == PROBLEM
+def test_customers_and_operators_do_not_reach_each_others_doors(stack: Stack, customer: httpx.Client) -> None:
+    """API Gateway itself refuses them: each route takes the tokens of one user pool."""
+    assert customer.get("/operations/users").status_code == 401
+    with stack.operator() as olga:
+        assert olga.get("/assets").status_code == 401
+
+
+def test_an_operator_who_is_signed_out_or_disabled_is_out_at_once(stack: Stack) -> None:
+    name, tokens = f"oskar-{os.getpid()}", [""]
+    stack.desk.add(name, operator=True)
+
+    def asked(token: str) -> httpx.Response:
+        return httpx.get(f"{stack.desk.api_url}/operations/halts", headers={"Authorization": f"Bearer {token}"})
+
+    def let_in() -> bool:
+        """By a new sign-in; it is none within the second of a sign-out."""
+        tokens.append(stack.desk.token(name))
+        return asked(tokens[-1]).status_code == 200
+
+    with stack.operator() as olga:
+        for verb in ("sign-out", "disable"):
+            eventually(let_in)
+            told = olga.post(f"/operations/operators/{name}/{verb}", json={"reason": "his laptop was stolen"})
+            assert told.status_code == 200, told.text
+            refused = asked(tokens[-1])
+            assert (refused.status_code, refused.json()["type"]) == (403, "TokenRefused")
+        listed = {each["username"]: each for each in olga.get("/operations/operators").json()["items"]}
+    assert (listed["olga"]["enabled"], listed[name]["enabled"], listed[name]["barred"]) == (True, False, False)
+    with pytest.raises(ClientError, match="disabled"):
+        stack.desk.tokens(name)
 
 
 def test_without_a_good_token_nobody_gets_in(stack: Stack) -> None:

@@ -159,6 +159,7 @@ def test_for_whom_there_is_no_token_it_is_said_who_can_be_asked_for(monkeypatch:
     deployment = Deployment(*(field.name for field in fields(Deployment)))
     monkeypatch.setattr(command_line, "_running_desk", lambda: Desk(LocalEnvironment(), deployment))
     with Stubber(users) as answers:
+        answers.add_client_error("admin_get_user", "UserNotFoundException")
         answers.add_client_error("initiate_auth", code)
         exit_code, said = _said("token", "nobody")
     assert (exit_code, "there is no token for 'nobody': ask for ann, bob, olga" in said) == (1, True)

@@ -643,6 +643,8 @@ def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
         "POST /operations/trading-accounts/{id}/halt",
         "POST /operations/flows/{id}/halt",
         "POST /operations/flows/{id}/lift",
+        "POST /operations/operators/{id}/sign-out",
+        "POST /operations/operators/{id}/disable",
     }
     assert {act.route for act in ACTS} == operators - of_no_item
 

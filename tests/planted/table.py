@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 
-from tests.planted import billed, charged, exchanged, kept, made_markets, money, outside, paid_out, siblings
+from tests.planted import billed, charged, exchanged, kept, let_in, made_markets, money, outside, paid_out, siblings
 from tests.planted.plants import Plant
 
 PLANTS: list[Plant] = [
@@ -17,6 +17,7 @@ PLANTS: list[Plant] = [
     *siblings.PLANTS,
     *charged.PLANTS,
     *kept.PLANTS,
+    *let_in.PLANTS,
 ]
 
 

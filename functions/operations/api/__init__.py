@@ -51,6 +51,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     finding,
     halts,
     market_making,
+    operators,
     payments,
     payouts,
     work,

@@ -1,0 +1,59 @@
+"""HTTP for operators about operators: who there is, and that one gets in no more."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from common.http import caller
+from common.wire import InstantText, OperatorAct, OperatorOutcomeView, View
+from functions.operations.api.customers import Username
+from functions.operations.api.door import app, done
+from functions.operations.service.operators import Operator
+from functions.operations.wiring import operators
+
+
+class OperatorView(View):
+    username: str
+    groups: list[str] = Field(description="of the user pool: what he may")
+    enabled: bool | None = Field(description="whether the user pool lets him sign in; none: he is in no group there")
+    signed_out_at: InstantText | None = Field(description="who has signed in until then is refused")
+    disabled_at: InstantText | None = Field(description="when he was disabled here last")
+    barred: bool = Field(description="all is refused: the user pool has not said yet that it has disabled him")
+
+
+class OperatorList(View):
+    items: list[OperatorView]
+
+
+@app.get("/operations/operators", tags=["operators"], summary="Who is in which group, and who was signed out")
+def operator_list() -> OperatorList:
+    """By name. Who is in no group and was never signed out is not told: he may nothing."""
+    caller(app).must_be_viewer()
+    return OperatorList(items=[_view(each) for each in operators().operators()])
+
+
+@app.post("/operations/operators/<username>/sign-out", tags=["operators"], summary="An operator's sign-ins end")
+def sign_out_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
+    """At once, as of a machine that was lost. He signs in anew, with his second factor."""
+    return done(operators().sign_out, username, body)
+
+
+@app.post(
+    "/operations/operators/<username>/disable", tags=["operators"], summary="An operator gets in no more, at once"
+)
+def disable_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
+    """At once. One operator is enough to take it away. Nobody here gives it back: whoever administers the user pool
+    enables him there."""
+    return done(operators().disable, username, body)
+
+
+def _view(operator: Operator) -> OperatorView:
+    out = operator.out
+    return OperatorView(
+        username=operator.username,
+        groups=list(operator.groups),
+        enabled=operator.enabled,
+        signed_out_at=None if out is None else out.at,
+        disabled_at=None if out is None else out.disabled_at,
+        barred=out is not None and out.barred,
+    )
