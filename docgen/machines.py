@@ -49,6 +49,11 @@ def drawn(page: str, machines: Mapping[str, Json]) -> str:
     return _REGION.sub(lambda place: _region(place[1], machines[place[1]]), page)
 
 
+def diagram(definition: Json) -> str:
+    """Of one machine, as Mermaid."""
+    return _Machine(definition).diagram()
+
+
 def _region(name: str, definition: Json) -> str:
     machine = _Machine(definition)
     about, alike = definition.get("Comment"), map(_wrapped, machine.sentences())

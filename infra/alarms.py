@@ -24,13 +24,14 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.log import NAMESPACE, metrics
-from infra.context import title
+from infra.context import API_SECONDS, title
 from infra.environment import Environment
 from infra.streams import Queues
 
 RUNBOOKS = "docs/runbooks"
 MINUTE = Duration.minutes(1)
-PRICE_AGE_SECONDS_MAX = 300
+PRICE_LEFT_SECONDS_MIN = 60  # a round of prices more may fail before its asset is not traded any more
+SILENT_ROUNDS = 3  # of prices
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
 PAYMENT_LATE_SECONDS = 900  # what fails comes again each three minutes
@@ -38,6 +39,8 @@ CHANGE_LATE_MINUTES = 10  # of a day that the table's stream keeps them
 SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it speaks again
 JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is late costs an hour of volume
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
+DAY_MINUTES = 24 * 60  # CloudWatch looks no further back in minutes
+SLOW_MILLISECONDS = API_SECONDS * 750  # three quarters of what a function of the API has
 RECONCILED_WITHIN = Duration.hours(1)
 CHECKED_WITHIN = Duration.days(1)
 ANCHORED_WITHIN = Duration.hours(3)
@@ -67,6 +70,7 @@ class Watch(Construct):
         """`tasks` are those of the functions that machines call, `every_minutes` says how often those of the clock
         run."""
         super().__init__(scope, "Watch")
+        self._runbooks = environment.runbooks_url.rstrip("/") if environment.runbooks_url else RUNBOOKS
         self.alarms: list[aws_cloudwatch.Alarm] = []
         self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True)
         # A policy of its own, here for TLS, takes the place of the one that lets alarms in.
@@ -98,7 +102,7 @@ class Watch(Construct):
         unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
         checked, anchored = _ours("ItemsChecked"), _ours("AuditAnchored")
         bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
-        price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
+        price_left, price_jump = _ours("PriceLeftSeconds", "Minimum"), _ours("PriceJump")
         halted = _ours("WorkHalted", "Maximum")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
@@ -158,11 +162,18 @@ class Watch(Construct):
         )
         self._alarm(
             "PriceAge",
-            price_age,
+            price_left,
             "price-age",
-            f"The oldest price is over {PRICE_AGE_SECONDS_MAX} s old, or nobody looks any more: trading stops.",
-            above=PRICE_AGE_SECONDS_MAX,
-            minutes=3,
+            f"In {PRICE_LEFT_SECONDS_MIN} s the price of an asset is too old, and it is not traded any more.",
+            below=PRICE_LEFT_SECONDS_MIN,
+        )
+        self._alarm(
+            "NoPrices",
+            _ours("PriceLeftSeconds", "SampleCount"),
+            "price-age",
+            f"For {SILENT_ROUNDS} minutes nobody has looked at prices: trading stops.",
+            below=1,
+            minutes=SILENT_ROUNDS,
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
@@ -173,7 +184,7 @@ class Watch(Construct):
         )
         return [
             ("Bugs, holds missing, drift, books unreadable: always 0", [bugs, hold_missing, drift, unreadable]),
-            ("Age of the oldest price, seconds", [price_age]),
+            ("Seconds until the oldest price is too old to trade at", [price_left]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Flows that are halted", [halted]),
@@ -569,15 +580,19 @@ class Watch(Construct):
         for name, metric in errors.items():
             if name in tasks:
                 continue  # it ends in an exception to be asked again; its machine knows when that is too much
-            # It may run seldom: the failures that are waited for need not come minute after minute.
-            within = max(WITHIN_MINUTES, OF_ROUNDS * every_minutes.get(name, 1))
+            # It may run seldom: the failures that are waited for need not come minute after minute. For those of one
+            # that runs once a day nobody can wait.
+            within, failures = max(WITHIN_MINUTES, OF_ROUNDS * every_minutes.get(name, 1)), FAILED_ROUNDS
+            if within > DAY_MINUTES:
+                within, failures = WITHIN_MINUTES, 1
+            times = "twice" if failures == FAILED_ROUNDS else "once"
             self._alarm(
                 f"Errors{title(name)}",
                 metric,
                 "function-errors",
-                f"{name} ended in an exception, ran out of time, or could not start, twice in {within} minutes.",
+                f"{name} ended in an exception, ran out of time, or could not start, {times} in {within} minutes.",
                 minutes=within,
-                of_them=FAILED_ROUNDS,
+                of_them=failures,
                 scope=Stack.of(functions[name]),
             )
         self._alarm(
@@ -588,13 +603,35 @@ class Watch(Construct):
             minutes=WITHIN_MINUTES,
             of_them=2,
         )
+        slow = api.metric_latency(period=MINUTE, statistic="Maximum")
+        self._alarm(
+            "RequestsSlow",
+            slow,
+            "server-errors",
+            f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes a request took {SLOW_MILLISECONDS // 1000} s or more: "
+            f"after {API_SECONDS} it is answered 5xx.",
+            above=SLOW_MILLISECONDS,
+            minutes=WITHIN_MINUTES,
+            of_them=FAILING_MINUTES,
+        )
+        refused = aws_cloudwatch.Metric(namespace="AWS/Lambda", metric_name="Throttles", period=MINUTE, statistic="Sum")
+        self._alarm(
+            "FunctionsThrottled",
+            refused,
+            "function-errors",
+            "Lambda refuses to run functions: as many run as the account may, or one alone may.",
+        )
         for kind, metric in throttled.items():
             says = f"DynamoDB refuses {kind.lower()}s: a hot key, or a limit."
             self._alarm(f"{kind}sThrottled", metric, "table-throttled", says)
         return [
             ("Requests", [api.metric_count(period=MINUTE), api.metric_client_error(period=MINUTE), server_errors]),
-            ("Latency, p50 and p99", [api.metric_latency(period=MINUTE, statistic=s) for s in ("p50", "p99")]),
+            (
+                "Latency, p50, p99, and longest",
+                [*(api.metric_latency(period=MINUTE, statistic=s) for s in ("p50", "p99")), slow],
+            ),
             ("Errors of functions", list(errors.values())),
+            ("Functions that Lambda refused to run", [refused]),
             (
                 "Duration of functions, p99",
                 [f.metric_duration(period=MINUTE, statistic="p99") for f in functions.values()],
@@ -629,7 +666,7 @@ class Watch(Construct):
         alarm = aws_cloudwatch.Alarm(
             scope or self,
             name,
-            alarm_description=f"{says} Runbook: {RUNBOOKS}/{runbook}.md",
+            alarm_description=f"{says} Runbook: {self._runbooks}/{runbook}.md",
             metric=metric,
             comparison_operator=ABOVE if below is None else BELOW,
             threshold=above if below is None else below,

@@ -22,6 +22,7 @@
 | kafka_cluster_arn      | not set                | of a cluster of MSK, instead |
 | commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
 | alarm_email            | not set                | who is woken; production says it |
+| runbooks_url           | not set                | where docs/runbooks can be read, for links in alarms |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
 | payout_max_usd         | 10000                  | 10000: a payout beyond it waits for two operators |
@@ -116,6 +117,7 @@ class Environment:
     payments_from: str | None = None
     kafka: Kafka | None = None
     alarm_email: str | None = None
+    runbooks_url: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
     payout_max_usd: str = "10000"
@@ -167,10 +169,15 @@ class Environment:
 
     def _violations(self, context: Callable[[str], str | None]) -> list[str]:
         """What may not be deployed so."""
+        wrong = []
+        if self.runbooks_url is not None and not _PAGES.fullmatch(self.runbooks_url):
+            wrong.append(
+                f"-c runbooks_url={self.runbooks_url}: it is where pages can be read, such as https://…/runbooks"
+            )
         if self.name is not EnvironmentName.PRODUCTION:
-            return violations(self.variables)
+            return [*wrong, *violations(self.variables)]
         unsaid = [name for name in _PRODUCTION_SAYS if not context(name)]
-        wrong = [f"production says -c {', '.join(unsaid)}"] if unsaid else []
+        wrong += [f"production says -c {', '.join(unsaid)}"] if unsaid else []
         if self.alarm_email is not None and not _MAIL.fullmatch(self.alarm_email):
             wrong.append(f"-c alarm_email={self.alarm_email}: it is the address of who is woken")
         return [*wrong, *violations(self.variables)]
@@ -203,6 +210,7 @@ class Environment:
             payments_from=context("payments_from"),
             kafka=Kafka.read(context),
             alarm_email=context("alarm_email"),
+            runbooks_url=context("runbooks_url"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
             payout_max_usd=context("payout_max_usd") or cls.payout_max_usd,
@@ -225,6 +233,7 @@ _LOG_LEVEL = {
     EnvironmentName.PRODUCTION: LogLevel.WARNING,
 }
 _PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
+_PAGES = re.compile(r"https://[^\s?#]+")
 _MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _PAYOUT_BACK_OFF = {
     EnvironmentName.LOCAL: "1",

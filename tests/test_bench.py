@@ -84,7 +84,7 @@ def test_a_round_of_every_rule_is_billed_and_tells_its_metrics() -> None:
         for name, minutes in context.every_minutes.items()
     }
     tended = rounds["orders.tend_market"]
-    assert "PriceAgeSeconds" in tended.metrics
+    assert "PriceLeftSeconds" in tended.metrics
     assert tended.usage.write_units > 0
     assert all(r.usage.calls for r in rounds.values())
     silent = {"market_making.join_campaigns", "purchases.buy_recurring"}  # where there is nothing to join, or to buy

@@ -23,6 +23,7 @@ from functions.orders.service.book import Book
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
 T = TypeVar("T")
+NONE_AGES = 86_400.0  # the seconds that are left where no price of a traded asset can grow too old
 RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
@@ -35,8 +36,9 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     jumped = dict(_in_rotation(refreshed.jumped.items()))
     marked = refreshed.marked + marks.confirm(catalogue(), jumped, configured.tickers, _share(context, 2))
     filled, listings = 0, _in_rotation(catalogue().fresh().values())
-    oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
-    metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
+    now = clock.now()
+    left = (x.asset.price_age_max_seconds - x.quote.age_seconds(now) for x in listings if x.asset.active and x.quote)
+    metrics.add_metric(name="PriceLeftSeconds", unit=MetricUnit.Seconds, value=max(0.0, min(left, default=NONE_AGES)))
     for turn, listing in enumerate(listings):
         asset_id = listing.asset.asset_id
         try:

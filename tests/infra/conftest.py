@@ -30,6 +30,7 @@ ENVIRONMENTS = {
         EnvironmentName.PRODUCTION,
         price_oracle_key=True,
         alarm_email="desk@example.com",
+        runbooks_url="https://pages.example/docs/runbooks/",
         bank_url="https://api.bank.example",
         exchange_url="https://api.binance.com",
         log_level=LogLevel.WARNING,

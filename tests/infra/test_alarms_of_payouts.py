@@ -12,10 +12,14 @@ from typing import Any
 
 import pytest
 
+from common.domain.catalogue.model import PRICE_AGE_MAX_SECONDS
+from common.domain.custody.service import PAUSE_AFTER_REFUSAL
 from common.log import NAMESPACE, metrics
+from functions.market_making.model import POLL_EVERY, TICK_EVERY
 from functions.operations.model import Swept
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
+from infra.context import API_SECONDS
 from infra.contexts import contexts
 from infra.environment import EnvironmentName
 from tests.infra.conftest import Synth, Synthesised
@@ -23,6 +27,7 @@ from tests.infra.templates import logical_id
 from tests.infra.test_commands_in_pages import told
 
 COMMANDS_MAX = 4  # from stuck to moved
+EVERY = {f"{context.name}.{name}": n for context in contexts() for name, n in context.every_minutes.items()}  # minutes
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 PAGES = sorted((ROOT / RUNBOOKS).glob("*.md"))
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
@@ -101,9 +106,70 @@ def test_an_alarm_over_a_function_of_the_clock_can_ring(staging: Synthesised) ->
     alarms = _alarms(staging)
     for name, minutes in every.items():
         alarm = alarms["Errors" + "".join(part.capitalize() for part in name.replace(".", "_").split("_"))]
-        failures = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
-        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 60 * minutes * failures
-        assert failures == 2
+        failures = _needed(alarm)
+        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 60 * minutes * failures or failures == 1
+        assert failures == (1 if minutes == 1440 else 2)
+
+
+LOOKS_BACK_SECONDS_MAX = 86_400  # that CloudWatch lets an alarm of periods below an hour look back
+WHILE_IT_LASTS = {  # by metric of ours: the seconds between two of what it counts, where an alarm waits for several
+    "CampaignJoinsFailed": 60 * EVERY["market_making.join_campaigns"],
+    "CustodySilent": POLL_EVERY.seconds,
+    "PriceLeftSeconds": 60 * EVERY["orders.tend_market"],
+    "QuotingSilent": TICK_EVERY.seconds,
+    "SignaturesRefused": 600,  # a bank whose secret is not ours sends again and again
+    "SnapshotsFailed": POLL_EVERY.seconds,
+    "Ticks": TICK_EVERY.seconds,
+    "TicksLate": TICK_EVERY.seconds,
+    "TransfersDenied": PAUSE_AFTER_REFUSAL.seconds + 60 * EVERY["market_making.send_transfers"],
+    "TransfersFailed": 60 * EVERY["market_making.send_transfers"],
+    "WorkOverdue": 60 * EVERY["operations.sweep"],
+}
+
+
+def _needed(alarm: dict[str, Any]) -> int:
+    """In how many of its periods it has to be so."""
+    return int(alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"]))
+
+
+def test_an_alarm_of_what_is_counted_once_waits_for_one_period(staging: Synthesised) -> None:
+    """What an incident counts once never is in two periods: who waits for two never rings. Where an alarm waits for
+    several, as many come while it lasts."""
+    waits = {}
+    for alarm in staging.of("CloudWatch::Alarm").values():
+        needed, period, periods = _needed(alarm), alarm["Period"], alarm["EvaluationPeriods"]
+        if alarm["Namespace"] != NAMESPACE or needed == 1:
+            continue
+        every = waits[alarm["MetricName"]] = WHILE_IT_LASTS[alarm["MetricName"]]
+        assert (needed - 1) * every < periods * period, alarm["MetricName"]
+        assert needed < periods or every <= period, alarm["MetricName"]
+    assert waits == WHILE_IT_LASTS
+
+
+def test_no_alarm_looks_further_back_than_it_may(staging: Synthesised) -> None:
+    for alarm in staging.of("CloudWatch::Alarm").values():
+        assert alarm["Period"] * alarm["EvaluationPeriods"] <= LOOKS_BACK_SECONDS_MAX, alarm["AlarmDescription"]
+
+
+def test_a_price_rings_while_there_is_time_for_a_round_of_prices(staging: Synthesised) -> None:
+    """So before its asset is not traded any more: what is left is by the age that the asset itself allows."""
+    alarm, silent = (_alarms(staging)[name] for name in ("PriceAge", "NoPrices"))
+    assert (alarm["MetricName"], alarm["Statistic"]) == ("PriceLeftSeconds", "Minimum")
+    assert (alarm["ComparisonOperator"], alarm["EvaluationPeriods"]) == ("LessThanThreshold", 1)
+    assert (
+        60 * EVERY["orders.tend_market"] <= alarm["Threshold"] < min(PRICE_AGE_MAX_SECONDS, 180)
+    )  # a new asset, a seed
+    assert (silent["MetricName"], silent["Statistic"]) == ("PriceLeftSeconds", "SampleCount")
+    assert (silent["EvaluationPeriods"], silent["TreatMissingData"]) == (3, "breaching")
+
+
+def test_functions_that_are_refused_and_requests_that_are_slow_ring(staging: Synthesised) -> None:
+    refused, slow = (_alarms(staging)[name] for name in ("FunctionsThrottled", "RequestsSlow"))
+    assert (refused["Namespace"], refused["MetricName"], refused["Threshold"]) == ("AWS/Lambda", "Throttles", 0)
+    assert "Dimensions" not in refused  # of all functions together
+    assert (slow["Namespace"], slow["MetricName"], slow["Statistic"]) == ("AWS/ApiGateway", "Latency", "Maximum")
+    assert 15_000 < slow["Threshold"] < API_SECONDS * 1000
+    assert _needed(slow) == 3
 
 
 def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> None:

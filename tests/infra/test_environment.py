@@ -75,6 +75,12 @@ def test_what_can_not_be_right_is_not_deployed(environment: str, name: str, writ
         _read(environment=environment, **{name: written})
 
 
+@pytest.mark.parametrize("written", ["docs/runbooks", "http://pages.example", "https://pages.example/a b"])
+def test_runbooks_that_no_link_leads_to_are_refused(written: str) -> None:
+    with pytest.raises(UnfitEnvironment, match="runbooks_url"):
+        Environment.read({"environment": "staging", "runbooks_url": written}.get)
+
+
 @pytest.mark.parametrize(("name", "written"), [("alarm_email", "desk"), ("bank_url", "https://bank.invalid")])
 def test_production_does_not_say_it_with_nobodys_address(name: str, written: str) -> None:
     with pytest.raises(UnfitEnvironment, match=name if name == "alarm_email" else "production has a bank"):

@@ -614,6 +614,9 @@ def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environm
     assert len(alarms) >= 8 + len(set(GRANTS) - tasks)  # a task's errors are its machine's
     for alarm in alarms:
         runbook = alarm["AlarmDescription"].partition("Runbook: ")[2]
+        if environment is EnvironmentName.PRODUCTION:  # a link that can be clicked
+            assert runbook.startswith("https://pages.example/")
+        runbook = runbook.removeprefix("https://pages.example/")
         assert runbook.startswith(f"{RUNBOOKS}/")
         assert (ROOT / runbook).is_file(), f"{runbook} is missing"
         assert alarm["AlarmActions"]

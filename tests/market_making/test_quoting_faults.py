@@ -34,6 +34,7 @@ from sandbox.exchange.venue import BUY, HOUSE, SELL, Fees, Kind, Limits, TimeInF
 from tests.harness.faults import Crash
 from tests.market_making.audit import live_until
 from tests.market_making.market import ACCOUNT, BOB
+from tests.market_making.market import Market as OurMarket
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -44,8 +45,8 @@ TAKERS = "takers"
 class Faulty(Quoted):
     """The exchange, with faults to order, and one method of it that a test may put itself before."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, market: OurMarket | None = None) -> None:
+        super().__init__(market)
         self.faults = Faults()
         self.fake = FakeMaker(self.exchange.venue, ACCOUNT, self.faults, name="binance")
         self.market.maker = self.fake

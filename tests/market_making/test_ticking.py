@@ -20,8 +20,8 @@ from tests.market_making.outside import check
 class Quoted:
     """An order that may quote, in a market where somebody buys and sells at `price`."""
 
-    def __init__(self) -> None:
-        self.market = Market()
+    def __init__(self, market: Market | None = None) -> None:
+        self.market = market or Market()
         self.market.list_pair()
         self.market.poll()
         self.market.fund_all()

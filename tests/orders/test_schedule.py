@@ -4,8 +4,9 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
-from common.domain.catalogue.model import Quote
+from common.domain.catalogue.model import PriceUnavailable, Quote
 from common.gateways import configured
+from common.log import metrics
 from common.money import Price
 from functions.orders import schedule
 from functions.orders.model import Order, Status
@@ -45,6 +46,29 @@ def test_a_round_takes_the_new_price_and_fills_what_it_crosses(desk: Desk, oracl
     desk.clock.forward(seconds=6)
     assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
     assert desk.orders.order(ann, order.order_id).price_per_unit == Price("89.123456789")
+
+
+def test_a_price_that_stops_trading_soon_tells_how_soon(
+    desk: Desk, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the age that its asset allows, 120 seconds; while it is told orders are placed still, and not after."""
+    told: list[float] = []
+    monkeypatch.setattr(
+        metrics, "add_metric", lambda *, name, value, **_: told.append(value) if "Left" in name else None
+    )
+    ann = desk.customer()
+    desk.mark("BTC", "100")
+    desk.clock.forward(seconds=100)
+    oracle.fail_next("500")
+    schedule.tend_market({}, Context())
+    assert 19 < told[-1] < 20
+    desk.buy(ann, "1")
+    desk.clock.forward(seconds=20)
+    oracle.fail_next("500")
+    schedule.tend_market({}, Context())
+    assert told[-1] == 0
+    with pytest.raises(PriceUnavailable):
+        desk.buy(ann, "1")
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "timeout", "garbage", "drop"])

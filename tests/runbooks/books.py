@@ -1,0 +1,118 @@
+"""Incidents of the books, of prices, accounts, halts and the audit."""
+
+from __future__ import annotations
+
+from common.domain.catalogue.model import Quote
+from common.money import Price
+from functions.orders.service import marks
+from tests.operations.drifts import put
+from tests.operations.test_reconciliation import change, spoil
+from tests.runbooks.on_call import OnCall, Way, nothing_more
+from tests.runbooks.payouts import Facts, ann
+
+
+def drifted(on_call: OnCall) -> Facts:
+    """Somebody has changed a balance in the table; it is put back from a copy."""
+    desk = on_call.desk
+    ann(desk)
+    change(desk, "ann", "BALANCE", current_balance=5)
+    on_call.mended = lambda: change(desk, "ann", "BALANCE", current_balance=-5)
+    return {"USERNAME": "ann", "ASSET": "BTC"}
+
+
+def unreadable(on_call: OnCall) -> Facts:
+    desk = on_call.desk
+    ann(desk)
+    line = spoil(desk, "ann")
+    on_call.mended = lambda: put(desk, line)
+    return {"USERNAME": "ann"}
+
+
+def halted(on_call: OnCall) -> Facts:
+    on_call.desk.halt("orders")
+    return {}
+
+
+def hold_gone(on_call: OnCall) -> Facts:
+    """A limit order rests in the book; what it holds was taken in the table, and is put back."""
+    desk = on_call.desk
+    owner = ann(desk)
+    order_id = desk.buy(owner, "1", order_price="90").order_id
+    change(desk, "ann", "BALANCE", held_balance=-50)
+    desk.mark("BTC", "89")
+    desk.match()
+    on_call.mended = lambda: change(desk, "ann", "BALANCE", held_balance=50)
+    return {"ID": order_id, "USERNAME": "ann"}
+
+
+class Source:
+    """A price source that says this."""
+
+    def __init__(self, quote: Quote) -> None:
+        self._quote = quote
+
+    def latest(self, _: object) -> dict[str, Quote]:
+        return {"BTC": self._quote}
+
+
+def jumped(on_call: OnCall) -> Facts:
+    """The source says 75.25 after 100, and it is so."""
+    desk = on_call.desk
+    source = Source(Quote(Price("75.25"), "test", desk.clock()))
+    marks.refresh(desk.catalogue, lambda _: source)  # type: ignore[arg-type,return-value]
+    return {"ASSET": "BTC", "--price": "75.25"}
+
+
+def made_anew(on_call: OnCall) -> Facts:
+    desk = on_call.desk
+    desk.clients(desk.customer("ann"))
+    return {"USERNAME": "ann", "SUB": "sub-of-the-new-login", "CLIENT": "ann-bank"}
+
+
+def never_anchored(on_call: OnCall) -> Facts:
+    """Who may sign is denied to; operators have acted meanwhile."""
+    desk = on_call.desk
+    desk.halt("orders")
+    desk.lift("orders")
+    return {}
+
+
+def made_anew_and_moved(on_call: OnCall) -> Facts:
+    found = made_anew(on_call)
+    on_call.desk.by_two("users move", "ann", {"sub": found["SUB"]}, "ticket 4719")
+    return found | {"--status": "ACTIVE", "--account": "acc-ann"}
+
+
+def lifted(on_call: OnCall) -> None:
+    """What it was halted for is over."""
+    flow = "all" if on_call.typed[-1][:2] == ("halt", "all") else "orders"
+    on_call.desk.lift(flow)
+
+
+def nothing_halted(on_call: OnCall) -> Facts:
+    """The bank is said to book twice."""
+    return {}
+
+
+def anchored(on_call: OnCall) -> None:
+    on_call.desk.anchoring.round()
+
+
+WAYS = [
+    Way("drift", ("Stop it from growing", "It is put right"), drifted),
+    Way("books-unreadable", "says at once whether the books balance", unreadable, nothing_more),
+    Way("halted", "What it was halted for is over", halted, nothing_more),
+    Way("halted", "You are to halt something", nothing_halted, lifted, rings=()),
+    Way("halted", "A single asset is to stay off", halted, lifted),
+    Way("hold-missing", "No drift", hold_gone, nothing_more),
+    Way("price-jump", "The market is there", jumped, nothing_more),
+    Way("login-made-anew", "One proposes it", made_anew, nothing_more, rings=()),
+    Way(
+        "login-made-anew",
+        ("Write his clients again", "reconcile USERNAME"),
+        made_anew_and_moved,
+        nothing_more,
+        rings=(),
+    ),
+    Way("none-anchored", "As the table says", never_anchored, anchored, rings=()),
+]

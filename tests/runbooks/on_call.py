@@ -1,0 +1,179 @@
+"""Who is woken by an alarm, with its page in hand: the real command line, against the desk of a test.
+
+What a page tells to type is typed as it is there. What stands for something, `ID` or `…`, is what a command before has
+printed or the log says; what only the outside knows (what a bank's statement says) the incident tells.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from common.gateways.custody import CustodyUnavailable
+from common.log import metrics
+from functions.billing import schedule as of_billing
+from functions.market_making import schedule as of_market_making
+from functions.operations import schedule as of_operations
+from tests.console.run import Said
+from tests.desk import Desk
+from tests.runbooks.page import CONFIRM, PAGES, Page, Words, read
+
+COMMANDS_MAX = 4
+OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to who is woken, or told by somebody
+NAMES = OUTSIDE | {"BATCH", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
+ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
+TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
+TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000)
+
+
+@dataclass
+class OnCall:
+    desk: Desk
+    ask: Callable[..., Said]
+    counted: Counter[str]
+    lines: io.BytesIO
+    patch: pytest.MonkeyPatch
+    facts: dict[str, str] = field(default_factory=dict)
+    typed: list[Words] = field(default_factory=list)
+    told: str = ""
+    mended: Callable[[], object] = lambda: None  # what is done besides, in the table or outside, before the last step
+
+    def rounds(self) -> None:
+        """What the clock does each so many minutes, of what this desk has."""
+        desk, market, dealership = self.desk, self.desk._market, self.desk._dealership
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(metrics, "flush_metrics", lambda: None)  # there is nothing: `counted` has it
+            for name in ("sweeper", "reconciliation", "cross_checking"):
+                patch.setattr(of_operations, name, lambda name=name: getattr(desk, name))
+            of_operations.reconcile({}, TIME)  # type: ignore[arg-type]
+            of_operations.cross_check({}, TIME)  # type: ignore[arg-type]
+            if market is not None:
+                patch.setattr(of_market_making, "balancing", lambda: market.balancing)
+                patch.setattr(of_market_making, "comparing", lambda: market.comparing)
+                of_market_making.compare_accounts({}, TIME)  # type: ignore[arg-type]
+                with suppress(CustodyUnavailable):  # it is asked again by the next round
+                    of_market_making.compare_custody({}, TIME)  # type: ignore[arg-type]
+            if dealership is not None:
+                patch.setattr(of_billing, "rounds", lambda: dealership.rounds)
+                patch.setattr(of_billing, "comparing_billing", lambda: dealership.comparing)
+                of_billing.spread_payments({}, TIME)  # type: ignore[arg-type]
+                of_billing.compare_billing({}, TIME)  # type: ignore[arg-type]
+            of_operations.sweep({}, TIME)  # type: ignore[arg-type]
+
+    def rings(self, page: Page, alarms: set[str]) -> None:
+        """The alarm has what it rings by, and the log what it is searched for."""
+        self.rounds()
+        silent = {alarm for alarm in alarms if not self.counted[alarm]}
+        assert not silent, (silent, self.counted)
+        log = self.lines.getvalue().decode().splitlines()
+        found = [line for line in log for member in page.logged if member in line]
+        assert found or not (alarms and page.logged), log
+        self.told += "".join(found)
+        if "aws logs tail" in page.look.text:
+            self.told += "".join(log)
+
+    def follows(self, page: Page, steps: Sequence[str], leaves: tuple[str, ...]) -> None:
+        """Looks, and does these steps but for what is of another case. What is to be mended besides is mended before
+        the last."""
+        for words in page.look.commands:
+            if " ".join(words[:2]) not in leaves:
+                self.types(words)
+        for number, step in enumerate(steps):
+            done = [words for words in page.step(step).commands if " ".join(words[:2]) not in leaves]
+            if len(steps) == 1 or number == 1:
+                self.mended()
+            for words in done:
+                self.types(words)
+                if "PROPOSAL" in self.facts and CONFIRM not in [each[:3] for each in done]:
+                    self.types(page.confirms)
+        assert len(self.typed) <= COMMANDS_MAX, self.typed
+
+    def types(self, words: Words) -> Said:
+        filled = self._filled(words)
+        second = words[:2] == ("proposals", "confirm") or "lift" in words
+        said = self.ask(*filled, by="otto" if second else "olga")
+        self.typed.append(filled)
+        self.told += said.words + said.out
+        fine = (0, 1, 75) if words[0] in TELLS_TROUBLE else (0,)
+        assert (said.code in fine, said.err) == (True, ""), (filled, said)
+        if "--yes" in words:
+            assert "✓ Done" in said.out, (filled, said)
+        if words[:3] == CONFIRM:
+            del self.facts["PROPOSAL"]
+        if ": nothing → PROPOSED" in said.words:
+            self.facts["PROPOSAL"] = said.words.partition(":")[0].split()[-1]
+        return said
+
+    def _filled(self, words: Words) -> Words:
+        filled: list[str] = []
+        for before, word in zip(("", *words), words, strict=False):
+            if before.startswith("--") and before in self.facts:
+                filled.append(self.facts[before])
+            elif before.startswith("--") and word == "…":
+                filled.append("line-11")
+            elif word in NAMES or "…" in word:
+                value = self.facts[word]
+                assert word in OUTSIDE or value in self.told, f"nothing has told {word} {value}"
+                filled.append(value)
+            else:
+                filled.append(word)
+        return tuple(filled)
+
+    def is_quiet(self) -> None:
+        """No work, nothing halted, no alarm; and the books agree."""
+        self.rounds()
+        waits = self.ask("work", "list", "--overdue")
+        assert waits.out == "Nothing is overdue.\n", waits.out
+        self.counted.clear()
+        self.rounds()
+        rings = {alarm: n for alarm, n in self.counted.items() if n and alarm in ALARMS}
+        assert not rings, rings
+        self.desk.check_as_the_product_does()
+        self.desk.check()
+
+
+Plant = Callable[[OnCall], Mapping[str, str]]
+
+
+def nothing_more(_: OnCall) -> None:
+    """The page's commands were all."""
+
+
+def time_passes(on_call: OnCall) -> None:
+    on_call.desk.run()
+
+
+@dataclass(frozen=True)
+class Way:
+    """An incident, and the way out of it that its page has: the steps with these words, without commands that they have
+    for another case; then what happens by itself, or outside. `rings`: the alarms, where the page's title has none."""
+
+    page: str
+    steps: str | tuple[str, ...]
+    plant: Plant
+    after: Callable[[OnCall], None] = time_passes
+    leaves: tuple[str, ...] = ()
+    rings: tuple[str, ...] | None = None
+
+    def __str__(self) -> str:
+        return f"{self.page}: {self.steps}"
+
+    def is_gone(self, on_call: OnCall) -> None:
+        page = read(self.page)
+        on_call.facts |= self.plant(on_call)
+        on_call.rings(page, page.alarms if self.rings is None else set(self.rings))
+        on_call.follows(page, (self.steps,) if isinstance(self.steps, str) else self.steps, self.leaves)
+        self.after(on_call)
+        on_call.is_quiet()
+
+
+def name_of(way: Any) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", str(way).lower())[:60].strip("-")
