@@ -28,6 +28,7 @@ ALONE = {
         *("POST flows/{flow}/halt", "POST trading-accounts/{account_id}/halt", "POST market-making/{order_id}/halt"),
         *("POST compare/bank", "POST compare/billing", "POST compare/custody", "POST compare/exchange"),
         *("POST reconcile", "PUT clients/{client_id}/crypto"),  # which blocks him
+        *("POST operators/{username}/sign-out", "POST operators/{username}/disable"),
     ),
     "another one has stopped it, or the clock, which the exchange has to contradict": (
         *("POST flows/{flow}/lift", "POST halts/{halt_id}/lift"),
