@@ -48,6 +48,13 @@ def test_a_name_says_what_something_is_and_not_that_it_helps(room: str) -> None:
     assert [at for at, _ in sources(room) if NO_NAME.search(Path(at).stem)] == []
 
 
+def test_who_shares_a_world_leaves_it_as_it_was() -> None:
+    """In a process of its own, or because it only reads: it is the next file's world, too."""
+    sharing = {at: text for at, text in sources("tests") if "World.kept()" in text and at != "tests/test_house.py"}
+    assert len(sharing) > 5
+    assert [at for at, text in sharing.items() if not re.search(r"\b(APART|HERE)\b", text)] == []
+
+
 def test_no_class_of_what_ships_has_more_than_300_lines() -> None:
     """A longer one tells more than one story: it is split by subject."""
     classes = [(at, node) for at, node in defined("common", "functions") if isinstance(node, ast.ClassDef)]

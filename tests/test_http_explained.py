@@ -13,10 +13,12 @@ import pytest
 from functions.purchases import store
 from sandbox.exchange.venue import Fees
 from tests import openapi
-from tests.calls import World
+from tests.calls import HERE, World
 from tests.desk import Desk
 from tests.doors import Client, opened
 from tests.outside import ACCOUNT
+
+pytestmark = HERE  # it only reads
 
 
 @pytest.fixture(scope="module")

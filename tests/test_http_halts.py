@@ -8,9 +8,10 @@ import pytest
 
 from common.domain.catalogue.store import VIEW_SECONDS
 from tests import openapi
-from tests.calls import World
+from tests.calls import APART, World
 from tests.doors import Doors, opened
 
+pytestmark = APART
 BECAUSE = {"reason": "its network has split"}
 
 
