@@ -24,7 +24,10 @@ UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
 def _spelled(adjustment_id: str) -> str:
     """As a key has it."""
-    plain = "".join(re.findall(r"[a-z0-9_]", adjustment_id.lower()))
+    words = re.findall(r"[a-z0-9_]+", re.sub(r"\s", "", adjustment_id.lower()))
+    plain = ""
+    for word in words:
+        plain += "-" + word if plain[-1:].isdigit() and word[0].isdigit() else word
     return plain or adjustment_id.replace("%", "%25").replace("#", "%23")
 
 

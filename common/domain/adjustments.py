@@ -8,6 +8,7 @@ transaction that moves the dollars, so no booking is counted twice, however it i
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from pynamodb.attributes import UnicodeAttribute
@@ -18,15 +19,18 @@ from common.table.items import Item, RawItem
 from common.table.table import Table
 from common.table.transaction import Write
 
+_BLANK = re.compile(r"\s")
+_BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w]+(?=\d)")
+_SIGN = re.compile(r"[^\w-]|(?<!\d)-|-(?!\d)")
+
 
 class AdjustmentTaken(Conflict):
     """What the bank has booked under this id has counted for another payment already."""
 
 
 class AdjustmentIdItem(Item, discriminator=keys.ADJUSTMENT_ID.entity):
-    ours = (
-        UnicodeAttribute()
-    )  # the payment that has claimed it: an attempt's reference; the id of a deposit or a payout
+    # The payment that has claimed it: an attempt's reference, or the id of a deposit or a payout.
+    ours = UnicodeAttribute()
 
 
 def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
@@ -68,7 +72,9 @@ def key_of(adjustment_id: str) -> keys.PrimaryKey:
 
 
 def spelled(adjustment_id: str) -> str:
-    """The letters, digits and underscores of what the bank calls a booking, small: `Wire-4711`, `WIRE 4711` and
-    `wire4711` are one. An operator writes off what a statement shows, and two spellings would be two credits. Two that
-    are refused as one are told apart by what else the statement says of them."""
-    return "".join(sign for sign in adjustment_id.casefold() if sign.isalnum() or sign == "_").strip("_")
+    """What the bank calls a booking, small, without blanks and signs: `Wire-4711`, `WIRE 4711` and `wire4711` are one.
+    An operator writes off what a statement shows, and two spellings would be two credits. A sign between two digits
+    stays, as a dash: `12-3` and `1-23` are two bookings. Two that are refused as one are told apart by what else the
+    statement says of them."""
+    plain = _BLANK.sub("", adjustment_id.casefold())
+    return _SIGN.sub("", _BETWEEN_DIGITS.sub("-", plain)).strip("_")
