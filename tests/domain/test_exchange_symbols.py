@@ -165,6 +165,7 @@ class TestSymbols:
         worth = {"min_notional": desk.payout_max, "max_notional": desk.payout_max}
         with pytest.raises(SymbolTaken):
             save("BBB", rules | worth, "new", "olga", dry_run=False)
-        assert save("BBB", rules | worth | {"exchange_symbol": "BB"}, "new", "olga", dry_run=False).done
+        called_otherwise = rules | worth | {"exchange_symbol": "BB"}
+        assert desk.confirmed(save("BBB", called_otherwise, "new", "olga", dry_run=False)).done
         with pytest.raises(SymbolTaken):
             desk.interventions.change_asset("BBB", {"exchange_symbol": "BBB"}, "renamed", "olga", dry_run=True)

@@ -152,7 +152,7 @@ def test_what_is_not_taken_wakes_a_person(production: Synthesised) -> None:
         alarm = alarms[name]
         assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/SQS", metric, above)
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
-        assert alarm["AlarmDescription"].endswith(f"Runbook: {RUNBOOKS}/payments-failed.md")
+        assert alarm["AlarmDescription"].endswith(f"/{RUNBOOKS}/payments-failed.md")
 
 
 def test_the_function_is_named_as_the_local_stack_invokes_it(local: Synthesised) -> None:
