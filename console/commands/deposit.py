@@ -23,7 +23,7 @@ def credit(
     reference: Annotated[
         str,
         typer.Option(
-            metavar="TEXT", help="The bank's, without blanks: under it this is credited once.", show_default=False
+            metavar="TEXT", help="The bank's: under it this is credited once. Blanks do not count.", show_default=False
         ),
     ],
     reason: Reason,
@@ -32,5 +32,5 @@ def credit(
 ) -> None:
     """Propose that dollars that came to the bank are a customer's; another operator confirms it. The same reference
     again credits nothing."""
-    told = {"amount": amount, "reason": reason}
-    asking.act(context, json_, ("users", username, "deposits"), told, yes, key=reference)
+    told, key = {"amount": amount, "reason": reason}, "".join(reference.split())
+    asking.act(context, json_, ("users", username, "deposits"), told, yes, key=key)

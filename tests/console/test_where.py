@@ -49,6 +49,8 @@ def test_a_wire_is_credited_once_and_found_by_its_reference(desk: Desk, ask: Ask
     assert "has proposed it: another operator confirms it" in ask("proposals", "confirm", proposal_id, *BECAUSE).err
     assert ask("proposals", "confirm", proposal_id, *BECAUSE, "--yes", by="otto").code == 0
     assert "already" in ask(*credit, "--yes", by="otto").out
+    again = ask(*("LINE 11" if word == "line-11" else word for word in credit), "--yes", "--json").json["id"]
+    assert "LINE11 was credited to ann already" in ask("proposals", "confirm", again, *BECAUSE, "--yes", by="otto").err
     assert re.search(r"^D\w+ deposit COMPLETED ann the bank's reference$", ask("find", "line-11").words, re.MULTILINE)
     assert re.search(r"DEPOSIT 70\.00 D\w+$", ask("find", "--customer", "ann", "--amount", "70").words, re.MULTILINE)
     assert ask("find", "--customer", "ann", "--amount", "71").out == "No move is of that amount.\n"
