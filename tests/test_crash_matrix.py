@@ -425,7 +425,7 @@ IN_PAIRS = (
     "buy at a quote",
     "cancel a sale",
     "withdraw",
-    "pay",
+    "confirm that it was paid otherwise",
     "hear that it is paid",
 )
 # An answer that is lost was perhaps an answer: the repeat then finds it done.
