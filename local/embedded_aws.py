@@ -29,6 +29,8 @@ SHARE = 5  # … and so many times as long as the last one took
 SAVE = "/_local/save"  # where everything is saved before the answer
 LAST = "journal"  # in the state of the table: the number of the last change that it has
 _TABLE = "dynamodb"  # MiniStack's name for the state of DynamoDB
+_MACHINES = "stepfunctions"
+_BEGUN = "BEGUN"  # in the journal, in the place of what became of an item: an execution
 _AT_ONCE = {  # small, and what somebody else has left there: by the service's name in a request
     "AmazonSQS": "sqs",
     "AWSCognitoIdentityProviderService": "cognito",
@@ -121,13 +123,20 @@ class Kept:
 
     async def _save(self, name: str) -> None:
         async with self._saving[name]:
-            finished = await self._journal.turn() if name == _TABLE else ()  # what is in them will be in the state
-            tables, state = set(_tables()), _state(name)  # on the loop: between two requests
-            if state is not None:
-                await asyncio.to_thread(save, name, state)
             if name == _TABLE:
-                self._tables = tables
-                self._journal.forget(finished)
+                await self._save_table()
+            elif (state := _state(name)) is not None:
+                await asyncio.to_thread(save, name, state)
+
+    async def _save_table(self) -> None:
+        """And what executions there are, which the journal has told as well."""
+        finished = await self._journal.turn()  # what is in them will be in the states
+        async with self._saving[_MACHINES]:
+            tables, states = set(_tables()), {name: _state(name) for name in (_MACHINES, _TABLE) if name in _services()}
+            for name, state in states.items():  # copied together, on the loop: between two requests
+                await asyncio.to_thread(save, name, state)
+        self._tables = tables
+        self._journal.forget(finished)
 
 
 # MiniStack is imported after its settings have been made.
@@ -162,10 +171,11 @@ def save(name: str, state: Any) -> None:
     whole = {"__ministack_format__": persistence._state_format_version(name), "payload": state}
     with beside.open("w") as file:
         json.dump(whole, file, default=persistence._json_default)
-    if name in (_TABLE, *_AT_ONCE.values()):
+    counts = name in (_TABLE, _MACHINES, *_AT_ONCE.values())
+    if counts:
         synced(beside)
     beside.replace(path)
-    if name in (_TABLE, *_AT_ONCE.values()):
+    if counts:
         synced(path.parent)
 
 
@@ -215,17 +225,25 @@ def keep_changes(journal: Journal) -> None:
     """Whatever MiniStack changes in a table it tells the table's stream, be there one or not: it is noted there. What
     was kept of it and is not in the state that was saved last is done again as soon as that is loaded, and streamed
     again: a function that has had it already is given it twice, as on AWS. Without the saved state it is no table, and
-    MiniStack would begin an empty one."""
+    MiniStack would begin an empty one. That an execution has begun is noted, too: after a restart it has FAILED, as all
+    that ran have, and whoever looks for such ones (the sweeper) finds it."""
     from ministack import app
     from ministack.core import persistence
     from ministack.core.responses import get_account_id, get_region, request_scope
-    from ministack.services import dynamodb
+    from ministack.services import dynamodb, stepfunctions
 
     emit, get_state, load = dynamodb._emit_stream_event, dynamodb.get_state, dynamodb.load_persisted_state
+    tell = stepfunctions._emit_execution_status_event
 
     def emit_and_note(table: str, event: str, old: Item, new: Item, replicate: bool = True) -> None:
         emit(table, event, old, new, replicate)
         journal.note([get_account_id(), get_region(), table, event, old, new])
+
+    def tell_and_note(execution: dict[str, Any]) -> None:
+        if execution["status"] == "RUNNING":
+            begun = {**execution, "events": list(execution["events"])}
+            journal.note([get_account_id(), get_region(), execution["executionArn"], _BEGUN, None, begun])
+        tell(execution)
 
     def with_last() -> dict[str, Any]:
         return {**get_state(), LAST: journal.last}
@@ -243,6 +261,10 @@ def keep_changes(journal: Journal) -> None:
             load(state)
             for account, region, name, event, old, new in journal.read(state.get(LAST, 0)):
                 with request_scope(account, region):
+                    if event == _BEGUN:
+                        if name not in stepfunctions._executions:  # nor in the state that is loaded after this
+                            stepfunctions._executions[name] = {**new, **_interrupted()}
+                        continue
                     table, image = dynamodb._tables[name], new or old
                     key = [dynamodb._extract_key_val(image[table["pk_name"]]), "__no_sort__"]
                     if table["sk_name"]:
@@ -256,8 +278,16 @@ def keep_changes(journal: Journal) -> None:
             raise SystemExit(f"the table can not be read. {type(broken).__name__}: {broken}") from broken
 
     app.load_state = load_or_end
-    dynamodb._emit_stream_event = emit_and_note
+    dynamodb._emit_stream_event, stepfunctions._emit_execution_status_event = emit_and_note, tell_and_note
     dynamodb.get_state, dynamodb.load_persisted_state = with_last, load_and_follow
+
+
+def _interrupted() -> dict[str, str]:
+    """As MiniStack has an execution that ran when its process died."""
+    from ministack.services.stepfunctions import now_iso
+
+    why = "Execution was running when service restarted"
+    return {"status": "FAILED", "stopDate": now_iso(), "error": "States.ServiceRestart", "cause": why}
 
 
 def keep_attributes() -> None:

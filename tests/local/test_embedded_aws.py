@@ -19,7 +19,8 @@ import pytest
 from botocore.exceptions import BotoCoreError, ClientError
 from ministack import app
 from ministack.core import persistence
-from ministack.services import dynamodb, lambda_svc
+from ministack.core.responses import request_scope
+from ministack.services import dynamodb, lambda_svc, stepfunctions
 
 from local import embedded_aws
 from local.embedded_aws import Kept, at_once, changed, environment, keep_changes, keep_saving
@@ -91,13 +92,15 @@ class EmbeddedAws:
         self.journal = Journal(self.folder / "journal")
         keep_changes(self.journal)
         self.kept = Kept(self.answer, self.journal)
-        state = app.load_state("dynamodb")
-        if state is not None:
-            dynamodb.load_persisted_state(state)
+        for name, service in {"dynamodb": dynamodb, "stepfunctions": stepfunctions}.items():
+            state = app.load_state(name)
+            if state is not None:
+                service.load_persisted_state(state)
 
     def end(self) -> None:
         self.patches.undo()
         dynamodb.reset()
+        stepfunctions.reset()
         for module, names in REPLACED.items():
             for name in names:
                 self.patches.setattr(module, name, getattr(module, name))
@@ -142,6 +145,7 @@ REPLACED = {
     app: ("load_state",),
     dynamodb: ("_emit_stream_event", "get_state", "load_persisted_state"),
     lambda_svc: ("_restore_esm_positions",),
+    stepfunctions: ("_emit_execution_status_event",),
     persistence: ("STATE_DIR", "PERSIST_STATE"),
 }
 
@@ -274,6 +278,29 @@ def test_a_message_is_in_the_saved_queue_when_its_sender_is_answered(
     scope = {"type": "http", "method": "POST", "path": "/", "headers": [target]}
     asyncio.run(Kept(queue, aws.journal)(scope, aws.answer, send))  # type: ignore[arg-type]
     assert found == [{"messages": 1}]
+
+
+@pytest.mark.parametrize("saved", [None, "table", "rest"])
+def test_an_execution_that_had_begun_has_failed_after_a_restart(aws: EmbeddedAws, saved: str | None) -> None:
+    """Whatever was saved since: it is not as if there had been none."""
+    names = {"executionArn": "arn:of:one", "stateMachineArn": "arn:of:a-machine", "name": "one"}
+    running = {**names, "status": "RUNNING", "startDate": "2026-11-30T12:00:00Z", "events": []}
+
+    async def asked() -> None:
+        await aws.ask("CreateTable", **table("plain"))
+        await aws.ask("PutItem", TableName="plain", Item={"PK": {"S": "a"}})
+        with request_scope("000000000000", "us-east-1"):
+            stepfunctions._executions["arn:of:one"] = running
+            stepfunctions._emit_execution_status_event(running)
+        await aws.ask("PutItem", TableName="plain", Item={"PK": {"S": "b"}})  # any answer
+        if saved is not None:
+            await aws.kept.save(saved)
+
+    asyncio.run(asked())
+    aws.begin()
+    with request_scope("000000000000", "us-east-1"):
+        assert stepfunctions._executions["arn:of:one"]["status"] == "FAILED"
+    assert len(aws.items()["000000000000", "us-east-1", "plain"]) == 2
 
 
 def test_a_save_that_fails_forgets_nothing(aws: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
