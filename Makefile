@@ -42,7 +42,7 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # What iterates over a set of strings does so alike in every run.
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
-test: install  ## every rule and every kind of fault (7 minutes on two cores)
+test: install  ## every rule and every kind of fault (8 minutes on two cores)
 prove: install  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
