@@ -8,6 +8,7 @@ from http import HTTPStatus
 import httpx
 
 TRIES = 4
+WAIT_SECONDS_MAX = 5  # what is halted says a minute: whoever asks is told so, and decides
 
 
 class AskingAgain(httpx.HTTPTransport):
@@ -20,8 +21,11 @@ class AskingAgain(httpx.HTTPTransport):
             answer = super().handle_request(request)
             if answer.status_code != HTTPStatus.SERVICE_UNAVAILABLE or not _may_be_repeated(request):
                 return answer
+            seconds = int(answer.headers.get("Retry-After", "1"))
+            if seconds > WAIT_SECONDS_MAX:
+                return answer
             answer.close()
-            time.sleep(int(answer.headers.get("Retry-After", "1")))
+            time.sleep(seconds)
         return super().handle_request(request)
 
 

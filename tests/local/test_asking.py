@@ -15,7 +15,7 @@ class Desk(HTTPServer):
 
     def __init__(self, busy: int) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
-        self.busy, self.asked = busy, 0
+        self.busy, self.asked, self.again_after = busy, 0, "0"
 
 
 class Answer(BaseHTTPRequestHandler):
@@ -25,7 +25,7 @@ class Answer(BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", "0")))
         self.server.asked += 1
         self.send_response(503 if self.server.asked <= self.server.busy else 200)
-        self.send_header("Retry-After", "0")
+        self.send_header("Retry-After", self.server.again_after)
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -63,3 +63,9 @@ def test_a_desk_that_stays_busy_says_so(desk: Desk) -> None:
 @pytest.mark.parametrize("desk", [1], indirect=True)
 def test_what_might_be_done_twice_is_asked_once(desk: Desk) -> None:
     assert (asked(desk, "POST"), desk.asked) == (503, 1)
+
+
+@pytest.mark.parametrize("desk", [1], indirect=True)
+def test_a_desk_that_is_halted_is_not_waited_for(desk: Desk) -> None:
+    desk.again_after = "60"
+    assert (asked(desk, "GET"), desk.asked) == (503, 1)
