@@ -49,14 +49,7 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         account_recovery=aws_cognito.AccountRecovery.EMAIL_ONLY,
         mfa=aws_cognito.Mfa.OPTIONAL,
         mfa_second_factor=aws_cognito.MfaSecondFactor(sms=False, otp=True),
-        password_policy=aws_cognito.PasswordPolicy(
-            min_length=12,
-            require_lowercase=True,
-            require_uppercase=True,
-            require_digits=True,
-            require_symbols=True,
-            temp_password_validity=Duration.days(3),
-        ),
+        password_policy=_passwords(min_length=12),
         deletion_protection=not environment.embedded,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )
@@ -92,14 +85,7 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         account_recovery=aws_cognito.AccountRecovery.NONE,
         mfa=aws_cognito.Mfa.REQUIRED,
         mfa_second_factor=aws_cognito.MfaSecondFactor(sms=False, otp=True),
-        password_policy=aws_cognito.PasswordPolicy(
-            min_length=16,
-            require_lowercase=True,
-            require_uppercase=True,
-            require_digits=True,
-            require_symbols=True,
-            temp_password_validity=Duration.days(3),
-        ),
+        password_policy=_passwords(min_length=16),
         deletion_protection=not environment.embedded,
         removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )
@@ -124,6 +110,17 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         refresh_token_validity=Duration.hours(1),  # the least that there is; `desk` asks for none
     )
     return UserPool(users, client, (), _issuer(scope, users))
+
+
+def _passwords(*, min_length: int) -> aws_cognito.PasswordPolicy:
+    return aws_cognito.PasswordPolicy(
+        min_length=min_length,
+        require_lowercase=True,
+        require_uppercase=True,
+        require_digits=True,
+        require_symbols=True,
+        temp_password_validity=Duration.days(3),
+    )
 
 
 def _issuer(scope: Construct, users: aws_cognito.UserPool) -> str:
