@@ -468,7 +468,8 @@ class _Books:
             yield f"the desk has bought {dict(bought)}, counted are {dict(counted)}"
 
     def mispaid(self) -> Iterable[str]:
-        """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""
+        """Attempts are counted without gaps, all but the latest are rejected, unless two operators have said that one
+        was paid after all, and what one has paid is paid."""
         attempts = defaultdict(list)
         for item in self.by_kind["payout_attempt"]:
             attempts[item["PK"]].append(item)
@@ -478,9 +479,12 @@ class _Books:
                 f"PAYOUT#{n + 1:02d}" for n in range(int(order.get("attempts", 0)))
             ]:
                 yield f"{order['PK']} counts {order.get('attempts')} attempts, there are {len(of_order)}"
-            if any(item["status"] != "REJECTED" for item in of_order[:-1]):
+            if any(item["status"] != "REJECTED" and "paid_amount" not in item for item in of_order[:-1]):
                 yield f"{order['PK']} began an attempt before the one before was rejected"
-            if of_order and (of_order[-1]["status"] == "COMPLETED") and order["status"] not in ("FILLED", "COMPLETED"):
+            if any(item["status"] == "COMPLETED" for item in of_order) and order["status"] not in (
+                "FILLED",
+                "COMPLETED",
+            ):
                 yield f"{order['PK']} is paid and {order['status']}"
             if of_order and of_order[-1]["status"] == "PENDING" and order["status"] not in UNPAID:
                 yield f"{order['PK']} is {order['status']} while an attempt may still be paid"

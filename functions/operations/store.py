@@ -23,6 +23,7 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
+from common.domain.payouts.store import BankEventItem
 from common.domain.timeline import BILLING_SYSTEM, CUSTODY, EXCHANGE
 from common.domain.work import Unfinished
 from common.errors import Refusal
@@ -213,6 +214,11 @@ class LedgerItem(AnyItem):
 def of_catalogue(asset_id: str) -> KnownItem:
     """What a proposal about an asset is about, which may be new."""
     return KnownItem(*keys.ASSET(asset_id=asset_id), asset_id=asset_id)
+
+
+def of_event(event: BankEventItem) -> KnownItem:
+    """What a proposal about an event of the bank is about."""
+    return KnownItem(event.PK, event.SK)
 
 
 class PairSymbolItem(AnyItem):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
-from common.domain.payouts.evidence import PAID_OTHERWISE
+from common.domain.payouts.evidence import PAID_AFTER_ALL, PAID_OTHERWISE
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.domain.proposals.model import BeneficiaryDecides, OwnProposal
 from common.errors import Refusal
@@ -478,14 +479,123 @@ def test_only_a_pending_attempt_is_abandoned_and_only_once(desk: Desk, ann: Owne
     refused(desk, PayoutUnsettled, "abandon", order_id)
 
 
-def test_an_operator_is_warned_where_the_bank_may_have_paid(desk: Desk, ann: Owner) -> None:
-    order_id = awaiting(desk, ann)
-    event = told(desk, f"{order_id}-01", "fail")
-    desk.events.receive(event)
+# While the bank says both that it has paid and that it has not
+
+
+def disputed(desk: Desk, ann: Owner, *, failed: bool = False) -> tuple[str, str]:
+    """The id of a cash-out whose last attempt the bank has rejected, and of the event by which it has paid it."""
+    order_id = payout_failed(desk, ann) if failed else awaiting(desk, ann)
+    number = 5 if failed else 1
+    event = told(desk, f"{order_id}-{number:02d}", None if failed else "fail")
+    if not failed:
+        desk.events.receive(event)
     desk.events.receive(contradicting(event))
-    for act in ("retry", "mark_paid", "give_back"):
-        assert "BEWARE" in move(desk, act, order_id, dry_run=True).says
     desk.run()
+    return order_id, contradicting(event).event_id
+
+
+def say(desk: Desk, order_id: str, dollars: str, reference: str = "letter 9") -> OperatorOutcome:
+    """What the bank has paid, as one operator says."""
+    paid = {"paid": dollars}
+    return desk.proposals.propose("work decide-payout", order_id, paid, reference, "asked", "olga", dry_run=False)
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["rejected once", "failed"])
+def test_what_the_bank_says_it_has_paid_no_operator_pays_or_frees_alone(desk: Desk, ann: Owner, failed: bool) -> None:
+    order_id, _ = disputed(desk, ann, failed=failed)
+    before = desk.dynamo.items()
+    for act in ("retry", "give_back"):
+        with pytest.raises(PayoutUnsettled, match="two operators say what it has paid, by `work decide-payout`"):
+            move(desk, act, order_id)
+    assert "BEWARE" in move(desk, "mark_paid", order_id, dry_run=True).says
+    assert desk.dynamo.items() == before
+
+
+def test_of_an_attempt_that_is_disputed_two_say_that_it_was_paid(desk: Desk, ann: Owner) -> None:
+    """Under the bank's own id of it, which the rejection has had: the event agrees then, and so do the bank's books."""
+    order_id, event_id = disputed(desk, ann, failed=True)
+    adjustment = desk.operations.parked(9)[0].adjustment_id or ""
+    proposed = say(desk, order_id, "99.90", adjustment)
+    assert proposed.says.endswith("then it is FILLED: the bank has paid $99.90 of attempt 5")
+    with pytest.raises(BeneficiaryDecides):
+        desk.confirmed(proposed, "ann")
+    assert desk.confirmed(proposed).done
+    assert (status(desk, order_id), decided(desk, order_id)) == ("FILLED", ["REJECTED"] * 4 + ["COMPLETED"])
+    assert (dollars(desk, ann), desk.offramp.order(ann, order_id).reason) == ((Money(1000), Money(0)), PAID_AFTER_ALL)
+    assert desk.interventions.replay(event_id, "it is so", "ann", dry_run=False).after == "AGREES"
+    assert (overdue(desk), desk.operations.parked(9)) == ([], [])
+
+
+def test_of_an_earlier_attempt_two_say_that_it_was_paid_in_part(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=2)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED", "REJECTED"])
+    desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order_id}-01")))
+    assert desk.confirmed(say(desk, order_id, "90.00")).done
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == ("FILLED", ["COMPLETED", "REJECTED"])
+    assert dollars(desk, ann) == (Money("1009.90"), Money(0))
+
+
+def test_what_two_say_was_not_paid_after_all_is_one_operators_again(desk: Desk, ann: Owner) -> None:
+    order_id, event_id = disputed(desk, ann)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    assert waits_for_person(desk, order_id)
+    replayed = desk.interventions.replay(event_id, "asked", "olga", dry_run=False)
+    assert (replayed.after, desk.operations.parked(9)) == ("DISMISSED", [])
+    desk.run()
+    assert paid(desk, order_id) == []
+    move(desk, "retry", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(paid(desk, order_id))) == (Status.FILLED, 1)
+
+
+def test_what_the_bank_tells_once_more_is_not_decided_unseen(desk: Desk, ann: Owner) -> None:
+    """Neither before the second operator looks nor in the moment when he confirms."""
+    order_id, event_id = disputed(desk, ann)
+    event = desk.world.simulated.event_of(f"{order_id}-01")
+    proposed = say(desk, order_id, "0")
+    desk.interventions.replay(event_id, "again?", "ann", dry_run=False)  # that tells nothing new
+    more = [replace(contradicting(event), event_id=f"evt_more_{n}") for n in range(2)]
+    before_next_write(desk, lambda: desk.events.receive(more[0]), containing="decided_by")
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    with pytest.raises(NotProposable, match="has told something else of attempt 1 since"):
+        desk.confirmed(proposed)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    desk.events.receive(more[1])
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "retry", order_id)
+
+
+def test_what_tells_that_the_bank_has_paid_two_dismiss(desk: Desk, ann: Owner) -> None:
+    """Also once nothing of its payout is open any more: it may be all that tells of a second payment."""
+    order_id = payout_failed(desk, ann)
+    event = told(desk, f"{order_id}-05")
+    move(desk, "give_back", order_id)
+    desk.events.receive(contradicting(event))
+    event_id = contradicting(event).event_id
+    with pytest.raises(BeneficiaryDecides):
+        desk.interventions.dismiss(event_id, "nothing", "ann", dry_run=False)
+    proposed = desk.interventions.dismiss(event_id, "taken back", "olga", dry_run=False)
+    assert (proposed.after, len(desk.operations.parked(9))) == ("PROPOSED", 1)
+    for by, refusal in (("ann", BeneficiaryDecides), ("olga", OwnProposal)):
+        with pytest.raises(refusal):
+            desk.confirmed(proposed, by)
+    assert desk.confirmed(proposed).done
+    assert desk.operations.parked(9) == []
+    assert not desk.interventions.dismiss(event_id, "again", "olga", dry_run=False).done
+
+
+def test_an_event_that_is_placed_meanwhile_is_not_dismissed(desk: Desk, ann: Owner) -> None:
+    order_id, event_id = disputed(desk, ann)
+    proposed = desk.interventions.dismiss(event_id, "a mistake", "olga", dry_run=False)
+    desk.confirmed(say(desk, order_id, "99.90", desk.operations.parked(9)[0].adjustment_id or ""))
+    before_next_write(desk, lambda: desk.interventions.replay(event_id, "so", "oleg", dry_run=False))
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    with pytest.raises(NotProposable, match="it is AGREES already"):
+        desk.confirmed(proposed)
 
 
 # Redrive

@@ -8,6 +8,7 @@ ATTEMPTS, REPEATS, BY_HAND, APPROVAL, EVENTS, ADJUSTMENTS, DAILY = (
     f"tests/payouts/test_{name}.py"
     for name in ("attempts", "repeats", "by_hand", "approval", "events", "adjustments", "daily_limit")
 )
+FOUR_EYES = "tests/operations/test_four_eyes.py"
 ACCOUNTS, PROPOSALS = "tests/accounts/test_accounts.py", "tests/operations/test_proposals.py"
 SENDING, RECEIVING = "tests/market_making/test_sending.py", "tests/market_making/test_receiving.py"
 REFUNDING, CUSTODY_ACTS = "tests/market_making/test_refunding.py", "tests/market_making/test_operators.py"
@@ -44,6 +45,45 @@ PLANTS: list[Plant] = [
         'disputed = "no"',
         "The bank says meanwhile that it has paid, and the second operator is not asked to look again.",
         f"{BY_HAND}::test_what_the_bank_contradicts_meanwhile_is_looked_at_again",
+    ),
+    plant(
+        "payouts-decided-by-one-while-disputed",
+        Kind.CONDITION,
+        f"{PAYOUTS}/model.py:is_decidable_by_one",
+        " and not payout.disputed",
+        "",
+        "The bank says that it has paid, and one operator has it pay once more, or frees the hold beside that.",
+        f"{BY_HAND}::test_what_the_bank_says_it_has_paid_no_operator_pays_or_frees_alone",
+        f"{FOUR_EYES}::test_nor_does_one_alone_where_the_bank_has_paid_and_says_it_has_not",
+    ),
+    plant(
+        "payouts-approved-though-disputed-since",
+        Kind.CONDITION,
+        f"{PAYOUTS}/store.py:dispute",
+        """        item.approved_amount.remove(),
+        item.approved_account_id.remove(),
+""",
+        "",
+        "Two have approved a large payout before the bank said that it has paid it, and that is good for another one.",
+        f"{APPROVAL}::test_what_the_bank_contradicts_is_approved_no_more",
+    ),
+    plant(
+        "payouts-contradicted-once-more-unseen",
+        Kind.CONDITION,
+        f"{PAYOUTS}/store.py:_dispute_as_read",
+        "rule &= _contradictions_as_read(payout)",
+        "pass",
+        "Two say that an attempt was not paid, and the bank tells of another payment in the moment when they do.",
+        f"{BY_HAND}::test_what_the_bank_tells_once_more_is_not_decided_unseen",
+    ),
+    plant(
+        "payouts-told-paid-dismissed-by-one",
+        Kind.CONDITION,
+        "functions/operations/service/interventions.py:Interventions.dismiss",
+        "if self.events.order_told_paid(event) is not None:",
+        "if False:",
+        "The bank tells of a second payment, and its customer, an operator, puts that away.",
+        f"{BY_HAND}::test_what_tells_that_the_bank_has_paid_two_dismiss",
     ),
     plant(
         "custody-sent-again-while-halted",

@@ -102,7 +102,13 @@ def paid_after_all(on_call: OnCall) -> Facts:
     order_id = payout_failed(desk, ann(desk))
     said = contradicting(told(desk, f"{order_id}-05"))
     desk.events.receive(said)
-    return {"EVENT": said.event_id, "ID": order_id}
+    adjustment = said.adjustment
+    return {
+        "EVENT": said.event_id,
+        "ID": order_id,
+        "--reference": adjustment.adjustment_id,
+        "--paid": str(adjustment.amount),
+    }
 
 
 def blocked(on_call: OnCall) -> Facts:
@@ -139,7 +145,8 @@ def proposed(on_call: OnCall) -> Facts:
 
 def not_paid_after_all(on_call: OnCall) -> Facts:
     """The event was a mistake of the bank's: its books have nothing."""
-    return paid_after_all(on_call)
+    facts = paid_after_all(on_call)
+    return facts | {"--reference": "letter of November 3rd", "--paid": "0"}
 
 
 def paid_twice(on_call: OnCall) -> Facts:
@@ -228,7 +235,7 @@ WAYS = [
     Way("parked-events", "no attempt has this reference", unknown_event, leaves=("work show",)),
     Way("bank-contradictions", "REJECTED, the order open | paid", paid_after_all),
     Way("bank-contradictions", "COMPLETED | taken back", contradicted),
-    Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all),
+    Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all, after=given_back),
     Way("bank-contradictions", "REJECTED, paid otherwise since", paid_twice),
     Way("parked-events", "is not understood", strange_event),
     Way("payout-pending", "will never pay it", abandoned, after=given_back, rings=("WorkOverdue",)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from common.domain import adjustments
 from common.domain.adjustments import AdjustmentTaken
@@ -93,7 +94,16 @@ class BankEvents:
         if event is None:
             return Meaning(EventOutcome.PARKED, parked.why)
         told = event.adjustment
-        return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
+        taken = adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id)
+        return self._meaning(event, taken, parked.created_at)
+
+    def order_told_paid(self, item: BankEventItem) -> str | None:
+        """The id of the order of which an event tells that the bank has paid something; None where it tells that of
+        none of ours."""
+        if item.reference_id is None or item.state != State.COMPLETED:
+            return None
+        attempt = store.by_reference(self.payouts.table, item.reference_id)
+        return None if attempt is None else attempt.order_id
 
     def replay(self, webhook_id: str, actor: str, *entry: Write) -> EventOutcome:
         """Try to place a parked event again, and write `entry`, the audit's, with that. If it still can not be placed
@@ -111,7 +121,7 @@ class BankEvents:
                 return store.still_parked(webhook_id, why, self.payouts.now())
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
 
-        outcome = self._place(event, first, entry)
+        outcome = self._place(event, first, entry, item.created_at)
         self.nudge(event.adjustment.reference_id)
         return outcome
 
@@ -123,13 +133,17 @@ class BankEvents:
         self.payouts.table.write(store.unpark(webhook_id, EventOutcome.DISMISSED, reason, self.payouts.now()), *entry)
 
     def _place(
-        self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()
+        self,
+        event: BankEvent,
+        first: Callable[[EventOutcome, str], Write],
+        also: Sequence[Write] = (),
+        parked_at: datetime | None = None,
     ) -> EventOutcome:
         """Write what the event means: in front what `first` gives for its outcome and reason, which takes the event,
         and behind it `also`, unless the event is parked. Raises what `first` is refused with; PayoutUnclear, Busy."""
         taken: AdjustmentTaken | None = None
         for _ in range(TRIES_MAX):
-            meaning = self._meaning(event, taken)
+            meaning = self._meaning(event, taken, parked_at)
             outcome, why, reference_id = meaning.outcome, meaning.why, event.adjustment.reference_id
             if meaning.contradicts:
                 count("BankContradictions")
@@ -148,8 +162,8 @@ class BankEvents:
                 taken = refusal
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
-    def _meaning(self, event: BankEvent, taken: AdjustmentTaken | None) -> Meaning:
-        """`taken`: the event's adjustment is known to be that of another attempt."""
+    def _meaning(self, event: BankEvent, taken: AdjustmentTaken | None, parked_at: datetime | None) -> Meaning:
+        """`taken`: the event's adjustment is known to be that of another attempt. `parked_at`: None where it is new."""
         told = event.adjustment
         parts = named(told.reference_id)
         try:
@@ -166,8 +180,9 @@ class BankEvents:
             doubt = None
         else:
             doubt = misfit(attempt, told)
-        means = self._of_pending if attempt.status is AttemptStatus.PENDING else self._of_decided
-        return means(payout, attempt, told, doubt)
+        if attempt.status is AttemptStatus.PENDING:
+            return self._of_pending(payout, attempt, told, doubt)
+        return self._of_decided(payout, attempt, told, doubt, parked_at)
 
     def _of_pending(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
         """What fits decides the attempt; what does not (`doubt`) is parked, and a person looks at the payout."""
@@ -181,9 +196,13 @@ class BankEvents:
         why = told.failure_code or "the bank says FAILED"
         return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
 
-    def _of_decided(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
-        """The event agrees with what was decided, or contradicts it: then no further attempt is begun until a person
-        has looked, since money may have gone where the desk thinks it has not."""
+    def _of_decided(
+        self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None, parked_at: datetime | None
+    ) -> Meaning:
+        """The event agrees with what was decided, or contradicts it: then no further attempt is begun until two have
+        said what was paid, since money may have gone where the desk thinks it has not. What they are about to say is
+        not about an event that comes meanwhile; one that is looked at again they know, and have decided if they have
+        said since that nothing was paid."""
         paid, now = told.amount if told.state is State.COMPLETED else ZERO, self.payouts.now()
         if doubt is not None and paid == attempt.booked == ZERO:  # nothing was paid, whatever it is about
             return Meaning(EventOutcome.PARKED, doubt, misfits=True)
@@ -197,7 +216,12 @@ class BankEvents:
         why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:
             why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
-        stopped = [store.dispute(payout, now, why)] if payout.open and not payout.disputed else []
+        if parked_at is not None and attempt.was_said_unpaid_since(parked_at):
+            return Meaning(
+                EventOutcome.DISMISSED, f"two operators have said that it has not paid attempt {attempt.number}"
+            )
+        stops = payout.open and (parked_at is None or not payout.disputed)
+        stopped = [store.dispute(payout, attempt.number, now, why)] if stops else []
         return Meaning(EventOutcome.PARKED, why, stopped, contradicts=True)
 
     def nudge(self, reference_id: str) -> None:

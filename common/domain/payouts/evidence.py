@@ -14,12 +14,15 @@ from common.gateways.bank import Adjustment, State
 from common.money import ZERO
 from common.table.transaction import Write
 
-PAID_OTHERWISE = "the desk has paid the dollars another way"  # what a customer reads who is told nothing else
+# What a customer reads who is told nothing else.
+PAID_OTHERWISE = "the desk has paid the dollars another way"
+PAID_AFTER_ALL = "the bank has paid the dollars after all"
 
 
 def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """The writes for a pending attempt and its order. Refused with AdjustmentTaken: the evidence names the paper of
-    another payment; AttemptMoved: attempt or order are not as they were read."""
+    """The writes for an attempt and its order: for a pending one, and for a rejected one about which the bank has
+    contradicted itself. Refused with AdjustmentTaken: the evidence names the paper of another payment; AttemptMoved,
+    PayoutUnsettled: attempt or order are not as they were read."""
     if evidence.paid == ZERO:
         return _never_paid(payout, attempt, evidence, at)
     return _paid(payout, attempt, evidence, at)
@@ -37,10 +40,16 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
         state=State.COMPLETED,
     )
     reason = f"attempt {attempt.number}: the bank has paid ${evidence.paid}, reference {evidence.reference}"
+    if attempt.status is AttemptStatus.PENDING:
+        paid = [
+            store.decide(attempt, AttemptStatus.COMPLETED, at, told, "", paid=evidence.paid),
+            store.pay(payout, attempt.number, at),
+        ]
+    else:
+        paid = store.paid_after_all(payout, attempt, at, told, PAID_AFTER_ALL)
     writes = [
         adjustments.claim(evidence.reference, attempt.reference_id, at),
-        store.decide(attempt, AttemptStatus.COMPLETED, at, told, "", paid=evidence.paid),
-        store.pay(payout, attempt.number, at),
+        *paid,
         ledger.settle(owner, held, spent, at),
         ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, spent, payout.order_id, at)),
         store.event(payout, payout.kind.paid, reason, evidence.operators, at),
@@ -55,6 +64,12 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
 def _never_paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
     """The attempt is rejected. No machine begins the next one: a person says where the dollars go."""
     why = f"never paid, as {evidence.operators} say, reference {evidence.reference}"
+    if attempt.status is not AttemptStatus.PENDING:
+        told = f"attempt {attempt.number} was {why}"
+        return [
+            *store.never_paid(payout, attempt, at, told),
+            store.event(payout, payout.status, told, evidence.operators, at),
+        ]
     return [
         store.decide(attempt, AttemptStatus.REJECTED, at, None, why, paid=ZERO),
         store.pause(payout, attempt.number, at, None, why),

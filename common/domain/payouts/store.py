@@ -54,6 +54,8 @@ class PayableItem(work.OpenWork):
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
     uncounted = DecimalAttribute(null=True)  # attempts that the bank refused because of the desk itself
     disputed = BooleanAttribute(null=True)
+    disputed_attempt = DecimalAttribute(null=True)  # the last one about which the bank has contradicted itself
+    contradictions = DecimalAttribute(null=True)  # how often it has, ever
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
     approved_amount = DecimalAttribute(null=True)
@@ -145,6 +147,9 @@ def payout(table: Table, order_id: str) -> Payout:
         approval=_approval(item),
         uncounted=int(item.uncounted or 0),
         returned=bool(item.returned),
+        # A dispute from before this was written is about the latest.
+        disputed_attempt=int(item.disputed_attempt or item.attempts or 0) if item.disputed else None,
+        contradictions=int(item.contradictions or 0),
     )
 
 
@@ -394,15 +399,23 @@ def doubt(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Writ
     return [stop(payout, at, why), pending, event(payout, payout.status, why, BANK, at)]
 
 
-def dispute(payout: Payout, at: datetime, why: str) -> Write:
-    """The bank has contradicted itself: no further attempt until a person has looked. Refused with AttemptMoved."""
+def dispute(payout: Payout, number: int, at: datetime, why: str) -> Write:
+    """The bank has contradicted itself about attempt `number`: no further one until two operators have said what it has
+    paid. What they have approved before, they have approved without knowing this. Refused with AttemptMoved."""
     item = PayableItem
     return Write.update(
         _order(payout),
         item.disputed.set(True),
+        item.disputed_attempt.set(Decimal(number)),
+        item.contradictions.set(Decimal(payout.contradictions + 1)),
+        item.approved_amount.remove(),
+        item.approved_account_id.remove(),
+        item.approved_by.remove(),
+        item.approved_at.remove(),
+        item.awaits_approval.remove(),
         item.updated_at.set(at),
         *_asks(payout, at, why),
-        when=item.status == payout.status,
+        when=(item.status == payout.status) & _contradictions_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
 
@@ -443,7 +456,6 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         _order(payout),
         item.status.set(kind.paying if payout.attempts else kind.ready),
         item.attempts_max.set(Decimal(max(payout.counted + 1, payout.attempts_max))),
-        item.disputed.remove(),
         item.reason.remove(),
         item.updated_at.set(at),
         *work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
@@ -486,7 +498,7 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         _order(payout),
         item.status.set(status),
         item.reason.set(why),
-        item.disputed.remove(),
+        *_undisputed(),
         item.updated_at.set(at),
         *([item.returned.set(True)] if returned else []),
         *work.done(),
@@ -494,6 +506,61 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         otherwise=_unsettled(payout),
     )
     return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def paid_after_all(payout: Payout, attempt: Attempt, at: datetime, told: Adjustment, why: str) -> list[Write]:
+    """Two operators say that the bank has paid a rejected attempt: it is that which has paid the order. Refused with
+    AttemptMoved, and as `close`."""
+    item = AttemptItem
+    decided = _rejected_as_read(
+        attempt,
+        item.status.set(AttemptStatus.COMPLETED),
+        item.decided_at.set(at),
+        item.adjustment_id.set(told.adjustment_id),
+        item.paid_amount.set(told.amount.usd),
+        item.updated_at.set(at),
+    )
+    order, *latest = close(payout, payout.kind.paid, at, why)
+    return [decided, order, *_of_another(latest, payout, attempt)]
+
+
+def never_paid(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Write]:
+    """Two operators say that the bank has paid nothing of a rejected attempt, whatever it has told: the order is
+    disputed no more, and a person says where its dollars go. Refused with AttemptMoved, PayoutUnsettled."""
+    item = PayableItem
+    order = Write.update(
+        _order(payout),
+        *_undisputed(),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    attempted = AttemptItem
+    decided = _rejected_as_read(
+        attempt, attempted.decided_at.set(at), attempted.paid_amount.set(Decimal(0)), attempted.updated_at.set(at)
+    )
+    return [decided, order, *_of_another(_still_rejected(payout, _unsettled(payout)), payout, attempt)]
+
+
+def _rejected_as_read(attempt: Attempt, *actions: Action) -> Write:
+    paid = AttemptItem.paid_amount
+    as_read: Condition = paid.does_not_exist() if attempt.paid is None else paid == attempt.paid.usd
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        *actions,
+        when=(AttemptItem.status == AttemptStatus.REJECTED) & as_read,
+        otherwise=AttemptMoved("the attempt is not as it was read"),
+    )
+
+
+def _of_another(checks: list[Write], payout: Payout, attempt: Attempt) -> list[Write]:
+    """Those of the latest attempt, unless it is this one, which has its own condition."""
+    return [] if attempt.number == payout.attempts else checks
+
+
+def _undisputed() -> list[Action]:
+    return [PayableItem.disputed.remove(), PayableItem.disputed_attempt.remove()]
 
 
 def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:
@@ -531,6 +598,14 @@ def _as_read(payout: Payout) -> Condition:
 def _dispute_as_read(payout: Payout) -> Condition:
     disputed = PayableItem.disputed
     rule: Condition = disputed.exists() if payout.disputed else disputed.does_not_exist()
+    rule &= _contradictions_as_read(payout)
+    return rule
+
+
+def _contradictions_as_read(payout: Payout) -> Condition:
+    """The bank has not contradicted itself once more."""
+    times = PayableItem.contradictions
+    rule: Condition = times == Decimal(payout.contradictions) if payout.contradictions else times.does_not_exist()
     return rule
 
 

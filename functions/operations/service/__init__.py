@@ -172,10 +172,12 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = account_id = None
+        payout = latest = disputed = account_id = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
+            if payout.disputed_attempt is not None:
+                disputed = payouts_store.attempt(self.table, payout.order_id, payout.disputed_attempt)
             account_id = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
@@ -189,6 +191,7 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
+            disputed=disputed,
             account_id=account_id,
             exchange_order=placed,
             account=account,

@@ -1,5 +1,5 @@
 """What two operators decide about a payout: what the bank has paid of it, that it may be sent, that its customer has
-the dollars by another way."""
+the dollars by another way, and that nothing is to be done about an event by which the bank says that it has paid it."""
 
 from __future__ import annotations
 
@@ -7,29 +7,43 @@ from collections.abc import Mapping
 
 from common.domain.payouts import evidence, store
 from common.domain.payouts.model import KINDS as PAYOUTS
-from common.domain.payouts.model import Attempt, Evidence, Payout, warning
+from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, Evidence, Payout, warning
+from common.domain.payouts.store import BankEventItem
 from common.domain.proposals.model import Proposal, Terms
 from common.money import ZERO, Money
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
+DISMISS = "parked dismiss"
 PUBLIC_REASON = "public_reason"  # among the terms only where there is one
 OTHERWISE = tuple(f"{kind.command} {kind.mark_paid}" for kind in PAYOUTS)
 
 
 class PayoutDecision:
-    """What the bank has paid of a payout's pending attempt."""
+    """What the bank has paid of a payout's attempt: of the pending one, or of a rejected one of which the bank says
+    that it has paid it. Of that it is about what the bank has told until then: a contradiction more is looked at
+    again."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        _, attempt = self._of(subject)
-        return {"attempt": str(attempt.number), **given}
+        payout, attempt = self._of(subject)
+        pending = attempt.status is AttemptStatus.PENDING
+        told = {} if pending else {"contradictions": str(payout.contradictions)}
+        return {"attempt": str(attempt.number), **told, **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         payout, attempt = self._of(subject)
         held, paid, number = payout.amount, Money(terms["paid"]), terms["attempt"]
-        if str(attempt.number) != number:
+        now = self.terms(subject, {})
+        if now["attempt"] != number:
             raise NotProposable(f"it was about attempt {number}, and now attempt {attempt.number} is", id=subject.id)
+        if now.get("contradictions") != terms.get("contradictions"):
+            raise NotProposable(
+                f"the bank has told something else of attempt {number} since: look at it", id=subject.id
+            )
+        if paid == ZERO and attempt.status is not AttemptStatus.PENDING:
+            where = f"where the held ${held} go is decided then"
+            return f"is disputed no more: the bank has paid nothing of attempt {number}; {where}"
         if paid == ZERO:
             since = attempt.booked_by_nobody_at
             if since is None or subject.case.now < since:
@@ -51,9 +65,12 @@ class PayoutDecision:
 
     @staticmethod
     def _of(subject: Subject) -> tuple[Payout, Attempt]:
-        assert subject.case.payout is not None
-        assert subject.case.latest is not None
-        return subject.case.payout, subject.case.latest
+        payout, latest, disputed = subject.case.payout, subject.case.latest, subject.case.disputed
+        assert payout is not None
+        if latest is not None and latest.status is AttemptStatus.PENDING:
+            return payout, latest
+        assert disputed is not None
+        return payout, disputed
 
 
 class PayoutApproval:
@@ -123,7 +140,31 @@ class PaidOtherwise:
         return subject.case.payout
 
 
+class EventDismissal:
+    """That nothing is to be done about an event by which the bank says that it has paid a payout: it may be all that
+    tells of dollars that were paid twice."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        event = self._of(subject)
+        told = {"of": event.reference_id, "state": event.state, "amount": event.amount and Money(event.amount)}
+        return {**given, **{name: str(value) for name, value in told.items() if value is not None}}
+
+    def says(self, subject: Subject, terms: Terms) -> str:  # noqa: ARG002
+        return f"is dismissed, and nothing is done about it: {self._of(subject).why}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        why = f"{confirmed.operators}: {confirmed.reason}"
+        return [store.unpark(subject.id, EventOutcome.DISMISSED, why, confirmed.decided_at)]
+
+    @staticmethod
+    def _of(subject: Subject) -> BankEventItem:
+        assert subject.event is not None
+        return subject.event
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    DISMISS: EventDismissal(),
     "work approve-payout": PayoutApproval(),
     "work decide-payout": PayoutDecision(),
     **dict.fromkeys(OTHERWISE, PaidOtherwise()),

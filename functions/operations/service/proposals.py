@@ -25,7 +25,7 @@ from common.domain.ledger.model import AccountMoved, AccountNotFound
 from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
-from common.domain.payouts.store import AttemptMoved
+from common.domain.payouts.store import AttemptMoved, EventDecided
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
@@ -42,6 +42,7 @@ from functions.operations.service import Operations
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT
 from functions.operations.service.payment_kinds import REFUND
+from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
 from functions.operations.store import KnownItem
@@ -55,6 +56,7 @@ MOVED = (
     AttemptMoved,
     ClientMoved,
     CursorElsewhere,
+    EventDecided,
     ExchangeOrderMoved,
     IncomingMoved,
     OutgoingMoved,
@@ -85,8 +87,8 @@ class Proposals:
     ) -> OperatorOutcome:
         """Propose an act (`command`) upon what this id names. What is proposed already is told so.
 
-        Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy; of an
-        asset what `catalogue_kinds` refuses.
+        Raises NothingKnown, EventNotFound; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded;
+        Busy; of an asset what `catalogue_kinds` refuses.
         """
         if reference is not None and not adjustments.spelled(reference):
             raise NotProposable(f"a reference has letters or digits, by which others find it: {reference!r} has none")
@@ -220,7 +222,7 @@ class Proposals:
 
     def _go_on(self, subject: Subject) -> None:
         """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
-        if subject.is_asset:
+        if subject.is_asset or subject.event is not None:
             return
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
@@ -234,6 +236,8 @@ class Proposals:
         """Raises NothingKnown, NotProposable, AssetNotFound."""
         if command in COMMANDS:
             return self._asset(command, subject_id)
+        if command == DISMISS:
+            return self._event(subject_id)
         subject = self._read(subject_id)
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
@@ -255,8 +259,19 @@ class Proposals:
         item, case = self._item(command, asset_id), Case(keys.ASSET, status, self.operations.now())
         return Subject(item, case, saved=saved, listings=listings)
 
+    def _event(self, webhook_id: str) -> Subject:
+        """An event of the bank, and the order of which it tells. Raises EventNotFound, NotProposable."""
+        event = self.events.known(webhook_id)
+        order_id, item = self.events.order_told_paid(event), self._item(DISMISS, webhook_id)
+        if not acts.is_parked(event.outcome):
+            raise NotProposable(f"it is {event.outcome} already ({event.why})", id=webhook_id)
+        case = Case(keys.BANK_EVENT, event.outcome, self.operations.now())
+        return Subject(item, case, event=event, other=None if order_id is None else self._read(order_id))
+
     def _item(self, command: str, subject_id: str) -> KnownItem:
-        """Raises NothingKnown."""
+        """Raises NothingKnown, EventNotFound."""
+        if command == DISMISS:
+            return store.of_event(self.events.known(subject_id))
         return store.of_catalogue(subject_id) if command in COMMANDS else self.operations.known(subject_id)
 
     def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
@@ -299,8 +314,9 @@ def _why_not(command: str, subject: Subject) -> str:
 
 
 def _tell(subject_id: str, item: KnownItem, told: str, operator: str, at: datetime) -> list[Write]:
-    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it."""
-    if item.is_asset:
+    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it, nor has
+    an event of the bank."""
+    if item.is_asset or item.row is keys.BANK_EVENT:
         return []
     assert item.status is not None
     event = TimelineEvent(at, item.status, item.status, told, operator)

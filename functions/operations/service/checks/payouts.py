@@ -82,7 +82,7 @@ def _attempts(reads: Reads, order: Entry, kind: Kind) -> Iterator[str]:
     numbers = [int(attempt.parts["attempt"]) for attempt in attempts]
     if numbers != list(range(1, int(order.attempts) + 1)):
         yield f"it counts {order.attempts} attempts to pay, there are {len(numbers)}"
-    if any(attempt.status != AttemptStatus.REJECTED for attempt in attempts[:-1]):
+    if any(attempt.status != AttemptStatus.REJECTED and attempt.paid_amount is None for attempt in attempts[:-1]):
         yield "an attempt to pay was begun before the one before was rejected"
     latest = attempts[-1].status if attempts else None
     if latest == AttemptStatus.COMPLETED and order.status != kind.paid:
