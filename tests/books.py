@@ -322,14 +322,15 @@ class _Books:
                 yield f"{name} is booked with a fee of {order['fee_amount']} on {gross}"
 
     def misadjusted(self) -> Iterable[str]:
-        """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
+        """What decided an attempt of a payout is the bank's adjustment for it, and for no other, unless its payout was
+        paid otherwise by what a rejected one had."""
         claims = self.by_kind["adjustment_id"]
         claimed = {claim["PK"].removeprefix("ADJUSTMENT#"): claim["ours"] for claim in claims}
         for attempt in self.by_kind["payout_attempt"]:
             told = attempt.get("adjustment_id")
             reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
             whose = None if told is None else claimed.get(_spelled(told))
-            if told is not None and whose != reference:
+            if told is not None and whose != reference and (whose, attempt["status"]) != (attempt["PK"], "REJECTED"):
                 yield f"{reference} is adjustment {told}, which is {whose}'s"
 
     def misbought(self) -> Iterable[str]:

@@ -135,7 +135,8 @@ class Payout:
     `disputed`: the bank has contradicted itself about an attempt, `disputed_attempt`, the last time; it has done so
     `contradictions` times. `needs_person`: it waits for an operator, and no machine moves it; `awaits_approval`: for
     two, who approve it. `uncounted`: how many attempts the bank refused because of the desk itself, its funds or
-    rights. `returned`: its dollars went to the customer's balance instead.
+    rights. `returned`: its dollars went to the customer's balance instead. `said_paid`: the proposal, not decided yet,
+    that it was paid by another way; `said_unpaid_by`: the operator who has dismissed what another one has said so.
     """
 
     order_id: str
@@ -158,6 +159,8 @@ class Payout:
     returned: bool = False
     disputed_attempt: int | None = None
     contradictions: int = 0
+    said_paid: str | None = None
+    said_unpaid_by: str | None = None
 
     @property
     def open(self) -> bool:
@@ -260,9 +263,11 @@ def back_off(attempts: int, first: timedelta) -> timedelta:
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
     """Does only an operator's act lead on, and no machine? So it is once the payout has failed, while it is to be
-    approved, and while it is disputed, except that a pending attempt is still asked for."""
+    approved, while it is disputed, and once somebody has said that it was paid by another way, except that a pending
+    attempt is still asked for."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
-    return payout.status == payout.kind.failed or (payout.disputed and not pending) or is_approvable(payout)
+    said = payout.said_paid is not None or payout.said_unpaid_by is not None
+    return payout.status == payout.kind.failed or ((payout.disputed or said) and not pending) or is_approvable(payout)
 
 
 def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
@@ -271,8 +276,9 @@ def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
 
 
 def is_decidable_by_one(payout: Payout, latest: Attempt | None) -> bool:
-    """May a single operator pay it once more, or give it back? Not while the bank says that it has paid it already."""
-    return is_decidable(payout, latest) and not payout.disputed
+    """May a single operator pay it once more, or give it back? Not while the bank says that it has paid it already, nor
+    while another operator does."""
+    return is_decidable(payout, latest) and not payout.disputed and payout.said_paid is None
 
 
 def next_attempt(payout: Payout, latest: Attempt | None) -> int | None:
@@ -283,7 +289,9 @@ def next_attempt(payout: Payout, latest: Attempt | None) -> int | None:
 
 def is_approvable(payout: Payout) -> bool:
     """Does it wait for two operators to approve it?"""
-    return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)
+    return (
+        payout.awaits_approval and payout.said_paid is None and payout.status in (payout.kind.ready, payout.kind.paying)
+    )
 
 
 def has_attempts_left(payout: Payout) -> bool:
@@ -305,7 +313,7 @@ def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
     """May two operators say what has become of it? While the bank has not said it, and where it has said both."""
     if latest is not None and latest.status is AttemptStatus.PENDING:
         return payout.status == payout.kind.paying
-    return is_decidable(payout, latest) and payout.disputed_attempt is not None
+    return is_decidable(payout, latest) and payout.disputed_attempt is not None and payout.said_paid is None
 
 
 def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
@@ -321,7 +329,7 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
         return Stage.STOPPED, 0
     if latest is not None and latest.status is AttemptStatus.PENDING:
         return Stage.CHECK, 0
-    if payout.disputed:
+    if payout.disputed or payout.said_paid is not None:
         return Stage.STOPPED, 0
     if latest is not None and is_exhausted(payout):
         return Stage.SEND, 0  # instead of an attempt that there is not to be, sending fails the payout
@@ -334,6 +342,11 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
 
 def why_not_by_one(payout: Payout, latest: Attempt | None) -> str:
     """Why a single operator neither pays it once more nor gives it back, and what can be done."""
+    if payout.said_paid is not None:
+        return (
+            f"{payout.said_paid} says that it was paid by another way: another operator confirms that, or dismisses it "
+            "first"
+        )
     if payout.disputed and is_decidable(payout, latest):
         return (
             f"the bank contradicts itself about attempt {payout.disputed_attempt} and may have paid it: two operators "

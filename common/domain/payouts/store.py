@@ -56,6 +56,8 @@ class PayableItem(work.OpenWork):
     disputed = BooleanAttribute(null=True)
     disputed_attempt = DecimalAttribute(null=True)  # the last one about which the bank has contradicted itself
     contradictions = DecimalAttribute(null=True)  # how often it has, ever
+    said_paid = UnicodeAttribute(null=True)  # the proposal that it was paid by another way
+    said_unpaid_by = UnicodeAttribute(null=True)  # who has dismissed what another one has said so
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
     approved_amount = DecimalAttribute(null=True)
@@ -150,6 +152,8 @@ def payout(table: Table, order_id: str) -> Payout:
         # A dispute from before this was written is about the latest.
         disputed_attempt=int(item.disputed_attempt or item.attempts or 0) if item.disputed else None,
         contradictions=int(item.contradictions or 0),
+        said_paid=item.said_paid,
+        said_unpaid_by=item.said_unpaid_by,
     )
 
 
@@ -202,6 +206,7 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
         item.status.set(kind.paying),
         item.attempts.set(Decimal(attempt.number)),
         item.awaits_approval.remove(),
+        item.said_unpaid_by.remove(),
         item.updated_at.set(at),
         *work.waits(
             kind.row,
@@ -457,6 +462,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         item.status.set(kind.paying if payout.attempts else kind.ready),
         item.attempts_max.set(Decimal(max(payout.counted + 1, payout.attempts_max))),
         item.reason.remove(),
+        item.said_unpaid_by.remove(),
         item.updated_at.set(at),
         *work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
@@ -499,6 +505,7 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         item.status.set(status),
         item.reason.set(why),
         *_undisputed(),
+        item.said_paid.remove(),
         item.updated_at.set(at),
         *([item.returned.set(True)] if returned else []),
         *work.done(),
@@ -506,6 +513,36 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         otherwise=_unsettled(payout),
     )
     return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def say_paid(payout: Payout, proposal_id: str, at: datetime, why: str) -> list[Write]:
+    """An operator says that it was paid by another way: nothing of it moves until that is decided. Refused with
+    PayoutUnsettled."""
+    item = PayableItem
+    order = Write.update(
+        _order(payout),
+        item.said_paid.set(proposal_id),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def say_unpaid(payout: Payout, by: str | None, at: datetime, why: str) -> Write:
+    """What was said of it is dismissed, `by` another one than has said it: a person says how it goes on. Refused with
+    PayoutUnsettled."""
+    item = PayableItem
+    return Write.update(
+        _order(payout),
+        item.said_paid.remove(),
+        item.said_unpaid_by.remove() if by is None else item.said_unpaid_by.set(by),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
 
 
 def paid_after_all(payout: Payout, attempt: Attempt, at: datetime, told: Adjustment, why: str) -> list[Write]:
@@ -590,8 +627,15 @@ def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Wr
 
 
 def _as_read(payout: Payout) -> Condition:
-    """Nobody has begun an attempt, nor has the bank contradicted itself, since the order was read."""
-    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout)
+    """Nobody has begun an attempt, nor has the bank contradicted itself, nor has an operator said that it was paid by
+    another way, since the order was read."""
+    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout) & _said_as_read(payout)
+    return rule
+
+
+def _said_as_read(payout: Payout) -> Condition:
+    said = PayableItem.said_paid
+    rule: Condition = said.does_not_exist() if payout.said_paid is None else said == payout.said_paid
     return rule
 
 

@@ -11,6 +11,7 @@ from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, Ev
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals.model import Proposal, Terms
 from common.money import ZERO, Money
+from common.table.table import Table
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
@@ -132,7 +133,32 @@ class PaidOtherwise:
         assert confirmed.reference is not None
         assert confirmed.decided_at is not None
         told, operators = confirmed.terms.get(PUBLIC_REASON), confirmed.operators
+        self.must_be_the_only(self._of(subject), confirmed)
         return evidence.paid_otherwise(self._of(subject), confirmed.reference, told, operators, confirmed.decided_at)
+
+    def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:
+        """While it waits to be confirmed, nothing else becomes of the payout: the dollars have left already, if it is
+        true. Raises NotProposable: another one says so, of another payment."""
+        payout = self._of(subject)
+        self.must_be_the_only(payout, proposal)
+        assert proposal.reference is not None
+        by, at = proposal.proposed_by, proposal.proposed_at
+        return evidence.said_paid(table, payout, proposal.id, proposal.reference, by, at)
+
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
+        """It is dismissed. Whoever dismisses what another one has said does not alone decide what becomes of it."""
+        payout, by, at = store.payout(table, dismissed.subject), dismissed.decided_by, dismissed.decided_at
+        assert dismissed.reference is not None
+        assert at is not None
+        other = None if by == dismissed.proposed_by else by
+        return evidence.said_unpaid(table, payout, dismissed.id, dismissed.reference, other, at)
+
+    @staticmethod
+    def must_be_the_only(payout: Payout, proposal: Proposal) -> None:
+        if payout.said_paid not in (None, proposal.id):
+            raise NotProposable(
+                f"{payout.said_paid} says so already: confirm it, or dismiss it first", id=payout.order_id
+            )
 
     @staticmethod
     def _of(subject: Subject) -> Payout:

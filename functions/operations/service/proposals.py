@@ -42,7 +42,7 @@ from functions.operations.service import Operations
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT
 from functions.operations.service.payment_kinds import REFUND
-from functions.operations.service.payout_kinds import DISMISS
+from functions.operations.service.payout_kinds import DISMISS, PaidOtherwise
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
 from functions.operations.store import KnownItem
@@ -119,12 +119,14 @@ class Proposals:
             return _repeated(known)
         before = None if known is None else known.status
         counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
+        stopped = kind.stopped(self.operations.table, subject, proposal) if isinstance(kind, PaidOtherwise) else []
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
             try:
                 self.operations.table.write(
                     proposals.propose(proposal),
+                    *stopped,
                     timeline.record(proposal.id, event),
                     *_tell(subject_id, subject.item, told, operator, at),
                     *counted,
@@ -132,6 +134,10 @@ class Proposals:
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
+            except AdjustmentTaken as taken:
+                raise NotProposable(taken.detail, id=subject_id) from None
+            except PayoutUnsettled:
+                raise NotProposable("it has moved meanwhile; look at it again", id=subject_id) from None
         return OperatorOutcome(proposal.id, before, proposal.status, done=not dry_run, says=says)
 
     def confirm(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
@@ -168,15 +174,19 @@ class Proposals:
         return OperatorOutcome(proposal_id, proposal.status, confirmed.status, done=True, says=says)
 
     def dismiss(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Nothing is done about a proposal, as any operator may say. A repeat changes nothing.
+        """Nothing is done about a proposal, as any operator may say; but for whose money it is, where it says that this
+        has been paid already. A repeat changes nothing.
 
-        Raises ProposalNotFound; ProposalDecided: it was confirmed; Busy.
+        Raises ProposalNotFound; ProposalDecided: it was confirmed; BeneficiaryDecides; Busy.
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.DISMISSED:
             return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
+        kind, refused = KINDS[proposal.command], proposal.why_no_part(operator)
+        if isinstance(kind, PaidOtherwise) and refused is not None:
+            raise refused
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
             item = self._item(proposal.command, proposal.subject)
@@ -184,6 +194,7 @@ class Proposals:
             told = f"dismissed, what was proposed as {proposal_id}: {reason}"
             writes = [
                 proposals.dismiss(dismissed),
+                *(kind.freed(self.operations.table, dismissed) if isinstance(kind, PaidOtherwise) else ()),
                 *_tell(proposal.subject, item, told, operator, dismissed.decided_at),
             ]
             try:

@@ -102,7 +102,9 @@ def attempt(reads: Reads, attempt: Entry) -> Iterator[str]:
     if attempt.adjustment_id is not None:
         claimed = reads.get(adjustments.key_of(attempt.adjustment_id))
         ours = f"{attempt.PK}-{attempt.parts['attempt']}"
-        if claimed is None or claimed.ours != ours:
+        # What a rejected one had may be that by which its payout was paid otherwise.
+        its = {ours} if attempt.status == AttemptStatus.COMPLETED else {ours, attempt.PK}
+        if claimed is None or claimed.ours not in its:
             yield f"{ours} is adjustment {attempt.adjustment_id}, which is {said_by(claimed, 'ours', 'nobody')}'s"
 
     if attempt.status == AttemptStatus.COMPLETED and attempt.paid_amount is None and attempt.listed_at is None:
