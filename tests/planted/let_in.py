@@ -45,10 +45,10 @@ PLANTS: list[Plant] = [
     plant(
         "let-in-who-acts-all-the-time",
         Kind.LIMIT,
-        "common/domain/audit.py:STOP_TRIES",
-        "STOP_TRIES = 20",
-        "STOP_TRIES = 1",
-        "Whoever has got in keeps everybody from signing him out, or from halting what he empties, by acting all the time.",
+        "common/domain/audit.py:write_stop",
+        "range(STOP_TRIES)",
+        "range(1)",
+        "Whoever has got in keeps all from signing him out, and from halting what he empties, by acting all the time.",
         f"{OPERATORS}::test_who_acts_all_the_time_is_stopped_all_the_same",
     ),
     plant(
