@@ -51,7 +51,13 @@ from common.domain.ledger.moves import StatementTooLong
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
-from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import (
+    BeneficiaryDecides,
+    OwnProposal,
+    ProposalDecided,
+    ProposalEnded,
+    ProposalNotFound,
+)
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -983,6 +989,7 @@ TOLD: dict[str, Told] = {
             ProposalNotFound,
             ProposalDecided,
             OwnProposal,
+            ProposalEnded,
             BeneficiaryDecides,
             NotProposable,
             ClientTaken,

@@ -394,13 +394,13 @@ def _at_bank(item: OutsideCallItem) -> OutsideCall:
     return OutsideCall(item.created_at, "bank", reference_id, item.adjustment_id, item.status, says)
 
 
-def move_user(username: str, before: str, sub: str, at: datetime) -> Write:
-    """The user is another login's. Refused with AccountMoved."""
+def move_user(username: str, before: str, sub: str, at: datetime, written_at: datetime) -> Write:
+    """The user is another login's. Refused with AccountMoved, also if it was written since."""
     return Write.update(
         KnownItem(*keys.USER(username=username)),
         KnownItem.sub.set(sub),
         KnownItem.updated_at.set(at),
-        when=KnownItem.sub == before,
+        when=(KnownItem.sub == before) & (KnownItem.updated_at == written_at),
         otherwise=AccountMoved("others have moved the account; look at it again", id=username),
     )
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common import keys
+from common import keys, sign_outs
 from common.domain import acts, adjustments, audit, clients, limits, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
@@ -32,6 +32,7 @@ from common.domain.proposals.store import AlreadyProposed
 from common.domain.timeline import TimelineEvent
 from common.domain.trade_cursors import CursorElsewhere
 from common.domain.work import Redriven
+from common.errors import Refusal
 from common.keys import PrimaryKey
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
@@ -113,7 +114,7 @@ class Proposals:
         if no_part is not None:
             raise no_part
         known = proposals.find(self.operations.table, proposal.id)
-        if known is not None and known.status is Status.PROPOSED:
+        if known is not None and known.status is Status.PROPOSED and at < known.ends_at:
             return _waits_already(known)
         if known is not None and known.status is Status.CONFIRMED and command in ONCE:
             return _repeated(known)
@@ -144,7 +145,7 @@ class Proposals:
         """Do what another operator has proposed. A repeat changes nothing.
 
         Raises ProposalNotFound; ProposalDecided: it was dismissed; NotProposable: it is not possible any more;
-        OwnProposal; BeneficiaryDecides; DailyLimitExceeded; Busy.
+        ProposalEnded; OwnProposal; BeneficiaryDecides; DailyLimitExceeded; Busy.
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.CONFIRMED:
@@ -158,7 +159,9 @@ class Proposals:
             raise NotProposable(so_now.detail, id=proposal.subject) from None
         # The write looks at whose money it was when it was proposed.
         since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
-        refused = since.why_no_part(operator) or (proposal.why_not_confirmed(operator) if dry_run else None)
+        refused = since.why_no_part(operator)
+        if dry_run and refused is None:
+            refused = self._why_not_confirmed(proposal, operator)
         if refused is not None:
             raise refused
         counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
@@ -166,7 +169,8 @@ class Proposals:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
         try:
-            writes = [proposals.confirm(confirmed), *kind.writes(subject, confirmed), *counted]
+            still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
+            writes = [proposals.confirm(confirmed), still_in, *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -203,6 +207,13 @@ class Proposals:
                 return self._meanwhile(dismissed)
         says = f"nothing is done: {proposal}"
         return OperatorOutcome(proposal_id, proposal.status, dismissed.status, done=not dry_run, says=says)
+
+    def _why_not_confirmed(self, proposal: Proposal, operator: str) -> Refusal | None:
+        """What the write would be refused with now, by its own rules."""
+        out = sign_outs.find(self.operations.table, proposal.proposed_by)
+        if out is not None and out.at >= proposal.proposed_at:
+            return proposal.signed_out()
+        return proposal.why_not_confirmed(operator, self.operations.now())
 
     def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
         """The proposal as it is once this operator's decision is written."""
