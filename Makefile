@@ -87,6 +87,7 @@ lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package
 	$(call compile,pyproject.toml,runtime)
 	$(call compile,pyproject.toml --group embedded --constraint requirements/runtime.txt,embedded)
 	$(call compile,pyproject.toml --group dev --constraint requirements/embedded.txt,dev)
+	$(call compile,--group pyproject.toml:clients,clients)
 	npm install --package-lock-only
 
 clean:  ## remove what was built, and nothing that was installed or stored
