@@ -112,6 +112,7 @@ class MovesOfAmountView(View):
 
 @app.get("/operations/customers/<username>", tags=["operators"], summary="Where a customer's money is")
 def customer(username: Username) -> CustomerView:
+    """What he has, what is held and what for, what is open, who is paid for him, and what moved last."""
     caller(app).must_be_viewer()
     found = customers().customer(username)
     balance = found.account.balance
