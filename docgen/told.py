@@ -1000,7 +1000,7 @@ TOLD: dict[str, Told] = {
     ),
     "dismiss_proposal": Told(
         {200: "dismissed, or it was already"},
-        (ProposalNotFound, ProposalDecided),
+        (ProposalNotFound, ProposalDecided, BeneficiaryDecides, NotProposable),
         examples={"mistaken": {"reason": "line 11 is of another payout"}},
     ),
     "parked": Told(_FOUND),
@@ -1010,8 +1010,8 @@ TOLD: dict[str, Told] = {
         examples={"the order was repaired": {"reason": "the attempt is there by now"}},
     ),
     "dismiss": Told(
-        {200: "dismissed, or what else became of it before"},
-        (EventNotFound,),
+        {200: "dismissed, or what else became of it before; what tells of dollars paid is proposed, to be confirmed"},
+        (EventNotFound, NotProposable, BeneficiaryDecides),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
     ),
     "stopped_prices": Told(_FOUND),

@@ -667,6 +667,22 @@ def test_what_the_bank_tells_once_more_is_not_decided_unseen(desk: Desk, ann: Ow
         move(desk, "retry", order_id)
 
 
+def test_what_was_not_paid_of_one_attempt_leaves_another_one_disputed(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    for number in (5, 3):
+        desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order_id}-{number:02d}")))
+    proposed = say(desk, order_id, "0")
+    assert proposed.says.endswith(
+        "counts as not paid by attempt 5, whatever the bank has told of that; it stays disputed, about attempt 3"
+    )
+    assert desk.confirmed(proposed).done
+    with pytest.raises(PayoutUnsettled, match="the bank contradicts itself about attempt 3"):
+        move(desk, "retry", order_id)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    assert move(desk, "retry", order_id).done
+    desk.run()
+
+
 def test_what_tells_that_the_bank_has_paid_two_dismiss(desk: Desk, ann: Owner) -> None:
     """Also once nothing of its payout is open any more: it may be all that tells of a second payment."""
     order_id = payout_failed(desk, ann)

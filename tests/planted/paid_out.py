@@ -131,6 +131,15 @@ PLANTS: list[Plant] = [
         f"{BY_HAND}::test_what_the_bank_tells_once_more_is_not_decided_unseen",
     ),
     plant(
+        "payouts-disputed-about-one-of-two",
+        Kind.CONDITION,
+        f"{PAYOUTS}/store.py:never_paid",
+        "[each for each in payout.disputed_attempts if each != attempt.number]",
+        "[]",
+        "Two say that one attempt was not paid, and the bank says that it has paid another one: it pays once more.",
+        f"{BY_HAND}::test_what_was_not_paid_of_one_attempt_leaves_another_one_disputed",
+    ),
+    plant(
         "payouts-told-paid-dismissed-by-one",
         Kind.CONDITION,
         "functions/operations/service/interventions.py:Interventions.dismiss",

@@ -132,8 +132,8 @@ class Payout:
     """The order as its payout sees it. `amount` is what is to be paid, and held for that; `status` is one of its
     kind's; `attempts` is how many there have been, and `attempts_max` how many may count.
 
-    `disputed`: the bank has contradicted itself about an attempt, `disputed_attempt`, the last time; it has done so
-    `contradictions` times. `needs_person`: it waits for an operator, and no machine moves it; `awaits_approval`: for
+    `disputed`: the bank has contradicted itself about `disputed_attempts`, of which nothing is decided yet; it has done
+    so `contradictions` times. `needs_person`: it waits for an operator, and no machine moves it; `awaits_approval`: for
     two, who approve it. `uncounted`: how many attempts the bank refused because of the desk itself, its funds or
     rights. `returned`: its dollars went to the customer's balance instead. `said_paid`: the proposal, not decided yet,
     that it was paid by another way; `said_unpaid_by`: the operator who has dismissed what another one has said so.
@@ -157,7 +157,7 @@ class Payout:
     approval: Approval | None = None
     uncounted: int = 0
     returned: bool = False
-    disputed_attempt: int | None = None
+    disputed_attempts: tuple[int, ...] = ()
     contradictions: int = 0
     said_paid: str | None = None
     said_unpaid_by: str | None = None
@@ -166,6 +166,11 @@ class Payout:
     def open(self) -> bool:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
+
+    @property
+    def disputed_attempt(self) -> int | None:
+        """The one that is decided next: the latest."""
+        return self.disputed_attempts[-1] if self.disputed_attempts else None
 
     @property
     def counted(self) -> int:

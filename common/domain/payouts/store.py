@@ -54,7 +54,7 @@ class PayableItem(work.OpenWork):
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
     uncounted = DecimalAttribute(null=True)  # attempts that the bank refused because of the desk itself
     disputed = BooleanAttribute(null=True)
-    disputed_attempt = DecimalAttribute(null=True)  # the last one about which the bank has contradicted itself
+    disputed_attempts = UnicodeAttribute(null=True)  # their numbers, each after a space
     contradictions = DecimalAttribute(null=True)  # how often it has, ever
     said_paid = UnicodeAttribute(null=True)  # the proposal that it was paid by another way
     said_unpaid_by = UnicodeAttribute(null=True)  # who has dismissed what another one has said so
@@ -149,12 +149,18 @@ def payout(table: Table, order_id: str) -> Payout:
         approval=_approval(item),
         uncounted=int(item.uncounted or 0),
         returned=bool(item.returned),
-        # A dispute from before this was written is about the latest.
-        disputed_attempt=int(item.disputed_attempt or item.attempts or 0) if item.disputed else None,
+        disputed_attempts=_disputed(item),
         contradictions=int(item.contradictions or 0),
         said_paid=item.said_paid,
         said_unpaid_by=item.said_unpaid_by,
     )
+
+
+def _disputed(item: PayableItem) -> tuple[int, ...]:
+    """A dispute from before their numbers were written is about the latest."""
+    if not item.disputed:
+        return ()
+    return tuple(map(int, (item.disputed_attempts or str(item.attempts)).split()))
 
 
 def _approval(item: PayableItem) -> Approval | None:
@@ -410,8 +416,7 @@ def dispute(payout: Payout, number: int, at: datetime, why: str) -> Write:
     item = PayableItem
     return Write.update(
         _order(payout),
-        item.disputed.set(True),
-        item.disputed_attempt.set(Decimal(number)),
+        *_dispute(sorted({*payout.disputed_attempts, number})),
         item.contradictions.set(Decimal(payout.contradictions + 1)),
         item.approved_amount.remove(),
         item.approved_account_id.remove(),
@@ -504,7 +509,7 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         _order(payout),
         item.status.set(status),
         item.reason.set(why),
-        *_undisputed(),
+        *_dispute([]),
         item.said_paid.remove(),
         item.updated_at.set(at),
         *([item.returned.set(True)] if returned else []),
@@ -562,12 +567,13 @@ def paid_after_all(payout: Payout, attempt: Attempt, at: datetime, told: Adjustm
 
 
 def never_paid(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Write]:
-    """Two operators say that the bank has paid nothing of a rejected attempt, whatever it has told: the order is
-    disputed no more, and a person says where its dollars go. Refused with AttemptMoved, PayoutUnsettled."""
+    """Two operators say that the bank has paid nothing of a rejected attempt, whatever it has told: unless the bank has
+    contradicted itself about another one, too, the order is disputed no more, and a person says where its dollars go.
+    Refused with AttemptMoved, PayoutUnsettled."""
     item = PayableItem
     order = Write.update(
         _order(payout),
-        *_undisputed(),
+        *_dispute([each for each in payout.disputed_attempts if each != attempt.number]),
         item.updated_at.set(at),
         *_asks(payout, at, why),
         when=(item.status == payout.status) & _as_read(payout),
@@ -596,8 +602,12 @@ def _of_another(checks: list[Write], payout: Payout, attempt: Attempt) -> list[W
     return [] if attempt.number == payout.attempts else checks
 
 
-def _undisputed() -> list[Action]:
-    return [PayableItem.disputed.remove(), PayableItem.disputed_attempt.remove()]
+def _dispute(attempts: list[int]) -> list[Action]:
+    """The actions after which the bank's word is disputed about these."""
+    disputed, numbers = PayableItem.disputed, PayableItem.disputed_attempts
+    if not attempts:
+        return [disputed.remove(), numbers.remove()]
+    return [disputed.set(True), numbers.set(" ".join(map(str, attempts)))]
 
 
 def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:

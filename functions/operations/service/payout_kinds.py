@@ -44,7 +44,10 @@ class PayoutDecision:
             )
         if paid == ZERO and attempt.status is not AttemptStatus.PENDING:
             where = f"where the held ${held} go is decided then"
-            return f"is disputed no more: the bank has paid nothing of attempt {number}; {where}"
+            also = payout.disputed_attempts[:-1]
+            if also:
+                where = f"it stays disputed, about attempt {also[-1]}"
+            return f"counts as not paid by attempt {number}, whatever the bank has told of that; {where}"
         if paid == ZERO:
             since = attempt.booked_by_nobody_at
             if since is None or subject.case.now < since:
