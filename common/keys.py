@@ -83,7 +83,7 @@ table of this page, and the table that is deployed.
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                          |               |                    |                                              |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                       | dealers       | onboarding         | OpenWork                                     |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                          |               |                    |                                              |
-| data_key               | {dealer_id}                                     | KEY                                |                          |               |                    |                                              |
+| data_key               | {owner_id}                                      | KEY                                |                          |               |                    |                                              |
 | taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                          |               |                    |                                              |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type}       | totals        |                    | OpenWork                                     |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                          |               |                    |                                              |
@@ -458,8 +458,9 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
-# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
-DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
+# Under which a dealer's requisites are sealed, or a customer's accounts at banks (his username is the owner's id),
+# wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{owner_id}", sk="KEY")
 # The dealers of one taxpayer, whose number nobody can tell by the mark.
 TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
 BILLING_ACCOUNT = Key(

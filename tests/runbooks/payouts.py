@@ -122,7 +122,9 @@ def moved_since(on_call: OnCall) -> Facts:
     desk.world.simulated.fail_before_next(Operation.CREDIT)
     order_id = desk.cash_out(owner).order_id
     desk.world.machines.run()
-    new = Client("ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), "acc-new")
+    new = Client(
+        "ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), desk.account("ann", "acc-new")
+    )
     save_client(desk, new)
     desk.run(days=0.05)
     return {"ID": order_id}

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import islice
 
 from common import keys
+from common.data_keys import DataKeysUnavailable
 from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
@@ -24,8 +25,9 @@ from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
+from common.domain.persons import Persons
 from common.domain.proposals import store as proposals_store
-from common.domain.proposals.model import Proposal
+from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import Failure, TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
@@ -34,6 +36,7 @@ from common.keys import PrimaryKey
 from common.log import log
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
+from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Waiting
@@ -77,6 +80,7 @@ class Story:
 class Operations:
     table: Table
     machines: Machines
+    persons: Persons
     now: Callable[[], datetime]
     stuck_after: timedelta
 
@@ -129,6 +133,19 @@ class Operations:
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
 
+    def terms_of(self, proposal: Proposal | None) -> Terms:
+        """What is proposed, with the accounts that are sealed in it, for who decides it. While they can not be opened,
+        it is told without them: nobody can confirm it then."""
+        if proposal is None:
+            return {}
+        person = next((self.persons.of(username) for username in sorted(proposal.beneficiaries)), None)
+        if person is None:
+            return proposal.terms
+        try:
+            return {name: person.revealed(value) for name, value in proposal.terms.items()}
+        except DataKeysUnavailable:
+            return {name: shortened(value) for name, value in proposal.terms.items()}
+
     def _waiting(self, item: KnownItem) -> Unfinished:
         """What says what the item waits for: of what waits for nothing itself, what was found of its books."""
         if item.open_work is not None:
@@ -172,11 +189,11 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = account_id = None
+        payout = latest = pays_to = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
-            account_id = self._account(payout) if is_approvable(payout) else None
+            pays_to = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
@@ -189,7 +206,7 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
-            account_id=account_id,
+            pays_to=pays_to,
             exchange_order=placed,
             account=account,
             incoming=custody.incoming(self.table, item.PK) if item.row is keys.SNAPSHOT else None,
@@ -273,10 +290,10 @@ class Operations:
             return custody.incoming(self.table, outgoing.cause).order_id
         return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
 
-    def _account(self, payout: Payout) -> str | None:
+    def _account(self, payout: Payout) -> Sealed | None:
         """Where a payout would go now; None while its customer has no such client."""
         client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
-        return client.account_id if client is not None and client.owner == payout.owner else None
+        return client.account if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""

@@ -17,6 +17,7 @@ from common.domain.timeline import TimelineEvent
 from common.money import Money
 from common.operator_outcome import changes
 from common.owner import Owner, Ownership
+from common.sealed import Sealed, shortened
 from common.table.transaction import Write
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service.subjects import Kind, Subject
@@ -75,7 +76,7 @@ class ClientChange:
     def terms(self, subject: Subject, given: Terms) -> Terms:
         before = subject.client
         after = self._after(subject, given)
-        account = {} if after.account_id is None else {"account_id": after.account_id}
+        account = {} if after.account is None else {"account_id": after.account}
         was = "new" if before is None else f"{changes(None, told_of(before))}, of {text(before.updated_at)}"
         return {"client": after.client_id, "kind": after.kind, "status": after.status, **account, "was": was}
 
@@ -83,15 +84,18 @@ class ClientChange:
         if self.terms(subject, terms) != terms:  # not told here: an account is no matter of the log
             client = f"the {terms['kind'].lower()} client {terms['client']}"
             raise NotProposable(f"{client} is not what it was any more: look at it, and propose it", id=subject.id)
-        change = change_of(subject.client, self._after(subject, terms))
+        after = self._after(subject, terms)
+        if after.is_paid and after.account is not None:
+            subject.must_know(after.account)
+        change = subject.shown(change_of(subject.client, after))
         return f"has the {terms['kind'].lower()} client {terms['client']}: {change}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
         after = replace(self._after(subject, confirmed.terms), updated_at=confirmed.decided_at)
-        told = f"{after.kind} client {after.client_id}, {change_of(subject.client, after)}"
+        told = f"{after.kind} client {after.client_id}, {shortened(change_of(subject.client, after))}"
         return [
-            clients.save(after, subject.client),
+            *clients.save(after, subject.client),
             _event(subject, told, confirmed.operators, confirmed.decided_at),
         ]
 
@@ -100,8 +104,9 @@ class ClientChange:
         """Raises ClientTaken, AccountNeeded."""
         whose, given = _account(subject).ownership, terms.get("status")
         kind, client_id, at = ClientKind(terms["kind"]), terms["client"], subject.case.now
-        status, account_id = None if given is None else ClientStatus(given), terms.get("account_id")
-        return changed(subject.client, kind, client_id, whose.owner, lambda: whose, status, account_id, at)
+        status, account = None if given is None else ClientStatus(given), terms.get("account_id")
+        sealed = None if account is None else Sealed(account)
+        return changed(subject.client, kind, client_id, whose.owner, lambda: whose, status, sealed, at)
 
 
 def changed(
@@ -111,7 +116,7 @@ def changed(
     owner: Owner,
     whose: Callable[[], Ownership],
     status: ClientStatus | None,
-    account_id: str | None,
+    account: Sealed | None,
     at: datetime,
 ) -> Client:
     """A client as it is to be: what is not given stays as it was `before`. After its owner's account was moved, it is
@@ -123,7 +128,7 @@ def changed(
         client,
         owner=owner,
         status=status or client.status,
-        account_id=account_id or client.account_id,
+        account=account or client.account,
         updated_at=at,
     )
     after.must_be_payable()
@@ -131,15 +136,15 @@ def changed(
 
 
 def change_of(before: Client | None, after: Client) -> str:
-    """What changes of a client, and where it is paid; empty where nothing does."""
+    """What changes of a client, and where it is paid, that sealed; empty where nothing does."""
     says = changes(None if before is None else told_of(before), told_of(after))
-    if says and before is not None and before.account_id == after.account_id and after.is_paid:
-        says += f"; it is paid at {after.account_id}"
+    if says and before is not None and before.account == after.account and after.is_paid:
+        says += f"; it is paid at {after.account}"
     return says
 
 
 def told_of(client: Client) -> dict[str, object]:
-    account = {} if client.account_id is None else {"account_id": client.account_id}
+    account = {} if client.account is None else {"account_id": client.account}
     return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
