@@ -562,6 +562,13 @@ ACTS: tuple[Act, ...] = (
         _has_account,
         asks=("tier",),
     ),
+    Act(
+        keys.USER,
+        "users forget",
+        "POST /operations/users/{id}/forget",
+        "with a second operator: nobody can read his accounts at banks any more, nor pay to them",
+        _has_account,
+    ),
     _of_market_making(
         "decide-deposit",
         "with a second operator: what the exchange has credited of an asset",

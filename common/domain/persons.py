@@ -78,12 +78,6 @@ def still_known(username: str, sealed: Sealed) -> Write:
     )
 
 
-def key_number(table: Table, username: str) -> int | None:
-    """Of the key that a person has; None where he has none, or none any more."""
-    item = _key_of(table, username)
-    return None if item is None or item.wrapped is None else int(item.number or 0)
-
-
 def forget(username: str, number: int, at: datetime) -> Write:
     """The person's key, and with it all that it has sealed. Refused with PersonMoved."""
     item = DataKeyItem
@@ -143,6 +137,12 @@ class Person:
         if item is None or item.wrapped is None or item.number != number:
             raise _forgotten(self.username)
         return self._unwrap(item.wrapped).open(closed, self._about).decode()
+
+    @property
+    def key_number(self) -> int | None:
+        """Of the key that he has; None where he has none, or none any more."""
+        item = self._read()
+        return None if item is None or item.wrapped is None else int(item.number or 0)
 
     def is_known(self, sealed: Sealed) -> bool:
         """Has he the key that has sealed this? KMS is not asked."""

@@ -272,6 +272,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
     ("POST", "/operations/users/ann/deposits"): outcome(PROPOSAL),
     ("POST", "/operations/users/ann/tier"): outcome(PROPOSAL),
+    ("POST", "/operations/users/ann/forget"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)

@@ -73,6 +73,7 @@ def granted(grant: Grant) -> set[str]:
         *(index.name for index in grant.indexes),
         *grant.secrets,
         *grant.data_keys,
+        *(f"{action} for persons" for action in grant.person_keys),
         *grant.anchors,
         *grant.operators,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
@@ -91,6 +92,7 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     desk.webhook_key = partial(_read, recorder, desk.webhook_key)
     world.client = recorder.states(world.machines)
     billing.seals(recorder, desk.dealership)
+    desk.kms = recorder.kms(desk.kms, whose=" for persons")
     of_the_audit = desk.anchors
     desk.anchors = replace(of_the_audit, kms=recorder.kms(of_the_audit.kms), s3=recorder.s3(of_the_audit.s3))
     desk.operator_pool = replace(desk.operator_pool, client=recorder.user_pool(desk.operator_pool.client))

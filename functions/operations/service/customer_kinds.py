@@ -7,14 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.clock import text
-from common.domain import clients, deposits, timeline
+from common.domain import clients, deposits, persons, timeline
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Account
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
-from common.money import Money
+from common.money import ZERO, Money
 from common.operator_outcome import changes
 from common.owner import Owner, Ownership
 from common.sealed import Sealed, shortened
@@ -22,7 +22,8 @@ from common.table.transaction import Write
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
-CREDIT, CLIENT = "deposit credit", "clients save"
+CREDIT, CLIENT, FORGET = "deposit credit", "clients save", "users forget"
+TOLD_MAX = 5  # of what is open
 
 
 class Credit:
@@ -66,6 +67,38 @@ class Tiering:
         return [
             ledger.set_tier(_account(subject).ownership.owner, before, tier, confirmed.decided_at),
             _event(subject, told, confirmed.operators, confirmed.decided_at),
+        ]
+
+
+class Forgetting:
+    """That nobody can read a customer's accounts at banks any more, wherever they are written: the key that he had when
+    it was proposed is forgotten. What is open comes first: it may end in a payout."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        number = subject.person.key_number if subject.person is not None else None
+        if number is None:
+            raise NothingToDo(f"{subject.id} has no account at a bank that could be forgotten", id=subject.id)
+        return {"key": str(number), **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        if self.terms(subject, {}) != terms:
+            raise NotProposable("he was forgotten since, and has given an account anew: look at him", id=subject.id)
+        if subject.open:
+            told = [f"{thing.kind} {thing.thing_id}" for thing in subject.open[:TOLD_MAX]]
+            more = len(subject.open) - len(told)
+            named = ", ".join(told) + (f" and {more} more" if more else "")
+            raise NotProposable(f"what is open of him has to end first: {named}", id=subject.id)
+        left = _account(subject).balance.current
+        stays = f"; ${left} stay on the balance, and are paid to an account that he gives anew" if left != ZERO else ""
+        return f"can be paid at none of the accounts that he has given, which nobody can read any more{stays}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        at, number = confirmed.decided_at, int(confirmed.terms["key"])
+        return [
+            persons.forget(subject.id, number, at),
+            ledger.nothing_held(_account(subject).ownership.owner),
+            _event(subject, f"the accounts at banks under key {number} are forgotten", confirmed.operators, at),
         ]
 
 
@@ -165,4 +198,9 @@ def _event(subject: Subject, told: str, by: str, at: datetime) -> Write:
     return timeline.record(subject.id, TimelineEvent(at, subject.item.status, subject.item.status, told, by))
 
 
-KINDS: Mapping[str, Kind] = {CREDIT: Credit(), CLIENT: ClientChange(), "users tier": Tiering()}  # by the command
+KINDS: Mapping[str, Kind] = {  # by the command
+    CREDIT: Credit(),
+    CLIENT: ClientChange(),
+    FORGET: Forgetting(),
+    "users tier": Tiering(),
+}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import acts, adjustments, audit, clients, limits, timeline, work
+from common.domain import acts, adjustments, audit, clients, holds, limits, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
@@ -21,6 +21,7 @@ from common.domain.custody.ties import TieMoved
 from common.domain.dealer_refunds import RefundKnown
 from common.domain.deposits import CreditedAlready
 from common.domain.exchange_orders.model import ExchangeOrderMoved
+from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AccountMoved, AccountNotFound
 from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
@@ -41,7 +42,7 @@ from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
-from functions.operations.service.customer_kinds import CLIENT, CREDIT
+from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
@@ -245,6 +246,9 @@ class Proposals:
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
             subject = replace(subject, other=self._read(named))
+        if command == FORGET:
+            whose = ledger.ownership(self.operations.table, subject_id).owner
+            subject = replace(subject, open=holds.explained(self.operations.table, whose).open)
         if command == CLIENT:  # which may be new: no item is there that would offer it
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
