@@ -230,7 +230,7 @@ class Truth:
             approved = (
                 {self.desk.account_id(order["username"], order["approved_account"])}
                 if order.get("approved_amount") == due
-                else set[str]()
+                else set[str | None]()
             )
             records = self.desk.world.simulated.records()
             asked = {r.terms.account_id for r in records if r.terms.reference_id.startswith(order_id)}

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 
 from common.data_keys import DataKeysUnavailable
-from common.domain import audit
+from common.domain import audit, persons
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.payouts.model import EventOutcome
 from common.domain.persons import AccountForgotten, AccountState
@@ -104,10 +105,8 @@ def test_nobody_is_forgotten_while_something_of_him_is_open(desk: Desk, ann: Own
     }
     proposed = desk.proposals.propose(FORGET, "ann", {}, None, "he has left", "olga", dry_run=False)
     order_id = open_[what]()
-    for act in (
-        lambda: desk.confirmed(proposed),
-        lambda: desk.proposals.propose(FORGET, "ann", {}, None, "he has left", "oleg", dry_run=True),
-    ):
+    again = partial(desk.proposals.propose, FORGET, "ann", {}, None, "he has left", "oleg", dry_run=True)
+    for act in (partial(desk.confirmed, proposed), again):
         with pytest.raises(NotProposable, match=f"has to end first: [A-Z_]+ {order_id}"):
             act()
     assert state(desk) is AccountState.TOLD
@@ -151,8 +150,6 @@ def test_what_was_proposed_of_a_key_is_not_done_to_the_next(desk: Desk, ann: Own
 
 def forgotten_and_back(desk: Desk) -> None:
     """As it is written; its own proposal is that of the test."""
-    from common.domain import persons
-
     desk.table.write(persons.forget("ann", 1, desk.clock()))
     desk.account("ann", "acc-ann")
 
@@ -245,8 +242,6 @@ def test_an_account_is_one_text_of_one_person_and_no_others(desk: Desk) -> None:
 
 
 def test_a_client_is_not_saved_under_a_key_that_is_forgotten(desk: Desk, ann: Owner) -> None:
-    from common.domain import persons
-
     save = desk.interventions.save_client
     proposed = save(ClientKind.BANKING, "ann-bank", ann, "moved", "olga", dry_run=False, account_id="acc-2")
     before_next_write(desk, lambda: desk.table.write(persons.forget("ann", 1, desk.clock())))
