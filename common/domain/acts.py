@@ -105,6 +105,7 @@ class Case:
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
     takes_back: bool = False  # is it a message of a payment that the bank has taken back?
     why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
+    why_not_forgotten: str | None = "it is no customer"  # why his accounts at banks can not be forgotten
 
 
 @dataclass(frozen=True)
@@ -231,6 +232,11 @@ def _may_move(case: Case) -> bool:
 
 def _has_account(case: Case) -> bool:
     return case.account is not None
+
+
+def _may_forget(case: Case) -> bool:
+    """Has he an account at a bank, and is nothing of him open?"""
+    return case.why_not_forgotten is None
 
 
 def _may_decide_proposal(case: Case) -> bool:
@@ -567,7 +573,7 @@ ACTS: tuple[Act, ...] = (
         "users forget",
         "POST /operations/users/{id}/forget",
         "with a second operator: nobody can read his accounts at banks any more, nor pay to them",
-        _has_account,
+        _may_forget,
     ),
     _of_market_making(
         "decide-deposit",

@@ -25,6 +25,7 @@ from tests.seen import audited, before_next_write, contradicting, decided, raw, 
 
 FORGET = "users forget"
 BECAUSE = {"reason": "he has left, ticket 4720"}
+NO_ACCOUNT = "ann has no account at a bank that could be forgotten"
 
 
 @pytest.fixture
@@ -58,8 +59,8 @@ def test_what_two_have_forgotten_nobody_can_read_nor_pay_to(desk: Desk, ann: Own
         assert "$970.00 stay on the balance" in proposed.json["says"]
         assert state(desk) is AccountState.TOLD
         assert doors.confirmed(proposed).json["done"]
-        again = doors.operator().post("/operations/users/ann/forget", BECAUSE).json
-        assert (again["done"], again["says"]) == (False, "ann has no account at a bank that could be forgotten")
+        again = doors.operator().post("/operations/users/ann/forget", BECAUSE)
+        assert (again.problem, again.json["detail"]) == ("NotProposable", NO_ACCOUNT)
         for listed in (doors.customer().get("/clients").json["items"], doors.operator().get(CUSTOMER).json["clients"]):
             (bank,) = [each for each in listed if each["kind"] == "BANKING"]
             assert (bank["account_id"], bank["account_state"]) == (None, "FORGOTTEN")

@@ -11,7 +11,7 @@ from itertools import islice
 
 from common import keys
 from common.data_keys import DataKeysUnavailable
-from common.domain import acts, audit, clients, timeline, trade_cursors, work
+from common.domain import acts, audit, clients, holds, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
 from common.domain.catalogue.model import Asset, Listing
@@ -43,6 +43,7 @@ from functions.operations.model import OutsideCall, Waiting
 from functions.operations.store import KnownItem
 
 RUNNING = "RUNNING"
+TOLD_MAX = 5  # of what is open
 STOPPING = "stopping"  # of a market-making order
 DEPOSIT = "DEPOSIT"  # the type of a dealer's account
 QUOTES = ("created", "running", "paused", STOPPING)
@@ -220,6 +221,7 @@ class Operations:
             has_sum=item.kopecks is not None,
             takes_back=item.takes_back is not None,
             why_no_refund=self._why_no_refund(item),
+            why_not_forgotten=self._why_not_forgotten(item),
         )
 
     def beneficiaries(self, item: KnownItem) -> frozenset[str]:
@@ -255,6 +257,19 @@ class Operations:
         if bill_id is not None:
             return f"bill {bill_id} is open, and takes what is on it"
         return None if item.balance_kopecks else "there is nothing on it"
+
+    def _why_not_forgotten(self, item: KnownItem) -> str | None:
+        """Why a customer's accounts at banks can not be forgotten."""
+        if item.row is not keys.USER:
+            return "it is no customer"
+        if self.persons.of(item.PK).key_number is None:
+            return f"{item.PK} has no account at a bank that could be forgotten"
+        open_ = holds.explained(self.table, ledger.ownership(self.table, item.PK).owner).open
+        if not open_:
+            return None
+        told, more = [f"{thing.kind} {thing.thing_id}" for thing in open_[:TOLD_MAX]], len(open_) - TOLD_MAX
+        named = ", ".join(told) + (f" and {more} more" if more > 0 else "")
+        return f"what is open of {item.PK} has to end first: {named}"
 
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""

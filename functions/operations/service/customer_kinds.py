@@ -23,7 +23,6 @@ from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
 CREDIT, CLIENT, FORGET = "deposit credit", "clients save", "users forget"
-TOLD_MAX = 5  # of what is open
 
 
 class Credit:
@@ -75,19 +74,12 @@ class Forgetting:
     it was proposed is forgotten. What is open comes first: it may end in a payout."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        number = subject.person.key_number if subject.person is not None else None
-        if number is None:
-            raise NothingToDo(f"{subject.id} has no account at a bank that could be forgotten", id=subject.id)
-        return {"key": str(number), **given}
+        assert subject.person is not None
+        return {"key": str(subject.person.key_number), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         if self.terms(subject, {}) != terms:
             raise NotProposable("he was forgotten since, and has given an account anew: look at him", id=subject.id)
-        if subject.open:
-            told = [f"{thing.kind} {thing.thing_id}" for thing in subject.open[:TOLD_MAX]]
-            more = len(subject.open) - len(told)
-            named = ", ".join(told) + (f" and {more} more" if more else "")
-            raise NotProposable(f"what is open of him has to end first: {named}", id=subject.id)
         left = _account(subject).balance.current
         stays = f"; ${left} stay on the balance, and are paid to an account that he gives anew" if left != ZERO else ""
         return f"can be paid at none of the accounts that he has given, which nobody can read any more{stays}"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import acts, adjustments, audit, clients, holds, limits, timeline, work
+from common.domain import acts, adjustments, audit, clients, limits, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
@@ -21,7 +21,6 @@ from common.domain.custody.ties import TieMoved
 from common.domain.dealer_refunds import RefundKnown
 from common.domain.deposits import CreditedAlready
 from common.domain.exchange_orders.model import ExchangeOrderMoved
-from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AccountMoved, AccountNotFound
 from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
@@ -246,9 +245,6 @@ class Proposals:
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
             subject = replace(subject, other=self._read(named))
-        if command == FORGET:
-            whose = ledger.ownership(self.operations.table, subject_id).owner
-            subject = replace(subject, open=holds.explained(self.operations.table, whose).open)
         if command == CLIENT:  # which may be new: no item is there that would offer it
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
@@ -300,6 +296,8 @@ def _why_not(command: str, subject: Subject) -> str:
     stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
+    if command == FORGET and subject.case.why_not_forgotten is not None:
+        return subject.case.why_not_forgotten
     if command == REFUND and subject.case.why_no_refund is not None:
         return subject.case.why_no_refund
     waits = item.waits_for or "nothing"

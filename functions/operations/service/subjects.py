@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,7 +10,6 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
-from common.domain.holds import OpenThing
 from common.domain.persons import Person
 from common.domain.proposals.model import Proposal, Terms
 from common.sealed import Sealed
@@ -30,7 +29,6 @@ class Subject:
     saved: SavedAsset | None = None  # of the catalogue; none: it is new
     listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
     person: Person | None = None  # the customer whose it is; none where it is nobody's
-    open: Sequence[OpenThing] = ()  # of a customer who is to be forgotten
 
     @property
     def id(self) -> str:
