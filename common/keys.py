@@ -41,6 +41,7 @@ table of this page, and the table that is deployed.
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    | Listed                                       |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
+| person_key             | {username}                                      | KEY                                |                          |               |                    |                                              |
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
 | flow_halt              | CATALOGUE                                       | HALT#{name}                        |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
@@ -83,7 +84,7 @@ table of this page, and the table that is deployed.
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                          |               |                    |                                              |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                       | dealers       | onboarding         | OpenWork                                     |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                          |               |                    |                                              |
-| data_key               | {owner_id}                                      | KEY                                |                          |               |                    |                                              |
+| data_key               | {dealer_id}                                     | KEY                                |                          |               |                    |                                              |
 | taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                          |               |                    |                                              |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     | {dealer_id}:{type}       | totals        |                    | OpenWork                                     |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                          |               |                    |                                              |
@@ -380,6 +381,8 @@ BANKING_CLIENT = Key(
     id="{client_id}:BANKING",
     backlog="clients",
 )
+# Under which his accounts at banks are sealed, wrapped by KMS; who forgets it has forgotten them.
+PERSON_KEY = Key("person_key", pk="{username}", sk="KEY")
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 # A flow of the desk that operators have halted, or a flow of one asset: as the catalogue, it is looked at by all.
 FLOW_HALT = Key("flow_halt", pk="CATALOGUE", sk="HALT#{name}")
@@ -458,9 +461,8 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
-# Under which a dealer's requisites are sealed, or a customer's accounts at banks (his username is the owner's id),
-# wrapped by KMS; who forgets it has forgotten them.
-DATA_KEY = Key("data_key", pk="{owner_id}", sk="KEY")
+# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
 # The dealers of one taxpayer, whose number nobody can tell by the mark.
 TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
 BILLING_ACCOUNT = Key(
@@ -552,6 +554,7 @@ SCHEMA = [
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,
+    PERSON_KEY,
     ASSET,
     FLOW_HALT,
     PRICE,

@@ -54,11 +54,9 @@ class ToldAccount:
     account_id: str | None = None
 
 
-class DataKeyItem(Item, discriminator=keys.DATA_KEY.entity):
-    """A person's key, or a dealer's."""
-
+class PersonKeyItem(Item, discriminator=keys.PERSON_KEY.entity):
     wrapped = UnicodeAttribute(null=True)  # without it, all that it has sealed is forgotten
-    number = DecimalAttribute(null=True)  # a person's: 1, and one more each time that he comes back
+    number = DecimalAttribute()  # 1, and one more each time that he comes back
 
 
 def must_be_known(table: Table, username: str, sealed: Sealed) -> None:
@@ -70,9 +68,9 @@ def must_be_known(table: Table, username: str, sealed: Sealed) -> None:
 
 def still_known(username: str, sealed: Sealed) -> Write:
     """The person has the key that has sealed this. Refused with AccountForgotten."""
-    item = DataKeyItem
+    item = PersonKeyItem
     return Write.check(
-        item(*keys.DATA_KEY(owner_id=username)),
+        item(*keys.PERSON_KEY(username=username)),
         when=item.wrapped.exists() & (item.number == Decimal(number_of(sealed))),
         otherwise=_forgotten(username),
     )
@@ -80,9 +78,9 @@ def still_known(username: str, sealed: Sealed) -> Write:
 
 def forget(username: str, number: int, at: datetime) -> Write:
     """The person's key, and with it all that it has sealed. Refused with PersonMoved."""
-    item = DataKeyItem
+    item = PersonKeyItem
     return Write.update(
-        item(*keys.DATA_KEY(owner_id=username)),
+        item(*keys.PERSON_KEY(username=username)),
         item.wrapped.remove(),
         item.updated_at.set(at),
         when=item.wrapped.exists() & (item.number == Decimal(number)),
@@ -107,7 +105,7 @@ class Person:
     def __init__(self, persons: Persons, username: str) -> None:
         self.username = username
         self._persons = persons
-        self._item: DataKeyItem | None = None
+        self._item: PersonKeyItem | None = None
         self._key: DataKey | None = None
         self._unavailable: DataKeysUnavailable | None = None  # what was said once is not waited for again
 
@@ -142,7 +140,7 @@ class Person:
     def key_number(self) -> int | None:
         """Of the key that he has; None where he has none, or none any more."""
         item = self._read()
-        return None if item is None or item.wrapped is None else int(item.number or 0)
+        return None if item is None or item.wrapped is None else int(item.number)
 
     def is_known(self, sealed: Sealed) -> bool:
         """Has he the key that has sealed this? KMS is not asked."""
@@ -180,9 +178,9 @@ class Person:
     def _seal(self, account_id: str) -> Sealed:
         assert self._key is not None
         assert self._item is not None
-        return written(int(self._item.number or 0), self._key.seal_alike(account_id.encode(), self._about))
+        return written(int(self._item.number), self._key.seal_alike(account_id.encode(), self._about))
 
-    def _read(self) -> DataKeyItem | None:
+    def _read(self) -> PersonKeyItem | None:
         if self._item is None:
             self._item = _key_of(self._persons.table, self.username)
         return self._item
@@ -200,16 +198,16 @@ class Person:
 
     def _make(self, *, kept: bool) -> None:
         before, at = self._item, self._persons.now()
-        number = 1 if before is None else int(before.number or 0) + 1
+        number = 1 if before is None else int(before.number) + 1
         key = self._persons.data_keys().new(self.username)
-        item = DataKeyItem(
-            *keys.DATA_KEY(owner_id=self.username),
+        item = PersonKeyItem(
+            *keys.PERSON_KEY(username=self.username),
             wrapped=key.wrapped,
             number=Decimal(number),
             created_at=at if before is None else before.created_at,
             updated_at=at,
         )
-        known = DataKeyItem
+        known = PersonKeyItem
         free = known.PK.does_not_exist()
         if before is not None:
             free = known.wrapped.does_not_exist() & (known.number == before.number)
@@ -226,11 +224,11 @@ class Person:
             self._unwrap(made.wrapped)
 
 
-def _key_of(table: Table, username: str) -> DataKeyItem | None:
-    return table.get(DataKeyItem, keys.DATA_KEY(owner_id=username), consistent=True)
+def _key_of(table: Table, username: str) -> PersonKeyItem | None:
+    return table.get(PersonKeyItem, keys.PERSON_KEY(username=username), consistent=True)
 
 
-def _has_sealed(item: DataKeyItem | None, sealed: Sealed) -> bool:
+def _has_sealed(item: PersonKeyItem | None, sealed: Sealed) -> bool:
     return item is not None and item.wrapped is not None and item.number == number_of(sealed)
 
 

@@ -7,7 +7,6 @@ from datetime import datetime
 from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
-from common.domain.persons import DataKeyItem
 from common.table.items import Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
@@ -17,6 +16,10 @@ from functions.billing.model import Dealer, DealerForgotten, Moved
 
 class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
     sealed = UnicodeAttribute()
+
+
+class DataKeyItem(Item, discriminator=keys.DATA_KEY.entity):
+    wrapped = UnicodeAttribute(null=True)  # without it, all that it has sealed is forgotten
 
 
 class TaxpayerItem(Item, discriminator=keys.TAXPAYER.entity):
@@ -36,7 +39,7 @@ def sealed(table: Table, dealer_id: str, version: int) -> str:
 
 def wrapped_key(table: Table, dealer_id: str) -> str:
     """Raises DealerForgotten."""
-    item = table.get(DataKeyItem, keys.DATA_KEY(owner_id=dealer_id), consistent=True)
+    item = table.get(DataKeyItem, keys.DATA_KEY(dealer_id=dealer_id), consistent=True)
     assert item is not None, f"{dealer_id} has no key"
     if item.wrapped is None:
         raise _forgotten(dealer_id)
@@ -57,7 +60,7 @@ def _taxpayers(of: str) -> Query:
 def first(dealer: Dealer, wrapped: str, sealed: str) -> list[Write]:
     """A new dealer's key, and his requisites. Refused with Moved."""
     at = dealer.created_at
-    item = DataKeyItem(*keys.DATA_KEY(owner_id=dealer.dealer_id), wrapped=wrapped, created_at=at, updated_at=at)
+    item = DataKeyItem(*keys.DATA_KEY(dealer_id=dealer.dealer_id), wrapped=wrapped, created_at=at, updated_at=at)
     return [
         Write.insert(item, otherwise=_moved(dealer)),
         _insert(dealer, dealer.requisites_version, sealed, at),
@@ -67,7 +70,7 @@ def first(dealer: Dealer, wrapped: str, sealed: str) -> list[Write]:
 
 def next_(dealer: Dealer, sealed: str, taxpayer: str, at: datetime) -> list[Write]:
     """The version after the dealer's. Refused with DealerForgotten, or with Moved."""
-    known = DataKeyItem(*keys.DATA_KEY(owner_id=dealer.dealer_id))
+    known = DataKeyItem(*keys.DATA_KEY(dealer_id=dealer.dealer_id))
     writes = [
         Write.check(known, when=DataKeyItem.wrapped.exists(), otherwise=_forgotten(dealer.dealer_id)),
         _insert(dealer, dealer.requisites_version + 1, sealed, at),

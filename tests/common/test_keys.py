@@ -52,7 +52,6 @@ PARTS = {
     "tie_id": "TABCDEFGHIJKLMNOPQRSTUVWX2",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
-    "owner_id": "ann",
     "dealer_id": "CABCDEFGHIJKLMNOPQRSTUVWX2",
     "bill_id": "IABCDEFGHIJKLMNOPQRSTUVWX2",
     "type": "COMMISSION",

@@ -395,6 +395,7 @@ class TestClients:
     @pytest.mark.parametrize("kind", ClientKind)
     def test_stay_their_owners_also_against_a_new_owner_of_the_name(self, desk: Desk, kind: ClientKind) -> None:
         ann, bob = desk.customer("ann"), desk.customer("bob")
+        desk.account("bob", "acc-1")  # he has a key
         client, before = self.saved(desk, ann, kind), len(desk.dynamo.items())
         for other in (bob, Owner("ann", "another-sub")):
             with pytest.raises(ClientTaken):

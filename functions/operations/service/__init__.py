@@ -11,7 +11,7 @@ from itertools import islice
 
 from common import keys
 from common.data_keys import DataKeysUnavailable
-from common.domain import acts, audit, clients, holds, timeline, trade_cursors, work
+from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
 from common.domain.catalogue.model import Asset, Listing
@@ -21,6 +21,7 @@ from common.domain.custody import shortages
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Outgoing
 from common.domain.custody.model import Kind as OutgoingKind
+from common.domain.holds import explained
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Payout, is_approvable, kind_of
@@ -264,7 +265,7 @@ class Operations:
             return "it is no customer"
         if self.persons.of(item.PK).key_number is None:
             return f"{item.PK} has no account at a bank that could be forgotten"
-        open_ = holds.explained(self.table, ledger.ownership(self.table, item.PK).owner).open
+        open_ = explained(self.table, ledger.ownership(self.table, item.PK).owner).open
         if not open_:
             return None
         told, more = [f"{thing.kind} {thing.thing_id}" for thing in open_[:TOLD_MAX]], len(open_) - TOLD_MAX

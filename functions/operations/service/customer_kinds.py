@@ -146,8 +146,7 @@ def changed(
 ) -> Client:
     """A client as it is to be: what is not given stays as it was `before`. After its owner's account was moved, it is
     that of the account's present login. Raises ClientTaken, AccountNeeded."""
-    if before is not None and not _may_have(owner, before, whose):
-        raise clients.taken(before)
+    must_have(owner, before, whose)
     client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
     after = replace(
         client,
@@ -158,6 +157,12 @@ def changed(
     )
     after.must_be_payable()
     return after
+
+
+def must_have(owner: Owner, before: Client | None, whose: Callable[[], Ownership]) -> None:
+    """Raises ClientTaken: the client is another owner's."""
+    if before is not None and not _may_have(owner, before, whose):
+        raise clients.taken(before)
 
 
 def change_of(before: Client | None, after: Client) -> str:

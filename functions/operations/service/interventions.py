@@ -30,7 +30,7 @@ from functions.operations.service import RUNNING, Operations
 from functions.operations.service.catalogue_kinds import SET, is_switched_off, traded, written
 from functions.operations.service.catalogue_kinds import change_of as change_of_asset
 from functions.operations.service.catalogue_kinds import changed as changed_asset
-from functions.operations.service.customer_kinds import CLIENT, change_of, changed
+from functions.operations.service.customer_kinds import CLIENT, change_of, changed, must_have
 from functions.operations.service.proposals import Proposals
 
 
@@ -193,6 +193,7 @@ class Interventions:
         before = clients.existing(self.operations.table, kind, client_id)
         at = self.operations.now()
         whose = partial(ledger.ownership, self.operations.table, owner.username)
+        must_have(owner, before, whose)  # before his key is made
         account = None if account_id is None else person.sealed(account_id, kept=not dry_run)
         client = changed(before, kind, client_id, owner, whose, status, account, at)
         was, says = None if before is None else before.status, change_of(before, client)
