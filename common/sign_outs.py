@@ -91,6 +91,7 @@ def unbarred(username: str, disabled_at: datetime, at: datetime) -> Write:
     return Write.update(
         item(*keys.SIGN_OUT(username=username)),
         item.barred.set(False),
+        item.signed_out_at.set(at),  # also who has signed in meanwhile, before the pool knew
         item.updated_at.set(at),
         when=item.disabled_at == disabled_at,
         otherwise=Busy(f"{username} is disabled by another at this moment; send it again", retry_after_seconds=1),

@@ -1070,6 +1070,7 @@ TOLD: dict[str, Told] = {
     "operated_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
     "operated_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
     "desk_books": Told(_FOUND, (NeverChecked,)),
+    "add_up_books": Told({200: "a pass over the books begins within five minutes"}),
     "comparison_with_bank": Told(_FOUND, (NeverCompared,)),
     "compare_bank": Told(
         {200: "it is compared within a quarter of an hour"},

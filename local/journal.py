@@ -3,9 +3,9 @@
     00000001.jsonl   [17, [change, change]]     the first is the seventeenth change of all
                      [19, [change]]
 
-A line is what was kept at once: the whole of it counts, or nothing does. A line that can not be read ends its file: the
-process died over it, and nobody was told of what is in it. The next file goes on with the number that would have
-followed. Whoever saves a state saves with it the number of the last change that is in it.
+A line is what was kept at once: the whole of it counts, or nothing does. The last line of a file may be one that can
+not be read: the process died over it, and nobody was told of what is in it. The next file goes on with the number that
+would have followed. Whoever saves a state saves with it the number of the last change that is in it.
 """
 
 from __future__ import annotations
@@ -133,5 +133,10 @@ def _lines(path: Path) -> Iterator[tuple[int, list[Change]]]:
             try:
                 first, changes = json.loads(line)
             except ValueError:
+                if lines.read(1):
+                    raise JournalBroken(
+                        f"{path} has a line in its middle that can not be read, and others behind it: its disk is not "
+                        f"well. Put back what was there, or begin anew: {ANEW}"
+                    ) from None
                 return
             yield first, changes

@@ -5,7 +5,6 @@ out; what is held is what unfinished orders and withdrawals hold; and every move
 """
 
 import json
-import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,10 +23,7 @@ UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
 def _spelled(adjustment_id: str) -> str:
     """As a key has it."""
-    words = re.findall(r"[a-z0-9_]+", re.sub(r"\s", "", adjustment_id.lower()))
-    plain = ""
-    for word in words:
-        plain += "-" + word if plain[-1:].isdigit() and word[0].isdigit() else word
+    plain = "".join(letter for letter in adjustment_id.lower() if letter.isalnum())
     return plain or adjustment_id.replace("%", "%25").replace("#", "%23")
 
 

@@ -624,6 +624,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/compare/custody"): Call(),
     Route("GET", "/operations/compare/bank"): Call(),
     Route("GET", "/operations/desk"): Call(),
+    Route("POST", "/operations/desk"): Call(),
     Route("POST", "/operations/compare/bank"): Call(body={"date": "2026-11-20"}),
     Route("GET", "/operations/compare/exchange"): Call(),
     Route("POST", "/operations/compare/exchange"): Call(body={"date": "2026-11-20"}),

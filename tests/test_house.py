@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -24,11 +25,22 @@ def sources(*rooms: str) -> Iterator[tuple[str, str]]:
 
 
 def defined(*rooms: str) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
-    """Every function, method and class, with where it is."""
-    for at, text in sources(*rooms):
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.FunctionDef | ast.ClassDef):
-                yield at, node
+    """Every function, method and class, with where it is, and without its body."""
+    for room in rooms:
+        yield from _defined(room)
+
+
+@cache
+def _defined(room: str) -> list[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    found = [
+        (at, node)
+        for at, text in sources(room)
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.FunctionDef | ast.ClassDef)
+    ]
+    for _, node in found:
+        node.body = []  # a whole room would take hundreds of megabytes
+    return found
 
 
 def test_the_name_of_a_test_is_a_sentence_of_at_most_70_characters() -> None:

@@ -390,7 +390,7 @@ class TestOperators:
 
 
 ACTS = [route for route in every_route() if route.path.startswith(OPERATIONS) and route.method != "GET"]
-COMPARED = [f"/operations/compare/{of}" for of in ("bank", "billing", "custody", "exchange")]
+COMPARED = [*(f"/operations/compare/{of}" for of in ("bank", "billing", "custody", "exchange")), "/operations/desk"]
 for looks in ("/operations/reconcile", *COMPARED):
     ACTS.remove(Route("POST", looks))
 REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")

@@ -14,7 +14,7 @@ from tests.doors import Doors, Token, opened
 
 CONFIRM = Route("POST", "/operations/proposals/{proposal_id}/confirm")
 DISMISS = Route("POST", "/operations/proposals/{proposal_id}/dismiss")
-LIFT = Route("POST", "/operations/flows/{flow}/lift")
+LIFTS = [Route("POST", f"/operations/{of}/lift") for of in ("flows/{flow}", "halts/{halt_id}")]
 ROUTES = [route for route in every_route() if route.path.startswith(calls.OPERATIONS)]
 
 
@@ -22,7 +22,8 @@ def may(route: Route) -> set[str]:
     """A new route is for operators, if it is not to look."""
     if route.method == "GET":
         return {VIEWERS, OPERATORS, APPROVERS}
-    return {CONFIRM: {APPROVERS}, DISMISS: {OPERATORS, APPROVERS}, LIFT: {OPERATORS, APPROVERS}}.get(route, {OPERATORS})
+    either = {route: {OPERATORS, APPROVERS} for route in (DISMISS, *LIFTS)}
+    return {CONFIRM: {APPROVERS}, **either}.get(route, {OPERATORS})
 
 
 @pytest.fixture(scope="module")

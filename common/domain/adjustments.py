@@ -19,9 +19,7 @@ from common.table.items import Item, RawItem
 from common.table.table import Table
 from common.table.transaction import Write
 
-_BLANK = re.compile(r"\s")
-_BETWEEN_DIGITS = re.compile(r"(?<=\d)[^\w]+(?=\d)")
-_SIGN = re.compile(r"[^\w-]|(?<!\d)-|-(?!\d)")
+_NO_LETTER_NO_DIGIT = re.compile(r"[\W_]")
 
 
 class AdjustmentTaken(Conflict):
@@ -72,9 +70,7 @@ def key_of(adjustment_id: str) -> keys.PrimaryKey:
 
 
 def spelled(adjustment_id: str) -> str:
-    """What the bank calls a booking, small, without blanks and signs: `Wire-4711`, `WIRE 4711` and `wire4711` are one.
-    An operator writes off what a statement shows, and two spellings would be two credits. A sign between two digits
-    stays, as a dash: `12-3` and `1-23` are two bookings. Two that are refused as one are told apart by what else the
-    statement says of them."""
-    plain = _BLANK.sub("", adjustment_id.casefold())
-    return _SIGN.sub("", _BETWEEN_DIGITS.sub("-", plain)).strip("_")
+    """Letters and digits of what the bank calls a booking, small: `Wire-4711`, `WIRE 47 11` and `wire_4711` are one. An
+    operator writes off what a statement shows or a mail says, and two spellings would be two credits. `12-3` and `1-23`
+    are one, too: whoever is refused for that adds what else the statement says, and nobody is paid twice."""
+    return _NO_LETTER_NO_DIGIT.sub("", adjustment_id.casefold())

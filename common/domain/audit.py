@@ -28,6 +28,7 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Busy, Write
 
 NONE = ""  # the digest before the first one
+STOP_TRIES = 20
 
 
 class AuditEntryItem(Item, discriminator=keys.AUDIT_ENTRY.entity):
@@ -79,6 +80,20 @@ class Head:
 def entry(table: Table, done: AuditEntry) -> tuple[Write, Write]:
     """What is written with an act, after one read. Refused with Busy where another act is written first."""
     return writes(next_link(table, done))
+
+
+def write_stop(table: Table, done: AuditEntry, *act: Write) -> None:
+    """Write what stops something or somebody, with its entry, behind whoever acts meanwhile: who does something all the
+    time must not keep others from stopping him. Raises Busy: of the act itself; or others were first each time."""
+    for left in reversed(range(STOP_TRIES)):
+        link = next_link(table, done)
+        try:
+            table.write(*act, *writes(link))
+            return
+        except Busy:
+            last = head(table)
+            if not left or last is None or last.digest == link.previous:
+                raise
 
 
 def next_link(table: Table, done: AuditEntry) -> Link:

@@ -36,6 +36,7 @@ from common.table.transaction import Write
 from functions.operations.model import AddedUp, OutsideCall
 
 RECONCILE, SWEEP, CHECK, COMPARE = "reconcile", "sweep", "check", "compare"
+CHECK_ASKED = f"{CHECK}-asked"
 CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
 UNANSWERED = "begun; it has not answered yet"
 
@@ -552,6 +553,16 @@ def check_on(checked: Checked, at: datetime) -> Write:
         "last_began": None if checked.last_began is None else text(checked.last_began),
     }
     return Write.put(CursorItem(*keys.CURSOR(name=CHECK), position=position, created_at=at, updated_at=at))
+
+
+def check_asked_for_at(table: Table) -> datetime | None:
+    """When an operator last wanted a pass over the books."""
+    item = table.get(CursorItem, keys.CURSOR(name=CHECK_ASKED), consistent=True)
+    return None if item is None else item.updated_at
+
+
+def ask_for_check(at: datetime) -> Write:
+    return Write.put(CursorItem(*keys.CURSOR(name=CHECK_ASKED), created_at=at, updated_at=at))
 
 
 @dataclass

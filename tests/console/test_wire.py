@@ -358,6 +358,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/desk"): trial("0"),
     ("POST", "/operations/compare/bank"): {"of": "bank", "date": "2026-11-20"},
     ("POST", "/operations/compare/exchange"): {"of": "exchange", "date": "2026-11-20"},
+    ("POST", "/operations/desk"): {"asked_at": "2026-11-21T10:00:00.000000Z"},
 }
 
 

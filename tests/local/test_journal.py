@@ -76,6 +76,15 @@ def test_a_line_over_which_the_process_died_counts_for_nothing(begin: Begin, tmp
     assert read(tmp_path) == "abef"
 
 
+def test_a_line_in_the_middle_that_can_not_be_read_is_told(begin: Begin, tmp_path: Path) -> None:
+    """Who dies over a line writes no other behind it: what is here was acknowledged."""
+    keep(begin(), "ab", "cd", "ef")
+    (path,) = tmp_path.glob("*.jsonl")
+    path.write_bytes(path.read_bytes().replace(b'"c"', b'"c', 1))
+    with pytest.raises(JournalBroken, match="has a line in its middle"):
+        read(tmp_path)
+
+
 def test_changes_of_which_some_are_missing_are_not_read(begin: Begin, tmp_path: Path) -> None:
     keep(begin(), "abc")
     keep(begin(), "def")

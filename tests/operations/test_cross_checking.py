@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 from typing import Any
@@ -184,6 +185,28 @@ def test_what_goes_wrong_in_billing_is_found(drift: str) -> None:
 def sums(desk: Desk) -> dict[str, Decimal]:
     """What the accounts of the books add up to, of each asset."""
     return {asset_id: sum(of.values(), Decimal(0)) for asset_id, of in desk.cross_checking.balance().sums.items()}
+
+
+def test_operators_have_the_books_added_up_before_their_time(own_desk: Desk) -> None:
+    Books.opened(own_desk)
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    before = own_desk.cross_checking.balance()
+    own_desk.mark("BTC", "100")
+    own_desk.buy(own_desk.customer("later"), "1")
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    assert own_desk.cross_checking.balance() == before, "it is made twice a day"
+    own_desk.cross_checking.ask("olga")
+    own_desk.clock.forward(minutes=1)
+    own_desk.cross_checking.round(lambda: True)
+    after = own_desk.cross_checking.balance()
+    assert after.until - before.until > timedelta(hours=1, minutes=1)
+    assert after.sums["USD"]["customers"] > before.sums["USD"]["customers"]
+    assert set(sums(own_desk).values()) == {Decimal(0)}
+    own_desk.clock.forward(hours=1)
+    own_desk.cross_checking.round(lambda: True)
+    assert own_desk.cross_checking.balance() == after, "once for each time that it is asked for"
 
 
 def test_the_trial_balance_is_zero_while_everything_is_open(own_desk: Desk) -> None:

@@ -27,6 +27,7 @@ ALONE = {
     "it stops, or shows": (
         *("POST flows/{flow}/halt", "POST trading-accounts/{account_id}/halt", "POST market-making/{order_id}/halt"),
         *("POST compare/bank", "POST compare/billing", "POST compare/custody", "POST compare/exchange"),
+        "POST desk",  # adds the books up
         *("POST reconcile", "PUT clients/{client_id}/crypto"),  # which blocks him
         *("POST operators/{username}/sign-out", "POST operators/{username}/disable"),
     ),

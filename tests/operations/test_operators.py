@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
 from common import sign_outs
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.flow_halts import Flow
 from common.operator_pool import OperatorPoolUnavailable
 from common.sign_outs import SignOut
 from common.table.table import TableUnavailable
@@ -137,6 +141,31 @@ def test_a_sign_out_lets_nobody_in_who_is_barred(desk: Desk, doors: Doors) -> No
     desk.operators.sign_out("oleg", WHY, "olga", dry_run=False)
     desk.clock.forward(hours=1)
     assert not good(signed_in(doors))
+
+
+def test_who_signs_in_while_the_pool_is_told_gets_in_no_more(desk: Desk, doors: Doors) -> None:
+    told = pool(desk).admin_disable_user
+
+    def slow(**asked: str) -> dict[str, Any]:
+        desk.clock.forward(seconds=3)
+        return told(**asked)
+
+    pool(desk).admin_disable_user = slow  # type: ignore[method-assign]
+    desk.operators.disable("oleg", "he has left", "olga", dry_run=False)
+    assert not out(desk).barred
+    assert not good(signed_in(doors, ago=1))
+
+
+def test_who_acts_all_the_time_is_stopped_all_the_same(desk: Desk, doors: Doors) -> None:
+    def acts() -> None:
+        desk.table.write(*audit.entry(desk.table, AuditEntry(desk.clock.at, "oleg", "books", "all", "again")))
+
+    before_next_write(desk, acts)
+    assert desk.operators.sign_out("oleg", WHY, "olga", dry_run=False).done
+    before_next_write(desk, acts)
+    assert desk.operators.disable("oleg", WHY, "olga", dry_run=False).done
+    before_next_write(desk, acts)
+    assert desk.flows.halt(Flow.PAYOUTS, None, WHY, "olga", dry_run=False).done
 
 
 def test_of_two_who_disable_at_once_neither_lifts_the_others_bar(desk: Desk) -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sandbox.exchange.book import Book, Ending, Plan, TimeInForce
+from tests.depth import deep
 
 
 class Orders:
@@ -108,7 +109,7 @@ PLACED = st.tuples(st.sampled_from(OWNERS), st.booleans(), TERMS)
 CANCELLED = st.integers(0, 10)  # how old the order is
 
 
-@settings(max_examples=500)
+@settings(max_examples=deep(100, full=500))
 @given(st.lists(st.one_of(PLACED, PLACED, PLACED, CANCELLED), max_size=40))
 def test_any_orders_do_the_same_as_in_a_naive_book(steps: list[Any]) -> None:
     mine, naive = Orders(), Naive()

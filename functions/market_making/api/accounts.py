@@ -102,5 +102,5 @@ def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeVie
 @app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
 def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
     """Refused as long as the exchange has less there than is owed. Of an order: its owner may resume it."""
-    operator = caller(app).must_be_operator()
+    operator = caller(app).must_be_either()  # where all operators have halted it, an approver
     return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))

@@ -48,8 +48,7 @@ class Halting:
                 if before is not None and holds
                 else halts.halt(account_id, reason, operator, at, before)
             )
-            entry = audit.entry(self.table, AuditEntry(at, operator, "mm halt", account_id, reason))
-            self.table.write(*written, *entry)
+            audit.write_stop(self.table, AuditEntry(at, operator, "mm halt", account_id, reason), *written)
         says = f"nothing is placed on {account_id}, and all quotes there are cancelled, until another operator lifts it"
         return OperatorOutcome(
             halt_id, None if before is None else before.status, Status.HALTED, done=not dry_run, says=says
@@ -63,12 +62,12 @@ class Halting:
         """
         order, at = store.existing(self.table, order_id), self.now()
         before = halts.find(self.table, halts.halt_id_of(order_id))
-        entry = audit.entry(self.table, AuditEntry(at, operator, "mm halt", order_id, reason))
+        done = AuditEntry(at, operator, "mm halt", order_id, reason)
         if before is not None and before.holds:
             if operator in before.operators:
                 return OperatorOutcome.repeat(order_id, order.status, "it is halted already; nothing to do")
             if not dry_run:
-                self.table.write(*halts.taken_over(before, reason, operator, at), *entry)
+                audit.write_stop(self.table, done, *halts.taken_over(before, reason, operator, at))
             says = "it is halted already; neither of you lifts it"
             return OperatorOutcome(order_id, order.status, order.status, done=not dry_run, says=says)
         if order.status not in (OrderStatus.RUNNING, OrderStatus.PAUSED):
@@ -80,11 +79,12 @@ class Halting:
             if order.status is OrderStatus.RUNNING:
                 move = store.move(order, OrderStatus.PAUSED, at, store.why(HALTED), waits_for=waits_for, due_at=due_at)
                 moved = [move, *shard_store.tell_shard(order, OrderStatus.PAUSED, at)]
-            self.table.write(
+            audit.write_stop(
+                self.table,
+                done,
                 *halts.halt(order_id, reason, operator, at, before),
                 *moved,
                 store.event(order, OrderStatus.PAUSED, f"halted: {reason}", operator, at),
-                *entry,
             )
         says = (
             "its quotes are cancelled, and it stays paused until another operator lifts that and its owner resumes it"

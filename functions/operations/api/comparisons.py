@@ -170,6 +170,17 @@ def desk_books() -> DeskBooksView:
     return DeskBooksView(until=trial.until, balanced=balanced, assets=assets)
 
 
+class BooksAskedView(View):
+    asked_at: InstantText
+
+
+@app.post("/operations/desk", tags=["operators"], summary="Have the books added up now")
+def add_up_books() -> BooksAskedView:
+    """A pass over all of the books begins within five minutes, of what is over five minutes before it begins; then the
+    desk's account and the trial balance are as of then."""
+    return BooksAskedView(asked_at=cross_checking().ask(caller(app).must_be_operator()))
+
+
 def _sums(of: Mapping[str, Decimal]) -> list[AccountSumView]:
     return [AccountSumView(account=name, amount=plain(amount)) for name, amount in sorted(of.items())]
 

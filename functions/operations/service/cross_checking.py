@@ -15,7 +15,8 @@ from functools import partial
 from itertools import islice
 
 from common import keys
-from common.domain import work
+from common.domain import audit, work
+from common.domain.audit import AuditEntry
 from common.errors import Unavailable
 from common.keys import PrimaryKey
 from common.log import log
@@ -54,6 +55,14 @@ class CrossChecking:
         if at.last is None or at.last_began is None:
             raise NeverChecked("the books were never checked to their end: it is done twice a day")
         return trial.read(at.last_began - SETTLED_AFTER, at.last)
+
+    def ask(self, operator: str) -> datetime:
+        """An operator wants a pass over the books now: the next round begins it, or the first one behind the present
+        pass. Raises Busy."""
+        at = self.now()
+        entry = audit.entry(self.table, AuditEntry(at, operator, "books", "all", "asked for"))
+        self.table.write(store.ask_for_check(at), *entry)
+        return at
 
     def look_at(self, key: PrimaryKey) -> list[str]:
         """What is wrong with an item for certain. Raises Unavailable."""
@@ -97,7 +106,7 @@ class _Round:
     def scan(self) -> Iterator[Act]:
         now, table = self.checking.now(), self.checking.table
         if self.at.behind is None:
-            if self.at.began is not None and now - self.at.began < PASS_EVERY:
+            if self.at.began is not None and now - self.at.began < PASS_EVERY and not self._is_asked_for():
                 return
             self.at.began, self.trial = now, Trial(now - SETTLED_AFTER)
         while True:
@@ -110,6 +119,10 @@ class _Round:
                 self._end()
                 return
             self.save()
+
+    def _is_asked_for(self) -> bool:
+        asked_at = store.check_asked_for_at(self.checking.table)
+        return asked_at is not None and self.at.began is not None and asked_at > self.at.began
 
     def _end(self) -> None:
         assert self.trial is not None

@@ -50,7 +50,7 @@ class Halting:
                 if before is None
                 else flow_halts.taken_over(before, reason, operator, at)
             )
-            self.table.write(written, *audit.entry(self.table, AuditEntry(at, operator, f"halt {flow}", name, reason)))
+            audit.write_stop(self.table, AuditEntry(at, operator, f"halt {flow}", name, reason), written)
         says = "it is halted already; none of you lifts it" if before is not None else _says(flow, asset_id, coin)
         return OperatorOutcome(name, RUNS if before is None else HALTED, HALTED, done=not dry_run, says=says)
 

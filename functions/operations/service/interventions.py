@@ -160,8 +160,8 @@ class Interventions:
             return self._propose_rules(asset_id, given, reason, operator, dry_run=dry_run)
         if not dry_run:
             now, told = self.operations.now(), change_of_asset(saved.asset, after)
-            entry = AuditEntry(now, operator, SET, asset_id, f"{told}: {reason}")
-            self.operations.table.write(catalogue.save(after, now, saved), *audit.entry(self.operations.table, entry))
+            done = AuditEntry(now, operator, SET, asset_id, f"{told}: {reason}")
+            audit.write_stop(self.operations.table, done, catalogue.save(after, now, saved))
         says = "new orders of it are refused; that it is traded again another operator confirms"
         return OperatorOutcome(asset_id, traded(saved.asset), traded(after), done=not dry_run, says=says)
 

@@ -85,7 +85,7 @@ class Operators:
         self, before: SignOut | None, username: str, reason: str, operator: str, at: datetime, *, disable: bool
     ) -> None:
         done = AuditEntry(at, operator, DISABLE if disable else SIGN_OUT, username, reason)
-        self.table.write(sign_outs.sign_out(username, before, at, disable=disable), *audit.entry(self.table, done))
+        audit.write_stop(self.table, done, sign_outs.sign_out(username, before, at, disable=disable))
 
     def _tell(self, tell: Callable[[str], None], username: str, stands: str) -> None:
         """Raises OperatorPoolUnavailable. Who has been deleted meanwhile signs in no more either."""
