@@ -105,7 +105,7 @@ class Case:
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
     takes_back: bool = False  # is it a message of a payment that the bank has taken back?
     why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
-    why_not_forgotten: str | None = "it is no customer"  # why his accounts at banks can not be forgotten
+    why_not_forgotten: str | None = "it is no customer"  # why a customer can not be forgotten; told where it is asked
 
 
 @dataclass(frozen=True)

@@ -132,7 +132,9 @@ class Operations:
             execution=execution,
             execution_before=self._execution_before(item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
-            acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
+            acts=acts.possible(
+                thing_id, replace(self.case(item), runs=runs, why_not_forgotten=self.why_not_forgotten(item))
+            ),
         )
 
     def terms_of(self, proposal: Proposal | None) -> Terms:
@@ -222,7 +224,6 @@ class Operations:
             has_sum=item.kopecks is not None,
             takes_back=item.takes_back is not None,
             why_no_refund=self._why_no_refund(item),
-            why_not_forgotten=self._why_not_forgotten(item),
         )
 
     def beneficiaries(self, item: KnownItem) -> frozenset[str]:
@@ -259,7 +260,7 @@ class Operations:
             return f"bill {bill_id} is open, and takes what is on it"
         return None if item.balance_kopecks else "there is nothing on it"
 
-    def _why_not_forgotten(self, item: KnownItem) -> str | None:
+    def why_not_forgotten(self, item: KnownItem) -> str | None:
         """Why a customer's accounts at banks can not be forgotten."""
         if item.row is not keys.USER:
             return "it is no customer"

@@ -248,6 +248,9 @@ class Proposals:
         if command == CLIENT:  # which may be new: no item is there that would offer it
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
+        if command == FORGET:
+            case = replace(subject.case, why_not_forgotten=self.operations.why_not_forgotten(subject.item))
+            subject = replace(subject, case=case)
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
