@@ -65,7 +65,7 @@ STOPPED = {
 }
 CLIENT = {
     **row("client_id kind username status", "ann-bank", "BANKING", "ann", "BLOCKED"),
-    **row("account_id updated_at", "acc-ann", WHEN),
+    **row("account_id account_state updated_at", "acc-ann", "TOLD", WHEN),
 }
 
 
@@ -464,6 +464,7 @@ ACTS = [
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
+    ("users", "forget", "ann", *BECAUSE),
     ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
