@@ -212,6 +212,13 @@ def by_hand(recorder: Recorder) -> None:
         asked(f"/operations/work/{batch}/redrive")
         asked(f"/operations/work/{world.unsold}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
+        desk.customer("gina")
+        desk.customer("hugo")  # whose first accounts these are
+        asks = {"kind": "BANKING", "account_id": "acc-gina"}
+        assert recorder.as_("accounts.api", doors.customer("gina").post)("/clients", asks, key="first").status == 202
+        first = {"username": "hugo", "account_id": "acc-hugo", **because}
+        saved = recorder.as_("operations.api", olga.put)("/operations/clients/hugo-bank/banking", first)
+        assert saved.status == 200, saved.text
         desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
         quoted = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"}
         answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="tiers")
