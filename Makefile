@@ -7,6 +7,8 @@ VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := node_modules/.installed
+GENERATOR := .venv-clients/.installed
+CLIENTS := build/clients
 ENVIRONMENT ?= staging
 PYTEST_WORKERS ?= 3
 
@@ -18,12 +20,12 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down user demo test prove simulate check docs bench deploy lock clean
+.PHONY: help install up down user demo test prove simulate check clients docs bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
+install: $(INSTALLED) $(TOOLS) $(GENERATOR)  ## everything, as the lock files say
 
 up: install  ## the whole desk on this machine (PORT, DOCS_PORT … choose other ports, and are remembered)
 	@python -m local up
@@ -42,8 +44,8 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # What iterates over a set of strings does so alike in every run.
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
-test: install  ## every rule and every kind of fault (8 minutes on two cores)
-prove: install  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
+test: install clients  ## every rule and every kind of fault (8 minutes on two cores)
+prove: install clients  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
@@ -63,15 +65,18 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 		tests/operations/test_acts.py $(wildcard tests/*/test_*crash_matrix*.py)
 	@python -m tests.planted --jobs 2
 
-check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
+check: install clients  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
+	@python -m docgen.breaking
 	cdk synth --quiet --strict --context environment=staging
 	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes \
 		--context alarm_email=desk@example.com --context bank_url=https://api.bank.example \
 		--context exchange=binance --context exchange_url=https://api.binance.com
+
+clients: install $(CLIENTS)/openapi.json  ## a Python and a TypeScript client of the API, made of docs/openapi.json into build/clients
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen
@@ -87,6 +92,7 @@ lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package
 	$(call compile,pyproject.toml,runtime)
 	$(call compile,pyproject.toml --group embedded --constraint requirements/runtime.txt,embedded)
 	$(call compile,pyproject.toml --group dev --constraint requirements/embedded.txt,dev)
+	$(call compile,--group pyproject.toml:clients,clients)
 	npm install --package-lock-only
 
 clean:  ## remove what was built, and nothing that was installed or stored
@@ -99,6 +105,7 @@ compile = uv pip compile $(1) --universal --python-version 3.11 --generate-hashe
 
 # Behind a company's proxy, the certificates that count are the system's.
 SYNC = uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+SYNC_GENERATOR = uv pip sync --quiet --python .venv-clients/bin/python --require-hashes requirements/clients.txt
 
 $(INSTALLED): requirements/dev.txt requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -108,6 +115,24 @@ $(INSTALLED): requirements/dev.txt requirements/uv.txt
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(SYNC) 2>/dev/null || $(SYNC) --system-certs
 	@touch $@
+
+$(GENERATOR): requirements/clients.txt $(INSTALLED)
+	@echo "Installing what makes the Python client into .venv-clients …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients
+	@$(SYNC_GENERATOR) 2>/dev/null || $(SYNC_GENERATOR) --system-certs
+	@touch $@
+
+# What is made can be relied on only whole: the copy of the document comes last, and says of which it is made.
+$(CLIENTS)/openapi.json: docs/openapi.json docgen/python-client.yml requirements/clients.txt package-lock.json \
+		$(wildcard tests/clients/*.mts) tests/clients/tsconfig.json | $(INSTALLED) $(TOOLS) $(GENERATOR)
+	@echo "Making the clients of docs/openapi.json …"
+	@rm -rf $(CLIENTS) && mkdir -p $(CLIENTS)
+	@.venv-clients/bin/openapi-python-client generate --fail-on-warning --path docs/openapi.json --meta none \
+		--config docgen/python-client.yml --output-path $(CLIENTS)/cryptodesk_client
+	@mypy --strict --no-error-summary $(CLIENTS)/cryptodesk_client
+	@openapi-typescript docs/openapi.json --default-non-nullable false --output $(CLIENTS)/typescript/cryptodesk.d.ts >/dev/null
+	@tsc --project tests/clients
+	@cp docs/openapi.json $@
 
 $(TOOLS): package.json package-lock.json .npmrc
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \

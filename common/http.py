@@ -1,7 +1,8 @@
 """The HTTP face of a context: an API Gateway resolver in which a Refusal becomes an RFC 9457 problem.
 
-`type` of a problem is the class name of the refusal and never changes; `detail` is for people; further members
-are the refusal's facts. Order of the checks: body size and form, token, route, shape of the request, domain.
+`type` of a problem is `/problems/` and the class name of the refusal: it never changes, and docs/problems/ has a page
+of it. `detail` is for people, `instance` is of this one request, by which our logs know it; further members are the
+refusal's facts. Order of the checks: body size and form, token, route, shape of the request, domain.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ BodyT = TypeVar("BodyT")
 
 BODY_BYTES_MAX = 16 * 1024
 SIGNED_BYTES_MAX = 64 * 1024  # of what others send us signed: as much as we read of their answers
+
+PROBLEMS, REQUESTS = "/problems/", "/requests/"  # where `type` and `instance` begin: relative, as each stage has a host
 
 STATUS = {
     Denied: HTTPStatus.FORBIDDEN,
@@ -73,21 +76,28 @@ class RouteNotFound(NotFound):
     """There is no such route."""
 
 
-def problem(refusal: Refusal) -> Response[str]:
+def problem(refusal: Refusal, request_id: str) -> Response[str]:
     """`application/problem+json`. A dict body would be serialised only for `application/json`."""
     status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), HTTPStatus.BAD_REQUEST)
     facts = {"retry_after_seconds": 1, **refusal.facts} if isinstance(refusal, Unavailable) else refusal.facts
-    return _problem(type(refusal).__name__, status, refusal.detail, facts)
+    return _problem(type(refusal).__name__, status, refusal.detail, facts, request_id)
 
 
-def _problem(kind: str, status: HTTPStatus, detail: str, facts: dict[str, Any]) -> Response[str]:
+def _problem(kind: str, status: HTTPStatus, detail: str, facts: dict[str, Any], request_id: str) -> Response[str]:
     retry = {"Retry-After": str(facts["retry_after_seconds"])} if "retry_after_seconds" in facts else {}
     return Response(
         status_code=status,
         content_type="application/problem+json",
         headers=dict(retry),
         body=json.dumps(
-            {"type": kind, "title": _TITLE.get(status, status.phrase), "status": status, "detail": detail, **facts}
+            {
+                "type": f"{PROBLEMS}{kind}",
+                "title": _TITLE.get(status, status.phrase),
+                "status": status,
+                "detail": detail,
+                "instance": f"{REQUESTS}{request_id}",
+                **facts,
+            }
         ),
     )
 
@@ -103,29 +113,32 @@ def api() -> APIGatewayHttpResolver:
 
     app.use(middlewares=[_known_queries_only])
 
+    def told(refusal: Refusal) -> Response[str]:
+        return problem(refusal, app.current_event.request_context.request_id)
+
     @app.exception_handler(Refusal)
     def refused(refusal: Refusal) -> Response[str]:
         say = log.warning if isinstance(refusal, Unavailable) else log.info  # what is down, production tells too
         say("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
-        return problem(refusal)
+        return told(refusal)
 
     @app.exception_handler(RequestValidationError)
     def invalid(error: RequestValidationError) -> Response[str]:
         errors = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()[:20]]
         log.info("refused", extra={"refusal": InvalidRequest.__name__, "errors": errors})
-        return problem(InvalidRequest("the request is not of the form this route takes", errors=errors))
+        return told(InvalidRequest("the request is not of the form this route takes", errors=errors))
 
     @app.exception_handler(RequestUnsupportedContentType)
     def not_json(_: RequestUnsupportedContentType) -> Response[str]:
-        return problem(BodyRefused("send the body as application/json"))
+        return told(BodyRefused("send the body as application/json"))
 
     @app.exception_handler(RecursionError)
     def too_deep(_: RecursionError) -> Response[str]:
-        return problem(BodyRefused("the body is nested too deeply"))
+        return told(BodyRefused("the body is nested too deeply"))
 
     @app.not_found
     def unknown(_: NotFoundError) -> Response[str]:
-        return problem(RouteNotFound("there is no such route"))
+        return told(RouteNotFound("there is no such route"))
 
     @app.exception_handler(Exception)
     def bug(_: Exception) -> Response[str]:
@@ -142,7 +155,8 @@ def _bug(request_id: str) -> Response[str]:
         "InternalError",
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
-        {"request_id": request_id},
+        {},
+        request_id,
     )
 
 
@@ -225,7 +239,7 @@ def serve(
             open_ = event.get("routeKey") in open_routes
             answer = _checked(event, signed=open_) or (None if open_ else _identified(event))
             if answer is None and asked["http"]["path"].endswith("\n"):  # which the router's pattern does not see
-                answer = _answer(RouteNotFound("there is no such route"))
+                answer = _answer(RouteNotFound("there is no such route"), event)
             answer = answer or app.resolve(event, context)
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer
@@ -246,19 +260,19 @@ def _checked(event: dict[str, Any], *, signed: bool) -> dict[str, Any] | None:
     most = SIGNED_BYTES_MAX if signed else BODY_BYTES_MAX
     too_long = BodyRefused(f"a body has at most {most} bytes")
     if len(body) > (most + 2) // 3 * 4:  # in base64
-        return _answer(too_long)
+        return _answer(too_long, event)
     raw = body.encode("utf-8", "surrogatepass")
     if event.get("isBase64Encoded"):
         raw = base64.b64decode(body)
     if len(raw) > most:
-        return _answer(too_long)
+        return _answer(too_long, event)
     content_type = event.get("headers", {}).get("content-type", "application/json")
     if content_type.partition(";")[0].strip().lower() != "application/json":
-        return _answer(BodyRefused("send the body as application/json"))
+        return _answer(BodyRefused("send the body as application/json"), event)
     try:
         event["body"], event["isBase64Encoded"] = raw.decode("utf-8"), False
     except UnicodeDecodeError:
-        return _answer(BodyRefused("the body is not UTF-8"))
+        return _answer(BodyRefused("the body is not UTF-8"), event)
     return None
 
 
@@ -270,15 +284,15 @@ def _identified(event: dict[str, Any]) -> dict[str, Any] | None:
         if asking.operator:
             sign_outs.must_be_signed_in(aws.table(), asking)
     except Refusal as refusal:
-        return _answer(refusal)
+        return _answer(refusal, event)
     except Exception:  # no resolver is about it yet
         return _told(_bug(event["requestContext"]["requestId"]))
     return None
 
 
-def _answer(refusal: Refusal) -> dict[str, Any]:
+def _answer(refusal: Refusal, event: dict[str, Any]) -> dict[str, Any]:
     log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
-    return _told(problem(refusal))
+    return _told(problem(refusal, event["requestContext"]["requestId"]))
 
 
 def _told(response: Response[str]) -> dict[str, Any]:

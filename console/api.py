@@ -117,6 +117,8 @@ def _failure(
     """What an answer without success means."""
     status, says = answer.status_code, _says(answer, told)
     facts = {name: told[name] for name in ("type", "id") if name in told}
+    if "type" in facts:
+        facts["type"] = _last_part(facts["type"])  # /problems/TokenRefused
     problem = "type" in facts  # otherwise it is not our code that speaks
     unsure = f" {UNSURE}" if request.changes else ""
     if status == HTTPStatus.UNAUTHORIZED or facts.get("type") == "TokenRefused":
@@ -132,7 +134,7 @@ def _failure(
         when = f"in {after} s" if "retry_after_seconds" in facts else "in a moment"
         return TryLater(f"not now: {says}; try again {when}.{'' if problem else unsure}", **facts)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        number = told.get("request_id") or answer.headers.get("apigw-requestid", "unknown")
+        number = _last_part(told.get("instance", "")) or answer.headers.get("apigw-requestid", "unknown")
         words = f"the desk answered {status}: {says}. Its logs know it as request {number}.{unsure}"
         return OutOfOrder(words, **facts, request_id=number)
     if not problem:
@@ -145,6 +147,10 @@ def _failure(
     if facts.get("type") == "InvalidRequest":
         return Misused(says, **facts)
     return Refused(says, **facts)
+
+
+def _last_part(path: str) -> str:
+    return path.rpartition("/")[2]
 
 
 def _of_token(connection: Connection, says: str | None) -> str:

@@ -6,8 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from docgen.documents import documents, stale
-from infra.bundle import ROOT
+from docgen.documents import stale, write
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,8 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for path in (old := stale()):
             print(f"{path} is stale: run `make docs`", file=sys.stderr)
         return 1 if old else 0
-    for path, text in documents().items():
-        (ROOT / path).write_text(text)
+    write()
     return 0
 
 

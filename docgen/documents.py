@@ -3,6 +3,7 @@
 | document          | drawn from                                                                            |
 |-------------------|---------------------------------------------------------------------------------------|
 | docs/openapi.json | every `functions.*.api`, as one API; and `docgen.told`, which their types do not tell |
+| docs/problems/    | the problems that the API's document knows, a page each                               |
 | docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and of what several use  |
 | docs/machines.md  | the definitions of the state machines, between the words of the page                  |
 | docs/table.md     | `common.keys`                                                                         |
@@ -15,7 +16,7 @@ import json
 from typing import Any
 
 from common import keys
-from docgen import machines, pictures
+from docgen import machines, pictures, problem_pages
 from docgen.openapi import openapi
 from docgen.states import states
 from infra.bundle import ROOT
@@ -25,8 +26,10 @@ DRAWN = "<!-- drawn by `make docs`: do not edit -->\n\n"
 
 def documents() -> dict[str, str]:
     """By path below the root."""
+    api = _tidy(openapi())
     return {
-        "docs/openapi.json": json.dumps(_tidy(openapi()), indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+        "docs/openapi.json": json.dumps(api, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+        **{path: DRAWN + page for path, page in problem_pages.pages(api).items()},
         "docs/states.md": DRAWN + states(),
         "docs/table.md": f"{DRAWN}# The table\n\n{keys.as_markdown()}\n",
         machines.PAGE: machines.drawn((ROOT / machines.PAGE).read_text(), machines.definitions()),
@@ -48,7 +51,21 @@ def _tidy(node: Any) -> Any:
 
 
 def stale() -> list[str]:
-    """The documents that are not as the code has them."""
-    return [
-        path for path, text in documents().items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text
-    ]
+    """The documents that are not as the code has them, or that it has no more."""
+    drawn = documents()
+    changed = [path for path, text in drawn.items() if not (ROOT / path).exists() or (ROOT / path).read_text() != text]
+    return [*changed, *sorted(_pages() - drawn.keys())]
+
+
+def write() -> None:
+    """All of them; the page of a problem that there is no more goes."""
+    drawn = documents()
+    for path in _pages() - drawn.keys():
+        (ROOT / path).unlink()
+    for path, text in drawn.items():
+        (ROOT / path).parent.mkdir(exist_ok=True)
+        (ROOT / path).write_text(text)
+
+
+def _pages() -> set[str]:
+    return {str(page.relative_to(ROOT)) for page in (ROOT / problem_pages.FOLDER).glob("*.md")}

@@ -3,11 +3,14 @@ a route add."""
 
 from __future__ import annotations
 
+import importlib
+import inspect
 import json
+import pkgutil
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from types import ModuleType
 from typing import Any
@@ -21,16 +24,35 @@ from common.identity import NotACustomer, OperatorsOnly, ScopeMissing, TokenRefu
 from common.pages import CursorRefused
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
-from docgen.code import modules
-from docgen.problems import HEADERS, PROBLEM_SCHEMAS, SCHEMAS, UNAUTHORIZED, problem, refused
+from docgen.answers import answered
+from docgen.code import modules, says_first
+from docgen.problems import HEADERS, OF_API_GATEWAY, PROBLEM_SCHEMAS, problem, refused
+from docgen.schemas import apart, reachable, said_shortly, titled, untitled
 from docgen.told import TOLD
+from docgen.words import of_parameter, worded
 from infra.bundle import ROOT
 
 Json = dict[str, Any]
 
+PDF = "application/pdf"
+
+
+_DESCRIPTION = """
+Orders for crypto against the desk's own book, purchases of it at an exchange, and cash-outs of it to a bank: accounts,
+orders, holdings, portfolio, purchases, sell orders; market making; billing of dealers.
+
+Amounts are decimals in strings, times are UTC with microseconds, lists are newest first. An answer may get further
+fields and further types of problems; what is told here never goes.
+
+Every refusal is a problem (RFC 9457). Its `type` never changes, and names a page of docs/problems; `instance` is of the
+one request, by which our logs know it. What API Gateway refuses itself, before the desk has seen it, has its own form,
+`{"message": "Unauthorized"}`, and its id in the header `apigw-requestid`: 401 for a token that it does not take, 404
+for a path and method that are no operation, 429 for too many requests at once, 413 and 431 for what is too large, 503
+when nothing answers in time."""
+
 
 class UntoldOperation(LookupError):
-    """A route that `TOLD` does not know yet."""
+    """A route of which `TOLD` or its own docstring does not say what it does."""
 
 
 def openapi() -> Json:
@@ -38,20 +60,18 @@ def openapi() -> Json:
     drawn = {name: _drawn(function.app) for name, function in _http_functions().items()}
     schemas: dict[str, Json] = {}
     paths: dict[str, Json] = defaultdict(dict)
-    for document in _apart(drawn).values():
+    for name, document in apart(drawn).items():
         schemas |= document["components"]["schemas"]
+        handlers = _handlers(_http_functions()[name])
         for path, operations in document["paths"].items():
-            paths[path] |= {method: _operation(path, method, op) for method, op in operations.items()}
+            paths[path] |= {method: _operation(path, method, op, handlers) for method, op in operations.items()}
     used = _refusals_used(paths)
     return {
         "openapi": "3.1.0",
         "info": {
             "title": "Cryptodesk",
             "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
-            "description": "Orders for crypto against the desk's own book, purchases of it at an exchange, and "
-            "cash-outs of it to a bank: accounts, orders, holdings, portfolio, purchases, sell orders. "
-            "Amounts are decimals in strings, times are UTC with microseconds, lists are newest first. Every refusal "
-            "is a problem (RFC 9457); its `type` never changes.",
+            "description": re.sub(r"(?<!\n)\n(?!\n)", " ", _DESCRIPTION.strip()),
         },
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
@@ -66,10 +86,10 @@ def openapi() -> Json:
                     "customer or a dealers' system.",
                 }
             },
-            "schemas": _reachable(schemas | PROBLEM_SCHEMAS, [paths, UNAUTHORIZED]),
+            "schemas": worded(titled(reachable(schemas | PROBLEM_SCHEMAS, [paths, *OF_API_GATEWAY.values()]))),
             "examples": {kind.__name__: {"value": problem(kind)} for kind in used},
             "headers": HEADERS,
-            "responses": {"Unauthorized": UNAUTHORIZED},
+            "responses": OF_API_GATEWAY,
         },
     }
 
@@ -85,62 +105,25 @@ def _http_functions() -> dict[str, ModuleType]:
 
 def _drawn(app: APIGatewayHttpResolver) -> Json:
     document: Json = json.loads(app.get_openapi_schema().model_dump_json(by_alias=True, exclude_none=True))
-    return document
+    return said_shortly(document)
 
 
-def _apart(documents: Mapping[str, Json]) -> dict[str, Json]:
-    """The same documents with schemas that have one name and are not the same called after their context, too."""
-    shapes: dict[str, set[str]] = defaultdict(set)
-    for document in documents.values():
-        for name in document["components"]["schemas"]:
-            shapes[name].add(json.dumps(_unfolded(name, document["components"]["schemas"]), sort_keys=True))
-    several = {name for name, found in shapes.items() if len(found) > 1}
-    return {
-        context: _renamed(document, several, context.partition(".")[0].title())
-        for context, document in documents.items()
-    }
+def _handlers(api: ModuleType) -> dict[str, Callable[..., Any]]:
+    """By name, the functions of an API, which may tell its routes in several modules."""
+    names = [module.name for module in pkgutil.iter_modules(getattr(api, "__path__", ()))]
+    told = [api, *(importlib.import_module(f"{api.__name__}.{name}") for name in names)]
+    return {name: f for module in told for name, f in inspect.getmembers(module, inspect.isfunction)}
 
 
-def _unfolded(name: str, schemas: Mapping[str, Json]) -> dict[str, Json]:
-    """A schema with all that it refers to: by text alone, lists of different things look the same."""
-    found: dict[str, Json] = {}
-    left = [name]
-    while left:
-        name = left.pop()
-        if name not in found:
-            found[name] = schemas[name]
-            left += _references(schemas[name])
-    return found
-
-
-def _references(node: Any) -> list[str]:
-    return re.findall(f'"{re.escape(SCHEMAS)}([^"]+)"', json.dumps(node))
-
-
-def _renamed(document: Json, names: set[str], prefix: str) -> Json:
-    def called(name: str) -> str:
-        return f"{prefix}{name}" if name in names else name
-
-    text = re.sub(f'"{re.escape(SCHEMAS)}([^"]+)"', lambda m: f'"{SCHEMAS}{called(m[1])}"', json.dumps(document))
-    renamed: Json = json.loads(text)
-    schemas = renamed["components"]["schemas"]
-    renamed["components"]["schemas"] = {called(name): schema for name, schema in schemas.items()}
-    return renamed
-
-
-def _reachable(schemas: dict[str, Json], used_by: Any) -> dict[str, Json]:
-    found: dict[str, Json] = {}
-    for name in _references(used_by):
-        found |= _unfolded(name, schemas)
-    return found
-
-
-def _operation(path: str, method: str, drawn: Json) -> Json:
+def _operation(path: str, method: str, drawn: Json, handlers: Mapping[str, Callable[..., Any]]) -> Json:
     name = drawn["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")  # it begins with the function's
     if name not in TOLD:
         raise UntoldOperation(f"{method.upper()} {path}: docgen.told.TOLD has to know what {name} answers")
+    if not (description := says_first(handlers[name])):
+        raise UntoldOperation(f"{method.upper()} {path}: the docstring of {name} has to tell customers what it does")
     told, signed = TOLD[name], f"{method.upper()} {path}" in _open_routes()
-    operation = {**drawn, "operationId": name, "security": [] if signed else [{"bearer": []}]}
+    security: list[Json] = [] if signed else [{"bearer": []}]
+    operation = {**drawn, "operationId": name, "description": description, "security": security}
     if "parameters" in drawn:
         operation["parameters"] = [_parameter(parameter) for parameter in drawn["parameters"]]
     if signed:
@@ -149,16 +132,21 @@ def _operation(path: str, method: str, drawn: Json) -> Json:
         body = drawn["requestBody"]["content"]["application/json"]
         examples = {"examples": {title: {"value": value} for title, value in told.examples.items()}}
         operation["requestBody"] = {"required": True, "content": {"application/json": {**body, **examples}}}
-    done = {"content": {told.media: drawn["responses"]["200"]["content"]["application/json"]}}
+    schema = untitled(drawn["responses"]["200"]["content"]["application/json"]["schema"])
+    content = {"content": {told.media: _document() if told.media == PDF else {"schema": schema, **answered(name)}}}
     repeated = {"headers": {"Idempotent-Replayed": {"$ref": "#/components/headers/Idempotent-Replayed"}}}
     operation["responses"] = {
-        **{
-            str(s): {**done, "description": text, **(repeated if told.repeats else {})} for s, text in told.done.items()
-        },
+        **{str(s): {**content, "description": t, **(repeated if told.repeats else {})} for s, t in told.done.items()},
         **({} if signed else {"401": {"$ref": "#/components/responses/Unauthorized"}}),
         **refused([*told.refuses, *_common_refusals(path, method, drawn, signed=signed)]),
+        "429": {"$ref": "#/components/responses/TooManyRequests"},
     }
     return operation
+
+
+def _document() -> Json:
+    """Bytes, not text."""
+    return {"schema": {"type": "string", "format": "binary"}}
 
 
 @cache
@@ -174,7 +162,8 @@ def _parameter(drawn: Json) -> Json:
     if len(given) == 1:
         schema = {**{name: value for name, value in schema.items() if name != "anyOf"}, **given[0]}
     name = "Idempotency-Key" if drawn["name"] == "idempotency-key" else drawn["name"]
-    return {**drawn, "name": name, "schema": {n: v for n, v in schema.items() if n != "description"}}
+    schema = {member: value for member, value in untitled(schema).items() if member != "description"}
+    return {**drawn, "name": name, "description": of_parameter(drawn), "schema": schema}
 
 
 def _common_refusals(path: str, method: str, drawn: Json, *, signed: bool) -> Iterator[type[Refusal]]:

@@ -9,10 +9,11 @@ from typing import Any
 from common import http
 from common.errors import Refusal
 from docgen.code import says_first
+from docgen.schemas import SCHEMAS
 
 Json = dict[str, Any]
 
-SCHEMAS = "#/components/schemas/"
+REQUEST_ID = "JKJaXmPLvHcESHA="  # of the form that API Gateway gives
 
 # Of the answers, not of the Python that runs: a later one calls 422 otherwise.
 TITLES = {
@@ -42,7 +43,7 @@ def _problems(status: int, kinds: Sequence[type[Refusal]]) -> Json:
         **later,
         "content": {
             "application/problem+json": {
-                "schema": {"allOf": [{"$ref": f"{SCHEMAS}Problem"}, {"properties": {"type": {"enum": names}}}]},
+                "schema": {"$ref": f"{SCHEMAS}Problem"},  # no list of types: a client must live with a new one
                 "examples": {name: {"$ref": f"#/components/examples/{name}"} for name in names},
             }
         },
@@ -56,7 +57,13 @@ def _status(kind: type[Refusal]) -> int:
 def problem(kind: type[Refusal]) -> Json:
     """As it is answered, with the beginning of its docstring for the detail."""
     status = _status(kind)
-    return {"type": kind.__name__, "title": TITLES[status], "status": status, "detail": says_first(kind)}
+    return {
+        "type": f"{http.PROBLEMS}{kind.__name__}",
+        "title": TITLES[status],
+        "status": status,
+        "detail": says_first(kind),
+        "instance": f"{http.REQUESTS}{REQUEST_ID}",
+    }
 
 
 HEADERS = {
@@ -71,11 +78,21 @@ PROBLEM_SCHEMAS: dict[str, Json] = {
     "Problem": {
         "type": "object",
         "description": "Why a request was refused (RFC 9457). Further members are the facts, for a program.",
-        "required": ["type", "title", "status", "detail"],
+        "required": ["type", "title", "status", "detail", "instance"],
         "properties": {
-            "type": {"type": "string", "description": "Which refusal it is; it never changes."},
+            "type": {
+                "type": "string",
+                "format": "uri-reference",
+                "description": "Which refusal it is; it never changes. docs/problems has a page of each, and new ones "
+                "may come.",
+            },
             "title": {"type": "string"},
-            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599, "description": "The same as of the answer."},
+            "instance": {
+                "type": "string",
+                "format": "uri-reference",
+                "description": "Of this one request: its last part is the id by which the desk's logs know it.",
+            },
             "detail": {"type": "string", "description": "For people."},
             "errors": {
                 "type": "array",
@@ -83,19 +100,39 @@ PROBLEM_SCHEMAS: dict[str, Json] = {
                 "items": {
                     "type": "object",
                     "required": ["where", "what"],
-                    "properties": {"where": {"type": "string"}, "what": {"type": "string"}},
+                    "properties": {
+                        "where": {"type": "string", "description": "The field, or the parameter."},
+                        "what": {"type": "string", "description": "What is wrong with it, or what it should be."},
+                    },
                 },
             },
         },
     },
-    "Unauthorized": {
+    "GatewayMessage": {
         "type": "object",
+        "description": "What API Gateway itself answers, before the request has come to the desk.",
         "required": ["message"],
         "properties": {"message": {"type": "string", "examples": ["Unauthorized"]}},
     },
 }
 
-UNAUTHORIZED = {
-    "description": "No token, or one that the authorizer does not take. API Gateway itself answers this.",
-    "content": {"application/json": {"schema": {"$ref": f"{SCHEMAS}Unauthorized"}}},
+
+def _of_api_gateway(description: str, message: str) -> Json:
+    schema = {"$ref": f"{SCHEMAS}GatewayMessage"}
+    return {
+        "description": description,
+        "content": {"application/json": {"schema": schema, "example": {"message": message}}},
+    }
+
+
+# Its answers have fixed bodies. The header `apigw-requestid` has the request's id.
+OF_API_GATEWAY = {
+    "Unauthorized": _of_api_gateway(
+        "No token, or one that the authorizer does not take. API Gateway itself answers this.", "Unauthorized"
+    ),
+    "TooManyRequests": _of_api_gateway(
+        "More requests than the desk takes at once. API Gateway itself answers this; nothing was done: send the "
+        "request again, a little later.",
+        "Too Many Requests",
+    ),
 }

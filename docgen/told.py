@@ -1047,7 +1047,7 @@ TOLD: dict[str, Told] = {
             },
         },
     ),
-    "client": Told(_FOUND, (ClientNotFound,)),
+    "operated_client": Told(_FOUND, (ClientNotFound,)),
     "customer": Told(_FOUND, (AccountNotFound, Busy)),
     "moves_of_amount": Told(_FOUND, (AccountNotFound,)),
     "find": Told(_FOUND),

@@ -141,7 +141,9 @@ def _registered(dealing: Dealing) -> None:
     dealing.tell(f"POST {DEALERS} → {made['dealer_id']}, {made['status']}: he has agreed to the offer {OFFER}")
     again = dealing.cme.post(DEALERS, json=asked)
     dealing.expect("registered twice", (again.status_code, again.json()["dealer_id"]), (409, made["dealer_id"]))
-    dealing.tell(f"  the same again: {again.status_code}, {again.json()['type']}, with the dealer as he is")
+    dealing.tell(
+        f"  the same again: {again.status_code}, {again.json()['type'].rpartition('/')[2]}, with the dealer as he is"
+    )
     _opened(dealing, "COMMISSION")
 
 

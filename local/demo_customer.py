@@ -134,7 +134,7 @@ def bought_at_a_quote(day: Day) -> Facts:
     day.tell(f"  an order at it: {order['status']}, just as was promised")
     day.heard("order.completed", order["order_id"])
     again = day.customer.refused("/orders", **asked, quote_id=quote["quote_id"])
-    day.tell(f"  another one at it: {again['type']}, {again['detail']}")
+    day.tell(f"  another one at it: {again['type'].rpartition('/')[2]}, {again['detail']}")
     return order
 
 

@@ -63,7 +63,7 @@ def story(desk: Desk, username: str, folder: Path, tell: Teller) -> dict[str, An
         tell(f"sells 0.3 ETH at ${sold['price_per_unit']}: ${sold['total_amount']}")
         moments.append(_moment(customer, "sell"))
         refused = customer.refused("/orders", asset_id=ETH, order_type="SELL", quantity="20")
-        tell(f"tries to sell 20 ETH: {refused['type']}, {refused['detail']}")
+        tell(f"tries to sell 20 ETH: {refused['type'].rpartition('/')[2]}, {refused['detail']}")
 
         price = Decimal(customer.get(f"/assets/{ETH}")["price"])
         limit = f"{price * Decimal('0.95'):.2f}"

@@ -1,4 +1,5 @@
-"""`python -m local.swagger_ui`: Swagger UI over docs/openapi.json, on 127.0.0.1, whose calls go to the local API.
+"""`python -m local.swagger_ui`: Swagger UI over docs/openapi.json, on 127.0.0.1, whose calls go to the local API. Under
+the path that is the type of a problem it has the page of it.
 
 The page's scripts are those that ship inside aws_lambda_powertools: nothing is fetched from elsewhere.
 """
@@ -57,6 +58,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._answer(200, "text/javascript; charset=utf-8", (_ASSETS / _SCRIPT).read_bytes())
             case "/docs/swagger-ui.min.css":
                 self._answer(200, "text/css; charset=utf-8", (_ASSETS / _STYLE).read_bytes())
+            case path if path.startswith("/problems/"):
+                self._problem(path.removeprefix("/problems/"))
             case _:
                 self._answer(404, "text/plain", b"not found; the page is at /docs\n")
 
@@ -68,6 +71,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         document["servers"] = [{"url": self._api_url, "description": "this machine"}]
         self._answer(200, "application/json", json.dumps(document).encode())
+
+    def _problem(self, name: str) -> None:
+        page = self._openapi.parent / "problems" / f"{name}.md"
+        if name.isidentifier() and page.exists():
+            self._answer(200, "text/markdown; charset=utf-8", page.read_bytes())
+        else:
+            self._answer(404, "text/plain", b"there is no such problem\n")
 
     def _answer(self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)

@@ -117,7 +117,6 @@ BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
 OPERATOR_LIMIT = Money(100_000_000)  # one operator, a day
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
-KMS = InMemoryKms()  # of all desks: so a copy of one opens what that has sealed
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -154,7 +153,7 @@ class Desk:
     operator_limit: Money = OPERATOR_LIMIT
     webhook_key: Callable[[], bytes] = lambda: b"with which the secrets of webhooks are made"
     outside: Outside | None = None  # made when it is first asked for: most tests need none
-    kms: Any = KMS
+    kms: Any = field(default_factory=lambda: InMemoryKms(seed=b"of all desks: a copy opens what the first has sealed"))
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())

@@ -31,6 +31,7 @@ from standardwebhooks.webhooks import Webhook
 from common import aws, clock
 from common.gateways import configured
 from common.gateways.bank import baas
+from common.http import PROBLEMS, REQUESTS
 from common.identity import BILLING
 from common.pages import Cursors
 from common.settings import settings
@@ -144,15 +145,17 @@ class Answer:
 
     @property
     def problem(self) -> str:
-        """The `type` of the problem that this is, its form looked at."""
+        """The last part of the `type` of the problem that this is, its form looked at."""
         assert self.content_type == "application/problem+json", (self.status, self.content_type, self.text)
         told = self.json
         assert 400 <= self.status < 600
         assert told["status"] == self.status
-        for member in ("type", "title", "detail"):
+        for member in ("type", "title", "detail", "instance"):
             assert isinstance(told[member], str), told
             assert told[member], told
-        return str(told["type"])
+        assert told["instance"].startswith(REQUESTS), told
+        assert told["type"].startswith(PROBLEMS), told
+        return str(told["type"].removeprefix(PROBLEMS))
 
 
 def _not_json(constant: str) -> Any:

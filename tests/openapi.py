@@ -39,6 +39,8 @@ def check(route: Route, answer: Answer) -> None:
         valid = validator(json.dumps(told["content"][media]["schema"]))
         found = [f"{error.json_path}: {error.message[:300]}" for error in valid.iter_errors(answer.json)]
         assert not found, f"{route} {answer.status}: {found}"
+    if media == "application/problem+json":
+        assert answer.problem in told["content"][media]["examples"], f"{route} refused so: {answer.problem}"
     headers = _resolved(told.get("headers", {}))
     for name in ("Idempotent-Replayed", "Retry-After"):
         if name.lower() in answer.headers:

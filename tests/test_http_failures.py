@@ -125,7 +125,7 @@ def test_a_bank_that_does_not_answer_is_no_customers_concern() -> None:
 @HERE
 @pytest.mark.parametrize("kind", Unavailable.__subclasses__())
 def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable]) -> None:
-    assert int(str(problem(kind("not now")).headers["Retry-After"])) > 0
+    assert int(str(problem(kind("not now"), "request-0").headers["Retry-After"])) > 0
 
 
 @HERE
@@ -136,7 +136,7 @@ def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: Wor
     with opened(world.desk) as doors:
         answer = called(doors, world, route, entitled(doors, route).token)
     assert (answer.status, answer.problem) == (500, "InternalError")
-    assert answer.json["request_id"] == "request-0"
+    assert answer.json["instance"] == "/requests/request-0"
     for word in ("AccessDenied", "arn:", "Traceback", "botocore"):
         assert word not in answer.text
 

@@ -143,17 +143,20 @@ class UserPage(View):
 
 @app.post("/users", tags=["accounts"], summary="Open your account")
 def open_account() -> Response[UserView]:
+    """Once, before anything else: what you have and do here belongs to it. Asking again changes nothing."""
     user, known = accounts().open(caller(app).owner)
     return answer(_user(user), HTTPStatus.OK if known else HTTPStatus.CREATED, replayed=known)
 
 
 @app.get("/me", tags=["accounts"], summary="Who you are here")
 def me() -> UserView:
+    """Under which name you have an account here, and since when."""
     return _user(accounts().me(caller(app).owner))
 
 
 @app.get("/balance", tags=["accounts"], summary="Your dollars")
 def balance() -> BalanceView:
+    """What is free to spend, and what is reserved for orders and withdrawals that are open."""
     found = accounts().balance(caller(app).owner)
     return BalanceView(
         username=found.username,
@@ -166,11 +169,15 @@ def balance() -> BalanceView:
 
 @app.post("/balance/deposits", tags=["accounts"], summary="Credit dollars, where customers may")
 def deposit(body: Amount, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    """Only where the desk runs for trying it out; elsewhere dollars come through the bank. They are free at once, up
+    to a limit a day."""
     return _made(accounts().deposit(caller(app).owner, idempotency_key, Money(body.amount)), HTTPStatus.CREATED)
 
 
 @app.post("/balance/withdrawals", tags=["accounts"], summary="Ask for dollars to be paid to your bank")
 def withdraw(body: Withdrawal, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    """The dollars are reserved at once and paid by the bank, to the account of a banking client of yours. What the
+    bank rejects comes back, after an operator has looked at it."""
     owner, amount = caller(app).owner, Money(body.amount)
     return _made(accounts().withdraw(owner, idempotency_key, amount, body.banking_client_id), HTTPStatus.ACCEPTED)
 
@@ -183,6 +190,7 @@ def withdrawals(
     limit: Limit = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> TransferPage:
+    """Those of one status, or all."""
     owner = caller(app).owner
     listed = f"GET /balance/withdrawals {owner} {status} {since} {until}"
     after = cursors().read(listed, cursor)
@@ -196,6 +204,7 @@ def withdrawals(
 
 @app.get("/balance/withdrawals/<transfer_id>", tags=["accounts"], summary="What became of a withdrawal")
 def withdrawal(transfer_id: TransferId) -> TransferView:
+    """It is PENDING until the bank has paid it, or an operator has given the dollars back."""
     return _transfer(accounts().withdrawal(caller(app).owner, transfer_id))
 
 
@@ -206,6 +215,7 @@ def transactions(
     limit: Limit = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> TransactionPage:
+    """Deposits, withdrawals, buys and sales, each with the balance after it. What is not over yet is in `pending`."""
     owner = caller(app).owner
     listed = f"GET /balance/transactions {owner} {since} {until}"
     page = accounts().transactions(owner, since=since, until=until, limit=limit, after=cursors().read(listed, cursor))
@@ -218,6 +228,8 @@ def transactions(
 
 @app.get("/clients", tags=["accounts"], summary="Your clients: what a cash-out or a withdrawal names")
 def own_clients() -> OwnClientList:
+    """A crypto client may sell coins, a banking client is paid. One that you have asked for is ASKED until an operator
+    has looked at it."""
     owner = caller(app).owner
     person = accounts().persons.of(owner.username)
     return OwnClientList(items=[_client(client, person.told(client.account)) for client in accounts().clients(owner)])
@@ -225,6 +237,7 @@ def own_clients() -> OwnClientList:
 
 @app.post("/clients", tags=["accounts"], summary="Ask for a client")
 def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Response[OwnClientView]:
+    """An operator looks at it, and another one confirms; until then it can not be used."""
     owner = caller(app).owner
     made = accounts().ask_for_client(owner, idempotency_key, body.kind, body.account_id)
     told = None if body.account_id is None else ToldAccount(AccountState.TOLD, body.account_id)
@@ -233,6 +246,7 @@ def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Resp
 
 @app.get("/operations/users", tags=["operators"], summary="All accounts, newest first")
 def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
+    """Those whose login was made anew are told under the login of today."""
     operator = caller(app).must_be_viewer()
     listed = f"GET /operations/users {operator}"
     page = accounts().users(limit=limit, after=cursors().read(listed, cursor))

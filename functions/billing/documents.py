@@ -28,6 +28,7 @@ MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
     summary="A month of a dealer, as PDF",
 )
 def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
+    """Of a month that is not over, a preview."""
     caller(app).must_have(BILLING)
     return document(statement_pdf(statements().of(cme_dealer_id, month)), "application/pdf")
 
@@ -38,6 +39,7 @@ def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Resp
     summary="A month of a dealer, as PDF",
 )
 def operated_statement_as_pdf(dealer: AnyDealer, month: MonthInPath) -> Response[str]:
+    """As his own system is told it. Of a month that is not over, a preview."""
     caller(app).must_be_viewer()
     return document(statement_pdf(statements().of(auditing().cme_dealer_id(dealer), month)), "application/pdf")
 

@@ -89,22 +89,27 @@ class DeliveryPage(View):
 
 @app.post("/webhooks/endpoints", tags=["webhooks"], summary="Be told what becomes of your orders")
 def register_endpoint(body: Registration, idempotency_key: IdempotencyKey) -> Response[ToldEndpointView]:
+    """Your program gets a signed webhook for each event, as Standard Webhooks say, and again until it answers with a
+    2xx. The secret is told here and nowhere else."""
     made = endpoints().register(_listener(), idempotency_key, body.url, body.events)
     return answer(_told(made.made), HTTPStatus.CREATED, replayed=made.replayed)
 
 
 @app.get("/webhooks/endpoints", tags=["webhooks"], summary="Where you are told")
 def own_endpoints() -> EndpointList:
+    """Without their secrets. A DISABLED one has answered 410 and is told nothing more."""
     return EndpointList(items=[_endpoint(each) for each in endpoints().endpoints(_listener())])
 
 
 @app.delete("/webhooks/endpoints/<endpoint_id>", tags=["webhooks"], summary="Be told nothing there any more")
 def delete_endpoint(endpoint_id: EndpointId) -> EndpointView:
+    """What was on its way to it is not delivered any more."""
     return _endpoint(endpoints().delete(_listener(), endpoint_id))
 
 
 @app.post("/webhooks/endpoints/<endpoint_id>/rotate-secret", tags=["webhooks"], summary="Get another secret")
 def rotate_secret(endpoint_id: EndpointId, body: Rotation) -> Response[ToldEndpointView]:
+    """For a day the one before signs as well, so that your program can change in peace."""
     done = endpoints().rotate(_listener(), endpoint_id, body.secret_number)
     return answer(_told(done.made), HTTPStatus.OK, replayed=done.replayed)
 
@@ -116,6 +121,7 @@ def deliveries_of_endpoint(
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> DeliveryPage:
+    """With what became of each. They are kept for 30 days."""
     owner = _listener()
     listed = f"GET /webhooks/endpoints/{endpoint_id}/deliveries {owner} {status}"
     after = cursors().read(listed, cursor)
@@ -129,6 +135,7 @@ def deliveries_of_endpoint(
 
 @app.post("/webhooks/deliveries/<delivery_id>/replay", tags=["webhooks"], summary="Be told again")
 def replay_delivery(delivery_id: DeliveryId) -> DeliveryView:
+    """A delivery that has failed, or that you have lost, is made once more, under the same `webhook-id`."""
     return _delivery(endpoints().replay(_listener(), delivery_id))
 
 

@@ -87,6 +87,8 @@ class SellOrderPage(View):
 
 @app.post("/crypto/order/sell", tags=["cash out"], summary="Sell coins and be paid at your bank")
 def sell(body: SellRequest, idempotency_key: IdempotencyKey) -> Response[SellOrderView]:
+    """The coins are sold at an exchange at a limit near its market, and what they bring, less its fee, is paid by the
+    bank. What is not sold comes back."""
     asked = Terms(
         asset_id=body.asset_id,
         quantity=body.quantity if isinstance(body.quantity, Decimal) else None,
@@ -99,6 +101,7 @@ def sell(body: SellRequest, idempotency_key: IdempotencyKey) -> Response[SellOrd
 
 @app.get("/crypto/order/sell", tags=["cash out"], summary="Your cash-outs, newest first")
 def sell_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> SellOrderPage:
+    """Each as it stands; the one that was asked for last comes first."""
     owner = caller(app).owner
     listed = f"GET /crypto/order/sell {owner}"
     page = offramp().orders(owner, limit=limit, after=cursors().read(listed, cursor))
@@ -111,11 +114,13 @@ def sell_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> Sell
 
 @app.get("/crypto/order/sell/<order_id>", tags=["cash out"], summary="What became of a cash-out")
 def sell_order(order_id: OrderId) -> SellOrderView:
+    """It is over when it is FILLED or has failed; `reason` says why it has."""
     return _view(offramp().order(caller(app).owner, order_id))
 
 
 @app.post("/operations/sell-orders/<order_id>/void", tags=["operators"], summary="End a sale that executed nothing")
 def void(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """Nothing of it was executed at the exchange, and nothing can be any more: the coins are free again."""
     operator = caller(app).must_be_operator()
     return OperatorOutcomeView.of(voiding().void(order_id, body.reason, operator, dry_run=body.dry_run))
 

@@ -23,26 +23,31 @@ OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
 @app.post("/operations/sell-orders/<order_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
 def retry_payout(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """The bank has rejected all attempts so far, for a reason that is gone by now."""
     return _done(acts().retry, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
 def credit_usd(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    """The bank can not pay it: the dollars go to the customer's balance instead."""
     return _ended(acts().give_back, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
 def abandon_attempt(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """The bank says that it knows nothing of the attempt: the next one may be made."""
     return _done(acts().abandon, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
 def retry_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """The bank has rejected all attempts so far, for a reason that is gone by now."""
     return _done(acts().retry, WITHDRAWAL, transfer_id, body)
 
 
 @app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
 def reject(transfer_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    """It can not be paid: the dollars are free again, and its customer reads why."""
     return _ended(acts().give_back, WITHDRAWAL, transfer_id, body)
 
 
@@ -50,6 +55,7 @@ def reject(transfer_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     "/operations/withdrawals/<transfer_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank"
 )
 def abandon_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """The bank says that it knows nothing of the attempt: the next one may be made."""
     return _done(acts().abandon, WITHDRAWAL, transfer_id, body)
 
 

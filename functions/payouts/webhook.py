@@ -22,6 +22,8 @@ class Taken(View):
 
 @app.post("/webhooks/baas", tags=["webhooks"], summary="The bank tells what became of a payout")
 def bank_event() -> Taken:
+    """The bank alone calls it, and signs each event as Standard Webhooks say. An event that was taken once changes
+    nothing when it comes again."""
     body = http.raw_body(app)
     try:
         event = baas.event(app.current_event.headers, body, configured.webhook_secrets(), now=clock.now)

@@ -404,7 +404,8 @@ def fake() -> Iterator[FakeDesk]:
 
 
 def problem(status: int, kind: str, detail: str, **facts: Any) -> Answer:
-    told = {"type": kind, "title": "…", "status": status, "detail": detail, **facts}
+    named = {"type": f"/problems/{kind}", "instance": "/requests/req-1"}
+    told = {**named, "title": "…", "status": status, "detail": detail, **facts}
     retry = {"Retry-After": str(facts["retry_after_seconds"])} if "retry_after_seconds" in facts else {}
     return Answer(status, json.dumps(told), retry, "application/problem+json")
 
@@ -669,7 +670,7 @@ def test_what_api_gateway_could_not_do_now_may_have_been_done(fake: FakeDesk, an
 
 
 def test_a_bug_is_told_by_its_request_and_with_what_is_not_known(fake: FakeDesk) -> None:
-    fake.instead = problem(500, "InternalError", "this is a bug or an outage", request_id="req-1")
+    fake.instead = problem(500, "InternalError", "this is a bug or an outage")
     looked = fake.says("work", "list")
     assert (looked.code, "request req-1" in looked.err, "not known" in looked.err) == (1, True, False)
     assert "Whether it was done is not known" in fake.says("offramp", "void", ID, *BECAUSE, "--yes").err

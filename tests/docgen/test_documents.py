@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,16 +16,18 @@ from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
 from common.errors import Refusal
-from common.http import problem
-from docgen import documents, openapi, states, told
+from common.http import PROBLEMS, problem
+from docgen import documents, openapi, problem_pages, schemas, states, told, words
 from docgen.__main__ import main
 from docgen.code import says_first
+from docgen.problems import REQUEST_ID
 from functions.accounts import model as accounts
 from functions.offramp import model as offramp
 from functions.orders import model as orders
 from infra.bundle import ROOT
 from infra.contexts import contexts
 from tests.depth import PROVED
+from tests.openapi import validator
 
 COMMITTED: dict[str, Any] = json.loads((ROOT / "docs" / "openapi.json").read_text())
 OPERATIONS: dict[str, dict[str, Any]] = {
@@ -88,8 +92,9 @@ def test_an_operation_asks_for_a_token_and_tells_its_refusals(operation: dict[st
     assert {"400", "403", "503"} <= operation["responses"].keys()
     assert ("401" in operation["responses"]) is not signed
     assert ("422" in operation["responses"]) is not signed  # no query has more than its route knows
+    assert operation["responses"]["429"] == {"$ref": "#/components/responses/TooManyRequests"}
     for status, response in operation["responses"].items():
-        if status > "401":
+        if status > "401" and status != "429":  # which API Gateway answers, in its own form
             assert list(response["content"]) == ["application/problem+json"]
 
 
@@ -106,7 +111,7 @@ def test_a_problem_is_told_as_it_is_answered() -> None:
         for kind in kinds:  # two contexts may refuse the same: then they say the same
             refusal = kind.__new__(kind)
             Refusal.__init__(refusal, says_first(kind))
-            answered = problem(refusal)
+            answered = problem(refusal, REQUEST_ID)
             assert answered.body is not None
             assert json.loads(answered.body).items() >= example["value"].items(), kind
             assert answered.status_code == example["value"]["status"]
@@ -187,3 +192,115 @@ def test_a_route_that_nobody_told_of_is_not_drawn(monkeypatch: pytest.MonkeyPatc
     monkeypatch.delitem(told.TOLD, "portfolio")
     with pytest.raises(openapi.UntoldOperation, match="GET /portfolio"):
         openapi.openapi()
+
+
+def _schemas_within(schema: Any) -> Iterator[dict[str, Any]]:
+    """All schemas inside of one. A property may be called as a member of a schema is."""
+    for name, inner in schema.items():
+        if name == "properties":
+            for field in inner.values():
+                yield field
+                yield from _schemas_within(field)
+        elif name not in ("examples", "default", "const", "enum"):
+            for each in inner if isinstance(inner, list) else [inner]:
+                if isinstance(each, dict):
+                    yield each
+                    yield from _schemas_within(each)
+
+
+SCHEMAS: dict[str, dict[str, Any]] = COMMITTED["components"]["schemas"]
+
+
+def test_a_schema_is_titled_by_its_name_and_nothing_inside_has_a_title() -> None:
+    """A generator calls a class after a title: two of one title would be one class."""
+    assert {name: schema["title"] for name, schema in SCHEMAS.items()} == {name: name for name in SCHEMAS}
+    assert not [name for name, schema in SCHEMAS.items() for inner in _schemas_within(schema) if "title" in inner]
+    parameters = [p for operation in OPERATIONS.values() for p in operation.get("parameters", [])]
+    assert not [parameter for parameter in parameters if "title" in parameter["schema"]]
+
+
+def test_a_name_of_a_schema_is_a_name_of_a_class() -> None:
+    assert [name for name in SCHEMAS if not re.fullmatch(r"[A-Z][A-Za-z0-9]+", name)] == []
+
+
+def test_an_enum_of_a_parameter_has_no_name_of_a_schema() -> None:
+    """Generators call it after the operation and the parameter."""
+    inline = [
+        "".join(word.title() for word in f"{operation['operationId']}_{parameter['name']}".split("_"))
+        for operation in OPERATIONS.values()
+        for parameter in operation.get("parameters", [])
+        if "enum" in parameter["schema"]
+    ]
+    assert set(inline) & SCHEMAS.keys() == set()
+
+
+def test_every_operation_parameter_and_field_is_described() -> None:
+    assert [route for route, operation in OPERATIONS.items() if not operation.get("description")] == []
+    assert [
+        f"{route}: {parameter['name']}"
+        for route, operation in OPERATIONS.items()
+        for parameter in operation.get("parameters", [])
+        if not parameter.get("description")
+    ] == []
+    assert [
+        f"{name}.{field}"
+        for name, schema in SCHEMAS.items()
+        for field, told in schema.get("properties", {}).items()
+        if not told.get("description")
+    ] == []
+
+
+def test_only_what_may_be_null_is_said_to_be_told_by_null() -> None:
+    assert [
+        f"{name}.{field}"
+        for name, schema in SCHEMAS.items()
+        for field, told in schema.get("properties", {}).items()
+        if "; null: " in told["description"] and {"type": "null"} not in told.get("anyOf", [])
+    ] == []
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_what_is_done_has_an_example_of_its_form(operation: dict[str, Any]) -> None:
+    done = [response for status, response in operation["responses"].items() if status < "300"]
+    assert done
+    for response in done:
+        for media, content in response["content"].items():
+            if media == openapi.PDF:
+                continue  # bytes
+            assert "example" in content, "python -m tests.answers asks for it"
+            validator(json.dumps(content["schema"])).validate(content["example"])
+
+
+def test_each_problem_has_its_page_and_no_page_is_of_none() -> None:
+    named = {
+        example["value"]["type"].removeprefix(PROBLEMS) for example in COMMITTED["components"]["examples"].values()
+    }
+    pages = {page.stem for page in (ROOT / problem_pages.FOLDER).glob("*.md")}
+    assert pages == named | {"InternalError"}
+
+
+def test_a_field_that_nobody_told_of_is_not_drawn() -> None:
+    schema = {"properties": {"nobody_knows": {"type": "string"}}}
+    with pytest.raises(words.UntoldWord, match="the field nobody_knows of Odd"):
+        words.worded({"Odd": schema})
+
+
+def test_what_pydantic_tells_apart_by_its_module_is_called_after_its_owner() -> None:
+    told = {"components": {"schemas": {"functions__purchases__recurring__Status": {"type": "string"}}}}
+    assert list(schemas.said_shortly(told)["components"]["schemas"]) == ["RecurringStatus"]
+    twice: dict[str, Any] = {"components": {"schemas": {"a__model__Status": {}, "b__a__Status": {}}}}
+    with pytest.raises(schemas.SchemasOfOneName, match="rename one"):
+        schemas.said_shortly(twice)
+
+
+def test_a_page_of_a_problem_that_is_gone_is_stale_and_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for module in (documents, problem_pages):
+        if hasattr(module, "ROOT"):
+            monkeypatch.setattr(module, "ROOT", tmp_path)
+    monkeypatch.setattr(documents, "documents", lambda: {"docs/problems/Odd.md": "odd"})
+    gone = tmp_path / problem_pages.FOLDER / "Gone.md"
+    gone.parent.mkdir(parents=True)
+    gone.write_text("gone")
+    assert documents.stale() == ["docs/problems/Odd.md", "docs/problems/Gone.md"]
+    documents.write()
+    assert [page.name for page in gone.parent.iterdir()] == ["Odd.md"]

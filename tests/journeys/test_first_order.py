@@ -87,12 +87,12 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         at_the_bank = f"/operations/work/{asked['transfer_id']}"
         eventually(lambda: bool(olga.get(at_the_bank).json()["calls"]))
         too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/reject", json=reason)
-        assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
+        assert (too_early.status_code, too_early.json()["type"]) == (409, "/problems/PayoutUnsettled")
         at, credit = f"/operations/users/{username}/deposits", {"amount": "1.00", **reason}
         proposed = _post(olga, at, f"for-{username}", **credit).json()
         assert proposed["after"] == "PROPOSED"
         own = olga.post(f"/operations/proposals/{proposed['id']}/confirm", json=reason)
-        assert (own.status_code, own.json()["type"]) == (409, "OwnProposal")
+        assert (own.status_code, own.json()["type"]) == (409, "/problems/OwnProposal")
         stack.desk.by_two("POST", at, credit, f"for-{username}")
         assert olga.get("/operations/users").status_code == 200
         assert olga.get("/operations/work").status_code == 200
@@ -133,7 +133,7 @@ def test_an_operator_who_is_signed_out_or_disabled_is_out_at_once(stack: Stack) 
             told = olga.post(f"/operations/operators/{name}/{verb}", json={"reason": "his laptop was stolen"})
             assert told.status_code == 200, told.text
             refused = asked(tokens[-1])
-            assert (refused.status_code, refused.json()["type"]) == (403, "TokenRefused")
+            assert (refused.status_code, refused.json()["type"]) == (403, "/problems/TokenRefused")
         listed = {each["username"]: each for each in olga.get("/operations/operators").json()["items"]}
     assert (listed["olga"]["enabled"], listed[name]["enabled"], listed[name]["barred"]) == (True, False, False)
     with pytest.raises(ClientError, match="disabled"):
@@ -159,7 +159,7 @@ def test_an_id_token_and_another_apps_token_are_refused(stack: Stack) -> None:
     id_token = httpx.get(
         f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {stack.desk.tokens('ann')['IdToken']}"}
     )
-    assert (id_token.status_code, id_token.json()["type"]) == (403, "TokenRefused")
+    assert (id_token.status_code, id_token.json()["type"]) == (403, "/problems/TokenRefused")
     pool = stack.desk.deployment.user_pool_id
     other = stack.desk.environment.users.create_user_pool_client(
         UserPoolId=pool,

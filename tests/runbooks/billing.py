@@ -15,6 +15,8 @@ from sandbox.billing.faults import Operation
 from tests.billing.dealership import CME_ID, Dealership
 from tests.billing.test_leaving import DEALER_ID
 from tests.billing.test_parked_payments import TestIdentified, parked, strange
+from tests.billing.test_recalls import TestMissing, recalled
+from tests.billing.test_recalls import payment as recalled_again
 from tests.billing.test_refunds import agreed, clock, settled
 from tests.billing.test_reminders import overdue_bill
 from tests.runbooks.on_call import OnCall, Way, nothing_more
@@ -85,6 +87,36 @@ def taken_back(on_call: OnCall) -> Facts:
     body = dealership.system.outbox.messages()[-1].value.encode()
     dealership.payments.receive(body, lambda: True)
     return {"MESSAGE": receipt_id_of(body), "Y…": receipt_id(message.payment.payment_id)}
+
+
+def taken_back_too_late(on_call: OnCall) -> Facts:
+    """Two thirds of it had gone back to the dealer by then; two operators have taken the rest off his account."""
+    desk = on_call.desk
+    dealership_of(on_call)
+    message = TestMissing().gone(desk)
+    recalled(desk, message)
+    (back,) = (item.id for item in desk.operations.work(["payments"], overdue_only=False, limit=9) if item.needs_person)
+    desk.by_two("payments dismiss", back, {}, "statement, line 9")
+    payment = recalled_again(desk, message)
+    return {"Y…": payment.receipt_id}
+
+
+def told_too_much(on_call: OnCall) -> Facts:
+    """The billing system has told of a contract's payments with a sum that is too large, and says that it was wrong."""
+    dealership = dealership_of(on_call)
+    dealership.payments.take(replace(dealership.message(100_00), paid_total_kopecks=150_00))
+    on_call.desk.clock.forward(minutes=16)
+    return {"C…:COMMISSION": f"{DEALER_ID}:COMMISSION"}
+
+
+def in_the_failed_queue(on_call: OnCall) -> Facts:
+    """The table refused a payment for an hour; one that came later was taken."""
+    dealership = dealership_of(on_call)
+    message = dealership.message(7_00)
+    dealership.pay(300_00)
+    on_call.desk.clock.forward(minutes=16)
+    on_call.mended = lambda: dealership.payments.take(message)
+    return {}
 
 
 def before_its_contract(on_call: OnCall) -> Facts:
@@ -183,6 +215,26 @@ WAYS = [
     ),
     Way("payment-taken-back", "the message is wrong", told_as_taken_back, a_quarter_of_an_hour, rings=PERSON),
     Way("payment-taken-back", "It was taken back", taken_back, dismissed_by_two, rings=PERSON),
+    Way(
+        "payment-taken-back", "A part of it has left", taken_back_too_late, a_quarter_of_an_hour, rings=("WorkOverdue",)
+    ),
+    Way(
+        "payment-taken-back",
+        "agree again at the next payment",
+        told_too_much,
+        a_quarter_of_an_hour,
+        leaves=("work list --context payments", "work show"),
+        rings=PERSON,
+    ),
+    Way(
+        "payments-failed",
+        "Of the queue",
+        in_the_failed_queue,
+        a_quarter_of_an_hour,
+        rings=PERSON,
+        tells=("Nothing is unfinished.",),
+        afterwards=True,
+    ),
     Way("needs-person", "is known by now", before_its_contract, a_quarter_of_an_hour, rings=PERSON),
     Way("needs-person", "it is some dealer's", of_a_strange_invoice, a_quarter_of_an_hour, rings=PERSON),
     Way("needs-person", "or no payment", no_payment_at_all, a_quarter_of_an_hour, rings=PERSON),

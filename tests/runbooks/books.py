@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from common.domain.catalogue.model import Quote
 from common.money import Price
+from common.owner import Owner
+from functions.operations.model import NotProposable
 from functions.orders.service import marks
+from tests.notifications.hooks import Hooks
 from tests.operations.drifts import put
 from tests.operations.test_reconciliation import change, spoil
 from tests.runbooks.on_call import OnCall, Way, nothing_more
 from tests.runbooks.payouts import Facts, ann
+from tests.seen import awaiting
 
 
 def drifted(on_call: OnCall) -> Facts:
@@ -77,6 +83,24 @@ def never_anchored(on_call: OnCall) -> Facts:
     return {}
 
 
+def made_anew_while_he_sells(on_call: OnCall) -> Facts:
+    """With his old login he has asked for a cash-out, which is not paid yet."""
+    desk = on_call.desk
+    found, owner = made_anew(on_call), Owner("ann", "sub-ann")
+    desk.buy(owner, "3")
+    order_id = awaiting(desk, owner)
+    terms = {"sub": found["SUB"]}
+    with pytest.raises(NotProposable, match="its open orders, purchases and payouts have to end first"):
+        desk.proposals.propose("users move", "ann", terms, "ticket 4719", "seen", "olga", dry_run=False)
+
+    def paid() -> None:
+        desk.world.simulated.decide(f"{order_id}-01", "complete")
+        desk.run()
+
+    on_call.mended = paid
+    return found | {"ID": order_id}
+
+
 def made_anew_and_moved(on_call: OnCall) -> Facts:
     found = made_anew(on_call)
     on_call.desk.by_two("users move", "ann", {"sub": found["SUB"]}, "ticket 4719")
@@ -91,6 +115,16 @@ def lifted(on_call: OnCall) -> None:
 
 def nothing_halted(on_call: OnCall) -> Facts:
     """The bank is said to book twice."""
+    return {}
+
+
+def not_taken(on_call: OnCall) -> Facts:
+    """What has happened to a customer with an endpoint is in the stream, and the stream's function takes nothing."""
+    hooks, owner = Hooks(on_call.desk), ann(on_call.desk)
+    hooks.register(owner)
+    on_call.desk.buy(owner, "1")
+    on_call.mended = lambda: hooks.take()
+    on_call.clocks.append(lambda: hooks.round())
     return {}
 
 
@@ -114,5 +148,14 @@ WAYS = [
         nothing_more,
         rings=(),
     ),
+    Way(
+        "login-made-anew",
+        ("have to end first", "One proposes it"),
+        made_anew_while_he_sells,
+        nothing_more,
+        rings=(),
+        tells=("{ID}",),
+    ),
+    Way("changes-late", "The cause first", not_taken, nothing_more, rings=(), tells=("webhooks G",), afterwards=True),
     Way("none-anchored", "As the table says", never_anchored, anchored, rings=()),
 ]

@@ -229,7 +229,7 @@ WAYS = [
     Way("custody-not-believed", "that it was never sent", in_doubt, goes_on),
     Way("custody-off", "does not come back", stolen, goes_on),
     Way("custody-short", "shows enough of it", outputs_hidden, goes_on),
-    Way("custody-silent", "It is down for everybody", down, answers),
+    Way("custody-silent", "It is down for everybody", down, answers, afterwards=True),
     Way("snapshots-parked", "for no order", of_nobody, goes_on),
     Way("snapshots-parked", "for an order that may still be paid", for_an_order, ends),
     Way("snapshots-parked", "the desk's", of_nobody, goes_on),

@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date
+from decimal import Context, Decimal, Inexact
 from typing import Any, NoReturn
 
 from botocore.exceptions import EndpointConnectionError
 
+from common.domain import halts
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money
+from functions.offramp import model
 from functions.purchases.model import BatchStatus
 from sandbox.bank.bank import Operation
 from tests.console.test_orphans import sale_at_the_exchange
+from tests.market_making.market import ACCOUNT as TRADING
 from tests.offramp.test_not_believed import lies
-from tests.operations.drifts import put
+from tests.operations.drifts import get, put
 from tests.purchases.test_dead_exchange import bought_at_a_dead_exchange
+from tests.runbooks.custody import market_of
 from tests.runbooks.on_call import OnCall, Way, nothing_more
+from tests.runbooks.page import read
 from tests.runbooks.payouts import Facts, ann
 from tests.seen import OnItsWay, around, at_the_exchange, coins, intent
 
@@ -30,6 +37,14 @@ def unknown(*_: Any) -> NoReturn:
     raise ExchangeOrderUnknown("there is no such order")
 
 
+def starts_none(*_: Any, **__: Any) -> NoReturn:
+    raise EndpointConnectionError(endpoint_url="https://states.test")
+
+
+def breaks(*_: Any, **__: Any) -> NoReturn:
+    raise KeyError("nobody had thought of this")
+
+
 def gone(on_call: OnCall, *, bought: bool = True) -> Facts:
     """The exchange has filled a sale, and is gone before it has said so."""
     desk = on_call.desk
@@ -39,7 +54,7 @@ def gone(on_call: OnCall, *, bought: bool = True) -> Facts:
     order_id = desk.cash_out(owner, "1").order_id
     desk.world.exchange = around(desk.world.fake, order=silent, find=silent, cancel=silent)
     desk.run(days=0.2)
-    return {"ID": order_id, "--executed": "1", "--gross": "100.00", "--fee": "0.10"}
+    return {"ID": order_id, "--executed": "1", "--gross": "100.00", "--fee": "0.10", "ASSET": "BTC"}
 
 
 def gone_before_it_was_filled(on_call: OnCall) -> Facts:
@@ -91,6 +106,20 @@ def hold_too_small(on_call: OnCall) -> Facts:
     desk.run(days=0.01)
     on_call.mended = lambda: put(desk, kept)
     return {"ID": order_id}
+
+
+def too_fine(on_call: OnCall) -> Facts:
+    """The exchange tells of more digits than there is room for. Sums have room for eighty, so that no fill which is
+    believed has too many; here those of a sale have room for three."""
+    desk = on_call.desk
+    owner = ann(desk)
+    desk.world.exchange = around(
+        desk.world.fake, order=lambda real, *asked: replace(real(*asked), gross=Money("99.995123456"))
+    )
+    order_id = desk.cash_out(owner, "1").order_id
+    on_call.patch.setattr(model, "EXACT", Context(prec=3, traps=[Inexact]))
+    desk.run(days=0.01)
+    return {"ID": order_id, "--executed": "1", "--gross": "100.00", "--fee": "0.10"}
 
 
 def sale_turned_up(on_call: OnCall) -> Facts:
@@ -153,6 +182,70 @@ def traded_by_hand(on_call: OnCall) -> Facts:
     return {"Z…": stray, "--date": date.isoformat(day)}
 
 
+def deposited_by_a_stranger(on_call: OnCall) -> Facts:
+    """Something comes to a trading account that no order waits for, and the day is over."""
+    desk = on_call.desk
+    day, market = desk.clock.at.date(), market_of(on_call)
+    address = market.exchange.wallet.networks.named("USDT", "TRX").form.address_of(TRADING)
+    market.exchange.wallet.deposits.deliver("USDT", "TRX", *address, Decimal(70), "a-hash")
+    desk.clock.forward(days=1)
+    desk.comparing_exchange.round(lambda: True)
+    (stray,) = (item["PK"]["S"] for item in desk.dynamo.items(having="open_work"))
+    return {"Z…": stray, "--date": date.isoformat(day), "ACCOUNT": TRADING}
+
+
+def share_refused(on_call: OnCall) -> Facts:
+    """The account of a batch's member is under another login in the table, and is put back."""
+    desk = on_call.desk
+    desk.list_exchange_asset()
+    owner = desk.customer("ann")
+    batch_id = desk.purchase(owner, "100").batch_id
+    kept = get(desk, "ann", "BALANCE")
+    put(desk, kept | {"sub": {"S": "another-sub"}})
+    desk.run(days=0.1)
+    on_call.mended = lambda: put(desk, kept)
+    return {"ID": batch_id}
+
+
+def never_looked_for(on_call: OnCall) -> Facts:
+    """The exchange never had a sale. Its machine breaks when it is to look for it at last, and none is started anew."""
+    desk = on_call.desk
+    owner = ann(desk)
+    OnItsWay(desk)
+    with suppress(Refusal):
+        desk.cash_out(owner, "1")
+    desk.run(until=lambda: coins(desk, owner) == (3, 0))
+    desk.world.exchange = around(desk.world.fake, order=breaks, find=breaks)
+    desk.run(days=0.02, sweep=False)
+    desk.world.client = around(desk.world.machines, start_execution=starts_none)
+    desk.clock.forward(hours=1)
+
+    def mended() -> None:
+        desk.world.client, desk.world.exchange = desk.world.machines, desk.world.fake
+
+    on_call.mended = mended
+    return {"ID": intent(desk)}
+
+
+def pool_past_its_time(on_call: OnCall) -> Facts:
+    """Nobody closes pools, and one has not reached its minimum by its deadline."""
+    desk = on_call.desk
+    desk.list_exchange_asset(pool_shards=1)
+    desk.purchase(desk.customer("ann"), "4")
+    desk.clock.forward(days=2)
+    return {}
+
+
+def batch_past_its_time(on_call: OnCall) -> Facts:
+    """One that is closed, and that nothing moves."""
+    desk = on_call.desk
+    desk.list_exchange_asset(pool_shards=1)
+    batch_id, _ = (desk.purchase(desk.customer(name), "6").batch_id for name in ("ann", "bob"))
+    desk.world.client = around(desk.world.machines, start_execution=starts_none)
+    desk.clock.forward(days=2)
+    return {"BATCH": batch_id}
+
+
 def bank_account_is_empty(on_call: OnCall) -> Facts:
     """That payouts are paid from; it is filled."""
     desk = on_call.desk
@@ -188,10 +281,7 @@ def no_machine(on_call: OnCall) -> Facts:
     desk = on_call.desk
     owner = ann(desk)
 
-    def down(*_: Any, **__: Any) -> NoReturn:
-        raise EndpointConnectionError(endpoint_url="https://states.test")
-
-    desk.world.client = around(desk.world.machines, start_execution=down)
+    desk.world.client = around(desk.world.machines, start_execution=starts_none)
     order_id = desk.cash_out(owner, "1").order_id
     desk.clock.forward(hours=1)
     on_call.mended = lambda: setattr(desk.world, "client", desk.world.machines)
@@ -203,10 +293,7 @@ def batch_without_a_machine(on_call: OnCall) -> Facts:
     desk.list_exchange_asset()
     owner = desk.customer("ann")
 
-    def down(*_: Any, **__: Any) -> NoReturn:
-        raise EndpointConnectionError(endpoint_url="https://states.test")
-
-    desk.world.client = around(desk.world.machines, start_execution=down)
+    desk.world.client = around(desk.world.machines, start_execution=starts_none)
     batch_id = desk.purchase(owner, "100").batch_id
     desk.clock.forward(hours=1)
     desk.sweep()
@@ -219,12 +306,9 @@ def buggy(on_call: OnCall) -> Facts:
     desk = on_call.desk
     owner = ann(desk)
 
-    def bug(*_: Any) -> NoReturn:
-        raise KeyError("nobody had thought of this")
-
     desk.world.nobody_buys()
     order_id = desk.cash_out(owner, "1").order_id
-    desk.world.exchange = around(desk.world.fake, order=bug, find=bug)
+    desk.world.exchange = around(desk.world.fake, order=breaks, find=breaks)
     desk.run(days=0.08)
     desk.world.bid("100", "1")
     return {"ID": order_id}
@@ -235,10 +319,7 @@ def bug_in_a_round(on_call: OnCall) -> Facts:
     desk = on_call.desk
     found = no_machine(on_call) | {"USERNAME": "ann"}
 
-    def bug(*_: Any, **__: Any) -> NoReturn:
-        raise KeyError("nobody had thought of this")
-
-    desk.world.client = around(desk.world.machines, start_execution=bug)
+    desk.world.client = around(desk.world.machines, start_execution=breaks)
     return found
 
 
@@ -259,6 +340,28 @@ def well_again(on_call: OnCall) -> None:
     on_call.desk.run()
 
 
+def pools_are_closed(on_call: OnCall) -> None:
+    on_call.desk.close_pools()
+    on_call.desk.run()
+
+
+def machines_start(on_call: OnCall) -> None:
+    on_call.desk.world.client = on_call.desk.world.machines
+    on_call.desk.run()
+
+
+def let_go(on_call: OnCall) -> None:
+    """Whose deposit it was is known."""
+    on_call.desk.halting.lift(halts.halt_id_of(TRADING), "it was a test of ours", "otto", dry_run=False)
+
+
+def mistaken(on_call: OnCall) -> None:
+    """Somebody has proposed that nothing was bought, and looked once more; then the exchange answers."""
+    propose, *_ = read("batch-placed").step("has no order under our id").commands
+    on_call.types(propose)
+    on_call.desk.world.exchange = on_call.desk.world.fake
+
+
 def has_forgotten(on_call: OnCall) -> None:
     """It answers again, and has none of its orders."""
     on_call.desk.world.exchange = around(on_call.desk.world.fake, order=unknown, find=unknown)
@@ -269,8 +372,8 @@ PERSON = ("WorkNeedsPerson",)
 WAYS = [
     Way("exchange-gone", "It comes back", back_again, rings=PERSON),
     Way("exchange-gone", "Nothing of the order was executed", gone_before_it_was_filled, has_forgotten, rings=PERSON),
-    Way("exchange-gone", "Some of it was executed", gone, rings=PERSON),
-    Way("batch-placed", "silent for a while", batch_without_an_answer, well_again, rings=PERSON),
+    Way("exchange-gone", "Some of it was executed", gone, rings=PERSON, afterwards=True),
+    Way("batch-placed", "silent for a while", batch_without_an_answer, mistaken, rings=PERSON, afterwards=True),
     Way("batch-placed", "has no order under our id", batch_that_never_came, has_forgotten, rings=PERSON),
     Way("batch-placed", "The statement has the order", batch_without_an_answer, rings=PERSON),
     Way("fills-not-believed", "Ask again", not_believed, well_again),
@@ -282,10 +385,36 @@ WAYS = [
     Way("executions-failed", "`Unclear`, at once", buggy, well_again, rings=()),
     Way("bug", "One customer, one order", bug_in_a_round),
     Way("fill-not-written", "It is the account", hold_too_small, rings=PERSON),
+    Way("fill-not-written", "It is the amounts", too_fine, rings=PERSON, tells=("in its amounts",)),
     Way("orders-turned-up", "a sale, `S…`", sale_turned_up),
     Way("orders-turned-up", "a batch, `B…`", batch_turned_up),
     Way("orders-turned-up", "a stray, `Z…`", stray_turned_up),
-    Way("exchange-off", "When it is seen to", traded_by_hand, nothing_more),
+    Way("exchange-off", "When it is seen to", traded_by_hand, nothing_more, afterwards=True),
+    Way(
+        "exchange-off",
+        ("*A deposit*", "When it is seen to"),
+        deposited_by_a_stranger,
+        let_go,
+        tells=("a deposit of account mm1 of 70 USDT",),
+    ),
+    Way("needs-person", "members can not get their shares", share_refused, rings=PERSON),
+    Way("work-overdue", "a last look whether the exchange has", never_looked_for),
+    Way(
+        "work-overdue",
+        "its pool to reach",
+        pool_past_its_time,
+        pools_are_closed,
+        leaves=("work show BATCH",),
+        tells=("its pool to reach $10.00",),
+    ),
+    Way(
+        "work-overdue",
+        "its pool to reach",
+        batch_past_its_time,
+        machines_start,
+        leaves=("work show SOL:0",),
+        tells=("batch {BATCH}", "CLOSED"),
+    ),
     Way("desk-refused", "insufficient funds", bank_account_is_empty),
     Way("desk-refused", "Funds, or a limit", exchange_refuses_the_desk),
 ]

@@ -10,14 +10,22 @@ from typing import Any
 
 from common import keys
 from common.domain import halts, work
+from common.gateways.exchange import Side
 from common.gateways.exchange.funds import ExchangeDeposit
+from common.gateways.exchange.maker import Market as MakerMarket
+from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
-from functions.market_making.model import FIRST_SHARD, TICK_EVERY
+from functions.market_making import quotes_store
+from functions.market_making.campaigns import Choice
+from functions.market_making.model import FIRST_SHARD, TICK_EVERY, Status
 from functions.market_making.risk import REFUSALS_MAX
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.faults import Fault, Operation
-from sandbox.exchange.venue import BUY, Kind
+from sandbox.exchange.venue import BUY, SELL, Fees, Kind
+from tests.market_making.audit import live_until
+from tests.market_making.campaigns import NAMED, CampaignMarket
 from tests.market_making.market import ACCOUNT, ANN, BTC
+from tests.market_making.test_exchange_lies import stopped_with_one_hidden
 from tests.market_making.test_operators import (
     CAROL,
     M,
@@ -28,9 +36,11 @@ from tests.market_making.test_operators import (
     trades_that_can_not_be,
     until_a_person,
 )
-from tests.market_making.test_quoting_faults import Faulty
+from tests.market_making.test_quoting_faults import BTC as PAIR
+from tests.market_making.test_quoting_faults import Faulty, hide
 from tests.runbooks.custody import ends, goes_on, market_of
 from tests.runbooks.on_call import OnCall, Way
+from tests.runbooks.page import read
 from tests.runbooks.payouts import Facts
 
 
@@ -227,6 +237,151 @@ def doubted_while_it_quotes(on_call: OnCall) -> Facts:
     return {"ID": M}
 
 
+def ticking(on_call: OnCall) -> Faulty:
+    """As `quoted`; its ticker goes on."""
+    faulty = quoted(on_call)
+    goes_round(on_call, faulty)
+    return faulty
+
+
+def goes_round(on_call: OnCall, faulty: Faulty) -> None:
+    def tick() -> None:
+        faulty.tick()
+        faulty.market.clock.at += TICK_EVERY
+
+    on_call.clocks.append(tick)
+
+
+def fees_in_another_coin(on_call: OnCall) -> Facts:
+    """Which is nobody's own there, and nobody has said it."""
+    faulty = ticking(on_call)
+    faulty.exchange.venue.deposit(ACCOUNT, "BNB", Decimal(1))
+    faulty.exchange.venue.set_fees(Fees(Decimal(10), Decimal(8), "BNB", Decimal(600)), ACCOUNT)
+    faulty.take(BUY, "0.001")
+    return {"ID": halts.halt_id_of(ACCOUNT), "ACCOUNT": ACCOUNT}
+
+
+def astray(on_call: OnCall) -> Facts:
+    """The exchange did not know a quote for minutes, and somebody has bought of it; it is there again."""
+    faulty = quoted(on_call)
+    sell = next(order for order in faulty.open if order.side == SELL)
+    show = hide(faulty, sell.client_order_id)
+    for _ in range(13):
+        faulty.tick()
+        faulty.market.clock.at += timedelta(seconds=10)
+    nearer = sum(order.quantity for order in faulty.open if order.side == SELL and order.price < sell.price)
+    faulty.take(BUY, str(nearer + Decimal("0.005")))
+    trades = faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    show()
+    goes_round(on_call, faulty)
+    on_call.mended = lambda: faulty.ticks(3, flow=False)
+    return {"ID": M, "TRADE": str(next(trade.trade_id for trade in trades if trade.order_id == sell.order_id))}
+
+
+def open_though_stopped(on_call: OnCall) -> Facts:
+    """As above, of an order that was stopped meanwhile, and is wanted home."""
+    faulty = quoted(on_call)
+    hidden, _ = stopped_with_one_hidden(faulty)
+    faulty.take(BUY, "0.001", str(hidden.price))
+    (trade,) = faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    faulty.market.quoting.bring_home(M)
+    faulty.market.run(0.5)
+    on_call.mended = lambda: live_until(faulty.market, Status.RETURNED, minutes=30)
+    return {"ID": M, "TRADE": str(trade.trade_id)}
+
+
+def open_though_decided(on_call: OnCall) -> Facts:
+    """And one that turns up when its way home is decided. It is cancelled at the exchange by hand."""
+    faulty = quoted(on_call)
+    market = faulty.market
+    hidden, _ = stopped_with_one_hidden(faulty)
+    listing = faulty.fake.open_orders
+    faulty.fake.open_orders = lambda _: []  # type: ignore[method-assign, assignment]
+    market.funds.fail_before_next("withdraw", 1)
+    market.quoting.bring_home(M)
+    live_until(market, Status.RETURNING, minutes=2)
+    faulty.fake.open_orders = listing  # type: ignore[method-assign]
+    until_a_person(market)
+    on_call.mended = lambda: market.maker.cancel(PAIR, hidden.client_order_id)
+    return {"ID": M, "QUOTE": hidden.client_order_id}
+
+
+def lacking(on_call: OnCall) -> Facts:
+    """A list of trades has lacked one, and those behind it are booked."""
+    faulty = ticking(on_call)
+    faulty.take(BUY, "0.001")
+    faulty.move(60_000)
+    faulty.ticks(1)
+    real, lacks = faulty.fake.trades_after, list[int]()
+
+    def told(market: MakerMarket, after: int) -> list[OwnTrade]:
+        return [trade for trade in real(market, after) if trade.trade_id not in lacks]
+
+    faulty.fake.trades_after = told  # type: ignore[method-assign, assignment]
+    faulty.take(BUY, "0.001")
+    lacks.append(faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")[-1].trade_id)
+    faulty.take(SELL, "0.001")
+    faulty.ticks(1)
+    (first, _) = faulty.lines
+    lacks.clear()
+    faulty.ticks(1)
+    return {"ID": M, "--after": str(first)}
+
+
+def blinded(on_call: OnCall) -> Facts:
+    """The exchange has told a trade by a number that is far beyond all others."""
+    faulty = ticking(on_call)
+    faulty.take(BUY, "0.001")
+    faulty.move(60_000)
+    faulty.ticks(1)
+    (booked,) = faulty.lines
+    real, at = faulty.fake.trades_after, faulty.market.clock.at
+    far = OwnTrade(9 * 10**18, "42", Side.SELL, Decimal(6), Decimal(1), Decimal(6), Decimal(0), "USDT", True, at)
+    faulty.fake.trades_after = lambda market, after: [*real(market, after), far]  # type: ignore[method-assign, assignment]
+    faulty.ticks(1)
+    faulty.fake.trades_after = real  # type: ignore[method-assign]
+    faulty.take(BUY, "0.001")
+    return {"ID": M, "--after": str(booked)}
+
+
+def let_go(on_call: OnCall) -> None:
+    """Its owner has understood, and wants it home; another operator lifts what has kept him from resuming it."""
+    on_call.desk.halting.lift(halts.halt_id_of(M), "he knows", "otto", dry_run=False)
+    goes_on(on_call)
+
+
+def all_is_booked(on_call: OnCall) -> None:
+    """Half a minute later, whatever the exchange shows of the account."""
+    market = on_call.desk.market
+    market.pass_time(seconds=10)
+    for _ in range(4):
+        on_call.clocks[0]()
+    there = [trade.trade_id for trade in market.exchange.venue.trades(ACCOUNT, "BTCUSDT")]
+    assert [line.trade_id for line in quotes_store.trades(market.table, M)] == there
+
+
+def hufi_is_down(on_call: OnCall) -> Facts:
+    """For half an hour."""
+    here = CampaignMarket(on_call.desk.market)
+    here.launch()
+    here.seek(Choice(named=NAMED))
+    here.trouble.down = True
+    on_call.clocks.append(lambda: here.round())
+    for _ in range(6):
+        on_call.clocks[0]()
+        here.pass_time(minutes=5)
+    on_call.mended = lambda: setattr(here.trouble, "down", False)
+    return {"ACCOUNT": ACCOUNT, "CAMPAIGN": NAMED}
+
+
+def joined(on_call: OnCall) -> None:
+    """With the next round."""
+    on_call.clocks[0]()
+    (look,) = read("campaign-joins-failed").look.commands
+    assert NAMED in on_call.types(look).words
+    goes_on(on_call)
+
+
 WAYS = [
     Way("leg-refused", "bring it home", a_leg_was_refused, ends, rings=("MarketMakingStopped",)),
     Way("market-making-stopped", "it is there by now", credited_late, goes_on),
@@ -257,6 +412,35 @@ WAYS = [
         rings=("MarketMakingStopped",),
     ),
     Way("quotes-not-believed", "It quotes", doubted_while_it_quotes, ends),
+    Way(
+        "accounts-off",
+        ("The exchange takes its fees", "Once what is missing is there again"),
+        fees_in_another_coin,
+        goes_on,
+        rings=("AccountsOff",),
+        tells=("the exchange takes fees in BNB there, which nobody has said",),
+    ),
+    Way(
+        "campaign-joins-failed",
+        "HuFi can not be reached",
+        hufi_is_down,
+        joined,
+        tells=("There are none.",),
+        afterwards=True,
+    ),
+    Way("quotes-orphaned", "See at the exchange that it is gone", astray, goes_on, tells=("{TRADE}",)),
+    Way("quotes-orphaned", "See at the exchange that it is gone", open_though_stopped, goes_on, tells=("{TRADE}",)),
+    Way(
+        "market-making-stopped",
+        "and what was to be withdrawn is decided",
+        open_though_decided,
+        ends,
+        rings=("QuotesOrphaned",),
+        tells=("{QUOTE} open of it",),
+    ),
+    Way("stray-trades", "Trades are missing in", lacking, all_is_booked, rings=()),
+    Way("stray-trades", "Trades are missing in", blinded, all_is_booked),
     Way("ticks-late", "It goes on", late, ends, rings=("TicksLate",)),
     Way("quotes-paused", "It has lost", refused_quotes, goes_on, leaves=("mm halt",)),
+    Way("quotes-paused", "It has lost", refused_quotes, let_go, leaves=("mm stop",)),
 ]

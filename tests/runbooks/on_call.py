@@ -24,11 +24,11 @@ from functions.market_making import schedule as of_market_making
 from functions.operations import schedule as of_operations
 from tests.console.run import Said
 from tests.desk import Desk
-from tests.runbooks.page import CONFIRM, PAGES, Page, Words, read
+from tests.runbooks.page import CONFIRM, PAGES, Page, Step, Words, read
 
 COMMANDS_MAX = 4
 OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to who is woken, or told by somebody
-NAMES = OUTSIDE | {"BATCH", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
+NAMES = OUTSIDE | {"BATCH", "CAMPAIGN", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
 ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
 TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
 TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000)
@@ -44,11 +44,15 @@ class OnCall:
     facts: dict[str, str] = field(default_factory=dict)
     typed: list[Words] = field(default_factory=list)
     told: str = ""
+    printed: str = ""  # by commands, of what is told
+    clocks: list[Callable[[], object]] = field(default_factory=list)  # what comes round besides, of an incident
     mended: Callable[[], object] = lambda: None  # what is done besides, in the table or outside, before the last step
 
     def rounds(self) -> None:
         """What the clock does each so many minutes, of what this desk has."""
         desk, market, dealership = self.desk, self.desk._market, self.desk._dealership
+        for clock in self.clocks:
+            clock()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(metrics, "flush_metrics", lambda: None)  # there is nothing: `counted` has it
             for name in ("sweeper", "reconciliation", "cross_checking"):
@@ -69,14 +73,16 @@ class OnCall:
             of_operations.sweep({}, TIME)  # type: ignore[arg-type]
 
     def rings(self, page: Page, alarms: set[str]) -> None:
-        """The alarm has what it rings by, and the log what it is searched for."""
+        """The alarm has what it rings by, and the log what it is searched for, also by the page of another alarm."""
         self.rounds()
         silent = {alarm for alarm in alarms if not self.counted[alarm]}
         assert not silent, (silent, self.counted)
         log = self.lines.getvalue().decode().splitlines()
-        found = [line for line in log for member in page.logged if member in line]
-        assert found or not (alarms and page.logged), log
-        self.told += "".join(found)
+        others = [read(name) for name in PAGES if read(name).alarms & (alarms - page.alarms)]
+        for each in (page, *others):
+            found = [line for line in log for member in each.logged if member in line]
+            assert found or not (alarms and each.logged), (each.name, log)
+            self.told += "".join(found) if each is page else ""
         if "aws logs tail" in page.look.text:
             self.told += "".join(log)
 
@@ -84,10 +90,10 @@ class OnCall:
         """Looks, and does these steps but for what is of another case. What is to be mended besides is mended before
         the last."""
         for words in page.look.commands:
-            if " ".join(words[:2]) not in leaves:
+            if not begins(words, leaves):
                 self.types(words)
         for number, step in enumerate(steps):
-            done = [words for words in page.step(step).commands if " ".join(words[:2]) not in leaves]
+            done = [words for words in page.step(step).commands if not begins(words, leaves)]
             if len(steps) == 1 or number == 1:
                 self.mended()
             for words in done:
@@ -102,6 +108,7 @@ class OnCall:
         said = self.ask(*filled, by="otto" if second else "olga")
         self.typed.append(filled)
         self.told += said.words + said.out
+        self.printed += said.words
         fine = (0, 1, 75) if words[0] in TELLS_TROUBLE else (0,)
         assert (said.code in fine, said.err) == (True, ""), (filled, said)
         if "--yes" in words:
@@ -127,6 +134,12 @@ class OnCall:
                 filled.append(word)
         return tuple(filled)
 
+    def was_told(self, tells: Sequence[str]) -> None:
+        """By commands; `{NAME}` is a fact."""
+        printed = " ".join(self.printed.split())
+        untold = [words for words in tells if words.format_map(self.facts) not in printed]
+        assert not untold, (untold, printed)
+
     def is_quiet(self) -> None:
         """No work, nothing halted, no alarm; and the books agree."""
         self.rounds()
@@ -138,6 +151,10 @@ class OnCall:
         assert not rings, rings
         self.desk.check_as_the_product_does()
         self.desk.check()
+
+
+def begins(words: Words, beginnings: Sequence[str]) -> bool:
+    return any(" ".join(words).startswith(beginning) for beginning in beginnings)
 
 
 Plant = Callable[[OnCall], Mapping[str, str]]
@@ -154,7 +171,9 @@ def time_passes(on_call: OnCall) -> None:
 @dataclass(frozen=True)
 class Way:
     """An incident, and the way out of it that its page has: the steps with these words, without commands that they have
-    for another case; then what happens by itself, or outside. `rings`: the alarms, where the page's title has none."""
+    for another case; then what happens by itself, or outside. `rings`: the alarms, where the page's title has none.
+    `tells`: what the commands print, by which is known what to do. `afterwards`: what the page tells to type in the
+    end is typed."""
 
     page: str
     steps: str | tuple[str, ...]
@@ -162,6 +181,20 @@ class Way:
     after: Callable[[OnCall], None] = time_passes
     leaves: tuple[str, ...] = ()
     rings: tuple[str, ...] | None = None
+    tells: tuple[str, ...] = ()
+    afterwards: bool = False
+
+    @property
+    def parts(self) -> list[Step]:
+        """Of its page, that are followed."""
+        page = read(self.page)
+        steps = (self.steps,) if isinstance(self.steps, str) else self.steps
+        return [page.look, *map(page.step, steps), *([page.afterwards] if self.afterwards else [])]
+
+    @property
+    def commands(self) -> set[Words]:
+        """That are typed."""
+        return {words for part in self.parts for words in part.commands if not begins(words, self.leaves)}
 
     def __str__(self) -> str:
         return f"{self.page}: {self.steps}"
@@ -172,6 +205,11 @@ class Way:
         on_call.rings(page, page.alarms if self.rings is None else set(self.rings))
         on_call.follows(page, (self.steps,) if isinstance(self.steps, str) else self.steps, self.leaves)
         self.after(on_call)
+        if self.afterwards:
+            for words in page.afterwards.commands:
+                on_call.types(words)
+            time_passes(on_call)
+        on_call.was_told(self.tells)
         on_call.is_quiet()
 
 

@@ -31,6 +31,7 @@ class Page:
     title: str
     look: Step
     steps: Sequence[Step]
+    afterwards: Step
     everywhere: Sequence[Words]
 
     @property
@@ -60,12 +61,12 @@ def read(name: str) -> Page:
     text = re.sub(r"\\\n *", "", (FOLDER / f"{name}.md").read_text())
     meaning, _, rest = text.partition("**Look.**")
     look, _, do = rest.partition("**Do.**")
-    do = do.partition("**Afterwards.**")[0]
+    do, _, afterwards = do.partition("**Afterwards.**")
     before, *parts = re.split(r"^(?=\||\d\. )", do, flags=re.MULTILINE)
     steps = [_step(re.split(r"\n\n(?=\S)", part)[0]) for part in parts if not re.match(HEAD, part.strip())]
     title = meaning.partition("\n")[0].removeprefix("# ")
     steps.insert(0, _step(before if steps else do))
-    return Page(name, title, _step(look), steps, _step(text).commands)
+    return Page(name, title, _step(look), steps, _step(afterwards), _step(text).commands)
 
 
 def _step(text: str) -> Step:

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from common.domain.clients import Client, ClientKind, ClientStatus
+import pytest
+
+from common.domain.clients import Client, ClientBlocked, ClientKind, ClientStatus
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk
 from tests.doors import Doors
+from tests.payouts.test_events import set_status
 from tests.runbooks.on_call import OnCall, Way, nothing_more
-from tests.seen import around, awaiting, block, contradicting, payout_failed, save_client, told
+from tests.runbooks.page import read
+from tests.seen import (
+    around,
+    attempts,
+    awaiting,
+    block,
+    contradicting,
+    payout_failed,
+    save_client,
+    told,
+)
 
 Facts = dict[str, str]
 NO_MONEY = "insufficient funds"
@@ -63,6 +76,17 @@ def never_got(on_call: OnCall) -> Facts:
     desk.world.machines.run()
     desk.clock.forward(hours=5)
     return {"ID": order_id}
+
+
+def withdrawal_never_got(on_call: OnCall) -> Facts:
+    desk = on_call.desk
+    owner = desk.customer("ann")
+    desk.clients(owner)
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    withdrawal_id = desk.accounts.withdraw(owner, "w", Money(60), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    desk.clock.forward(hours=5)
+    return {"ID": withdrawal_id}
 
 
 def other_amount_by_answer(on_call: OnCall) -> Facts:
@@ -155,6 +179,109 @@ def paid_twice(on_call: OnCall) -> Facts:
     return {"EVENT": said.event_id}
 
 
+def paid_twice_at_once(on_call: OnCall) -> Facts:
+    """The bank tells of a second payment for an attempt that it has paid."""
+    desk = on_call.desk
+    order_id = awaiting(desk, ann(desk))
+    event = told(desk, f"{order_id}-01", "complete")
+    desk.events.receive(event)
+    desk.run()
+    second = replace(event, event_id="evt_2", adjustment=replace(event.adjustment, adjustment_id="adj_2"))
+    desk.events.receive(second)
+    return {"EVENT": "evt_2"}
+
+
+def first_was_paid(on_call: OnCall, *, lost: bool = False) -> Facts:
+    """An attempt was rejected, and the next one is on its way; now the bank says that it has paid the first."""
+    desk, bank = on_call.desk, on_call.desk.world.simulated
+    order_id = awaiting(desk, ann(desk))
+    event = told(desk, f"{order_id}-01", "fail")
+    desk.events.receive(event)
+    if lost:
+        bank.fail_before_next(Operation.CREDIT)
+    else:
+        bank.set_outcome(Outcome.PENDING, times=1)
+    desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
+    desk.world.machines.run()
+    said = contradicting(event)
+    desk.events.receive(said)
+    return {"EVENT": said.event_id, "ID": order_id}
+
+
+def second_is_refused(on_call: OnCall) -> Facts:
+    """The bank, asked to, refuses the one that is on its way."""
+    found, desk = first_was_paid(on_call), on_call.desk
+
+    def refused() -> None:
+        desk.events.receive(told(desk, f"{found['ID']}-02", "fail"))
+        desk.run()
+
+    on_call.mended = refused
+    return found
+
+
+def second_was_lost(on_call: OnCall) -> Facts:
+    return first_was_paid(on_call, lost=True)
+
+
+def other_amount_decided(on_call: OnCall) -> Facts:
+    """The bank has told of another amount, and two operators have decided the payout by its statement."""
+    desk = on_call.desk
+    order_id = awaiting(desk, ann(desk))
+    event = told(desk, f"{order_id}-01", "complete")
+    less = replace(event, adjustment=replace(event.adjustment, amount=Money("98.90")))
+    desk.events.receive(less)
+    terms = {"attempt": "1", "paid": "98.90"}
+    on_call.mended = lambda: desk.by_two("work decide-payout", order_id, terms, "statement 47, line 11")
+    return {"EVENT": less.event_id}
+
+
+def keeps_its_fee(on_call: OnCall) -> Facts:
+    """The bank has booked a dollar less of each payout, of two customers."""
+    desk, real = on_call.desk, on_call.desk.world.simulated
+    desk.world.bank = around(real, find=lambda find, *asked: replace(find(*asked), amount=Money("98.90")))
+    orders = []
+    for name in ("ann", "bob"):
+        owner = desk.customer(name)
+        desk.clients(owner)
+        desk.buy(owner, "3")
+        orders.append(awaiting(desk, owner))
+        real.decide(f"{orders[-1]}-01", Outcome.COMPLETE)
+        real.take_events()
+    desk.run(days=0.1)
+    return {"ID": orders[0], "OTHER": orders[1], "CLIENT": "ann-bank", "--username": "ann"}
+
+
+def out_of_place(on_call: OnCall) -> Facts:
+    """Somebody has changed an order's status in the table when the bank told of its payout; it is put back."""
+    desk = on_call.desk
+    order_id = awaiting(desk, ann(desk))
+    set_status(desk, order_id, "BASE_TXN_COMPLETED")
+    event = told(desk, f"{order_id}-01", "complete")
+    desk.events.receive(event)
+    on_call.mended = lambda: set_status(desk, order_id, "TARGET_TXN_PENDING")
+    return {"EVENT": event.event_id, "ID": order_id}
+
+
+def halted_for_long(on_call: OnCall) -> Facts:
+    """Payouts are, and a customer can not wait for his dollars."""
+    desk = on_call.desk
+    order_id = desk.cash_out(ann(desk), "1").order_id
+    desk.halt("payouts")
+    desk.run(days=0.1)
+    return {"ID": order_id}
+
+
+def approved_for_another_account(on_call: OnCall) -> Facts:
+    """He has moved to another bank since two have approved it."""
+    found, desk = over_the_limit(on_call), on_call.desk
+    desk.by_two("work approve-payout", found["ID"], {})
+    rich = Owner("rich", "sub-rich")
+    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), "acc-new"))
+    desk.run()
+    return found
+
+
 def strange_event(on_call: OnCall) -> Facts:
     on_call.desk.events.park(
         "evt_new", '{"type": "adjustment.returned"}', "the bank's event is not understood: its type"
@@ -215,6 +342,44 @@ def outcome_is_told(on_call: OnCall) -> None:
     on_call.desk.run()
 
 
+def mistaken(on_call: OnCall) -> None:
+    """Somebody has proposed that it was paid, and sees that it was another one."""
+    propose, *_ = read("payout-pending").step("The bank has paid it").commands
+    on_call.types(propose)
+
+
+def marked_by_two(on_call: OnCall) -> None:
+    """Within minutes the second attempt is rejected; then the order is marked as the row for an open one says."""
+    desk, found = on_call.desk, on_call.facts
+    desk.clock.forward(minutes=20)
+    desk.run()
+    desk.by_two("offramp mark-filled", found["ID"], {}, "adj 1")
+    desk.interventions.dismiss(found["EVENT"], "it has paid it", "olga", dry_run=False)
+    desk.run()
+
+
+def knows_why(on_call: OnCall) -> None:
+    """Nothing more goes there meanwhile. The bank mends its books, and the client may be paid again."""
+    desk, owner = on_call.desk, Owner("ann", "sub-ann")
+    with pytest.raises(ClientBlocked):
+        desk.cash_out(owner, "1")
+    desk.world.bank = desk.world.simulated
+    block(desk, owner, ClientKind.BANKING, ClientStatus.ACTIVE)
+    for order_id in (on_call.facts["ID"], on_call.facts["OTHER"]):
+        desk.interventions.redrive(order_id, "it is mended", "olga", dry_run=False)
+    desk.run()
+
+
+def over(on_call: OnCall) -> None:
+    on_call.desk.lift("payouts")
+    on_call.desk.run()
+
+
+def approved_anew(on_call: OnCall) -> None:
+    on_call.desk.by_two("work approve-payout", on_call.facts["ID"], {})
+    on_call.desk.run()
+
+
 PERSON = ("WorkNeedsPerson",)
 WAYS = [
     Way("payouts-failed", "the reason is gone", failed),
@@ -224,7 +389,22 @@ WAYS = [
     Way("payouts-to-approve", "it is right", over_the_limit),
     Way("payouts-to-approve", "gets his dollars here instead", over_the_limit),
     Way("payout-pending", "The bank has paid it", pending, after=outcome_is_told, rings=PERSON),
-    Way("payout-pending", "it never got it", never_got, leaves=("withdrawals abandon-attempt",), rings=PERSON),
+    Way(
+        "payout-pending",
+        "it never got it",
+        never_got,
+        mistaken,
+        leaves=("withdrawals abandon-attempt",),
+        rings=PERSON,
+        afterwards=True,
+    ),
+    Way(
+        "payout-pending",
+        "it never got it",
+        withdrawal_never_got,
+        leaves=("offramp abandon-attempt",),
+        rings=PERSON,
+    ),
     Way("bank-mismatch", "ask it again", other_amount_by_answer, after=pays),
     Way("bank-mismatch", "what it has paid to the customer's account", other_amount_by_answer),
     Way("parked-events", "no attempt has this reference", unknown_event, leaves=("work show",)),
@@ -232,12 +412,31 @@ WAYS = [
     Way("bank-contradictions", "COMPLETED | taken back", contradicted),
     Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all),
     Way("bank-contradictions", "REJECTED, paid otherwise since", paid_twice),
+    Way(
+        "bank-contradictions",
+        ("paid, the first one", "REJECTED, the order open | paid"),
+        second_is_refused,
+        leaves=("offramp abandon-attempt",),
+    ),
+    Way("bank-contradictions", "paid, the first one", second_was_lost, after=marked_by_two),
+    Way("bank-contradictions", "paid twice | have", paid_twice_at_once),
+    Way("bank-mismatch", "More than one reference", keeps_its_fee, after=knows_why, tells=("{ID}", "{OTHER}")),
+    Way("parked-events", "`the bank tells of", other_amount_decided),
+    Way("parked-events", "`the order is", out_of_place, tells=("the order is BASE_TXN_COMPLETED",)),
+    Way("halted", "It lasts", halted_for_long, after=over, tells=("{ID}", "its first payout attempt")),
+    Way(
+        "payouts-to-approve",
+        "and not as it was approved",
+        approved_for_another_account,
+        after=approved_anew,
+        tells=("may be paid to acc-rich", "account_id acc-new"),
+    ),
     Way("parked-events", "is not understood", strange_event),
     Way("payout-pending", "will never pay it", abandoned, after=given_back, rings=("WorkOverdue",)),
     Way("payouts-to-approve", "not the customer's own doing", not_his_doing, after=given_back),
     Way("signatures-refused", "they are a stranger's", unsigned),
     Way("work-overdue", "the bank to pay attempt", never_got),
-    Way("bank-off", "When it is seen to", paid_by_hand, after=nothing_more),
+    Way("bank-off", "When it is seen to", paid_by_hand, after=nothing_more, afterwards=True),
     Way("needs-person", "and the client may be paid", blocked),
     Way("needs-person", "the client may not be paid", blocked),
     Way("needs-person", "has changed since the attempt", moved_since),

@@ -207,6 +207,8 @@ class BillPage(View):
 
 @app.post("/billing/dealers", tags=["billing"], summary="Register a dealer who has accepted the offer")
 def register(body: Registration) -> Response[DealerView]:
+    """With his requisites, which are checked and kept sealed. His accounts are then opened at the billing system,
+    which takes minutes."""
     caller(app).must_have(BILLING)
     offer = Offer(body.offer_version, body.offer_accepted_at)
     dealer = dealers().register(body.cme_dealer_id, _requisites(body.requisites), offer)
@@ -223,12 +225,14 @@ def update_requisites(cme_dealer_id: DealerId, body: RequisitesUpdate) -> Dealer
 
 @app.get("/billing/dealers/<cme_dealer_id>", tags=["billing"], summary="A dealer and his accounts")
 def dealer(cme_dealer_id: DealerId) -> DealerView:
+    """Each account is told with its contract and with what is on it."""
     caller(app).must_have(BILLING)
     return _dealer(dealers().dealer(cme_dealer_id))
 
 
 @app.get("/billing/dealers/<cme_dealer_id>/bills", tags=["billing"], summary="A dealer's bills, unpaid first")
 def bills_of_dealer(cme_dealer_id: DealerId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> BillPage:
+    """A page may be short and still not be the last."""
     system = caller(app)
     system.must_have(BILLING)
     listed = f"GET /billing/dealers {cme_dealer_id} {system.sub}"
@@ -238,6 +242,8 @@ def bills_of_dealer(cme_dealer_id: DealerId, limit: Limit = LIMIT_DEFAULT, curso
 
 @app.post("/billing/deals", tags=["billing"], summary="A dealer has bought a car: bill the commission")
 def close_deal(body: ClosedDeal) -> Response[DealView]:
+    """The commission is of the price of the car, by the percentage that is agreed with the dealer. The same deal again
+    changes nothing."""
     caller(app).must_have(BILLING)
     closed = bills().close_deal(body.deal_id, body.cme_dealer_id, body.price)
     return answer(_deal(closed.made), HTTPStatus.OK if closed.replayed else HTTPStatus.CREATED)
@@ -245,18 +251,22 @@ def close_deal(body: ClosedDeal) -> Response[DealView]:
 
 @app.post("/billing/bills", tags=["billing"], summary="Bill a deal: its commission, or what was paid for the car")
 def create_bill(body: BillAsked) -> Response[BillView]:
+    """GET_REWARD bills the commission of a deal, GET_SETTLEMENT what the dealer owes for the car. The same bill again
+    changes nothing."""
     caller(app).must_have(BILLING)
     return _made(bills().create(body.operation, body.cme_dealer_id, body.deal_id, body.amount))
 
 
 @app.get("/billing/bills/<bill_id>", tags=["billing"], summary="A bill and what is paid of it")
 def bill(bill_id: BillId) -> BillView:
+    """Its number and its PDF are there once the billing system has made the invoice."""
     caller(app).must_have(BILLING)
     return _bill(bills().bill(bill_id))
 
 
 @app.get("/billing/deals/<deal_id>", tags=["billing"], summary="A deal, and the bills that are in force of it")
 def deal(deal_id: DealInPath) -> DealView:
+    """A deal that was corrected has several bills; those that were taken back are not among them."""
     caller(app).must_have(BILLING)
     return _deal(bills().deal(deal_id))
 
@@ -265,6 +275,7 @@ def deal(deal_id: DealInPath) -> DealView:
     "/billing/deals/<deal_id>", tags=["billing"], summary="Its price, settlement or winner is another, or it is off"
 )
 def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: IdempotencyKey) -> Response[DealView]:
+    """What was billed is taken back by credit notes and billed anew; what was paid too much pays his next bills."""
     system = caller(app)
     system.must_have(BILLING)
     cancelled = body.cancelled is True
@@ -275,6 +286,7 @@ def change_deal(deal_id: DealInPath, body: ChangedDeal, idempotency_key: Idempot
 
 @app.post("/billing/dealers/<cme_dealer_id>/fast-buyout", tags=["billing"], summary="Open his accounts for it")
 def add_fast_buyout(cme_dealer_id: DealerId) -> Response[DealerView]:
+    """Besides the account of commissions he gets one for a deposit and one for what he owes for cars."""
     caller(app).must_have(BILLING)
     added = fast_buyouts().add(cme_dealer_id)
     return answer(_dealer(added.made), HTTPStatus.OK if added.replayed else HTTPStatus.CREATED)
@@ -318,12 +330,14 @@ def release_deposit(cme_dealer_id: DealerId, idempotency_key: OptionalKey = None
 
 @app.get("/billing/segments", tags=["billing"], summary="Which cars a deposit allows")
 def segments() -> SegmentList:
+    """The more a dealer has on his deposit, the dearer the cars that he may bid on."""
     caller(app).must_have(BILLING)
     return SegmentList(items=[_segment(each) for each in fast_buyouts().segments()])
 
 
 @app.put("/operations/billing/segments/<segment_id>", tags=["operators"], summary="Write a segment, new or changed")
 def save_segment(segment_id: SegmentInPath, body: SegmentRequest) -> OperatorOutcomeView:
+    """It counts for the next bid. A larger deposit has to allow dearer cars."""
     operator = caller(app).must_be_operator()
     segment = Segment(segment_id, body.deposit_min, body.price_max)
     saved = fast_buyouts().save_segment(segment, body.reason, operator, dry_run=body.dry_run)

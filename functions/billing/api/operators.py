@@ -138,6 +138,7 @@ def operated_dealer(dealer: AnyDealer) -> DealerLifeView:
 
 @app.get("/operations/billing/dealers/<dealer>/bills", tags=["operators"], summary="A dealer's bills, unpaid first")
 def operated_bills(dealer: AnyDealer, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> OperatedBillPage:
+    """Those that are overdue are told so, as those that wait for a person."""
     listed = f"GET /operations/billing/dealers {dealer} {caller(app).must_be_viewer()}"
     page = auditing().bills(dealer, limit=limit, after=cursors().read(listed, cursor))
     return OperatedBillPage(items=[_bill(bill) for bill in page.items], cursor=cursors().write(listed, page.after))
@@ -145,6 +146,7 @@ def operated_bills(dealer: AnyDealer, limit: Limit = LIMIT_DEFAULT, cursor: str 
 
 @app.get("/operations/billing/bills/<bill_id>", tags=["operators"], summary="All there is of a bill")
 def operated_bill(bill_id: BillId) -> BillLifeView:
+    """With all that has become of it, and what it waits for."""
     caller(app).must_be_viewer()
     life = auditing().bill(bill_id)
     events = [_moved(event) for event in life.events]

@@ -56,6 +56,7 @@ class TradingAccountRequest(OperatorAct):
 
 @app.get("/operations/trading-accounts", tags=["operators"], summary="Market making's accounts at exchanges")
 def trading_accounts() -> TradingAccountList:
+    """Each with how many orders it carries, and how many it may."""
     caller(app).must_be_viewer()
     return TradingAccountList(
         items=[
@@ -75,6 +76,7 @@ def trading_accounts() -> TradingAccountList:
 
 @app.put("/operations/trading-accounts/<account_id>", tags=["operators"], summary="Write a trading account")
 def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> OperatorOutcomeView:
+    """A new one, or a change: what is left out stays as it is. Its keys are kept elsewhere, under its name."""
     operator = caller(app).must_be_operator()
     save = overseeing().save_account
     return OperatorOutcomeView.of(

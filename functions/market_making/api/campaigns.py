@@ -75,6 +75,7 @@ class CampaignDetailView(View):
     "/operations/market-making/campaigns", tags=["operators"], summary="Campaigns that the trading accounts have joined"
 )
 def joined_campaigns() -> JoinedCampaignList:
+    """Those that run, and those that were told of last; each with what is expected of it."""
     caller(app).must_be_viewer()
     return JoinedCampaignList(items=[_joined(taking) for taking in campaigning().takings()])
 

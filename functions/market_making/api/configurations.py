@@ -112,6 +112,7 @@ def check_configuration(body: CheckRequest) -> CheckedView:
 
 @app.get("/market-making/orders/<order_id>/configuration", tags=["market making"], summary="By what it quotes")
 def market_making_configuration(order_id: OrderId) -> ConfigurationView:
+    """All parameters, those at their defaults as well, and the version that a change has to name."""
     opening().order(caller(app).owner, order_id)
     return _configuration(steering().configured(order_id))
 

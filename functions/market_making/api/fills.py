@@ -48,6 +48,7 @@ class FillPage(View):
 
 @app.get("/market-making/orders/<order_id>/fills", tags=["market making"], summary="Its trades, newest first")
 def market_making_fills(order_id: OrderId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FillPage:
+    """As the exchange tells them, each with its fee."""
     owner = caller(app).owner
     opening().order(owner, order_id)
     return _fills(f"GET /market-making/orders/fills {owner} {order_id}", order_id, limit, cursor)
@@ -63,6 +64,7 @@ def market_making_fills_as_csv(order_id: OrderId, after_trade: TradeId = "0") ->
 
 @app.get("/operations/market-making/<order_id>/fills", tags=["operators"], summary="An order's trades, newest first")
 def operated_fills(order_id: OrderId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FillPage:
+    """As its customer is told them."""
     operator = caller(app).must_be_viewer()
     return _fills(f"GET /operations/market-making/fills {operator} {order_id}", order_id, limit, cursor)
 

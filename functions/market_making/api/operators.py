@@ -142,12 +142,14 @@ def operated_orders(
 
 @app.get("/operations/market-making/<order_id>", tags=["operators"], summary="All there is of a market-making order")
 def operated_order(order_id: OrderId) -> LifeView:
+    """With all that has become of it, the ways of its money, and what may be done about it now."""
     caller(app).must_be_viewer()
     return _life(overseeing().life(order_id))
 
 
 @app.post("/operations/market-making/<order_id>/stop", tags=["operators"], summary="End its quotes, for its owner")
 def stop_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """Its owner asks for it. What is open is cancelled; the money stays at the exchange until it is withdrawn."""
     operator = caller(app).must_be_operator()
     return OperatorOutcomeView.of(overseeing().stop(order_id, body.reason, operator, dry_run=body.dry_run))
 

@@ -129,6 +129,8 @@ class MarketMakingOrderPage(View):
 
 @app.post("/market-making/orders", tags=["market making"], summary="Open a market-making order")
 def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKey) -> Response[MarketMakingOrderView]:
+    """The answer says what to pay to the custody, with which memo and until when. Once all of it has come, it goes to
+    the exchange and is quoted with."""
     owner = caller(app).owner
     asked = Terms(
         pair_id=opening().named(body.exchange, body.pair),
@@ -146,6 +148,7 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
 
 @app.get("/market-making/orders", tags=["market making"], summary="Your market-making orders, newest first")
 def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> MarketMakingOrderPage:
+    """Each as it stands; the one that was opened last comes first."""
     owner = caller(app).owner
     listed = f"GET /market-making/orders {owner}"
     page = opening().orders(owner, limit=limit, after=cursors().read(listed, cursor))
@@ -158,6 +161,7 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
 def market_making_order(order_id: OrderId) -> QuotingOrderView:
+    """Where its money is, whether it quotes, and what it has brought so far."""
     order = opening().order(caller(app).owner, order_id)
     quotes = steering().quotes(order)
     return QuotingOrderView(

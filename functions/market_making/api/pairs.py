@@ -63,11 +63,13 @@ class PairRequest(OperatorAct):
 
 @app.get("/market-making/pairs", tags=["market making"], summary="What can be quoted here")
 def pairs() -> PairList:
+    """On which exchange, with how much at least, and for what fee."""
     return PairList(items=[_pair(pair) for pair in opening().pairs()])
 
 
 @app.get("/operations/pairs", tags=["operators"], summary="What may be quoted, or might")
 def operated_pairs() -> OperatedPairList:
+    """Those that are disabled as well."""
     caller(app).must_be_viewer()
     items = [OperatedPairView(**_pair(pair).model_dump(), enabled=pair.enabled) for pair in overseeing().pairs()]
     return OperatedPairList(items=items)
@@ -75,6 +77,7 @@ def operated_pairs() -> OperatedPairList:
 
 @app.put("/operations/pairs/<pair_id>", tags=["operators"], summary="Write a pair")
 def save_pair(pair_id: PairId, body: PairRequest) -> OperatorOutcomeView:
+    """A new one, or a change. Its symbol, exchange and assets never change."""
     operator = caller(app).must_be_operator()
     pair = Pair(
         pair_id=UUID(pair_id),

@@ -245,8 +245,8 @@ class ClientView(View):
     kind: str = Field(description="CRYPTO or BANKING")
     username: str
     status: str
-    account_id: str | None = Field(description="only if it is TOLD")
-    account_state: AccountState | None = Field(description="of a BANKING one")
+    account_id: str | None
+    account_state: AccountState | None
     updated_at: InstantText
 
 
@@ -297,18 +297,21 @@ class AuditPage(View):
 
 @app.get("/operations/catalogue", tags=["operators"], summary="All assets with their rules")
 def operated_assets() -> OperatedAssetList:
+    """Those that are not traded as well."""
     caller(app).must_be_viewer()
     return OperatedAssetList(items=[_operated(asset) for asset in operations().assets()])
 
 
 @app.get("/operations/catalogue/<asset_id>", tags=["operators"], summary="An asset with its rules")
 def operated_asset(asset_id: AssetInPath) -> OperatedAssetView:
+    """As they stand now, whoever has set them."""
     caller(app).must_be_viewer()
     return _operated(operations().listing(asset_id).asset)
 
 
 @app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Propose a new asset of the catalogue")
 def list_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
+    """Another operator confirms it. The first price of an asset is confirmed as well, before it is traded."""
     operator = caller(app).must_be_operator()
     act, given = interventions().list_asset, body.given()
     return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
@@ -324,6 +327,8 @@ def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeVi
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
 def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
+    """The bank has told them, and they fit nothing that the desk has sent. They move no money before a person has
+    looked."""
     caller(app).must_be_viewer()
     persons: dict[str, Person] = {}
     return ParkedList(items=[_parked(item, persons) for item in operations().parked(limit)])
@@ -331,11 +336,13 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
 def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    """What it could not be placed by may be there now."""
     return done(interventions().replay, webhook_id, body)
 
 
 @app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
 def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    """It leaves the list. The bank's event stays on record."""
     return done(interventions().dismiss, webhook_id, body)
 
 
@@ -355,22 +362,26 @@ def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOut
 
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
 def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> OperatorOutcomeView:
+    """What only takes away from a client one operator does alone; what gives takes two."""
     return _save(ClientKind.CRYPTO, client_id, body, None)
 
 
 @app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Who is paid, and where")
 def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> OperatorOutcomeView:
+    """What only takes away from a client one operator does alone; what gives takes two."""
     return _save(ClientKind.BANKING, client_id, body, body.account_id)
 
 
 @app.get("/operations/clients/<client_id>/<kind>", tags=["operators"], summary="A client")
-def client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
+def operated_client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
+    """Of either kind: crypto or banking."""
     caller(app).must_be_viewer()
     return _client(operations().client(ClientKind(kind.upper()), client_id))
 
 
 @app.get("/operations/audit", tags=["operators"], summary="What operators did on one day (UTC), newest first")
 def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> AuditPage:
+    """Each entry holds the digest of the one before, so that none can be changed or left out unseen."""
     operator = caller(app).must_be_viewer()
     listed = f"GET /operations/audit {operator} {date}"
     page = operations().audit(date, limit=limit, after=cursors().read(listed, cursor))
@@ -380,6 +391,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 
 @app.get("/operations/audit/head", tags=["operators"], summary="Where the audit's chain ends, and who signs it")
 def audit_head() -> AuditHeadView:
+    """Whoever has kept an earlier head can prove that nothing before it was changed since."""
     caller(app).must_be_viewer()
     head = operations().audit_head()
     return AuditHeadView(
@@ -394,12 +406,14 @@ def audit_head() -> AuditHeadView:
 
 @app.get("/operations/audit/anchors", tags=["operators"], summary="Where the chain stood on one day (UTC), signed")
 def audit_anchors(date: Day) -> AuditAnchors:
+    """They are signed each hour, and kept where operators can not write."""
     caller(app).must_be_viewer()
     return AuditAnchors(items=[AuditAnchorView(**vars(anchor)) for anchor in anchoring().of_day(date)])
 
 
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
+    """Its lines are added up anew, and held against the balances."""
     caller(app).must_be_operator()
     found = reconciliation().reconcile(body.username)
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))

@@ -41,6 +41,8 @@ class MoveRequest(OperatorAct):
 
 @app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Propose to credit dollars that came")
 def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> OperatorOutcomeView:
+    """They have come to the bank, and another operator confirms it. The Idempotency-Key is the bank's reference of
+    them: what came once is credited once."""
     return propose(CREDIT, username, {"amount": str(Money(body.amount))}, idempotency_key, body)
 
 
@@ -58,4 +60,5 @@ def forget_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
 
 @app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
 def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
+    """Its owner has a new login of the same name. Two operators make sure that it is the same person."""
     return propose("users move", username, {"sub": body.sub}, body.reference, body)

@@ -107,28 +107,33 @@ class OutgoingDecisionRequest(OperatorAct):
 
 @app.get("/operations/snapshots", tags=["operators"], summary="Money at the custody that is nobody's yet, oldest first")
 def snapshots(limit: Limit = LIMIT_DEFAULT) -> SnapshotList:
+    """It has no memo that the desk knows, or not what its order asked for."""
     caller(app).must_be_viewer()
     return SnapshotList(items=[_snapshot(incoming) for incoming in operations().snapshots(limit)])
 
 
 @app.get("/operations/snapshots/<snapshot_id>", tags=["operators"], summary="Money that came in at the custody")
 def snapshot(snapshot_id: SnapshotId) -> SnapshotView:
+    """With what may be done about it now."""
     caller(app).must_be_viewer()
     return _snapshot(operations().snapshot(snapshot_id))
 
 
 @app.post("/operations/snapshots/<snapshot_id>/assign", tags=["operators"], summary="Propose whose payment it is")
 def assign_snapshot(snapshot_id: SnapshotId, body: AssignmentRequest) -> OperatorOutcomeView:
+    """Another operator confirms it. Then it counts as if it had come with the order's own memo."""
     return propose("snapshots assign", snapshot_id, {"order": body.order}, body.reference, body)
 
 
 @app.post("/operations/snapshots/<snapshot_id>/refund", tags=["operators"], summary="Propose who gets it")
 def refund_snapshot(snapshot_id: SnapshotId, body: RefundRequest) -> OperatorOutcomeView:
+    """Another operator confirms it. Then it is sent there, less what sending costs."""
     return propose("snapshots refund", snapshot_id, {"to": body.to}, body.reference, body)
 
 
 @app.post("/operations/snapshots/<snapshot_id>/take", tags=["operators"], summary="Propose that it is the desk's")
 def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutcomeView:
+    """Another operator confirms it. Then it is booked as the desk's own."""
     return propose("snapshots take", snapshot_id, {}, body.reference, body)
 
 
@@ -146,26 +151,31 @@ def skip_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
 
 @app.post("/operations/ties/<tie_id>/settle", tags=["operators"], summary="Propose that a tie is settled")
 def settle_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
+    """Another operator confirms that all snapshots of this time are taken: the poller goes on after it."""
     return propose("snapshots settle-tie", tie_id, {}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/retry", tags=["operators"], summary="Let it be sent, or asked for, again")
 def retry_outgoing(outgoing_id: OutgoingId, body: OperatorAct) -> OperatorOutcomeView:
+    """It was refused, or nobody knows whether it came: it is the same transfer, so that it is sent once."""
     return done(asking_again().retry_outgoing, outgoing_id, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/resend", tags=["operators"], summary="Propose another receiver")
 def resend_outgoing(outgoing_id: OutgoingId, body: RefundRequest) -> OperatorOutcomeView:
+    """What was to be sent can not be taken there: another operator confirms who gets it."""
     return propose("outgoing resend", outgoing_id, {"to": body.to}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/call-off", tags=["operators"], summary="Propose that it is not sent")
 def call_off_outgoing(outgoing_id: OutgoingId, body: CallOffRequest) -> OperatorOutcomeView:
+    """It is too late for it: another operator confirms that it stays here."""
     return propose("outgoing call-off", outgoing_id, {}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/decide", tags=["operators"], summary="Propose whether it was sent")
 def decide_outgoing(outgoing_id: OutgoingId, body: OutgoingDecisionRequest) -> OperatorOutcomeView:
+    """The custody does not say: two operators have looked it up."""
     told = {"sent": body.sent, **({} if body.hash is None else {"hash": body.hash})}
     return propose("outgoing decide", outgoing_id, told, body.reference, body)
 

@@ -79,8 +79,8 @@ class CustomersClientView(View):
     client_id: str
     kind: str
     status: str
-    account_id: str | None = Field(description="only if it is TOLD")
-    account_state: AccountState | None = Field(description="of a BANKING one")
+    account_id: str | None
+    account_state: AccountState | None
     updated_at: InstantText
 
 
@@ -115,6 +115,7 @@ class MovesOfAmountView(View):
 
 @app.get("/operations/customers/<username>", tags=["operators"], summary="Where a customer's money is")
 def customer(username: Username) -> CustomerView:
+    """What he has, what is held and what for, what is open, who is paid for him, and what moved last."""
     caller(app).must_be_viewer()
     found, person = customers().customer(username), operations().persons.of(username)
     balance = found.account.balance

@@ -34,14 +34,17 @@ class DepositPaid(OperatorAct):
 
 @app.post("/operations/deposits/<dealer_id>/let-go", tags=["operators"], summary="Propose that it is paid back")
 def let_deposit_go(dealer_id: DealerId, body: DepositLetGo) -> OperatorOutcomeView:
+    """It was held back, as his requisites are not those that he was registered with. Another operator confirms it."""
     return propose("deposits let-go", dealer_id, {}, body.reference, body)
 
 
 @app.post("/operations/deposits/<dealer_id>/keep", tags=["operators"], summary="Propose that it is not paid back")
 def keep_deposit(dealer_id: DealerId, body: DepositKept) -> OperatorOutcomeView:
+    """Another operator confirms it. He may ask for it again."""
     return propose("deposits keep", dealer_id, {}, body.reference, body)
 
 
 @app.post("/operations/deposits/<dealer_id>/paid", tags=["operators"], summary="Propose that it was paid back")
 def book_deposit_paid(dealer_id: DealerId, body: DepositPaid) -> OperatorOutcomeView:
+    """The billing system does not say so, and the bank does. Another operator confirms it."""
     return propose("deposits paid", dealer_id, {}, body.reference, body)

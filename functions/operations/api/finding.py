@@ -88,6 +88,7 @@ def find(what: Named) -> FoundList:
 
 @app.get("/operations/pools", tags=["operators"], summary="Open pools, the one first that closes first")
 def operated_pools() -> OpenPoolList:
+    """Of purchases and of sales: what waits in each, for how long, and until when."""
     caller(app).must_be_viewer()
     return OpenPoolList(items=[_pool(pool) for pool in open_pools().all()])
 

@@ -67,34 +67,40 @@ class LookBackRequest(OperatorAct):
 
 @app.post("/operations/market-making/<order_id>/home", tags=["operators"], summary="Propose that it comes home")
 def bring_home(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """What is at the exchange or at the custody goes back to who paid. Another operator confirms it."""
     return propose("mm home", order_id, {}, None, body)
 
 
 @app.post("/operations/market-making/<order_id>/decide-deposit", tags=["operators"], summary="Propose the credit")
 def decide_deposit(order_id: OrderId, body: DepositDecisionRequest) -> OperatorOutcomeView:
+    """The exchange does not tell what it has credited, and two operators have looked it up there."""
     told = {"asset": body.asset, "credited": plain(body.credited)}
     return propose("mm decide-deposit", order_id, told, body.reference, body)
 
 
 @app.post("/operations/market-making/<order_id>/decide-fills", tags=["operators"], summary="Propose what it has")
 def decide_fills(order_id: OrderId, body: FillsDecisionRequest) -> OperatorOutcomeView:
+    """The exchange does not tell what the order has there, and two operators have looked it up."""
     told = {"base": plain(body.base), "quote": plain(body.quote)}
     return propose("mm decide-fills", order_id, told, body.reference, body)
 
 
 @app.post("/operations/market-making/<order_id>/decide-return", tags=["operators"], summary="Propose what came home")
 def decide_return(order_id: OrderId, body: ReturnDecisionRequest) -> OperatorOutcomeView:
+    """What came in at the custody is what the exchange has sent home of it. Another operator confirms it."""
     told = {"asset": body.asset, "snapshot": body.snapshot}
     return propose("mm decide-return", order_id, told, body.reference, body)
 
 
 @app.post("/operations/market-making/<order_id>/withdraw-again", tags=["operators"], summary="Propose to ask once more")
 def withdraw_again(order_id: OrderId, body: WithdrawalRequest) -> OperatorOutcomeView:
+    """The exchange has not sent what it was asked for. Another operator confirms that it is asked again."""
     return propose("mm withdraw-again", order_id, {"asset": body.asset}, body.reference, body)
 
 
 @app.post("/operations/market-making/<order_id>/keep-rest", tags=["operators"], summary="Propose that the rest is kept")
 def keep_rest(order_id: OrderId, body: RestRequest) -> OperatorOutcomeView:
+    """It is too little to be withdrawn. Another operator confirms it, and the payer may be paid by the desk."""
     return propose("mm keep-rest", order_id, {"asset": body.asset, "payer": body.payer}, body.reference, body)
 
 
@@ -102,4 +108,5 @@ def keep_rest(order_id: OrderId, body: RestRequest) -> OperatorOutcomeView:
     "/operations/market-making/<order_id>/look-back", tags=["operators"], summary="Propose to look at trades again"
 )
 def look_back(order_id: OrderId, body: LookBackRequest) -> OperatorOutcomeView:
+    """Trades before the one that is named are read again. Another operator confirms it."""
     return propose("mm look-back", order_id, {"after": str(body.after)}, body.reference, body)

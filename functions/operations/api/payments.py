@@ -65,11 +65,13 @@ class AccountRefund(OperatorAct):
 
 @app.post("/operations/payments/<payment_id>/replay", tags=["operators"], summary="Look again whose it is")
 def replay_payment(payment_id: PaymentId, body: OperatorAct) -> OperatorOutcomeView:
+    """The dealer or the invoice that it names may be known by now."""
     return done(asking_again().replay_payment, payment_id, body)
 
 
 @app.post("/operations/refunds/<refund_id>/retry", tags=["operators"], summary="Ask again what has become of it")
 def retry_refund(refund_id: RefundId, body: OperatorAct) -> OperatorOutcomeView:
+    """The billing system has contradicted itself about it."""
     return done(asking_again().retry_refund, refund_id, body)
 
 
@@ -81,30 +83,36 @@ def snooze_reminder(reminder_id: ReminderId, body: OperatorAct) -> OperatorOutco
 
 @app.post("/operations/payments/<payment_id>/dismiss", tags=["operators"], summary="Propose that it is nobody's")
 def dismiss_payment(payment_id: PaymentId, body: PaymentDismissal) -> OperatorOutcomeView:
+    """Another operator confirms it. Nothing is credited."""
     return propose("payments dismiss", payment_id, {}, body.reference, body)
 
 
 @app.post("/operations/payments/<payment_id>/assign", tags=["operators"], summary="Propose whose payment it is")
 def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOutcomeView:
+    """Another operator confirms it. Then it is credited to the account of that contract."""
     return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)
 
 
 @app.post("/operations/payments/<payment_id>/identify", tags=["operators"], summary="Propose which payment it is")
 def identify_payment(payment_id: PaymentId, body: PaymentIdentification) -> OperatorOutcomeView:
+    """Its message can not be read, and two operators have looked up at the bank what it says."""
     told = {"payment": body.payment, "contract": body.contract, "sum": body.sum}
     return propose("payments identify", payment_id, told, body.reference, body)
 
 
 @app.post("/operations/payments/<payment_id>/recall", tags=["operators"], summary="Propose that the bank took it back")
 def recall_payment(payment_id: PaymentId, body: PaymentRecall) -> OperatorOutcomeView:
+    """Another operator confirms it. What it had paid is open again."""
     return propose("payments recall", payment_id, {}, body.reference, body)
 
 
 @app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")
 def agree_total(total_id: TotalId, body: TotalAgreement) -> OperatorOutcomeView:
+    """The bank's total of an account differs from what has come, and that is right. Another operator confirms it."""
     return propose("payments agree-total", total_id, {}, body.reference, body)
 
 
 @app.post("/operations/totals/<total_id>/refund", tags=["operators"], summary="Propose that a sum of it goes back")
 def refund_of_account(total_id: TotalId, body: AccountRefund) -> OperatorOutcomeView:
+    """It goes to the dealer's requisites. Another operator confirms it."""
     return propose(REFUND, total_id, {"sum": body.sum}, body.reference, body)

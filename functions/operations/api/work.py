@@ -140,6 +140,7 @@ def work(
     overdue: bool = False,
     limit: Limit = LIMIT_DEFAULT,
 ) -> WorkList:
+    """Orders, withdrawals, batches, bills and what else is not over, from all parts of the desk."""
     caller(app).must_be_viewer()
     backlogs = keys.BACKLOGS if context is None else (context,)
     found = operations().work(backlogs, overdue_only=overdue, limit=limit)
@@ -160,17 +161,21 @@ def work(
 
 @app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of what an id names")
 def story(thing_id: ThingId) -> StoryView:
+    """What became of it step by step, what it waits for, what was asked of other systems, and what may be done by
+    hand."""
     caller(app).must_be_viewer()
     return _story(operations().story(thing_id))
 
 
 @app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
 def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    """Its state machine has failed or was lost, and begins again where the thing itself stands."""
     return done(interventions().redrive, thing_id, body)
 
 
 @app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
 def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
+    """The exchange does not say what became of an order, and two operators have looked it up there."""
     told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
     if body.fees_in_coins is not None:
         told["fees_in_coins"] = body.fees_in_coins
@@ -179,26 +184,31 @@ def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutco
 
 @app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
 def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOutcomeView:
+    """The bank does not say what became of a payout, and two operators have looked it up there."""
     return propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
 
 
 @app.post("/operations/work/<thing_id>/approve-payout", tags=["operators"], summary="Propose that it be paid")
 def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    """It is larger than what is paid without a person. Another operator confirms it."""
     return propose("work approve-payout", thing_id, {}, None, body)
 
 
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
 def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    """Another operator than the one who proposed it, and neither of them gains by it. It is done at once."""
     return done(proposals().confirm, proposal_id, body, caller(app).must_be_approver())
 
 
 @app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    """What was proposed is not done. It may be proposed again."""
     return done(proposals().dismiss, proposal_id, body, caller(app).must_be_either())
 
 
 @app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
 def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
+    """At the exchange there was an order that the desk has not placed, and a person has seen to it."""
     return done(interventions().close_stray, stray_id, body)
 
 

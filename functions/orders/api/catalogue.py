@@ -51,12 +51,14 @@ class AssetList(View):
 
 @app.get("/assets", tags=["catalogue"], summary="What can be traded, at what price")
 def assets() -> AssetList:
+    """With the price of now, and the rules that an order of it has to keep: least and most, decimals, fees."""
     caller(app)
     return AssetList(items=[_asset(listing) for _, listing in sorted(orders().catalogue.listings().items())])
 
 
 @app.get("/assets/<asset_id>", tags=["catalogue"], summary="One asset")
 def asset(asset_id: AssetInPath) -> AssetView:
+    """With the price of now, and the rules that an order of it has to keep."""
     caller(app)
     return _asset(orders().catalogue.listing(asset_id))
 

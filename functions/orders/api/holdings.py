@@ -109,22 +109,26 @@ class PortfolioView(View):
 
 @app.get("/balances", tags=["holdings"], summary="Your assets")
 def balances() -> HoldingList:
+    """Of each asset what is free and what is reserved, what it has cost you, and what sales have brought."""
     _, holdings = orders().holdings(caller(app).owner)
     return HoldingList(items=[_holding(holding) for holding in holdings])
 
 
 @app.get("/balances/<asset_id>", tags=["holdings"], summary="One of your assets")
 def asset_balance(asset_id: AssetInPath) -> HoldingView:
+    """What is free and what is reserved of it, what it has cost you, and what sales have brought."""
     return _holding(orders().holding(caller(app).owner, asset_id))
 
 
 @app.get("/balance/holds", tags=["holdings"], summary="What of your dollars and coins is held, and what for")
 def held() -> HoldsView:
+    """For each balance, each order or withdrawal that holds some of it; together they are what is held."""
     return HoldsView(balances=_holds(orders().explained(caller(app).owner)))
 
 
 @app.get("/portfolio", tags=["holdings"], summary="What it is all worth")
 def portfolio() -> PortfolioView:
+    """Your dollars, and each asset with its value and gain at the price of now; what is held, and what is open."""
     explained = orders().explained(caller(app).owner)
     found = orders().valued(explained.balance, explained.holdings)
     balance = found.balance

@@ -100,6 +100,7 @@ def asset_transactions(
     limit: Limit = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> TransactionPage:
+    """Each with its price, and a sale with its gain."""
     owner = caller(app).owner
     listed = f"GET /assets/{asset_id}/transactions {owner} {since} {until}"
     after = cursors().read(listed, cursor)
@@ -115,6 +116,7 @@ def asset_transactions(
 
 @app.get("/statements", tags=["holdings"], summary="All that moved in a span of time")
 def any_statement(since: Begin = None, until: End = None) -> StatementView:
+    """What there was of each balance at its beginning and end, and each move between."""
     owner, begin, end = caller(app).owner, since or BEGINNING, until or clock.now()
     return _statement(owner, begin, end, orders().statement(owner, begin, end, lines_max=model.JSON_LINES_MAX))
 

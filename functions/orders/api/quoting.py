@@ -45,6 +45,7 @@ class QuoteView(View):
 
 @app.post("/quotes", tags=["orders"], summary="A price that is good for 15 seconds")
 def quote(body: QuoteRequest, idempotency_key: IdempotencyKey) -> Response[QuoteView]:
+    """An order that names the quote in time is done at its price and fee, whatever the market does meanwhile."""
     amount = None if body.quote_amount is None else Money(body.quote_amount)
     asked = Terms(body.asset_id, body.order_type, quantity=body.quantity, quote_amount=amount)
     made = orders().quote(caller(app).owner, idempotency_key, asked)
@@ -53,6 +54,7 @@ def quote(body: QuoteRequest, idempotency_key: IdempotencyKey) -> Response[Quote
 
 @app.get("/quotes/<quote_id>", tags=["orders"], summary="One of your quotes")
 def quoted(quote_id: OrderId) -> QuoteView:
+    """Whether it was used, and by which order."""
     return _quote(orders().quoted(caller(app).owner, quote_id))
 
 

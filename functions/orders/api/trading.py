@@ -113,6 +113,8 @@ class CancelledPage(View):
 
 @app.post("/orders", tags=["orders"], summary="Buy or sell")
 def place(body: OrderRequest, idempotency_key: IdempotencyKey) -> Response[OrderView]:
+    """At the market it is done in this request; with `order_price` it rests in the desk's book until the market gets
+    there. Asking again with the same Idempotency-Key gives the same order."""
     asked = Terms(
         asset_id=body.asset_id,
         order_type=body.order_type,
@@ -136,6 +138,8 @@ def list_orders(
     limit: Limit = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> OrderPage:
+    """Of all kinds: of the desk's book, purchases, sales, cash-outs and market making. `route` tells where each is
+    told in full."""
     owner = caller(app).owner
     listed = f"GET /orders {owner} {asset_id} {status} {since} {until}"
     after = cursors().read(listed, cursor)
@@ -149,11 +153,13 @@ def list_orders(
 
 @app.get("/orders/<order_id>", tags=["orders"], summary="One of your orders")
 def order(order_id: OrderId) -> OrderView:
+    """Of the desk's book. Those of other kinds have routes of their own."""
     return _order(orders().order(caller(app).owner, order_id))
 
 
 @app.post("/orders/<order_id>/cancel", tags=["orders"], summary="Take a pending order back")
 def cancel(order_id: OrderId) -> Response[OrderView]:
+    """What it held is free again. Asking again changes nothing."""
     return _placed(orders().cancel(caller(app).owner, order_id), HTTPStatus.OK)
 
 
@@ -168,6 +174,7 @@ def cancel_all(asset_id: AssetInQuery = None, cursor: str | None = None) -> Canc
 
 @app.post("/operations/orders/<order_id>/fail", tags=["operators"], summary="End an order that can not be carried out")
 def fail(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    """What it held is free again, and its customer reads why."""
     operator = caller(app).must_be_operator()
     act, told = orders().fail, body.public_reason
     return OperatorOutcomeView.of(act(order_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))

@@ -106,6 +106,8 @@ class DatePage(View):
 
 @app.post("/recurring-buys", tags=["purchases"], summary="Buy coins daily, weekly or monthly")
 def recur(body: RecurringBuyRequest, idempotency_key: IdempotencyKey) -> Response[RecurringBuyView]:
+    """Its first date is now, or when you say. Each date is bought once; one on which the dollars are missing or the
+    market is above your limit is skipped."""
     buys = recurring.amounts(body.asset_id, body.quantity, body.quote_amount, body.max_price)
     asked = Asked(buys, body.every, body.starts_at, body.ends_at)
     result = recurring_buys().plan(caller(app).owner, idempotency_key, asked)
@@ -114,6 +116,7 @@ def recur(body: RecurringBuyRequest, idempotency_key: IdempotencyKey) -> Respons
 
 @app.get("/recurring-buys", tags=["purchases"], summary="Your recurring buys, newest first")
 def list_recurring_buys(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> RecurringBuyPage:
+    """Each as it stands; the one that was made last comes first."""
     owner = caller(app).owner
     listed = f"GET /recurring-buys {owner}"
     page = recurring_buys().recurring_buys(owner, limit=limit, after=cursors().read(listed, cursor))
@@ -122,11 +125,13 @@ def list_recurring_buys(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None)
 
 @app.get("/recurring-buys/<plan_id>", tags=["purchases"], summary="One of your recurring buys")
 def recurring_buy(plan_id: PlanId) -> RecurringBuyView:
+    """When its next date is, and how many in a row were skipped."""
     return _view(recurring_buys().recurring_buy(caller(app).owner, plan_id))
 
 
 @app.get("/recurring-buys/<plan_id>/dates", tags=["purchases"], summary="What became of its dates, the latest first")
 def recurring_buy_dates(plan_id: PlanId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> DatePage:
+    """Each with the purchase that it became, or why it was skipped."""
     owner = caller(app).owner
     listed = f"GET /recurring-buys/{plan_id}/dates {owner}"
     page = recurring_buys().dates(owner, plan_id, limit=limit, after=cursors().read(listed, cursor))
@@ -135,21 +140,25 @@ def recurring_buy_dates(plan_id: PlanId, limit: Limit = LIMIT_DEFAULT, cursor: s
 
 @app.patch("/recurring-buys/<plan_id>", tags=["purchases"], summary="Change a recurring buy")
 def change_recurring_buy(plan_id: PlanId, body: RecurringBuyChange) -> RecurringBuyView:
+    """From its next date on. What you do not name stays as it is; the version says which one you have read."""
     return _view(recurring_buys().change(caller(app).owner, plan_id, body.version, _changes(body)))
 
 
 @app.post("/recurring-buys/<plan_id>/pause", tags=["purchases"], summary="Buy nothing until it is resumed")
 def pause_recurring_buy(plan_id: PlanId) -> RecurringBuyView:
+    """Dates that come meanwhile are not made good."""
     return _view(recurring_buys().pause(caller(app).owner, plan_id))
 
 
 @app.post("/recurring-buys/<plan_id>/resume", tags=["purchases"], summary="Go on from its next date")
 def resume_recurring_buy(plan_id: PlanId) -> RecurringBuyView:
+    """Dates that have passed meanwhile are not made good."""
     return _view(recurring_buys().resume(caller(app).owner, plan_id))
 
 
 @app.post("/recurring-buys/<plan_id>/cancel", tags=["purchases"], summary="Buy nothing any more")
 def cancel_recurring_buy(plan_id: PlanId) -> RecurringBuyView:
+    """What was bought stays yours, and what is being bought goes on."""
     return _view(recurring_buys().cancel(caller(app).owner, plan_id))
 
 

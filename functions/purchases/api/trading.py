@@ -89,6 +89,8 @@ class PoolList(View):
 
 @app.post("/purchases", tags=["purchases"], summary="Buy coins at the exchange")
 def buy(body: PurchaseRequest, idempotency_key: IdempotencyKey) -> Response[PurchaseView]:
+    """At once, or together with others' where it is too small for the exchange. Your dollars are the limit, and what
+    is not spent comes back."""
     asked = Terms(
         asset_id=body.asset_id,
         quantity=body.quantity,
@@ -101,16 +103,19 @@ def buy(body: PurchaseRequest, idempotency_key: IdempotencyKey) -> Response[Purc
 
 @app.get("/purchases/pools", tags=["purchases"], summary="What small purchases wait for")
 def pools() -> PoolList:
+    """How much waits in each, and until when it waits."""
     return PoolList(items=[_pool(state) for state in purchases().pools()])
 
 
 @app.get("/purchases/<order_id>", tags=["purchases"], summary="What became of a purchase")
 def purchase(order_id: OrderId) -> PurchaseView:
+    """With what it has brought, and at what price."""
     return _view(purchases().purchase(caller(app).owner, order_id))
 
 
 @app.post("/purchases/<order_id>/cancel", tags=["purchases"], summary="Leave the pool, as long as it is not full")
 def cancel_purchase(order_id: OrderId) -> PurchaseView:
+    """Your dollars are free again."""
     return _view(purchases().cancel(caller(app).owner, order_id))
 
 
@@ -169,6 +174,8 @@ class SalePoolList(View):
 
 @app.post("/sales", tags=["purchases"], summary="Sell coins at the exchange")
 def sell_coins(body: SaleRequest, idempotency_key: IdempotencyKey) -> Response[SaleView]:
+    """At once, or together with others' where it is too small for the exchange. You get what your part has brought,
+    less the exchange's fee."""
     asked = SaleTerms(
         asset_id=body.asset_id,
         quantity=body.quantity if isinstance(body.quantity, Decimal) else None,
@@ -180,21 +187,25 @@ def sell_coins(body: SaleRequest, idempotency_key: IdempotencyKey) -> Response[S
 
 @app.get("/sales/pools", tags=["purchases"], summary="What small sales wait for")
 def sale_pools() -> SalePoolList:
+    """How much waits in each, and until when it waits."""
     return SalePoolList(items=[_sale_pool(state) for state in sales().pools()])
 
 
 @app.get("/sales/<order_id>", tags=["purchases"], summary="What became of a sale")
 def sale(order_id: OrderId) -> SaleView:
+    """With what it has brought, and at what price."""
     return _sale_view(sales().sale(caller(app).owner, order_id))
 
 
 @app.post("/sales/<order_id>/cancel", tags=["purchases"], summary="Leave the pool, as long as it is not full")
 def cancel_sale(order_id: OrderId) -> SaleView:
+    """Your coins are free again."""
     return _sale_view(sales().cancel(caller(app).owner, order_id))
 
 
 @app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be traded")
 def void_batch(batch_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
+    """Nothing of it was traded, and nothing can be any more: each member gets back what is his."""
     operator = caller(app).must_be_operator()
     act, told = batches().void, body.public_reason
     return OperatorOutcomeView.of(act(batch_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))

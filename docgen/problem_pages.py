@@ -1,0 +1,75 @@
+"""docs/problems/: a page for each problem of the API's document, under the name that its `type` ends with."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+from common import http
+
+Json = dict[str, Any]
+
+FOLDER = "docs/problems"
+
+_WHAT_TO_DO = {
+    400: "Send the body in the form that is asked for. Nothing of the request was looked at.",
+    403: "Ask with a token that may do this: the same request under the same token gets the same answer.",
+    404: "Look at the ids of the request: nothing is known under them that is yours.",
+    409: "Look at what it is about, which is not, or not any more, as the request needs it. The same request may be "
+    "answered otherwise once that has changed.",
+    422: "Change the request: the same one gets the same answer.",
+    503: "Nothing is decided. Send the same request again, with the same Idempotency-Key, after the seconds that "
+    "`Retry-After` says.",
+}
+
+_BUG = """# InternalError
+
+500 Internal Server Error · `/problems/InternalError`
+
+This is a bug or an outage, not your doing.
+
+**What to do.** Send the same request again, with the same Idempotency-Key: what was done before is not done twice. Tell
+us the `instance` of the answer: our logs know the request by it.
+
+**Answered by** any operation.
+"""
+
+
+def pages(document: Json) -> dict[str, str]:
+    """By path below the root."""
+    answered = _answered(document["paths"])
+    examples = document["components"]["examples"]
+    return {
+        f"{FOLDER}/{name}.md": _page(name, example["value"], answered[name]) for name, example in examples.items()
+    } | {f"{FOLDER}/InternalError.md": _BUG}
+
+
+def _answered(paths: Mapping[str, Json]) -> dict[str, list[str]]:
+    """By the name of a problem, the operations that answer so."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for path, operations in sorted(paths.items()):
+        for method, operation in sorted(operations.items()):
+            for response in operation["responses"].values():
+                for name in response.get("content", {}).get("application/problem+json", {}).get("examples", ()):
+                    found[name].append(f"`{method.upper()} {path}`")
+    return found
+
+
+def _page(name: str, example: Json, operations: list[str]) -> str:
+    status = example["status"]
+    return f"""# {name}
+
+{status} {example["title"]} · `{http.PROBLEMS}{name}`
+
+{example["detail"]}
+
+**What to do.** {_WHAT_TO_DO[status]}
+
+```json
+{json.dumps(example, indent=2, ensure_ascii=False)}
+```
+
+**Answered by** {len(operations)} {"operation" if len(operations) == 1 else "operations"}: {", ".join(operations)}
+"""
