@@ -54,8 +54,8 @@ WORDS: Mapping[str, str] = {
     "SILVER": "the fee of customers of this tier, in basis points of what is traded",
     "STANDARD": "the fee of customers of this tier, in basis points of what is traded",
     "account_id": "of the account, by the desk's or its exchange's name of it",
-    "account_state": "TOLD; FORGOTTEN, so that nothing is paid there; UNAVAILABLE, at this moment; or WRONG, which is not "
-    "what was written; null: it has no account",
+    "account_state": "TOLD; FORGOTTEN: nothing is paid there; UNAVAILABLE: at this moment; WRONG: it was changed, and "
+    "nothing is paid there; null: it has no account",
     "account_type": "which of the dealer's accounts it is on: COMMISSION, DEPOSIT or SETTLEMENT",
     "accounts": "each of them, as it stands",
     "action": "what was done, by the name of its command",

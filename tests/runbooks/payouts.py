@@ -277,7 +277,8 @@ def approved_for_another_account(on_call: OnCall) -> Facts:
     found, desk = over_the_limit(on_call), on_call.desk
     desk.by_two("work approve-payout", found["ID"], {})
     rich = Owner("rich", "sub-rich")
-    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), "acc-new"))
+    new = desk.account("rich", "acc-new")
+    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), new))
     desk.run()
     return found
 
