@@ -152,7 +152,9 @@ def moved_since(on_call: OnCall) -> Facts:
     desk.world.simulated.fail_before_next(Operation.CREDIT)
     order_id = desk.cash_out(owner).order_id
     desk.world.machines.run()
-    new = Client("ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), "acc-new")
+    new = Client(
+        "ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), desk.account("ann", "acc-new")
+    )
     save_client(desk, new)
     desk.run(days=0.05)
     return {"ID": order_id}
@@ -210,7 +212,9 @@ def first_was_paid(on_call: OnCall, *, lost: bool = False) -> Facts:
     desk.world.machines.run()
     said = contradicting(event)
     desk.events.receive(said)
-    return {"EVENT": said.event_id, "ID": order_id}
+    told_of = said.adjustment
+    paid = {"--reference": told_of.adjustment_id, "--paid": str(told_of.amount)}
+    return {"EVENT": said.event_id, "ID": order_id, **paid}
 
 
 def second_is_refused(on_call: OnCall) -> Facts:
@@ -282,7 +286,8 @@ def approved_for_another_account(on_call: OnCall) -> Facts:
     found, desk = over_the_limit(on_call), on_call.desk
     desk.by_two("work approve-payout", found["ID"], {})
     rich = Owner("rich", "sub-rich")
-    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), "acc-new"))
+    new = desk.account("rich", "acc-new")
+    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), new))
     desk.run()
     return found
 
@@ -354,12 +359,12 @@ def mistaken(on_call: OnCall) -> None:
 
 
 def marked_by_two(on_call: OnCall) -> None:
-    """Within minutes the second attempt is rejected; then the order is marked as the row for an open one says."""
+    """Within minutes the second attempt is rejected; then the order is decided as the row for an open one says."""
     desk, found = on_call.desk, on_call.facts
     desk.clock.forward(minutes=20)
     desk.run()
-    desk.by_two("offramp mark-filled", found["ID"], {}, "adj 1")
-    desk.interventions.dismiss(found["EVENT"], "it has paid it", "olga", dry_run=False)
+    desk.by_two("work decide-payout", found["ID"], {"paid": found["--paid"]}, found["--reference"])
+    desk.interventions.replay(found["EVENT"], "it has paid it", "olga", dry_run=False)
     desk.run()
 
 

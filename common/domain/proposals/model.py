@@ -11,6 +11,7 @@ from common import keys
 from common.clock import text
 from common.errors import Conflict, NotFound, Refusal
 from common.idempotency import derived_id
+from common.sealed import shortened
 
 LASTS = timedelta(days=7)  # what nobody has confirmed by then is looked up once more
 
@@ -77,7 +78,7 @@ class Proposal:
     @property
     def told(self) -> str:
         """What is said to have happened, and by which reference."""
-        told = [f"{name} {value}" for name, value in self.terms.items()]
+        told = [f"{name} {shortened(value)}" for name, value in self.terms.items()]
         return ", ".join(told + ([] if self.reference is None else [f"reference {self.reference}"]))
 
     @property
