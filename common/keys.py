@@ -41,6 +41,7 @@ table of this page, and the table that is deployed.
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    | Listed                                       |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
+| person_key             | {username}                                      | KEY                                |                          |               |                    |                                              |
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
 | flow_halt              | CATALOGUE                                       | HALT#{name}                        |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
@@ -380,6 +381,8 @@ BANKING_CLIENT = Key(
     id="{client_id}:BANKING",
     backlog="clients",
 )
+# Under which his accounts at banks are sealed, wrapped by KMS; who forgets it has forgotten them.
+PERSON_KEY = Key("person_key", pk="{username}", sk="KEY")
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 # A flow of the desk that operators have halted, or a flow of one asset: as the catalogue, it is looked at by all.
 FLOW_HALT = Key("flow_halt", pk="CATALOGUE", sk="HALT#{name}")
@@ -551,6 +554,7 @@ SCHEMA = [
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,
+    PERSON_KEY,
     ASSET,
     FLOW_HALT,
     PRICE,

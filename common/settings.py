@@ -156,7 +156,9 @@ class Settings:
     billing_key_secret: str | None
     audit_key_id: str | None  # of the KMS key that signs the audit; None where no function asks for it
     audit_bucket: str | None
-    data_key_id: str | None  # of the KMS key that wraps those of dealers; None where no function asks for them
+    data_key_id: (
+        str | None
+    )  # of the KMS key that wraps those of dealers and customers; None where no function asks for them
     taxpayer_key_secret: str | None  # Secrets Manager id of the key that marks taxpayers
     webhook_key_secret: str | None  # Secrets Manager id of the key that webhooks' secrets are made with
     webhooks_to_loopback: bool  # may a customer's receiver be this machine? local only

@@ -587,10 +587,21 @@ def client(told: View) -> RenderableType:
         "of": text(told["username"]),
         "status": text(told["status"], "" if told["status"] == "ACTIVE" else "red"),
     }
-    if told["account_id"] is not None:
-        shown["account"] = text(told["account_id"])
+    if told["account_state"] is not None:
+        shown["account"] = _account(told)
     shown["written"] = f"{clock(instant(told['updated_at']))} UTC"
     return facts(shown)
+
+
+def _account(told: View) -> Text:
+    """Of a banking client. One that can not be told says why."""
+    if told["account_id"] is not None:
+        return text(told["account_id"])
+    words = {
+        "FORGOTTEN": "forgotten: nothing is paid there",
+        "UNAVAILABLE": "it can not be read at this moment; ask again",
+    }
+    return text(words.get(told["account_state"], "it is not what was written: nothing is paid there"), "red")
 
 
 def users(items: Sequence[View]) -> RenderableType:
@@ -634,10 +645,10 @@ def customer(told: View, now: datetime) -> Iterator[RenderableType]:
         yield "Nothing has moved yet."
     yield ""
     for client in told["clients"]:
-        paid = "" if client["account_id"] is None else f", paid at {client['account_id']}"
+        paid = Text() if client["account_state"] is None else Text.assemble(", paid at ", _account(client))
         style = "" if client["status"] == "ACTIVE" else "red"
-        words = f"{client['kind'].lower()} client {client['client_id']}{paid}: "
-        yield Text.assemble(text(words), text(client["status"], style))
+        named = text(f"{client['kind'].lower()} client {client['client_id']}")
+        yield Text.assemble(named, paid, ": ", text(client["status"], style))
     if not told["clients"]:
         yield "No client: he can not cash out, nor withdraw."
     for limit in told["limits"]:

@@ -51,6 +51,7 @@ from common.domain.ledger.moves import StatementTooLong
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
+from common.domain.persons import AccountForgotten
 from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Redriven
 from common.errors import Refusal
@@ -247,7 +248,15 @@ TOLD: dict[str, Told] = {
     ),
     "withdraw": Told(
         {202: "reserved, and on its way to the bank"},
-        (Halted, ClientNotFound, ClientBlocked, DailyLimitExceeded, AccountNotFound, InsufficientFunds),
+        (
+            Halted,
+            ClientNotFound,
+            ClientBlocked,
+            AccountForgotten,
+            DailyLimitExceeded,
+            AccountNotFound,
+            InsufficientFunds,
+        ),
         repeats=True,
         examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
     ),
@@ -255,7 +264,7 @@ TOLD: dict[str, Told] = {
     "own_clients": Told(_FOUND),
     "ask_for_client": Told(
         {202: "asked for: the desk looks at it"},
-        (AccountNeeded, AccountNotNeeded, AccountNotFound, TooManyAsked),
+        (AccountNeeded, AccountNotNeeded, AccountNotFound, TooManyAsked, DataKeysUnavailable, AccountForgotten),
         repeats=True,
         examples={
             "to be paid": {"kind": "BANKING", "account_id": "acc-ann"},
@@ -507,6 +516,7 @@ TOLD: dict[str, Told] = {
         (
             ClientNotFound,
             ClientBlocked,
+            AccountForgotten,
             AssetNotFound,
             Halted,
             AssetInactive,
@@ -551,7 +561,10 @@ TOLD: dict[str, Told] = {
         examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
     ),
     # payouts
-    "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
+    "bank_event": Told(
+        {200: "taken, whatever it says: it need not be sent again"},
+        (SignatureRefused, PayoutUnclear, DataKeysUnavailable),
+    ),
     **dict.fromkeys(
         ("retry_payout", "retry_withdrawal"),
         Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
@@ -926,7 +939,7 @@ TOLD: dict[str, Told] = {
     ),
     "approve_payout": Told(
         _PROPOSED,
-        _PROPOSABLE,
+        (*_PROPOSABLE, DataKeysUnavailable),
         examples={"known": {"reason": "the customer was called back, ticket 4717"}},
     ),
     "decide_order": Told(
@@ -960,6 +973,9 @@ TOLD: dict[str, Told] = {
         _PROPOSABLE,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
+    "forget_user": Told(
+        _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4720"}}
+    ),
     "set_tier": Told(
         _PROPOSED, _PROPOSABLE, examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}}
     ),
@@ -987,6 +1003,7 @@ TOLD: dict[str, Told] = {
             NotProposable,
             ClientTaken,
             AccountNeeded,
+            DataKeysUnavailable,
             DailyLimitExceeded,
         ),
         examples={"seen": {"reason": "line 11 of statement 47 says so"}},
@@ -1020,7 +1037,7 @@ TOLD: dict[str, Told] = {
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already; one that may be paid then is proposed: another operator confirms it"},
-        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved, *_PROPOSABLE),
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved, AccountForgotten, DataKeysUnavailable, *_PROPOSABLE),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {

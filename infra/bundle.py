@@ -91,7 +91,7 @@ class Assets:
             return self.with_documents
         if not grant.secrets.isdisjoint(LOGIN_KEYS):
             return self.with_campaigns
-        custody = bool(grant.data_keys) or not grant.secrets.isdisjoint(CUSTODY_KEYS)
+        custody = bool(grant.data_keys | grant.person_keys) or not grant.secrets.isdisjoint(CUSTODY_KEYS)
         if not grant.secrets.isdisjoint(EXCHANGE_KEYS):
             return self.whole if custody else self.with_exchange
         return self.with_custody if custody else self.plain

@@ -23,6 +23,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from common import keys
 from common.workflow import Machine, Size
 from infra import streams
 from infra.audit import AuditAnchors
@@ -69,7 +70,7 @@ class Shared:
     assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
-    data_key: str  # the ARN of the key that wraps those of dealers
+    data_key: str  # the ARN of the key that wraps those of dealers and customers
     anchors: AuditAnchors
     operator_pool: str  # the ARN of the user pool of operators
     queues: Mapping[str, Queues]  # by function of a stream
@@ -221,8 +222,7 @@ class ContextStack(NestedStack):
             statements += self._on_machines(grant)
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
-        if grant.data_keys:
-            statements.append(_allow(sorted(grant.data_keys), [self._shared.data_key]))
+        statements += self._on_data_keys(grant)
         if grant.anchors:
             statements += self._shared.anchors.statements(grant.anchors)
         if grant.operators:
@@ -231,6 +231,18 @@ class ContextStack(NestedStack):
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
         return statements
+
+    def _on_data_keys(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
+        """One key wraps them all; whose a wrapped one is, its encryption context says. The ids of dealers begin with a
+        capital letter, and no username does."""
+        made = []
+        for actions, rule in ((grant.data_keys, "StringLike"), (grant.person_keys, "StringNotLike")):
+            if actions:
+                statement = _allow(sorted(actions), [self._shared.data_key])
+                if not self._shared.environment.embedded:  # which does not know the context
+                    statement.add_condition(rule, {"kms:EncryptionContext:owner": f"{keys.DEALER.id_prefix}*"})
+                made.append(statement)
+        return made
 
     def _on_machines(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
         prefix = self._shared.variables["MACHINES_ARN_PREFIX"]

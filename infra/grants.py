@@ -59,15 +59,16 @@ LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 @dataclass(frozen=True)
 class Grant:
     """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
-    machines; what of the key that wraps those of dealers; what of the audit's anchors, and of the key that signs them;
-    what of the user pool of operators.
+    machines; what of the key that wraps those of dealers, and those of customers; what of the audit's anchors, and of
+    the key that signs them; what of the user pool of operators.
     `receives`: Lambda may take messages for it from the sources of its stream (`infra/streams.py`)."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
-    data_keys: frozenset[str] = frozenset()
+    data_keys: frozenset[str] = frozenset()  # of dealers
+    person_keys: frozenset[str] = frozenset()  # of customers
     anchors: frozenset[str] = frozenset()
     operators: frozenset[str] = frozenset()
     receives: bool = False
@@ -93,6 +94,7 @@ _SELLS = replace(_ASKS_EXCHANGE, machines={PAYOUT: frozenset({START, DESCRIBE})}
 _PAYS = Grant(  # those that ask the bank
     table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),  # the query: are payouts halted?
     secrets=frozenset({Secret.BANK_KEY}),
+    person_keys=frozenset({UNWRAP}),  # whose account it is
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
 _TO_AN_ACCOUNT = replace(_MOVES, table=_MOVES.table | {CHECK})  # that nobody has halted
@@ -146,10 +148,11 @@ GRANTS: dict[str, Grant] = {
     ),
     "notifications.take_changes": Grant(table=frozenset({QUERY, PUT})),
     "accounts.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),  # an account is sealed under the key that its person has
         indexes=(USER_ORDERS, USER_OPEN, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines={PAYOUT: frozenset({START})},
+        person_keys=frozenset({NEW_KEY, UNWRAP}),
     ),
     "orders.api": Grant(
         # a cancelled order leaves the book; a quote is of its customer's tier
@@ -171,6 +174,7 @@ GRANTS: dict[str, Grant] = {
         indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
+        person_keys=frozenset({NEW_KEY, UNWRAP}),
         anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
         operators=frozenset({END_SIGN_INS, DISABLE, FIND_MEMBER, LIST_MEMBERS}),
     ),
@@ -186,6 +190,7 @@ GRANTS: dict[str, Grant] = {
     "operations.compare_bank": Grant(
         table=frozenset({GET, PUT, UPDATE}),
         secrets=frozenset({Secret.BANK_KEY}),
+        person_keys=frozenset({UNWRAP}),
     ),
     "operations.compare_exchange": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),
@@ -214,6 +219,7 @@ GRANTS: dict[str, Grant] = {
     "payouts.webhook": Grant(
         table=frozenset({GET, PUT, UPDATE}),
         secrets=frozenset({Secret.BANK_WEBHOOK}),
+        person_keys=frozenset({UNWRAP}),
         machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})},
     ),
     "payouts.read_payout": Grant(table=frozenset({GET, UPDATE})),

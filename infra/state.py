@@ -54,7 +54,7 @@ class StateStack(DeskStack):
         self.data_key = aws_kms.Key(
             self,
             "DataKey",
-            description="Wraps the keys under which the requisites of dealers are sealed",
+            description="Wraps the keys that seal the requisites of dealers and the accounts of customers",
             enable_key_rotation=True,  # what was wrapped before is unwrapped as ever
             removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
         )

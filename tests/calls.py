@@ -141,7 +141,9 @@ class World:
         desk.clients(dora)
         desk.buy(dora, "101")
         large = desk.cash_out(dora, "101").order_id
-        desk.buy(desk.customer("fred", usd="100.00"), "0.5")
+        fred = desk.customer("fred", usd="100.00")
+        desk.account("fred", "acc-fred")
+        desk.buy(fred, "0.5")
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -373,6 +375,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/failures"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
+    Route("POST", "/operations/users/{username}/forget"): Call(body=_BECAUSE, username="fred"),
     Route("POST", "/operations/users/{username}/move"): Call(
         body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
     ),

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from common import keys
 from common.anchors import Anchors
 from common.clock import text
+from common.data_keys import DataKeys
 from common.domain import clients, work
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset, Execution, Quote
@@ -27,6 +28,7 @@ from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
 from common.domain.payouts.store import NO_ATTEMPT
+from common.domain.persons import Persons
 from common.domain.proposals.model import Status as Proposed
 from common.gateways.bank import BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
@@ -37,6 +39,7 @@ from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
 from common.operator_pool import OperatorPool
 from common.owner import Owner
+from common.sealed import Sealed
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
@@ -98,6 +101,7 @@ from tests import books, counters
 from tests.billing import books as billing_books
 from tests.harness import user_pool
 from tests.harness.anchors import in_memory
+from tests.harness.kms import KEY_ID, InMemoryKms
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
@@ -149,6 +153,7 @@ class Desk:
     operator_limit: Money = OPERATOR_LIMIT
     webhook_key: Callable[[], bytes] = lambda: b"with which the secrets of webhooks are made"
     outside: Outside | None = None  # made when it is first asked for: most tests need none
+    kms: Any = field(default_factory=lambda: InMemoryKms(seed=b"of all desks: a copy opens what the first has sealed"))
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
@@ -280,10 +285,18 @@ class Desk:
             self.table,
             lambda: gated(self.world.bank, BankUnavailable, ban),
             self.machines,
+            self.persons,
             self.clock,
             BACK_OFF,
             self.payout_max,
         )
+
+    @property
+    def persons(self) -> Persons:
+        return self._persons(self.table)
+
+    def _persons(self, table: Table) -> Persons:
+        return Persons(table, lambda: DataKeys(self.kms, KEY_ID), self.clock)
 
     @property
     def events(self) -> BankEvents:
@@ -339,7 +352,7 @@ class Desk:
 
     @property
     def accounts(self) -> Accounts:
-        return Accounts(self.table, self.rules, self.machines, self.clock)
+        return Accounts(self.table, self.rules, self.machines, self.persons, self.clock)
 
     @property
     def endpoints(self) -> Endpoints:
@@ -359,7 +372,7 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.clock, STUCK_AFTER)
+        return Operations(self.table, self.machines, self.persons, self.clock, STUCK_AFTER)
 
     @property
     def customers(self) -> Customers:
@@ -400,7 +413,8 @@ class Desk:
     @property
     def comparing_bank(self) -> ComparingDays:
         ban = Ban(self.table, "bank", self.clock)
-        side = BankSide(self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self._pause, self.clock)
+        bank = lambda: gated(self.world.bank, BankUnavailable, ban)  # noqa: E731
+        side = BankSide(self.table, bank, self.persons, self._pause, self.clock)
         return ComparingDays(self.table, side, self.clock)
 
     @property
@@ -484,11 +498,20 @@ class Desk:
         """The owner may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`), at the account
         `acc-{username}`."""
         name, table = owner.username, self._direct()
+        account = self.account(name, f"acc-{name}")
         for client in (
             Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock()),
-            Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}"),
+            Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), account),
         ):
-            table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
+            table.write(*clients.save(client, clients.existing(table, client.kind, client.client_id)))
+
+    def account(self, username: str, account_id: str) -> Sealed:
+        """What stands for an account of a customer in the table."""
+        return self._persons(self._direct()).of(username).sealed(account_id)
+
+    def account_id(self, username: str, account: Sealed | None) -> str | None:
+        """The account that this stands for."""
+        return None if account is None else self._persons(self._direct()).of(username).opened(account)
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
         """Sell at the exchange; the estimate is at $100 a unit unless said, and of everything the desk's."""

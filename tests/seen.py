@@ -195,8 +195,9 @@ def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = Cli
 def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
     """Operators write a client, and say all of it; another one confirms what may be used then."""
     kind, client_id, owner = client.kind, client.client_id, client.owner
+    account_id = desk.account_id(owner.username, client.account)
     saved = desk.interventions.save_client(
-        kind, client_id, owner, reason, operator, dry_run=False, status=client.status, account_id=client.account_id
+        kind, client_id, owner, reason, operator, dry_run=False, status=client.status, account_id=account_id
     )
     return desk.confirmed(saved)
 

@@ -299,7 +299,7 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
 
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
-    client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
+    client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, desk.account("ann", "acc-2"))
     save_client(desk, client, *REASON)
     return desk.operations.client(client.kind, client.client_id).status
 

@@ -416,6 +416,7 @@ def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, wor
 REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "NothingKnown"),
+    "/operations/users/{username}/forget": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),

@@ -227,7 +227,11 @@ class Truth:
         if short and not self._has(order, self.bank.claimed):
             yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
         if due > self.desk.payout_max.usd:
-            approved = {order["approved_account_id"]} if order.get("approved_amount") == due else set[str]()
+            approved = (
+                {self.desk.account_id(order["username"], order["approved_account"])}
+                if order.get("approved_amount") == due
+                else set[str | None]()
+            )
             records = self.desk.world.simulated.records()
             asked = {r.terms.account_id for r in records if r.terms.reference_id.startswith(order_id)}
             if not asked <= approved | {"acc-of-a-stranger"}:

@@ -51,6 +51,7 @@ from common.domain.proposals.model import Status as Proposed
 from common.domain.trade_cursors import TradesCursor
 from common.keys import Key
 from common.money import Quantity
+from common.sealed import Sealed
 
 PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
 PRICE_TRADED = "TRADED"
@@ -75,10 +76,11 @@ class Leg:
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
-    attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
-    the one that it placed last; `account` is what a user has; `legs` are those of a market-making order, which
-    `goes_home` when it is to be withdrawn; while it is stopping, `ledger` is what it has by its own, base and quote;
-    while it quotes, or is stopping, `cursor` tells how far the trades of its account in its market are looked at."""
+    attempt of its payout that was counted last, `pays_to` the account where that would go if it were approved,
+    `exchange_order` the one that it placed last; `account` is what a user has; `legs` are those of a market-making
+    order, which `goes_home` when it is to be withdrawn; while it is stopping, `ledger` is what it has by its own, base
+    and quote; while it quotes, or is stopping, `cursor` tells how far the trades of its account in its market are
+    looked at."""
 
     row: Key
     status: str | None
@@ -89,7 +91,7 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
-    account_id: str | None = None
+    pays_to: Sealed | None = None
     exchange_order: ExchangeOrder | None = None
     account: Account | None = None
     incoming: Incoming | None = None
@@ -103,6 +105,7 @@ class Case:
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
     takes_back: bool = False  # is it a message of a payment that the bank has taken back?
     why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
+    why_not_forgotten: str | None = "it is no customer"  # why a customer can not be forgotten; told where it is asked
 
 
 @dataclass(frozen=True)
@@ -229,6 +232,11 @@ def _may_move(case: Case) -> bool:
 
 def _has_account(case: Case) -> bool:
     return case.account is not None
+
+
+def _may_forget(case: Case) -> bool:
+    """Has he an account at a bank, and is nothing of him open?"""
+    return case.why_not_forgotten is None
 
 
 def _may_decide_proposal(case: Case) -> bool:
@@ -559,6 +567,13 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: he pays the fees of another tier",
         _has_account,
         asks=("tier",),
+    ),
+    Act(
+        keys.USER,
+        "users forget",
+        "POST /operations/users/{id}/forget",
+        "with a second operator: nobody can read his accounts at banks any more, nor pay to them",
+        _may_forget,
     ),
     _of_market_making(
         "decide-deposit",

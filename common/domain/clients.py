@@ -17,10 +17,11 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.clock import text
-from common.domain import work
+from common.domain import persons, work
 from common.errors import Conflict, NotFound, Refusal, Rejected
 from common.idempotency import terms
 from common.owner import Owner
+from common.sealed import Sealed
 from common.table.items import Item, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
@@ -70,19 +71,19 @@ class ClientKind(StrEnum):
 
 @dataclass(frozen=True)
 class Client:
-    """`account_id` is the customer's account at the bank; only a banking client has one."""
+    """`account` is the customer's account at the bank, sealed; only a banking client has one."""
 
     client_id: str
     kind: ClientKind
     owner: Owner
     status: ClientStatus
     updated_at: datetime
-    account_id: str | None = None
+    account: Sealed | None = None
 
     @property
     def is_paid(self) -> bool:
         """May dollars go to its account?"""
-        return self.status is ClientStatus.ACTIVE and self.account_id is not None
+        return self.status is ClientStatus.ACTIVE and self.account is not None
 
     def must_be_active(self) -> Client:
         """Raises ClientBlocked."""
@@ -100,25 +101,29 @@ class Client:
 
     def must_be_payable(self) -> None:
         """Raises AccountNeeded."""
-        if self.kind is ClientKind.BANKING and self.account_id is None:
+        if self.kind is ClientKind.BANKING and self.account is None:
             raise AccountNeeded(f"the banking client {self.client_id} is new, and needs an account_id")
 
 
-def asked_for(owner: Owner, idempotency_key: str, kind: ClientKind, account_id: str | None, now: datetime) -> Client:
-    """What a customer asks for. Raises AccountNeeded, AccountNotNeeded."""
-    made = Client(client_id(owner, idempotency_key), kind, owner, ClientStatus.ASKED, now, account_id)
-    made.must_be_payable()
+def must_have(kind: ClientKind, account_id: str | None) -> None:
+    """What a customer asks for has an account if it is to be paid. Raises AccountNeeded, AccountNotNeeded."""
+    if kind is ClientKind.BANKING and account_id is None:
+        raise AccountNeeded("a banking client is paid at a bank: it needs an account_id")
     if kind is ClientKind.CRYPTO and account_id is not None:
         raise AccountNotNeeded("a crypto client has no account_id")
-    return made
+
+
+def asked_for(owner: Owner, idempotency_key: str, kind: ClientKind, account: Sealed | None, now: datetime) -> Client:
+    """What a customer asks for."""
+    return Client(client_id(owner, idempotency_key), kind, owner, ClientStatus.ASKED, now, account)
 
 
 def client_id(owner: Owner, idempotency_key: str) -> str:
     return f"client-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
 
 
-def client_terms(kind: ClientKind, account_id: str | None) -> str:
-    return terms(kind=kind, account_id=account_id)
+def client_terms(kind: ClientKind, account: Sealed | None) -> str:
+    return terms(kind=kind, account=account)
 
 
 class AlreadyAsked(Refusal):
@@ -143,7 +148,7 @@ class BankingClientItem(work.OpenWork, discriminator=keys.BANKING_CLIENT.entity)
     sub = UnicodeAttribute()
     status = UnicodeAttribute()
     terms = UnicodeAttribute(null=True)
-    account_id = UnicodeAttribute()
+    account = UnicodeAttribute()  # sealed
 
 
 _ROWS: dict[ClientKind, tuple[keys.Key, type[CryptoClientItem] | type[BankingClientItem]]] = {
@@ -195,20 +200,24 @@ def _client(item: CryptoClientItem | BankingClientItem) -> Client:
         owner=Owner(item.username, item.sub),
         status=ClientStatus(item.status),
         updated_at=item.updated_at,
-        account_id=item.account_id if isinstance(item, BankingClientItem) else None,
+        account=Sealed(item.account) if isinstance(item, BankingClientItem) else None,
     )
 
 
 def usable(table: Table, kind: ClientKind, client_id: str, owner: Owner) -> Client:
-    """The owner's client, if it may be used. Raises ClientNotFound, also for somebody else's; ClientBlocked."""
+    """The owner's client, if it may be used. Raises ClientNotFound, also for somebody else's; ClientBlocked;
+    AccountForgotten."""
     client = find(table, kind, client_id)
     if client.owner != owner:
         raise _unknown(kind, client_id)
-    return client.must_be_active()
+    client.must_be_active()
+    if client.account is not None:
+        persons.must_be_known(table, owner.username, client.account)
+    return client
 
 
-def ask(client: Client, terms: str) -> Write:
-    """A client that its customer asks for waits for an operator. Refused with AlreadyAsked."""
+def ask(client: Client, terms: str) -> list[Write]:
+    """A client that its customer asks for waits for an operator. Refused with AlreadyAsked, AccountForgotten."""
     row, item_class = _ROWS[client.kind]
     at, owner = client.updated_at, client.owner
     item = item_class(
@@ -222,7 +231,7 @@ def ask(client: Client, terms: str) -> Write:
         updated_at=at,
     )
     if isinstance(item, BankingClientItem):
-        item.account_id = client.account_id
+        item.account = client.account
     work.wait_for_person(item, row, waits_for=_what_is_asked(client))
 
     def taken(old: RawItem | None) -> Refusal:
@@ -230,15 +239,14 @@ def ask(client: Client, terms: str) -> Write:
         known = item_class.from_raw_data(old)
         return AlreadyAsked(_client(known), known.terms)
 
-    return Write.insert(item, otherwise=taken)
+    return [Write.insert(item, otherwise=taken), *_still_known(client, None)]
 
 
 def _what_is_asked(client: Client) -> str:
     """Of an operator, with the command that does it."""
     username = client.owner.username
-    account = "" if client.account_id is None else f" --account {client.account_id}"
     save = f"desk clients save {client.client_id} {client.kind.lower()} --username {username}"
-    return f"an operator: {username} asks for it; `{save}{account} --status ACTIVE`, or REFUSED"
+    return f"an operator: {username} asks for it; `{save} --status ACTIVE`, or REFUSED"
 
 
 def _listed(client: Client) -> str:
@@ -246,8 +254,9 @@ def _listed(client: Client) -> str:
     return keys.USER_ORDERS(asset_id=keys.CLIENTS, created_at=created_at, order_id=client.client_id)
 
 
-def save(client: Client, before: Client | None) -> Write:
-    """Write a client as a whole, new or changed. Refused with ClientMoved when it is not as it was read, `before`."""
+def save(client: Client, before: Client | None) -> list[Write]:
+    """Write a client as a whole, new or changed. Refused with ClientMoved when it is not as it was read, `before`;
+    AccountForgotten, when its owner was forgotten since its account was sealed."""
     row, item = _ROWS[client.kind]
     key, at, owner = row(client_id=client.client_id), client.updated_at, client.owner
     actions: list[Action] = [
@@ -263,9 +272,9 @@ def save(client: Client, before: Client | None) -> Write:
         actions += work.done()
     elif before is not None and before.status is ClientStatus.ASKED:
         actions.append(item.waits_for.set(_what_is_asked(client)))
-    if client.account_id is not None:
-        actions.append(BankingClientItem.account_id.set(client.account_id))
-    return Write.update(
+    if client.account is not None:
+        actions.append(BankingClientItem.account.set(client.account))
+    saved = Write.update(
         item(*key),
         *actions,
         when=item.PK.does_not_exist() if before is None else _as_read(item, before),
@@ -273,6 +282,15 @@ def save(client: Client, before: Client | None) -> Write:
             f"another operator has changed the client {client.client_id}; look at it again", client_id=client.client_id
         ),
     )
+    return [saved, *_still_known(client, before)]
+
+
+def _still_known(client: Client, before: Client | None) -> list[Write]:
+    """What is sealed anew is sealed under the key that its owner has. An account that stays may be forgotten: whoever
+    blocks a client need not know it."""
+    if client.account is None or (before is not None and before.account == client.account):
+        return []
+    return [persons.still_known(client.owner.username, client.account)]
 
 
 def _as_read(item: type[CryptoClientItem] | type[BankingClientItem], before: Client) -> Condition:
@@ -283,7 +301,7 @@ def _as_read(item: type[CryptoClientItem] | type[BankingClientItem], before: Cli
         & (item.status == before.status)
         & (item.updated_at == before.updated_at)
     )
-    return rule if before.account_id is None else rule & (BankingClientItem.account_id == before.account_id)
+    return rule if before.account is None else rule & (BankingClientItem.account == before.account)
 
 
 def taken(client: Client) -> ClientTaken:

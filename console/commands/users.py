@@ -1,4 +1,4 @@
-"""Who has an account, whose it is, and whose fees it pays."""
+"""Who has an account, whose it is, and whose fees it pays; and that somebody's accounts at banks are forgotten."""
 
 from __future__ import annotations
 
@@ -41,6 +41,12 @@ def move(
     """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
     told = {"sub": sub, "reference": reference, "reason": reason}
     asking.act(context, json_, ("users", username, "move"), told, yes)
+
+
+@group.command("forget")
+def forget(context: typer.Context, username: Username, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
+    """Propose that nobody can read a customer's accounts at banks any more; another operator confirms it."""
+    asking.act(context, json_, ("users", username, "forget"), {"reason": reason}, yes)
 
 
 @group.command("tier")

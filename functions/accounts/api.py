@@ -14,6 +14,7 @@ from common import aws, clock, http
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
 from common.domain.ledger.moves import Move
+from common.domain.persons import AccountState, Persons, ToldAccount
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
@@ -123,7 +124,11 @@ class OwnClientView(View):
     client_id: str
     kind: ClientKind
     status: ClientStatus
-    account_id: str | None = Field(description="of a BANKING one, where it is paid")
+    account_id: str | None = Field(description="of a BANKING one, where it is paid; only if that is TOLD")
+    account_state: AccountState | None = Field(
+        description="of a BANKING one: TOLD; FORGOTTEN, so that nothing is paid there; UNAVAILABLE, at this moment; or "
+        "WRONG, so that nothing is paid there until the desk has looked"
+    )
     updated_at: InstantText
 
 
@@ -225,14 +230,18 @@ def transactions(
 def own_clients() -> OwnClientList:
     """A crypto client may sell coins, a banking client is paid. One that you have asked for is ASKED until an operator
     has looked at it."""
-    return OwnClientList(items=[_client(client) for client in accounts().clients(caller(app).owner)])
+    owner = caller(app).owner
+    person = accounts().persons.of(owner.username)
+    return OwnClientList(items=[_client(client, person.told(client.account)) for client in accounts().clients(owner)])
 
 
 @app.post("/clients", tags=["accounts"], summary="Ask for a client")
 def ask_for_client(body: ClientRequest, idempotency_key: IdempotencyKey) -> Response[OwnClientView]:
     """An operator looks at it, and another one confirms; until then it can not be used."""
-    made = accounts().ask_for_client(caller(app).owner, idempotency_key, body.kind, body.account_id)
-    return answer(_client(made.made), HTTPStatus.ACCEPTED, replayed=made.replayed)
+    owner = caller(app).owner
+    made = accounts().ask_for_client(owner, idempotency_key, body.kind, body.account_id)
+    told = None if body.account_id is None else ToldAccount(AccountState.TOLD, body.account_id)
+    return answer(_client(made.made, told), HTTPStatus.ACCEPTED, replayed=made.replayed)
 
 
 @app.get("/operations/users", tags=["operators"], summary="All accounts, newest first")
@@ -266,12 +275,13 @@ def _transfer(transfer: Transfer) -> TransferView:
     )
 
 
-def _client(client: Client) -> OwnClientView:
+def _client(client: Client, told: ToldAccount | None) -> OwnClientView:
     return OwnClientView(
         client_id=client.client_id,
         kind=client.kind,
         status=client.status,
-        account_id=client.account_id,
+        account_id=None if told is None else told.account_id,
+        account_state=None if told is None else told.state,
         updated_at=client.updated_at,
     )
 
@@ -294,7 +304,7 @@ def accounts() -> Accounts:
     here = settings()
     rules = Rules(here.customer_deposits, Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd))
     table, machines = aws.table(), aws.machines()
-    return Accounts(table, rules, machines, clock.now)
+    return Accounts(table, rules, machines, Persons(table, aws.data_keys, clock.now), clock.now)
 
 
 @cache

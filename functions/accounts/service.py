@@ -16,6 +16,7 @@ from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Balance, TransactionType
 from common.domain.ledger.moves import Move
 from common.domain.limits import Limited
+from common.domain.persons import AccountForgotten, Persons
 from common.domain.timeline import CUSTOMER
 from common.idempotency import IdempotencyKeyReused, Replayable
 from common.machines import Machines
@@ -41,6 +42,7 @@ class Accounts:
     table: Table
     rules: Rules
     machines: Machines
+    persons: Persons
     now: Callable[[], datetime]
 
     def open(self, owner: Owner) -> tuple[User, bool]:
@@ -101,20 +103,24 @@ class Accounts:
 
         How many of a customer's wait is looked up in an index, a moment old: the bound is for the operators' work.
 
-        Raises, in this order: IdempotencyKeyReused; AccountNeeded, AccountNotNeeded; AccountNotFound; TooManyAsked;
-        Busy.
+        Raises, in this order: DataKeysUnavailable, of a repeat; IdempotencyKeyReused; AccountNeeded, AccountNotNeeded;
+        AccountNotFound; TooManyAsked; DataKeysUnavailable; AccountForgotten; Busy.
         """
-        terms = clients.client_terms(kind, account_id)
+        person = self.persons.of(owner.username)
         known = clients.asked(self.table, clients.client_id(owner, idempotency_key))
         if known is not None:
-            return _asked_again(known, owner, terms)
-        made = clients.asked_for(owner, idempotency_key, kind, account_id, self.now())
+            repeated = None if account_id is None else person.sealed_if_known(account_id)
+            return _asked_again(known, owner, clients.client_terms(kind, repeated))
+        clients.must_have(kind, account_id)
         ledger.balance(self.table, owner)
         waiting = [each for each in self.clients(owner) if each.status is ClientStatus.ASKED]
         if len(waiting) >= clients.ASKED_MAX:
             raise clients.TooManyAsked(f"{len(waiting)} clients that you have asked for wait already")
+        account = None if account_id is None else person.sealed(account_id)
+        terms = clients.client_terms(kind, account)
+        made = clients.asked_for(owner, idempotency_key, kind, account, self.now())
         try:
-            self.table.write(clients.ask(made, terms))
+            self.table.write(*clients.ask(made, terms))
         except clients.AlreadyAsked as repeat:
             return _asked_again(repeat, owner, terms)
         return Replayable(made)
@@ -124,14 +130,15 @@ class Accounts:
     ) -> Replayable[Transfer]:
         """Reserve dollars, to be paid to the caller's bank by the machine `payout`.
 
-        Raises, in this order: Halted; ClientNotFound, ClientBlocked; DailyLimitExceeded (by this amount alone);
-        IdempotencyKeyReused; AccountNotFound, InsufficientFunds; DailyLimitExceeded (with the day's others); Busy.
+        Raises, in this order: Halted; ClientNotFound, ClientBlocked, AccountForgotten; DailyLimitExceeded (by this
+        amount alone); IdempotencyKeyReused; AccountNotFound, InsufficientFunds; DailyLimitExceeded (with the day's
+        others); Busy.
         """
         asked = model.withdrawal(owner, idempotency_key, amount, banking_client_id, self.now())
         try:
             flow_halts.must_run(self.table, Flow.PAYOUTS)
             clients.usable(self.table, ClientKind.BANKING, banking_client_id, owner)
-        except (Halted, clients.ClientNotFound, clients.ClientBlocked):
+        except (Halted, clients.ClientNotFound, clients.ClientBlocked, AccountForgotten):
             known = store.find(self.table, asked)  # what was accepted while it was active is a repeat for ever
             if known is None:
                 raise

@@ -9,6 +9,7 @@ from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
+from common.domain.persons import Persons
 from common.gateways import configured
 from common.money import Money
 from common.settings import EXCHANGES, settings
@@ -36,7 +37,12 @@ PACE_SECONDS = 1  # so that lists of days take no more than a third of what an e
 
 @cache
 def operations() -> Operations:
-    return Operations(aws.table(), aws.machines(), clock.now, settings().stuck_after)
+    return Operations(aws.table(), aws.machines(), persons(), clock.now, settings().stuck_after)
+
+
+@cache
+def persons() -> Persons:
+    return Persons(aws.table(), aws.data_keys, clock.now)
 
 
 @cache
@@ -102,7 +108,7 @@ def anchoring() -> Anchoring:
 
 @cache
 def comparing_bank() -> ComparingDays:
-    side = BankSide(aws.table(), configured.bank, _pause, clock.now)
+    side = BankSide(aws.table(), configured.bank, persons(), _pause, clock.now)
     return ComparingDays(aws.table(), side, clock.now)
 
 
@@ -125,4 +131,4 @@ def _pace() -> None:
 def _events() -> BankEvents:
     here = settings()
     back_off, payout_max = here.payout_back_off, Money(here.payout_max_usd)
-    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off, payout_max))
+    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), persons(), clock.now, back_off, payout_max))

@@ -35,8 +35,7 @@ def bank_event() -> Taken:
         return Taken(taken="IGNORED")
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
-        said = body.decode(errors="replace")
-        return Taken(taken=events().park(strange.facts["webhook_id"], said, strange.detail))
+        return Taken(taken=events().park(strange.facts["webhook_id"], baas.outline(body), strange.detail))
     return Taken(taken=events().receive(event))
 
 

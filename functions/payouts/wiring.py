@@ -7,6 +7,7 @@ from functools import cache
 from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
+from common.domain.persons import Persons
 from common.gateways import configured
 from common.money import Money
 from common.settings import settings
@@ -17,7 +18,13 @@ from functions.payouts.service import PayoutActs
 def payouts() -> Payouts:
     here = settings()
     return Payouts(
-        aws.table(), configured.bank, aws.machines(), clock.now, here.payout_back_off, Money(here.payout_max_usd)
+        aws.table(),
+        configured.bank,
+        aws.machines(),
+        Persons(aws.table(), aws.data_keys, clock.now),
+        clock.now,
+        here.payout_back_off,
+        Money(here.payout_max_usd),
     )
 
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from aws_cdk import aws_lambda
 from constructs import Construct
 
+from common.data_keys import DataKeysUnavailable
 from common.domain.flow_halts import Halted
 from common.domain.payouts.model import AWAIT_SECONDS, PayoutUnclear, Stage
 from common.gateways.bank import BankUnavailable
@@ -38,7 +39,12 @@ class Tasks:
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     """Each machine, by its name."""
-    line = Line(Construct(scope, "Payout"), [BankUnavailable, PayoutUnclear, Halted], "ReadPayout", tasks.read_payout)
+    line = Line(
+        Construct(scope, "Payout"),
+        [BankUnavailable, DataKeysUnavailable, PayoutUnclear, Halted],
+        "ReadPayout",
+        tasks.read_payout,
+    )
     paid = line.succeed("Paid", "The dollars are at the customer's bank, or there are none to pay")
     nothing = line.succeed("NothingToDo", "Nothing is to be paid, or not yet")
     failed = line.fail("PayoutFailed", "The bank rejected the last attempt: an operator decides")

@@ -73,6 +73,17 @@ def test_the_same_is_never_sealed_the_same(key: DataKey) -> None:
     assert len({key.seal(b"plain", "version 1") for _ in range(100)}) == 100
 
 
+def test_the_same_may_be_sealed_alike_and_nothing_else_is(key: DataKey) -> None:
+    told = [(b"plain", "of ann"), (b"plain", "of an"), (b"nplain", "of an"), (b"", "of ann"), (b"plain", "of bob")]
+    sealed = [key.seal_alike(*each) for each in told]
+    assert [key.open(each, about) for each, (_, about) in zip(sealed, told, strict=True)] == [p for p, _ in told]
+    assert sealed == [key.seal_alike(*each) for each in told]
+    nonces = {base64.b64decode(each)[:24] for each in sealed}
+    assert len(nonces) == len(told)
+    other = DataKeys(InMemoryKms(), KEY_ID).new("dealer")
+    assert base64.b64decode(other.seal_alike(*told[0]))[:24] not in nonces
+
+
 def test_a_key_is_not_shown(key: DataKey) -> None:
     assert "DataKey object" in repr(key)
 

@@ -65,7 +65,7 @@ STOPPED = {
 }
 CLIENT = {
     **row("client_id kind username status", "ann-bank", "BANKING", "ann", "BLOCKED"),
-    **row("account_id updated_at", "acc-ann", WHEN),
+    **row("account_id account_state updated_at", "acc-ann", "TOLD", WHEN),
 }
 
 
@@ -272,6 +272,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
     ("POST", "/operations/users/ann/deposits"): outcome(PROPOSAL),
     ("POST", "/operations/users/ann/tier"): outcome(PROPOSAL),
+    ("POST", "/operations/users/ann/forget"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -464,6 +465,7 @@ ACTS = [
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
     ("users", "tier", "ann", "GOLD", *BECAUSE),
+    ("users", "forget", "ann", *BECAUSE),
     ("deposit", "credit", "ann", "--amount", "70.00", "--reference", "line-11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),

@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import Denied, Rejected
 from common.gateways.bank import Adjustment, BankEvent, SignatureRefused, State
-from common.gateways.bank.baas import EventNotUnderstood, NoNews, event
+from common.gateways.bank.baas import EventNotUnderstood, NoNews, event, outline
 from common.money import Money
 from tests.gateways.test_bank_baas import GOOD, WRONG
 
@@ -321,3 +321,26 @@ def test_more_than_the_contract_says_is_ignored() -> None:
 def test_the_refusals_are_of_the_kinds_that_doors_know() -> None:
     assert issubclass(SignatureRefused, Denied)
     assert issubclass(EventNotUnderstood, Rejected)
+
+
+def test_of_a_body_that_is_not_understood_no_account_is_kept() -> None:
+    """Nor what else the bank may write into it."""
+    number, account = "40817810099910004312", "acc-ann"
+    data = COMPLETED | {
+        "account_id": account,
+        "status": "RETURNED",
+        "failure_code": f"closed: {number}",
+        "iban": number,
+    }
+    said = SAID | {"type": "adjustment.returned", "data": data, "holder": {"account": account}}
+    told = json.loads(outline(json.dumps(said).encode()))
+    assert told["data"] == {
+        **{name: COMPLETED[name] for name in ("id", "reference_id", "direction", "amount", "currency")},
+        "status": "RETURNED",
+        "failure_code": "closed: …",
+    }
+    assert (told["type"], told["timestamp"]) == ("adjustment.returned", SAID["timestamp"])
+    for strange in ([number], {"a": account}, 40817810099910004312):
+        assert number not in outline(json.dumps(SAID | {"data": COMPLETED | {"amount": strange}}).encode())
+    for body in (f"paid {account}".encode(), b"[]", b"\xff", number.encode()):
+        assert outline(body) == f"{len(body)} bytes that are no JSON object"

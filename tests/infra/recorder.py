@@ -80,8 +80,8 @@ class Recorder:
         """The outside system, whose every call needs its secret."""
         return _Watched(of, lambda *_: self._now.add(secret))
 
-    def kms(self, client: Any) -> Any:
-        return _Watched(client, lambda operation, _: self._now.add(_OF_KMS[operation]))
+    def kms(self, client: Any, whose: str = "") -> Any:
+        return _Watched(client, lambda operation, _: self._now.add(f"{_OF_KMS[operation]}{whose}"))
 
     def s3(self, client: Any) -> Any:
         return _Watched(client, lambda operation, _: self._now.add(_OF_S3[operation]))

@@ -73,6 +73,7 @@ def granted(grant: Grant) -> set[str]:
         *(index.name for index in grant.indexes),
         *grant.secrets,
         *grant.data_keys,
+        *(f"{action} for persons" for action in grant.person_keys),
         *grant.anchors,
         *grant.operators,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
@@ -91,6 +92,7 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     desk.webhook_key = partial(_read, recorder, desk.webhook_key)
     world.client = recorder.states(world.machines)
     billing.seals(recorder, desk.dealership)
+    desk.kms = recorder.kms(desk.kms, whose=" for persons")
     of_the_audit = desk.anchors
     desk.anchors = replace(of_the_audit, kms=recorder.kms(of_the_audit.kms), s3=recorder.s3(of_the_audit.s3))
     desk.operator_pool = replace(desk.operator_pool, client=recorder.user_pool(desk.operator_pool.client))
@@ -210,6 +212,13 @@ def by_hand(recorder: Recorder) -> None:
         asked(f"/operations/work/{batch}/redrive")
         asked(f"/operations/work/{world.unsold}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
+        desk.customer("gina")
+        desk.customer("hugo")  # whose first accounts these are
+        asks = {"kind": "BANKING", "account_id": "acc-gina"}
+        assert recorder.as_("accounts.api", doors.customer("gina").post)("/clients", asks, key="first").status == 202
+        first = {"username": "hugo", "account_id": "acc-hugo", **because}
+        saved = recorder.as_("operations.api", olga.put)("/operations/clients/hugo-bank/banking", first)
+        assert saved.status == 200, saved.text
         desk.list_asset("BTC", "100", fees_bps={Tier.STANDARD: 30, Tier.GOLD: 10})
         quoted = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"}
         answer = recorder.as_("orders.api", doors.customer().post)("/quotes", quoted, key="tiers")

@@ -380,7 +380,7 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
 def _on_keys(grant: Grant) -> dict[str, set[str]]:
     """And on the bucket with the anchors of the audit, and on the user pool of operators."""
     found = {
-        "DataKey": set(grant.data_keys),
+        "DataKey": set(grant.data_keys | grant.person_keys),
         "signing key": set(grant.anchors & {SIGN, PUBLIC_KEY}),
         "bucket/*": set(grant.anchors & {PUT_ANCHOR, READ_ANCHOR}),
         "bucket": set(grant.anchors & {LIST_ANCHORS}),
@@ -564,7 +564,7 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
     for name, function in _functions(staging).items():
         grant = GRANTS[name]
         exchange, custody, login = (bool(grant.secrets & keys) for keys in (EXCHANGE_KEYS, CUSTODY_KEYS, LOGIN_KEYS))
-        asks = exchange, custody or bool(grant.data_keys), login, grant.documents
+        asks = exchange, custody or bool(grant.data_keys | grant.person_keys), login, grant.documents
         assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
     assert {len(keys) for keys in assets.values()} == {1}
     assert len(set().union(*assets.values())) == len(assets) >= 3

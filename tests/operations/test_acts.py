@@ -81,6 +81,7 @@ TERMS: Mapping[str, Terms] = {
     "snapshots take": {},
     "deposit credit": {"amount": "1.00"},
     "offramp mark-filled": {},
+    "users forget": {},
     "users move": {"sub": "sub-anew"},
     "users tier": {"tier": "GOLD"},
     "work approve-payout": {},

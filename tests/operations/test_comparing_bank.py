@@ -65,7 +65,7 @@ def test_a_payout_that_only_the_bank_knows_is_told_to_a_person_once(desk: Desk, 
         (found,) = desk.comparing_bank.round(lambda: True)
         assert found.verdict is Verdict.OFF
         (told,) = strays(desk)
-        assert "$77.00 to acc-of-somebody under by-hand, COMPLETED, which no payout of ours is" in told
+        assert "$77.00 under by-hand, COMPLETED, which no payout of ours is" in told
         desk.comparing_bank.ask(TODAY, "olga")
 
 
@@ -94,7 +94,7 @@ def own_desk() -> Desk:
     ("changed", "why"),
     [
         ({"amount": {"N": "11"}}, "we have asked for $11.00"),
-        ({"account_id": {"S": "another"}}, "we have asked for $10.00 to another"),
+        ({"account": {"S": "sealed:1:ofAnotherAccountOfHers"}}, "to another account than we have asked for"),
         ({"status": {"S": "REJECTED"}}, "we have it as REJECTED"),
     ],
 )

@@ -273,8 +273,12 @@ def test_an_asset_is_new_once(desk: Desk) -> None:
 class TestClients:
     CRYPTO, BANKING = ClientKind.CRYPTO, ClientKind.BANKING
 
+    def account_id(self, desk: Desk, client_id: str) -> str | None:
+        """Where ann is paid."""
+        return desk.account_id("ann", desk.operations.client(self.BANKING, client_id).account)
+
     def saved(self, desk: Desk, owner: Owner, kind: ClientKind, **more: Any) -> Client:
-        account = "acc-1" if kind is ClientKind.BANKING else None
+        account = desk.account(owner.username, "acc-1") if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
         client = replace(client, **more)
         assert save_client(desk, client).done
@@ -303,9 +307,9 @@ class TestClients:
                 kind, "main", first.owner, "he has moved", "olga", dry_run=False, account_id="acc-2"
             )
             assert moved.after == "PROPOSED"
-            assert desk.operations.client(kind, "main").account_id == "acc-1"
+            assert self.account_id(desk, "main") == "acc-1"
             assert desk.confirmed(moved).says == "has the banking client main: account_id from acc-1 to acc-2"
-            first = replace(first, account_id="acc-2")
+            first = replace(first, account=desk.account("ann", "acc-2"))
         proposed = desk.interventions.save_client(
             kind, "main", first.owner, "looked into", "olga", dry_run=False, status=ClientStatus.ACTIVE
         )
@@ -318,7 +322,7 @@ class TestClients:
 
     def test_need_an_account_where_they_are_paid(self, desk: Desk) -> None:
         with pytest.raises(AccountNeeded):
-            self.saved(desk, desk.customer(), self.BANKING, account_id=None)
+            self.saved(desk, desk.customer(), self.BANKING, account=None)
 
     @pytest.mark.parametrize("given", [None, ClientStatus.ACTIVE], ids=["none given", "ACTIVE given"])
     def test_are_not_unblocked_by_who_has_not_seen_them_blocked(self, desk: Desk, given: ClientStatus | None) -> None:
@@ -331,8 +335,8 @@ class TestClients:
             desk.confirmed(proposed)
         with pytest.raises(NotProposable, match="ann-bank is not what it was any more"):
             desk.confirmed(proposed)
-        client = desk.operations.client(self.BANKING, "ann-bank")
-        assert (client.status, client.account_id) == (ClientStatus.BLOCKED, "acc-ann")
+        assert desk.operations.client(self.BANKING, "ann-bank").status is ClientStatus.BLOCKED
+        assert self.account_id(desk, "ann-bank") == "acc-ann"
 
     def test_that_were_blocked_for_a_while_since_are_looked_at_again(self, desk: Desk) -> None:
         """Somebody had a reason to: what was proposed before that does not come after it."""
@@ -344,7 +348,7 @@ class TestClients:
         block(desk, ann, self.BANKING, ClientStatus.ACTIVE)
         with pytest.raises(NotProposable, match="ann-bank is not what it was any more"):
             desk.confirmed(proposed)
-        assert desk.operations.client(self.BANKING, "ann-bank").account_id == "acc-ann"
+        assert self.account_id(desk, "ann-bank") == "acc-ann"
 
     def test_that_were_blocked_for_a_moment_as_two_confirm_are_left(self, desk: Desk) -> None:
         ann = trader(desk)
@@ -363,11 +367,11 @@ class TestClients:
     def test_are_not_paid_to_an_account_of_before(self, desk: Desk) -> None:
         """Who blocks a client does not write back the account that he has read."""
         ann = trader(desk)
-        moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-2")
+        moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), desk.account("ann", "acc-2"))
         before_next_write(desk, lambda: save_client(desk, moved, "a new account", "oleg"))
         with pytest.raises(ClientMoved):
             block(desk, ann, self.BANKING)
-        assert desk.operations.client(self.BANKING, "ann-bank").account_id == "acc-2"
+        assert self.account_id(desk, "ann-bank") == "acc-2"
 
     @pytest.mark.parametrize("kind", ClientKind)
     def test_are_new_once(self, desk: Desk, kind: ClientKind) -> None:
@@ -391,6 +395,7 @@ class TestClients:
     @pytest.mark.parametrize("kind", ClientKind)
     def test_stay_their_owners_also_against_a_new_owner_of_the_name(self, desk: Desk, kind: ClientKind) -> None:
         ann, bob = desk.customer("ann"), desk.customer("bob")
+        desk.account("bob", "acc-1")  # he has a key
         client, before = self.saved(desk, ann, kind), len(desk.dynamo.items())
         for other in (bob, Owner("ann", "another-sub")):
             with pytest.raises(ClientTaken):

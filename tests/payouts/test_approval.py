@@ -25,6 +25,7 @@ from common.domain.payouts.store import AnyPayableItem, PayableItem
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from common.sealed import Sealed, shortened
 from common.table.transaction import Write
 from functions.offramp.model import Status
 from functions.operations.model import NotDriven, NotProposable
@@ -47,6 +48,7 @@ from tests.seen import (
 
 APPROVE = "work approve-payout"
 RICH = Owner("rich", "sub-rich")
+HIS = Sealed("sealed:1:his")
 
 
 @pytest.fixture
@@ -63,12 +65,14 @@ def order_id(desk: Desk) -> str:
 
 def approve(desk: Desk, order_id: str, account_id: str = "acc-rich") -> None:
     payout = store.payout(desk.table, order_id)
-    desk.table.write(*store.approve(payout, account_id, desk.clock(), "olga and ivan"))
+    desk.table.write(*store.approve(payout, desk.account("rich", account_id), desk.clock(), "olga and ivan"))
 
 
 def move_account(desk: Desk, account_id: str = "acc-new") -> None:
     """An operator changes where the customer is paid."""
-    rich = Client("rich-bank", ClientKind.BANKING, RICH, ClientStatus.ACTIVE, desk.clock(), account_id)
+    rich = Client(
+        "rich-bank", ClientKind.BANKING, RICH, ClientStatus.ACTIVE, desk.clock(), desk.account("rich", account_id)
+    )
     save_client(desk, rich, "he has moved", "olga")
 
 
@@ -109,9 +113,13 @@ def test_an_approved_payout_is_paid_and_its_life_tells_who_has_approved_it(desk:
     approve(desk, order_id)
     approval = store.payout(desk.table, order_id).approval
     assert approval is not None
-    assert (approval.amount, approval.account_id, approval.by) == (amount, "acc-rich", "olga and ivan")
+    assert (approval.amount, approval.by) == (amount, "olga and ivan")
+    assert desk.account_id("rich", approval.account) == "acc-rich"
     told = desk.operations.story(order_id).events[-1]
-    assert (told.reason, told.actor) == (f"approved: ${amount} may be paid to acc-rich", "olga and ivan")
+    assert (told.reason, told.actor) == (
+        f"approved: ${amount} may be paid to {shortened(approval.account)}",
+        "olga and ivan",
+    )
     desk.run()
     assert (status(desk, order_id), paid(desk, order_id)) == (Status.FILLED, [(f"{order_id}-01", amount)])
     assert moves(desk, order_id)[-1] == ("TARGET_TXN_PENDING", "FILLED")
@@ -137,16 +145,17 @@ def test_an_approval_is_of_the_amount_that_was_read(desk: Desk, order_id: str) -
     payout = store.payout(desk.table, order_id)
     less = replace(payout, amount=Money("10089.89"))
     with pytest.raises(PayoutUnsettled):
-        desk.table.write(*store.approve(less, "acc-rich", desk.clock(), "olga and ivan"))
+        desk.table.write(*store.approve(less, desk.account("rich", "acc-rich"), desk.clock(), "olga and ivan"))
 
 
 def test_an_approval_of_another_amount_or_account_counts_for_nothing(desk: Desk, order_id: str) -> None:
     """Somebody has changed the table by hand, or the customer's account."""
     approve(desk, order_id)
     payout = store.payout(desk.table, order_id)
-    assert payout.may_be_sent("acc-rich", PAYOUT_MAX)
-    assert not payout.may_be_sent("acc-new", PAYOUT_MAX)
-    assert not replace(payout, amount=payout.amount + Money("0.01")).may_be_sent("acc-rich", PAYOUT_MAX)
+    his, new = desk.account("rich", "acc-rich"), desk.account("rich", "acc-new")
+    assert payout.may_be_sent(his, PAYOUT_MAX)
+    assert not payout.may_be_sent(new, PAYOUT_MAX)
+    assert not replace(payout, amount=payout.amount + Money("0.01")).may_be_sent(his, PAYOUT_MAX)
     desk.run()
 
 
@@ -190,7 +199,8 @@ def test_an_account_that_changes_while_the_approval_is_written_is_not_paid(desk:
     first = propose(desk, order_id).id
     before = clients.existing(desk.table, ClientKind.BANKING, "rich-bank")
     assert before is not None
-    before_next_write(desk, lambda: desk.table.write(clients.save(replace(before, account_id="acc-new"), before)))
+    after = replace(before, account=desk.account("rich", "acc-new"))
+    before_next_write(desk, lambda: desk.table.write(*clients.save(after, before)))
     confirm(desk, first)
     desk.run()
     assert (attempts(desk, order_id), bool(waits_for_person(desk, order_id))) == ([], True)
@@ -199,7 +209,7 @@ def test_an_account_that_changes_while_the_approval_is_written_is_not_paid(desk:
 def test_an_approval_of_no_account_counts_for_nothing(desk: Desk, order_id: str) -> None:
     """So they were written of old."""
     approve(desk, order_id)
-    order = PayableItem.approved_account_id.remove()
+    order = PayableItem.approved_account.remove()
     desk.table.write(Write.update(AnyPayableItem(*keys.SELL_ORDER(order_id=order_id)), order))
     assert store.payout(desk.table, order_id).approval is None
     desk.run()
@@ -220,7 +230,7 @@ def test_an_attempt_beyond_the_limit_is_not_written_whatever_was_read(desk: Desk
     unlimited = replace(desk.payouts, payout_max=Money(1_000_000))
     payout = store.payout(desk.table, order_id)
     at = desk.clock()
-    attempt = Attempt(order_id, 1, payout.amount, "acc-rich", AttemptStatus.PENDING, at)
+    attempt = Attempt(order_id, 1, payout.amount, "rich", desk.account("rich", "acc-rich"), AttemptStatus.PENDING, at)
     with pytest.raises(store.AttemptMoved):
         desk.table.write(*store.begin(payout, attempt, PAYOUT_MAX))
     assert desk.dynamo.items() == before
@@ -260,9 +270,9 @@ def test_what_one_may_send_ends_at_the_limit_to_the_cent(desk: Desk) -> None:
     payout = Payout("C1", CASH_OUT, RICH, PAYOUT_MAX, "rich-bank", None, CASH_OUT.ready, 0, 5, False, desk.clock())
     cent, twice = Money("0.01"), PAYOUT_MAX + PAYOUT_MAX
     for amount, may in ((PAYOUT_MAX, True), (PAYOUT_MAX + cent, False), (twice, False)):
-        assert replace(payout, amount=amount).may_be_sent("acc-rich", PAYOUT_MAX) is may
-    two = Approval(twice, "acc-rich", "olga and ivan", desk.clock())
+        assert replace(payout, amount=amount).may_be_sent(HIS, PAYOUT_MAX) is may
+    two = Approval(twice, HIS, "olga and ivan", desk.clock())
     approved = replace(payout, amount=twice, approval=two)
-    assert approved.may_be_sent("acc-rich", PAYOUT_MAX)
-    assert not approved.may_be_sent("acc-new", PAYOUT_MAX)
-    assert not replace(approved, amount=twice + cent).may_be_sent("acc-rich", PAYOUT_MAX)
+    assert approved.may_be_sent(HIS, PAYOUT_MAX)
+    assert not approved.may_be_sent(Sealed("sealed:1:another"), PAYOUT_MAX)
+    assert not replace(approved, amount=twice + cent).may_be_sent(HIS, PAYOUT_MAX)

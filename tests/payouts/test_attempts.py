@@ -31,6 +31,7 @@ from common.domain.payouts.model import Attempt as PayoutAttempt
 from common.gateways.bank import Adjustment, BankUnavailable, State
 from common.money import Money
 from common.owner import Owner
+from common.sealed import Sealed
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import BACK_OFF, Desk
@@ -74,7 +75,8 @@ def test_an_attempt_pays_to_the_clients_account_under_its_reference(desk: Desk, 
     order_id = awaiting(desk, ann)
     assert dollars(desk, ann) == (Money(1000), Money("99.90"))
     (attempt,) = attempts(desk, order_id)
-    assert (attempt.number, attempt.amount, attempt.account_id) == (1, Money("99.90"), "acc-ann")
+    assert (attempt.number, attempt.amount, attempt.username) == (1, Money("99.90"), "ann")
+    assert desk.account_id("ann", attempt.account) == "acc-ann"
     assert (attempt.reference_id, attempt.status) == (f"{order_id}-01", AttemptStatus.PENDING)
     record = desk.world.simulated.record(attempt.reference_id)
     assert (record.terms.account_id, record.terms.amount, record.terms.reference_id) == (
@@ -474,7 +476,9 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     desk.world.simulated.fail_before_next(Operation.CREDIT)
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
-    moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
+    moved = Client(
+        "ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), desk.account("ann", "acc-new")
+    )
     save_client(desk, moved, "he has moved", "olga")
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
@@ -662,7 +666,7 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
     desk: Desk, ann: Owner, number: int
 ) -> None:
     now = desk.clock.at
-    rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
+    rejected = PayoutAttempt("S1", number, Money(1), "ann", Sealed("acc"), AttemptStatus.REJECTED, now, decided_at=now)
     payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
     stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
     if number == ATTEMPTS_MAX:

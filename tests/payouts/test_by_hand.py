@@ -452,7 +452,7 @@ def test_an_attempt_that_is_abandoned_and_that_the_bank_knows_after_all_is_paid(
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
     (attempt,) = attempts(desk, order_id)
-    desk.world.simulated.credit(attempt.reference_id, attempt.account_id, attempt.amount, "late")  # it was on its way
+    desk.world.simulated.credit(attempt.reference_id, "acc-ann", attempt.amount, "late")  # it was on its way
     desk.run()
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["COMPLETED"])
     assert len(paid(desk, order_id)) == 1

@@ -216,6 +216,6 @@ def test_what_is_abandoned_and_booked_late_is_paid_once(desk: Desk, ann: Owner) 
     desk.by_hand("abandon", order_id, "the bank never had it", "olga", dry_run=False)
     desk.clock.forward(seconds=ABANDONED_SECONDS)
     unclear(desk, order_id)
-    desk.world.simulated.credit(attempt.reference_id, attempt.account_id, attempt.amount, "booked late")
+    desk.world.simulated.credit(attempt.reference_id, "acc-ann", attempt.amount, "booked late")
     desk.run()
     assert decided(desk, order_id) == ["COMPLETED"]

@@ -8,6 +8,7 @@ ATTEMPTS, REPEATS, BY_HAND, APPROVAL, EVENTS, ADJUSTMENTS, DAILY = (
     f"tests/payouts/test_{name}.py"
     for name in ("attempts", "repeats", "by_hand", "approval", "events", "adjustments", "daily_limit")
 )
+FORGETTING = "tests/operations/test_forgetting.py"
 ACCOUNTS, PROPOSALS = "tests/accounts/test_accounts.py", "tests/operations/test_proposals.py"
 SENDING, RECEIVING = "tests/market_making/test_sending.py", "tests/market_making/test_receiving.py"
 REFUNDING, CUSTODY_ACTS = "tests/market_making/test_refunding.py", "tests/market_making/test_operators.py"
@@ -230,17 +231,70 @@ PLANTS: list[Plant] = [
         "payouts-sent-to-another-account-than-approved",
         Kind.CONDITION,
         f"{PAYOUTS}/model.py:Payout.may_be_sent",
-        "(self.approval.amount, self.approval.account_id) == (",
-        "(self.approval.amount, account_id) == (",
+        "return self.approval is not None and (self.approval.amount, self.approval.account) == (self.amount, account)",
+        "return self.approval is not None and self.approval.amount == self.amount",
         "What two have approved for one account goes to the one that a thief has put in its place.",
         f"{APPROVAL}::test_an_approval_of_another_amount_or_account_counts_for_nothing",
         also=(
             Change(
                 f"{PAYOUTS}/store.py:begin",
-                " & (item.approved_account_id == attempt.account_id)",
+                " & (item.approved_account == attempt.account)",
                 "",
             ),
         ),
+    ),
+    plant(
+        "payouts-sent-again-to-the-account-of-today",
+        Kind.CONDITION,
+        f"{PAYOUTS}/service.py:Payouts._send_again_or_reject",
+        """        if account != attempt.account:
+            return self._stop(payout, "the customer's account has changed since the attempt was begun")
+        account_id = self._opened(payout, person, attempt.account)
+""",
+        """        account_id = self._opened(payout, person, account)
+""",
+        "An attempt that may be on its way is sent under its reference to another account.",
+        f"{ATTEMPTS}::test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for",
+    ),
+    plant(
+        "persons-an-account-of-anybody",
+        Kind.CONDITION,
+        "common/domain/persons.py:Person.opened",
+        """        if parts is None:
+            raise Tampered(f"what stands for an account of {self.username} was never sealed")
+""",
+        """        if parts is None:
+            return sealed
+""",
+        "Who can write to the table puts a number in the place of what was sealed, and it is paid.",
+        f"{FORGETTING}::test_an_account_that_somebody_has_changed_is_never_paid",
+    ),
+    plant(
+        "persons-forgotten-while-dollars-are-held",
+        Kind.CONDITION,
+        "functions/operations/service/customer_kinds.py:Forgetting.writes",
+        "            ledger.nothing_held(_account(subject).ownership.owner),\n",
+        "",
+        "A withdrawal that was asked for a moment ago can be paid to nobody any more.",
+        f"{FORGETTING}::test_nobody_is_forgotten_while_dollars_of_him_are_being_held",
+    ),
+    plant(
+        "persons-a-client-under-a-forgotten-key",
+        Kind.CONDITION,
+        "common/domain/persons.py:still_known",
+        "when=item.wrapped.exists() & (item.number == Decimal(number_of(sealed))),",
+        "when=item.PK.exists(),",
+        "A client is saved with an account that nobody can open, and its payouts stand still.",
+        f"{FORGETTING}::test_a_client_is_not_saved_under_a_key_that_is_forgotten",
+    ),
+    plant(
+        "persons-the-next-key-forgotten-too",
+        Kind.CONDITION,
+        "common/domain/persons.py:forget",
+        "when=item.wrapped.exists() & (item.number == Decimal(number)),",
+        "when=item.wrapped.exists(),",
+        "Who comes back between two operators' acts is forgotten again, with the account that he has just given.",
+        f"{FORGETTING}::test_what_was_proposed_of_a_key_is_not_done_to_the_next",
     ),
     plant(
         "payouts-approved-as-it-was-not-read",
@@ -260,15 +314,15 @@ PLANTS: list[Plant] = [
         except AttemptMoved:
             return self.read(payout.order_id)
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
-        return self._send(paying, attempt, alone=True)
+        return self._send(paying, attempt, person, account_id, alone=True)
 """,
         """        paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
-        self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, payout.order_id)
+        self.bank().credit(attempt.reference_id, account_id, attempt.amount, payout.order_id)
         try:
             self.table.write(*store.begin(payout, attempt, self.payout_max), begun)
         except AttemptMoved:
             return self.read(payout.order_id)
-        return self._send(paying, attempt, alone=True)
+        return self._send(paying, attempt, person, account_id, alone=True)
 """,
         "Dollars leave that the table knows nothing of, though two had to approve them.",
         f"{APPROVAL}::test_an_approval_is_good_for_every_attempt",
@@ -343,8 +397,8 @@ PLANTS: list[Plant] = [
         "payouts-another-account-is-believed",
         Kind.CONDITION,
         f"{PAYOUTS}/service.py:misfit",
-        "if told.account_id != attempt.account_id:",
-        "if told.account_id is None:",
+        "if is_same is False:",
+        "if is_same is False and account is None:",
         "The bank pays a stranger, and the customer counts as paid.",
         f"{ATTEMPTS}::test_an_answer_that_does_not_fit_decides_nothing_and_waits_for_a_person",
     ),
@@ -371,7 +425,7 @@ PLANTS: list[Plant] = [
         Kind.ORDER_OF_WRITES,
         f"{PAYOUTS}/service.py:Payouts._send_again",
         "        try:\n",
-        """        self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, payout.order_id)
+        """        self.bank().credit(attempt.reference_id, account_id, attempt.amount, payout.order_id)
         try:
 """,
         "What an operator has just called off is sent to the bank all the same, and is paid again by the next attempt.",

@@ -146,7 +146,9 @@ def moved_since(on_call: OnCall) -> Facts:
     desk.world.simulated.fail_before_next(Operation.CREDIT)
     order_id = desk.cash_out(owner).order_id
     desk.world.machines.run()
-    new = Client("ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), "acc-new")
+    new = Client(
+        "ann-bank", ClientKind.BANKING, owner, ClientStatus.ACTIVE, desk.clock(), desk.account("ann", "acc-new")
+    )
     save_client(desk, new)
     desk.run(days=0.05)
     return {"ID": order_id}
@@ -275,7 +277,8 @@ def approved_for_another_account(on_call: OnCall) -> Facts:
     found, desk = over_the_limit(on_call), on_call.desk
     desk.by_two("work approve-payout", found["ID"], {})
     rich = Owner("rich", "sub-rich")
-    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), "acc-new"))
+    new = desk.account("rich", "acc-new")
+    save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), new))
     desk.run()
     return found
 

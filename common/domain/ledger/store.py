@@ -315,6 +315,16 @@ def set_tier(whose: Owner, before: Tier, tier: Tier, at: datetime) -> Write:
     )
 
 
+def nothing_held(whose: Owner) -> Write:
+    """That no dollars of the customer's are held. Refused with AccountMoved."""
+    item = BalanceItem
+    return Write.check(
+        item(*keys.BALANCE(username=whose.username)),
+        when=(item.sub == whose.sub) & (item.held_balance == Decimal(0)),
+        otherwise=AccountMoved("something of the account is held by now; look at it again", id=whose.username),
+    )
+
+
 def _is_of(tier: Tier) -> Condition:
     item = BalanceItem
     return item.tier.does_not_exist() if tier is Tier.STANDARD else item.tier == tier

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.domain import adjustments
 from common.domain.adjustments import AdjustmentTaken
@@ -17,13 +17,14 @@ from common.domain.payouts.model import (
     PayoutUnclear,
     named,
 )
-from common.domain.payouts.service import Payouts, misfit, warn_of_misfit
-from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
+from common.domain.payouts.service import Payouts, misfit, sealed, warn_of_misfit
+from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen, Payee
 from common.errors import NotFound
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.log import count, log
 from common.machines import MachinesUnavailable
 from common.money import ZERO
+from common.sealed import are_same
 from common.table.transaction import Write
 
 TRIES_MAX = 5  # to write what an event means: each failed try means that somebody else has moved the same payout
@@ -40,6 +41,7 @@ class Meaning:
     outcome: EventOutcome
     why: str
     writes: Sequence[Write] = ()
+    payee: Payee | None = None  # whose payout it names
     contradicts: bool = False  # the attempt was decided otherwise before
     misfits: bool = False  # it is of another account or amount, or its adjustment is another attempt's
 
@@ -52,16 +54,16 @@ class BankEvents:
         """Take an event of the bank, once for each event id. What decides an attempt does so in the transaction that
         keeps the id; what can not be placed is parked, never dropped. Afterwards the waiting machine is told.
 
-        Raises PayoutUnclear, Busy: nothing is known to be written, and the bank sends it again.
+        Raises PayoutUnclear, DataKeysUnavailable, Busy: nothing is known to be written, and the bank sends it again.
         """
 
-        def first(outcome: EventOutcome, why: str) -> Write:
-            if outcome is EventOutcome.PARKED:
-                return store.park(event, why, self.payouts.now())
-            return store.take(event, outcome, why, self.payouts.now())
+        def first(meaning: Meaning) -> Write:
+            if meaning.outcome is EventOutcome.PARKED:
+                return store.park(event, meaning.payee, meaning.why, self.payouts.now())
+            return store.take(event, meaning.payee, meaning.outcome, meaning.why, self.payouts.now())
 
         try:
-            outcome = self._place(event, first)
+            outcome = self._place(event, self._payee(event.adjustment), first)
         except EventSeen:
             outcome = EventOutcome.REPEATED  # its machine may not have been told
         if outcome is EventOutcome.PARKED:
@@ -69,10 +71,22 @@ class BankEvents:
         self.nudge(event.adjustment.reference_id)
         return outcome
 
-    def park(self, webhook_id: str, body: str, why: str) -> EventOutcome:
-        """Keep what is signed and not understood, once for each event id. Raises Busy."""
+    def _payee(self, told: Adjustment) -> Callable[[Payout], Payee]:
+        """Whose payout it is, and the account that the bank tells of, as it is kept. KMS is asked once."""
+        known: dict[str, Payee] = {}
+
+        def of(payout: Payout) -> Payee:
+            username = payout.owner.username
+            if username not in known:
+                known[username] = Payee(username, sealed(self.payouts.persons.of(username), told))
+            return known[username]
+
+        return of
+
+    def park(self, webhook_id: str, told: str, why: str) -> EventOutcome:
+        """Keep what may be told of what is signed and not understood, once for each event id. Raises Busy."""
         try:
-            self.payouts.table.write(store.park_strange(webhook_id, body, why, self.payouts.now()))
+            self.payouts.table.write(store.park_strange(webhook_id, told, why, self.payouts.now()))
         except EventSeen:
             return EventOutcome.REPEATED
         count("EventsParked")
@@ -93,7 +107,8 @@ class BankEvents:
         if event is None:
             return Meaning(EventOutcome.PARKED, parked.why)
         told = event.adjustment
-        return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
+        taken = adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id)
+        return self._meaning(event, lambda payout: _kept(parked, payout), taken)
 
     def replay(self, webhook_id: str, actor: str, *entry: Write) -> EventOutcome:
         """Try to place a parked event again, and write `entry`, the audit's, with that. If it still can not be placed
@@ -106,12 +121,13 @@ class BankEvents:
         if item.outcome != EventOutcome.PARKED or event is None:
             return EventOutcome(item.outcome)
 
-        def first(outcome: EventOutcome, why: str) -> Write:
-            if outcome is EventOutcome.PARKED:
-                return store.still_parked(webhook_id, why, self.payouts.now())
-            return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
+        def first(meaning: Meaning) -> Write:
+            if meaning.outcome is EventOutcome.PARKED:
+                return store.still_parked(webhook_id, meaning.why, self.payouts.now())
+            why = f"replayed by {actor}: {meaning.why}"
+            return store.unpark(webhook_id, meaning.outcome, why, self.payouts.now())
 
-        outcome = self._place(event, first, entry)
+        outcome = self._place(event, lambda payout: _kept(item, payout), first, entry)
         self.nudge(event.adjustment.reference_id)
         return outcome
 
@@ -123,13 +139,17 @@ class BankEvents:
         self.payouts.table.write(store.unpark(webhook_id, EventOutcome.DISMISSED, reason, self.payouts.now()), *entry)
 
     def _place(
-        self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()
+        self,
+        event: BankEvent,
+        payee: Callable[[Payout], Payee],
+        first: Callable[[Meaning], Write],
+        also: Sequence[Write] = (),
     ) -> EventOutcome:
-        """Write what the event means: in front what `first` gives for its outcome and reason, which takes the event,
-        and behind it `also`, unless the event is parked. Raises what `first` is refused with; PayoutUnclear, Busy."""
+        """Write what the event means: in front what `first` gives for that, which takes the event, and behind it
+        `also`, unless the event is parked. Raises what `first` is refused with; PayoutUnclear, Busy."""
         taken: AdjustmentTaken | None = None
         for _ in range(TRIES_MAX):
-            meaning = self._meaning(event, taken)
+            meaning = self._meaning(event, payee, taken)
             outcome, why, reference_id = meaning.outcome, meaning.why, event.adjustment.reference_id
             if meaning.contradicts:
                 count("BankContradictions")
@@ -138,7 +158,7 @@ class BankEvents:
                 warn_of_misfit(reference_id, why)
             try:
                 self.payouts.table.write(
-                    first(outcome, why), *meaning.writes, *(also if outcome is not EventOutcome.PARKED else ())
+                    first(meaning), *meaning.writes, *(also if outcome is not EventOutcome.PARKED else ())
                 )
                 log.info("bank event", extra={"reference_id": reference_id, "outcome": outcome})
                 return outcome
@@ -148,7 +168,7 @@ class BankEvents:
                 taken = refusal
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
-    def _meaning(self, event: BankEvent, taken: AdjustmentTaken | None) -> Meaning:
+    def _meaning(self, event: BankEvent, payee_of: Callable[[Payout], Payee], taken: AdjustmentTaken | None) -> Meaning:
         """`taken`: the event's adjustment is known to be that of another attempt."""
         told = event.adjustment
         parts = named(told.reference_id)
@@ -158,16 +178,19 @@ class BankEvents:
         except PayoutNotFound:
             payout = None
         attempt = store.by_reference(self.payouts.table, told.reference_id)
-        if payout is None or attempt is None:
-            return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
+        payee = None if payout is None else payee_of(payout)
+        if payout is None or payee is None or attempt is None:
+            return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT, payee=payee)
         if taken is not None:
             doubt: str | None = taken.detail
         elif attempt.paid is not None:  # operators have said what was paid: that may be another amount than was sent
             doubt = None
         else:
-            doubt = misfit(attempt, told)
-        means = self._of_pending if attempt.status is AttemptStatus.PENDING else self._of_decided
-        return means(payout, attempt, told, doubt)
+            doubt = misfit(attempt, told, payee.account)
+        if attempt.status is AttemptStatus.PENDING:
+            return replace(self._of_pending(payout, attempt, told, doubt), payee=payee)
+        is_same = are_same(payee.account, attempt.account) is not False
+        return replace(self._of_decided(payout, attempt, told, doubt, is_same=is_same), payee=payee)
 
     def _of_pending(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
         """What fits decides the attempt; what does not (`doubt`) is parked, and a person looks at the payout."""
@@ -181,13 +204,16 @@ class BankEvents:
         why = told.failure_code or "the bank says FAILED"
         return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
 
-    def _of_decided(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
+    def _of_decided(
+        self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None, *, is_same: bool
+    ) -> Meaning:
         """The event agrees with what was decided, or contradicts it: then no further attempt is begun until a person
-        has looked, since money may have gone where the desk thinks it has not."""
+        has looked, since money may have gone where the desk thinks it has not. `is_same`: for all that can be told, it
+        is of the attempt's account."""
         paid, now = told.amount if told.state is State.COMPLETED else ZERO, self.payouts.now()
         if doubt is not None and paid == attempt.booked == ZERO:  # nothing was paid, whatever it is about
             return Meaning(EventOutcome.PARKED, doubt, misfits=True)
-        if doubt is None and (told.account_id, paid) == (attempt.account_id, attempt.booked):
+        if doubt is None and is_same and paid == attempt.booked:
             doubt = _second(attempt, told)
             if doubt is None:
                 # What operators have decided by another paper is that of this adjustment from now on.
@@ -210,6 +236,11 @@ class BankEvents:
             self.payouts.send_back(attempt.token, attempt)
         except MachinesUnavailable as unavailable:  # its wait ends by itself
             log.warning("not told", extra={"order_id": attempt.order_id, "why": unavailable.detail})
+
+
+def _kept(event: BankEventItem, payout: Payout) -> Payee:
+    """What was kept of a parked event: no account, where it was nobody's payout then."""
+    return store.payee_of(event) or Payee(payout.owner.username, None)
 
 
 def _second(attempt: Attempt, told: Adjustment) -> str | None:

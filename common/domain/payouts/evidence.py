@@ -32,7 +32,7 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
     told = Adjustment(
         adjustment_id=evidence.reference,
         reference_id=attempt.reference_id,
-        account_id=attempt.account_id,
+        account_id="",  # what decides is what the two say
         amount=evidence.paid,
         state=State.COMPLETED,
     )

@@ -12,6 +12,7 @@ from common.errors import Conflict, NotFound, Unavailable
 from common.keys import Key
 from common.money import ZERO, Money
 from common.owner import Owner
+from common.sealed import Sealed
 
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
@@ -121,7 +122,7 @@ class Approval:
     """Two operators have said that a payout may be sent, of this amount, to this account, and to no other."""
 
     amount: Money
-    account_id: str
+    account: Sealed
     by: str
     at: datetime
 
@@ -165,25 +166,24 @@ class Payout:
         """How many of its attempts count: those that failed for want of the desk's funds or rights do not."""
         return self.attempts - self.uncounted
 
-    def may_be_sent(self, account_id: str, payout_max: Money) -> bool:
+    def may_be_sent(self, account: Sealed, payout_max: Money) -> bool:
         """A payout of more than `payout_max` may only be sent once two operators have approved just this amount and
         this account."""
         if self.amount <= payout_max:
             return True
-        return self.approval is not None and (self.approval.amount, self.approval.account_id) == (
-            self.amount,
-            account_id,
-        )
+        return self.approval is not None and (self.approval.amount, self.approval.account) == (self.amount, account)
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """One try to pay (the seed's CCT). `number` counts from 1; `reference_id` is what the bank knows it by."""
+    """One try to pay (the seed's CCT). `number` counts from 1; `reference_id` is what the bank knows it by; `username`
+    whose `account` it is."""
 
     order_id: str
     number: int
     amount: Money
-    account_id: str
+    username: str
+    account: Sealed
     status: AttemptStatus
     created_at: datetime
     decided_at: datetime | None = None

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from common.data_keys import Tampered
 from common.domain import adjustments, clients, flow_halts
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
@@ -29,11 +30,13 @@ from common.domain.payouts.model import (
     paid_facts,
 )
 from common.domain.payouts.store import AttemptMoved
+from common.domain.persons import AccountForgotten, Person, Persons
 from common.domain.timeline import BANK, MACHINE
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.log import count, log
 from common.machines import ElsewhereNow, Machines, Standing
 from common.money import ZERO, Money
+from common.sealed import Sealed, are_same
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -43,6 +46,7 @@ class Payouts:
     table: Table
     bank: Callable[[], Bank]  # made when it is first needed: a webhook never asks the bank
     machines: Machines
+    persons: Persons
     now: Callable[[], datetime]
     back_off: timedelta  # after the first rejection; doubled after each further one
     payout_max: Money  # what is beyond it is sent when two operators have approved it
@@ -66,7 +70,8 @@ class Payouts:
         """Begin the next attempt and send it to the bank, when it is time for one; after the last rejected one, fail
         the payout. The attempt is in the table, PENDING, before the bank is called.
 
-        Raises Halted: there is no attempt yet; BankUnavailable: the attempt stays and is asked for by its reference.
+        Raises Halted, DataKeysUnavailable: there is no attempt yet; BankUnavailable: the attempt stays and is asked for
+        by its reference.
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
@@ -80,19 +85,24 @@ class Payouts:
         return self._begin(payout)
 
     def _begin(self, payout: Payout) -> Standing:
-        """Write the next attempt, then send it; or leave it to a person, or to two, where it may not be sent. Raises
-        Halted."""
+        """Write the next attempt, then send it; or leave it to a person, or to two, where it may not be sent. The
+        account is opened before anything is written. Raises Halted, DataKeysUnavailable."""
         flow_halts.must_run(self.table, Flow.PAYOUTS)
-        account_id = self._account(payout)
+        account = self._account(payout)
+        if account is None:
+            return self.read(payout.order_id)
+        if not payout.may_be_sent(account, self.payout_max):
+            return self._ask_approval(payout)
+        person = self.persons.of(payout.owner.username)
+        account_id = self._opened(payout, person, account)
         if account_id is None:
             return self.read(payout.order_id)
-        if not payout.may_be_sent(account_id, self.payout_max):
-            return self._ask_approval(payout)
         attempt = Attempt(
             order_id=payout.order_id,
             number=payout.attempts + 1,
             amount=payout.amount,
-            account_id=account_id,
+            username=payout.owner.username,
+            account=account,
             status=AttemptStatus.PENDING,
             created_at=self.now(),
         )
@@ -103,7 +113,7 @@ class Payouts:
         except AttemptMoved:
             return self.read(payout.order_id)
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
-        return self._send(paying, attempt, alone=True)
+        return self._send(paying, attempt, person, account_id, alone=True)
 
     def _nothing_to_pay(self, payout: Payout) -> Standing:
         """A sale may come to less than a cent: it counts as paid, without an attempt."""
@@ -142,22 +152,22 @@ class Payouts:
     def check(self, order_id: str) -> Standing:
         """Ask the bank what became of the pending attempt, and send it again, under the same reference, if the bank
         does not know it. Raises BankUnavailable; PayoutUnclear: the bank may still book what it was sent; Halted: it is
-        not sent again now."""
+        not sent again now; DataKeysUnavailable."""
         payout = store.payout(self.table, order_id)
         attempt = store.latest(self.table, payout)
         if attempt is None or attempt.status is not AttemptStatus.PENDING:
             return self.read(order_id)
-        asked_at = self.now()
+        asked_at, person = self.now(), self.persons.of(payout.owner.username)
         try:
-            return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
+            return self._judge(payout, attempt, person, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            return self._send_again_or_reject(payout, attempt, asked_at)
+            return self._send_again_or_reject(payout, attempt, person, asked_at)
         except BankUnavailable as silent:
             if not silent.not_believed:
                 raise
             return self._doubt(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
 
-    def _send_again_or_reject(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
+    def _send_again_or_reject(self, payout: Payout, attempt: Attempt, person: Person, asked_at: datetime) -> Standing:
         """The bank, asked at `asked_at`, does not know the pending attempt. One that an operator has abandoned is
         rejected, once nothing of it can be booked any more; another one is sent again, unless a person has to look."""
         if attempt.abandoned_at is not None:
@@ -169,12 +179,15 @@ class Payouts:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
         if attempt.repeat_refused_at is not None:
             self._must_be_unbooked(attempt, asked_at)
-        account_id = self._account(payout)
+        account = self._account(payout)
+        if account is None:
+            return self.read(payout.order_id)
+        if account != attempt.account:
+            return self._stop(payout, "the customer's account has changed since the attempt was begun")
+        account_id = self._opened(payout, person, attempt.account)
         if account_id is None:
             return self.read(payout.order_id)
-        if account_id != attempt.account_id:
-            return self._stop(payout, "the customer's account has changed since the attempt was begun")
-        return self._send_again(payout, attempt)
+        return self._send_again(payout, attempt, person, account_id)
 
     def _must_be_unbooked(self, attempt: Attempt, asked_at: datetime) -> None:
         """Returns if two looks, late enough, say that the bank has booked nothing of the attempt, nor will. Writes down
@@ -190,7 +203,7 @@ class Payouts:
         if missed is not Miss.SECOND:
             raise PayoutUnclear("the bank does not know the attempt, and may still book what it was sent")
 
-    def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _send_again(self, payout: Payout, attempt: Attempt, person: Person, account_id: str) -> Standing:
         """Send the attempt once more, under the same reference. What was sent before may still be booked, unless the
         bank has refused a repeat before: then two late looks have come first. Raises Halted."""
         flow_halts.must_run(self.table, Flow.PAYOUTS)
@@ -199,7 +212,7 @@ class Payouts:
             self.table.write(store.repeat(attempt, repeat.sent_at))
         except AttemptMoved:
             return self.read(payout.order_id)
-        return self._send(payout, repeat, alone=attempt.repeat_refused_at is not None)
+        return self._send(payout, repeat, person, account_id, alone=attempt.repeat_refused_at is not None)
 
     def _stop(self, payout: Payout, why: str, *, for_approval: bool = False) -> Standing:
         """Leave it to a person."""
@@ -216,18 +229,31 @@ class Payouts:
         count("PayoutsToApprove")
         return self._stop(payout, why, for_approval=True)
 
-    def _account(self, payout: Payout) -> str | None:
-        """The account to pay to. None, and the order waits for a person, when a client may not be used."""
+    def _account(self, payout: Payout) -> Sealed | None:
+        """The account to pay to. None, and the order waits for a person, when a client may not be used, or its account
+        is forgotten."""
         try:
             if payout.crypto_client_id is not None:
                 clients.usable(self.table, ClientKind.CRYPTO, payout.crypto_client_id, payout.owner)
-            return clients.usable(self.table, ClientKind.BANKING, payout.banking_client_id, payout.owner).account_id
-        except (clients.ClientNotFound, clients.ClientBlocked) as refusal:
+            return clients.usable(self.table, ClientKind.BANKING, payout.banking_client_id, payout.owner).account
+        except (clients.ClientNotFound, clients.ClientBlocked, AccountForgotten) as refusal:
             log.warning("no payout", extra={"order_id": payout.order_id, "why": refusal.detail})
             self._stop(payout, refusal.detail)
             return None
 
-    def _send(self, payout: Payout, attempt: Attempt, *, alone: bool) -> Standing:
+    def _opened(self, payout: Payout, person: Person, account: Sealed) -> str | None:
+        """What the bank calls the account. None, and the order waits for a person, where it does not open. Raises
+        DataKeysUnavailable."""
+        try:
+            return person.opened(account)
+        except AccountForgotten as forgotten:
+            self._stop(payout, forgotten.detail)
+        except Tampered as tampered:
+            log.error("an account does not open", extra={"order_id": payout.order_id, "why": str(tampered)})
+            self._stop(payout, "the account to pay to does not open: somebody has changed what was sealed, or its key")
+        return None
+
+    def _send(self, payout: Payout, attempt: Attempt, person: Person, account_id: str, *, alone: bool) -> Standing:
         """Send an attempt to the bank. `alone`: nothing that was sent of it before can be booked any more. Only then
         does the bank's refusal reject the attempt; otherwise it may refuse it because it is just booking the one
         before.
@@ -236,13 +262,13 @@ class Payouts:
         """
         description = f"{payout.kind.name} {payout.order_id}"
         try:
-            told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
+            told = self.bank().credit(attempt.reference_id, account_id, attempt.amount, description)
         except BankRefused as no:
             if alone:
                 return self._decide(payout, attempt, None, no.detail, ours=no.ours)
             self._refuse_repeat(payout, attempt, no.detail)
             raise PayoutUnclear("the bank refuses to have the attempt again: it may be booking the one before") from no
-        return self._judge(payout, attempt, told)
+        return self._judge(payout, attempt, person, told)
 
     def _refuse_repeat(self, payout: Payout, attempt: Attempt, why: str) -> None:
         """Write down, once, that the bank has refused to have an attempt again."""
@@ -253,10 +279,10 @@ class Payouts:
         except AttemptMoved:
             log.info("decided meanwhile, or known", extra={"order_id": payout.order_id})
 
-    def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
+    def _judge(self, payout: Payout, attempt: Attempt, person: Person, told: Adjustment) -> Standing:
         """Decide a pending attempt by what the bank tells of it: not as long as it is PENDING there, nor by what does
-        not fit the attempt."""
-        doubt = misfit(attempt, told)
+        not fit the attempt. Raises DataKeysUnavailable."""
+        doubt = misfit(attempt, told, sealed(person, told))
         if doubt is not None:
             warn_of_misfit(attempt.reference_id, doubt)
             return self._doubt(payout, attempt, doubt)
@@ -330,12 +356,25 @@ class Payouts:
         return self.read(payout.order_id)
 
 
-def misfit(attempt: Attempt, told: Adjustment) -> str | None:
-    """In what the adjustment is not what was sent; None if it fits. It is shown to many, so it names no account."""
+def sealed(person: Person, told: Adjustment) -> Sealed | None:
+    """The account that the bank tells of; None where its person is forgotten, or his key does not open. Raises
+    DataKeysUnavailable."""
+    try:
+        return person.sealed_if_known(told.account_id)
+    except Tampered:
+        return None
+
+
+def misfit(attempt: Attempt, told: Adjustment, account: Sealed | None) -> str | None:
+    """In what the adjustment, which is of this account, is not what was sent; None if it fits. It is shown to many, so
+    it names no account. One that is forgotten nobody can compare: of what is decided the rest is looked at."""
     wrong = []
     if told.reference_id != attempt.reference_id:
         wrong.append(f"reference {told.reference_id}")
-    if told.account_id != attempt.account_id:
+    is_same = are_same(account, attempt.account)
+    if is_same is None and attempt.status is AttemptStatus.PENDING:
+        wrong.append("an account that nobody can compare any more")
+    if is_same is False:
         wrong.append("another account")
     if told.amount != attempt.amount:
         wrong.append(f"${told.amount} instead of ${attempt.amount}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -31,6 +32,7 @@ from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
+from common.sealed import Sealed, shortened
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table
 from common.table.transaction import Write
@@ -57,7 +59,7 @@ class PayableItem(work.OpenWork):
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
     approved_amount = DecimalAttribute(null=True)
-    approved_account_id = UnicodeAttribute(null=True)
+    approved_account = UnicodeAttribute(null=True)  # sealed, as whatever is called an account here
     approved_by = UnicodeAttribute(null=True)
     approved_at = InstantAttribute(null=True)
     returned = BooleanAttribute(null=True)
@@ -68,7 +70,8 @@ class AnyPayableItem(PayableItem, AnyItem): ...
 
 class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     amount = DecimalAttribute()
-    account_id = UnicodeAttribute()
+    username = UnicodeAttribute()
+    account = UnicodeAttribute()
     status = UnicodeAttribute()
     token = UnicodeAttribute(null=True)
     decided_at = InstantAttribute(null=True)
@@ -88,10 +91,11 @@ class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
 
     outcome = UnicodeAttribute()
     why = UnicodeAttribute()
-    strange = UnicodeAttribute(null=True)  # the beginning of what we do not understand; it has none of the rest
+    strange = UnicodeAttribute(null=True)  # what may be told of what we do not understand; it has none of the rest
     reference_id = UnicodeAttribute(null=True)
     adjustment_id = UnicodeAttribute(null=True)
-    account_id = UnicodeAttribute(null=True)
+    whose = UnicodeAttribute(null=True)  # the username of whose payout it names
+    account = UnicodeAttribute(null=True)  # that the bank tells of; not kept where nobody is named
     amount = DecimalAttribute(null=True)
     state = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
@@ -150,11 +154,11 @@ def payout(table: Table, order_id: str) -> Payout:
 
 def _approval(item: PayableItem) -> Approval | None:
     """None also for an approval without an account, as they were written at first: it counts for nothing."""
-    if item.approved_amount is None or item.approved_account_id is None:
+    if item.approved_amount is None or item.approved_account is None:
         return None
     assert item.approved_by is not None
     assert item.approved_at is not None
-    return Approval(Money(item.approved_amount), item.approved_account_id, item.approved_by, item.approved_at)
+    return Approval(Money(item.approved_amount), Sealed(item.approved_account), item.approved_by, item.approved_at)
 
 
 def latest(table: Table, payout: Payout) -> Attempt | None:
@@ -191,7 +195,7 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
     """The next attempt, before the bank is called. Refused with AttemptMoved, also when it is of more than `payout_max`
     and not approved, of this amount and to this account."""
     item, kind, at = PayableItem, payout.kind, attempt.created_at
-    approved = (item.approved_amount == item.total_amount) & (item.approved_account_id == attempt.account_id)
+    approved = (item.approved_amount == item.total_amount) & (item.approved_account == attempt.account)
     order = Write.update(
         _order(payout),
         item.status.set(kind.paying),
@@ -213,7 +217,8 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
     written = AttemptItem(
         *_attempt_key(attempt.order_id, attempt.number),
         amount=attempt.amount.usd,
-        account_id=attempt.account_id,
+        username=attempt.username,
+        account=attempt.account,
         status=attempt.status,
         created_at=at,
         updated_at=at,
@@ -414,14 +419,14 @@ def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
 # By hand
 
 
-def approve(payout: Payout, account_id: str, at: datetime, by: str) -> list[Write]:
+def approve(payout: Payout, account: Sealed, at: datetime, by: str) -> list[Write]:
     """Two operators (`by`) approve a payout that waits for it, of the amount that was read and to the account that
     they were shown: its machine may send it there. Refused with PayoutUnsettled."""
     item, kind = PayableItem, payout.kind
     order = Write.update(
         _order(payout),
         item.approved_amount.set(payout.amount.usd),
-        item.approved_account_id.set(account_id),
+        item.approved_account.set(account),
         item.approved_by.set(by),
         item.approved_at.set(at),
         item.awaits_approval.remove(),
@@ -433,7 +438,8 @@ def approve(payout: Payout, account_id: str, at: datetime, by: str) -> list[Writ
         & _as_read(payout),
         otherwise=_unsettled(payout),
     )
-    return [order, event(payout, payout.status, f"approved: ${payout.amount} may be paid to {account_id}", by, at)]
+    told = f"approved: ${payout.amount} may be paid to {shortened(account)}"
+    return [order, event(payout, payout.status, told, by, at)]
 
 
 def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
@@ -559,27 +565,36 @@ def _counted(attempts: int) -> Condition:
 # The bank's events
 
 
-def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
+@dataclass(frozen=True)
+class Payee:
+    """Whose payout an event names, and the account that the bank tells of, sealed under his key; None: he has none any
+    more."""
+
+    username: str
+    account: Sealed | None
+
+
+def take(event: BankEvent, payee: Payee | None, outcome: str, why: str, now: datetime) -> Write:
     """Keep an event as taken. Refused with EventSeen: goes first, so that a repeat changes nothing."""
-    item = _event_item(event, outcome, why, now)
+    item = _event_item(event, payee, outcome, why, now)
     item.expires = _expiry(now)
     return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
 
-def park(event: BankEvent, why: str, now: datetime) -> Write:
+def park(event: BankEvent, payee: Payee | None, why: str, now: datetime) -> Write:
     """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
-    item = _event_item(event, EventOutcome.PARKED, why, now)
+    item = _event_item(event, payee, EventOutcome.PARKED, why, now)
     work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
     return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
 
-def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
+def park_strange(webhook_id: str, told: str, why: str, now: datetime) -> Write:
     """Keep what the bank has signed and we do not understand, for a person. Refused with EventSeen."""
     item = BankEventItem(
         *keys.BANK_EVENT(webhook_id=webhook_id),
         outcome=EventOutcome.PARKED,
         why=why,
-        strange=body[:STRANGE_MAX],
+        strange=told[:STRANGE_MAX],
         created_at=now,
         updated_at=now,
     )
@@ -634,13 +649,13 @@ def bank_event(table: Table, webhook_id: str) -> BankEventItem | None:
 
 
 def event_of(item: BankEventItem) -> BankEvent | None:
-    """The event as the bank sent it; None when we did not understand it."""
+    """The event as the bank sent it, without its account; None when we did not understand it."""
     if item.reference_id is None or item.amount is None or item.state is None or item.at is None:
         return None
     adjustment = Adjustment(
         adjustment_id=item.adjustment_id or "",
         reference_id=item.reference_id,
-        account_id=item.account_id or "",
+        account_id="",
         amount=Money(item.amount),
         state=State(item.state),
         failure_code=item.failure_code,
@@ -648,7 +663,12 @@ def event_of(item: BankEventItem) -> BankEvent | None:
     return BankEvent(item.webhook_id, adjustment, item.at)
 
 
-def _event_item(event: BankEvent, outcome: str, why: str, now: datetime) -> BankEventItem:
+def payee_of(item: BankEventItem) -> Payee | None:
+    """None: it names nobody's payout."""
+    return None if item.whose is None else Payee(item.whose, None if item.account is None else Sealed(item.account))
+
+
+def _event_item(event: BankEvent, payee: Payee | None, outcome: str, why: str, now: datetime) -> BankEventItem:
     told = event.adjustment
     return BankEventItem(
         *keys.BANK_EVENT(webhook_id=event.event_id),
@@ -656,7 +676,8 @@ def _event_item(event: BankEvent, outcome: str, why: str, now: datetime) -> Bank
         why=why,
         reference_id=told.reference_id,
         adjustment_id=told.adjustment_id,
-        account_id=told.account_id,
+        whose=None if payee is None else payee.username,
+        account=None if payee is None else payee.account,
         amount=told.amount.usd,
         state=told.state,
         failure_code=told.failure_code,
@@ -690,7 +711,8 @@ def _attempt(item: AttemptItem) -> Attempt:
         order_id=item.PK,
         number=int(item.SK.rpartition("#")[2]),
         amount=Money(item.amount),
-        account_id=item.account_id,
+        username=item.username,
+        account=Sealed(item.account),
         status=AttemptStatus(item.status),
         created_at=item.created_at,
         decided_at=item.decided_at,

@@ -10,6 +10,7 @@ from enum import StrEnum
 from common import keys
 from common.errors import Conflict, NotFound, Refusal
 from common.idempotency import derived_id
+from common.sealed import shortened
 
 Terms = Mapping[str, str]  # what is said to have happened: by the names that they have in the request, values as text
 
@@ -70,7 +71,7 @@ class Proposal:
     @property
     def told(self) -> str:
         """What is said to have happened, and by which reference."""
-        told = [f"{name} {value}" for name, value in self.terms.items()]
+        told = [f"{name} {shortened(value)}" for name, value in self.terms.items()]
         return ", ".join(told + ([] if self.reference is None else [f"reference {self.reference}"]))
 
     @property

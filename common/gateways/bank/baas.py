@@ -58,7 +58,7 @@ from common.gateways.bank import (
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits, told_number
-from common.requisites import without_numbers
+from common.requisites import HIDDEN, without_numbers
 
 BODY_BYTES_MAX = 64 * 1024
 PAGE = 50  # adjustments: these are within BODY_BYTES_MAX
@@ -73,6 +73,7 @@ _WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _WEBHOOK_SECONDS = re.compile(r"[1-9][0-9]{0,10}")
 _TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
 _OUTCOMES = {"adjustment.completed": State.COMPLETED, "adjustment.failed": State.FAILED}
+_OUTLINED = ("id", "reference_id", "direction", "amount", "currency", "status", "failure_code")
 _ON_ITS_WAY = {"PENDING", "CREATED", "NEW", "QUEUED", "SUBMITTED", "PROCESSING", "IN_PROGRESS", "INITIATED"}
 # A type with one of these in it may tell of money that moved, whatever else it says.
 _DECIDED = re.compile(r"COMPLET|FAIL|RETURN|REVERS|REJECT|DECLIN|CANCEL|REFUND|SETTLE|CHARGEBACK|CLAW|RECALL|VOID|LOST")
@@ -372,6 +373,30 @@ def event(
         return _event(webhook_id, said, currency)
     except _Garbage as trouble:
         raise EventNotUnderstood(f"the bank's event is not understood: {trouble}", webhook_id=webhook_id) from trouble
+
+
+def outline(body: bytes) -> str:
+    """What of a webhook's body may be kept, be it understood or not: the members that the top of this module shows, but
+    no account, and no number that could be one. Nobody can tell where else one is written."""
+    try:
+        said = _object(body.decode().removeprefix("\ufeff"))
+    except (_Garbage, UnicodeError):
+        return f"{len(body)} bytes that are no JSON object"
+    data = said.get("data")
+    told: dict[str, Any] = {name: _harmless(name, said[name]) for name in ("type", "timestamp") if name in said}
+    if isinstance(data, dict):
+        told["data"] = {name: _harmless(name, data[name]) for name in _OUTLINED if name in data}
+    return json.dumps(told, ensure_ascii=False)
+
+
+def _harmless(name: str, value: Any) -> Any:
+    if value is None or isinstance(value, bool):
+        return value
+    if not isinstance(value, str | int | Decimal):
+        return HIDDEN
+    written = _short(str(value))
+    its_own = {"id": _ID, "reference_id": _ID, "timestamp": _TIME}.get(name)  # as they are kept of what is understood
+    return written if its_own is not None and its_own.fullmatch(written) else without_numbers(written)
 
 
 def _webhook(secret: str) -> Webhook:

@@ -24,7 +24,8 @@ from common.domain.catalogue.model import (
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import FEE_BPS_MAX, Tier
-from common.domain.payouts.store import BankEventItem
+from common.domain.payouts.store import BankEventItem, payee_of
+from common.domain.persons import AccountState, Person
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money, plain
@@ -193,6 +194,7 @@ class ParkedView(View):
     reference_id: str | None
     adjustment_id: str | None
     account_id: str | None
+    account_state: AccountState | None
     amount: str | None
     state: str | None
     failure_code: str | None
@@ -244,6 +246,7 @@ class ClientView(View):
     username: str
     status: str
     account_id: str | None
+    account_state: AccountState | None
     updated_at: InstantText
 
 
@@ -327,7 +330,8 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
     """The bank has told them, and they fit nothing that the desk has sent. They move no money before a person has
     looked."""
     caller(app).must_be_viewer()
-    return ParkedList(items=[_parked(item) for item in operations().parked(limit)])
+    persons: dict[str, Person] = {}
+    return ParkedList(items=[_parked(item, persons) for item in operations().parked(limit)])
 
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
@@ -420,14 +424,20 @@ def _operated(asset: Asset) -> OperatedAssetView:
     return OperatedAssetView(**{**rules, "fees_bps": asset.fees_bps.named})
 
 
-def _parked(item: BankEventItem) -> ParkedView:
+def _parked(item: BankEventItem, persons: dict[str, Person]) -> ParkedView:
+    """`persons`: those that were met before, whose keys are asked for once."""
+    payee, account = payee_of(item), None
+    if payee is not None:
+        person = persons.setdefault(payee.username, operations().persons.of(payee.username))
+        account = person.told(payee.account)
     return ParkedView(
         webhook_id=item.webhook_id,
         why=item.why,
         strange=item.strange,
         reference_id=item.reference_id,
         adjustment_id=item.adjustment_id,
-        account_id=item.account_id,
+        account_id=None if account is None else account.account_id,
+        account_state=None if account is None else account.state,
         amount=None if item.amount is None else str(Money(item.amount)),
         state=item.state,
         failure_code=item.failure_code,
@@ -471,12 +481,14 @@ def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_i
 
 
 def _client(client: Client) -> ClientView:
+    account = operations().persons.of(client.owner.username).told(client.account)
     return ClientView(
         client_id=client.client_id,
         kind=client.kind,
         username=client.owner.username,
         status=client.status,
-        account_id=client.account_id,
+        account_id=None if account is None else account.account_id,
+        account_state=None if account is None else account.state,
         updated_at=client.updated_at,
     )
 

@@ -1,4 +1,5 @@
-"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account."""
+"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account, and
+that his accounts at banks are forgotten."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from common.keys import USERNAME_PATTERN
 from common.money import Money
 from common.wire import Dollars, OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, propose
-from functions.operations.service.customer_kinds import CREDIT
+from functions.operations.service.customer_kinds import CREDIT, FORGET
 
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
 SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
@@ -49,6 +50,12 @@ def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) ->
 def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
     """From the next order on; what is accepted or quoted already keeps its fee."""
     return propose("users tier", username, {"tier": body.tier}, None, body)
+
+
+@app.post("/operations/users/<username>/forget", tags=["operators"], summary="Propose to forget his bank accounts")
+def forget_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
+    """Nobody can read them any more, nor pay to them. The books stay. Refused while anything of him is open."""
+    return propose(FORGET, username, {}, None, body)
 
 
 @app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")

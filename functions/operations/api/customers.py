@@ -10,10 +10,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import clock
+from common.domain.clients import Client
 from common.domain.fees import Tier
 from common.domain.holds import HeldBalance, OpenThing
 from common.domain.ledger.model import USD, AssetTransaction, Holding
 from common.domain.ledger.moves import Move
+from common.domain.persons import AccountState, Person
 from common.http import caller
 from common.keys import USERNAME_PATTERN
 from common.money import Money, plain
@@ -21,7 +23,7 @@ from common.pages import LIMIT_DEFAULT
 from common.wire import Amount, InstantText, View
 from functions.operations.api.door import Limit, app
 from functions.operations.service.customers import LimitToday
-from functions.operations.wiring import customers
+from functions.operations.wiring import customers, operations
 
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
 Days = Annotated[int, Query(ge=1, le=366, description="how far back it is looked")]
@@ -78,6 +80,7 @@ class CustomersClientView(View):
     kind: str
     status: str
     account_id: str | None
+    account_state: AccountState | None
     updated_at: InstantText
 
 
@@ -114,7 +117,7 @@ class MovesOfAmountView(View):
 def customer(username: Username) -> CustomerView:
     """What he has, what is held and what for, what is open, who is paid for him, and what moved last."""
     caller(app).must_be_viewer()
-    found = customers().customer(username)
+    found, person = customers().customer(username), operations().persons.of(username)
     balance = found.account.balance
     return CustomerView(
         username=username,
@@ -125,16 +128,7 @@ def customer(username: Username) -> CustomerView:
         held=[_held(each) for each in found.account.held],
         open=[_open(thing) for thing in found.account.open],
         moves=[_dollars(move) for move in found.moves],
-        clients=[
-            CustomersClientView(
-                client_id=each.client_id,
-                kind=each.kind,
-                status=each.status,
-                account_id=each.account_id,
-                updated_at=each.updated_at,
-            )
-            for each in found.clients
-        ],
+        clients=[_client(each, person) for each in found.clients],
         limits=[_limit(each) for each in found.limits],
     )
 
@@ -150,6 +144,18 @@ def moves_of_amount(
     caller(app).must_be_viewer()
     found = customers().moves_of(username, amount, clock.now() - timedelta(days=days), limit)
     return MovesOfAmountView(items=[_move(line) for line in found.moves], complete=found.complete)
+
+
+def _client(client: Client, person: Person) -> CustomersClientView:
+    account = person.told(client.account)
+    return CustomersClientView(
+        client_id=client.client_id,
+        kind=client.kind,
+        status=client.status,
+        account_id=None if account is None else account.account_id,
+        account_state=None if account is None else account.state,
+        updated_at=client.updated_at,
+    )
 
 
 def _asset(holding: Holding) -> CustomersAssetView:

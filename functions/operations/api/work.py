@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common import keys
-from common.domain.proposals.model import Proposal
+from common.domain.proposals.model import Proposal, Terms
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
 from common.machines import MachineExecution
@@ -233,7 +233,7 @@ def _story(story: Story) -> StoryView:
         ],
         execution=_execution(story.execution),
         execution_before=_execution(story.execution_before),
-        proposal=_proposal(story.proposal),
+        proposal=_proposal(story.proposal, operations().terms_of(story.proposal)),
         acts=act_views(story.acts),
     )
 
@@ -245,13 +245,13 @@ def _execution(ran: MachineExecution | None) -> ExecutionView | None:
     return ExecutionView(name=ran.name, status=ran.status, steps=steps)
 
 
-def _proposal(proposal: Proposal | None) -> ProposalView | None:
+def _proposal(proposal: Proposal | None, terms: Terms) -> ProposalView | None:
     if proposal is None:
         return None
     return ProposalView(
         command=proposal.command,
         subject=proposal.subject,
-        terms=dict(proposal.terms),
+        terms=dict(terms),
         reference=proposal.reference,
         reason=proposal.reason,
         proposed_by=proposal.proposed_by,

@@ -10,6 +10,7 @@ from decimal import Decimal
 from itertools import islice
 
 from common import keys
+from common.data_keys import DataKeysUnavailable
 from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
@@ -20,12 +21,14 @@ from common.domain.custody import shortages
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Outgoing
 from common.domain.custody.model import Kind as OutgoingKind
+from common.domain.holds import explained
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
+from common.domain.persons import Persons
 from common.domain.proposals import store as proposals_store
-from common.domain.proposals.model import Proposal
+from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import Failure, TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
@@ -34,12 +37,14 @@ from common.keys import PrimaryKey
 from common.log import log
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
+from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Waiting
 from functions.operations.store import KnownItem
 
 RUNNING = "RUNNING"
+TOLD_MAX = 5  # of what is open
 STOPPING = "stopping"  # of a market-making order
 DEPOSIT = "DEPOSIT"  # the type of a dealer's account
 QUOTES = ("created", "running", "paused", STOPPING)
@@ -77,6 +82,7 @@ class Story:
 class Operations:
     table: Table
     machines: Machines
+    persons: Persons
     now: Callable[[], datetime]
     stuck_after: timedelta
 
@@ -126,8 +132,23 @@ class Operations:
             execution=execution,
             execution_before=self._execution_before(item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
-            acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
+            acts=acts.possible(
+                thing_id, replace(self.case(item), runs=runs, why_not_forgotten=self.why_not_forgotten(item))
+            ),
         )
+
+    def terms_of(self, proposal: Proposal | None) -> Terms:
+        """What is proposed, with the accounts that are sealed in it, for who decides it. While they can not be opened,
+        it is told without them: nobody can confirm it then."""
+        if proposal is None:
+            return {}
+        person = next((self.persons.of(username) for username in sorted(proposal.beneficiaries)), None)
+        if person is None:
+            return proposal.terms
+        try:
+            return {name: person.revealed(value) for name, value in proposal.terms.items()}
+        except DataKeysUnavailable:
+            return {name: shortened(value) for name, value in proposal.terms.items()}
 
     def _waiting(self, item: KnownItem) -> Unfinished:
         """What says what the item waits for: of what waits for nothing itself, what was found of its books."""
@@ -172,11 +193,11 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = account_id = None
+        payout = latest = pays_to = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
-            account_id = self._account(payout) if is_approvable(payout) else None
+            pays_to = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
@@ -189,7 +210,7 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
-            account_id=account_id,
+            pays_to=pays_to,
             exchange_order=placed,
             account=account,
             incoming=custody.incoming(self.table, item.PK) if item.row is keys.SNAPSHOT else None,
@@ -239,6 +260,19 @@ class Operations:
             return f"bill {bill_id} is open, and takes what is on it"
         return None if item.balance_kopecks else "there is nothing on it"
 
+    def why_not_forgotten(self, item: KnownItem) -> str | None:
+        """Why a customer's accounts at banks can not be forgotten."""
+        if item.row is not keys.USER:
+            return "it is no customer"
+        if self.persons.of(item.PK).key_number is None:
+            return f"{item.PK} has no account at a bank that could be forgotten"
+        open_ = explained(self.table, ledger.ownership(self.table, item.PK).owner).open
+        if not open_:
+            return None
+        told, more = [f"{thing.kind} {thing.thing_id}" for thing in open_[:TOLD_MAX]], len(open_) - TOLD_MAX
+        named = ", ".join(told) + (f" and {more} more" if more > 0 else "")
+        return f"what is open of {item.PK} has to end first: {named}"
+
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""
         if item.row is not keys.MARKET_MAKING_ORDER or item.status not in QUOTES:
@@ -273,10 +307,10 @@ class Operations:
             return custody.incoming(self.table, outgoing.cause).order_id
         return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
 
-    def _account(self, payout: Payout) -> str | None:
+    def _account(self, payout: Payout) -> Sealed | None:
         """Where a payout would go now; None while its customer has no such client."""
         client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
-        return client.account_id if client is not None and client.owner == payout.owner else None
+        return client.account if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""

@@ -7,21 +7,22 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.clock import text
-from common.domain import clients, deposits, timeline
+from common.domain import clients, deposits, persons, timeline
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Account
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
-from common.money import Money
+from common.money import ZERO, Money
 from common.operator_outcome import changes
 from common.owner import Owner, Ownership
+from common.sealed import Sealed, shortened
 from common.table.transaction import Write
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
-CREDIT, CLIENT = "deposit credit", "clients save"
+CREDIT, CLIENT, FORGET = "deposit credit", "clients save", "users forget"
 
 
 class Credit:
@@ -68,6 +69,31 @@ class Tiering:
         ]
 
 
+class Forgetting:
+    """That nobody can read a customer's accounts at banks any more, wherever they are written: the key that he had when
+    it was proposed is forgotten. What is open comes first: it may end in a payout."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        assert subject.person is not None
+        return {"key": str(subject.person.key_number), **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        if self.terms(subject, {}) != terms:
+            raise NotProposable("he was forgotten since, and has given an account anew: look at him", id=subject.id)
+        left = _account(subject).balance.current
+        stays = f"; ${left} stay on the balance, and are paid to an account that he gives anew" if left != ZERO else ""
+        return f"can be paid at none of the accounts that he has given, which nobody can read any more{stays}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        at, number = confirmed.decided_at, int(confirmed.terms["key"])
+        return [
+            persons.forget(subject.id, number, at),
+            ledger.nothing_held(_account(subject).ownership.owner),
+            _event(subject, f"the accounts at banks under key {number} are forgotten", confirmed.operators, at),
+        ]
+
+
 class ClientChange:
     """A client that may be used from then on: who may sell coins, or who is paid, and where. What it was, and since
     when, is among the terms: whoever has changed it since, be it to and fro, is not overruled."""
@@ -75,7 +101,7 @@ class ClientChange:
     def terms(self, subject: Subject, given: Terms) -> Terms:
         before = subject.client
         after = self._after(subject, given)
-        account = {} if after.account_id is None else {"account_id": after.account_id}
+        account = {} if after.account is None else {"account_id": after.account}
         was = "new" if before is None else f"{changes(None, told_of(before))}, of {text(before.updated_at)}"
         return {"client": after.client_id, "kind": after.kind, "status": after.status, **account, "was": was}
 
@@ -83,15 +109,18 @@ class ClientChange:
         if self.terms(subject, terms) != terms:  # not told here: an account is no matter of the log
             client = f"the {terms['kind'].lower()} client {terms['client']}"
             raise NotProposable(f"{client} is not what it was any more: look at it, and propose it", id=subject.id)
-        change = change_of(subject.client, self._after(subject, terms))
+        after = self._after(subject, terms)
+        if after.is_paid and after.account is not None:
+            subject.must_know(after.account)
+        change = subject.shown(change_of(subject.client, after))
         return f"has the {terms['kind'].lower()} client {terms['client']}: {change}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
         after = replace(self._after(subject, confirmed.terms), updated_at=confirmed.decided_at)
-        told = f"{after.kind} client {after.client_id}, {change_of(subject.client, after)}"
+        told = f"{after.kind} client {after.client_id}, {shortened(change_of(subject.client, after))}"
         return [
-            clients.save(after, subject.client),
+            *clients.save(after, subject.client),
             _event(subject, told, confirmed.operators, confirmed.decided_at),
         ]
 
@@ -100,8 +129,9 @@ class ClientChange:
         """Raises ClientTaken, AccountNeeded."""
         whose, given = _account(subject).ownership, terms.get("status")
         kind, client_id, at = ClientKind(terms["kind"]), terms["client"], subject.case.now
-        status, account_id = None if given is None else ClientStatus(given), terms.get("account_id")
-        return changed(subject.client, kind, client_id, whose.owner, lambda: whose, status, account_id, at)
+        status, account = None if given is None else ClientStatus(given), terms.get("account_id")
+        sealed = None if account is None else Sealed(account)
+        return changed(subject.client, kind, client_id, whose.owner, lambda: whose, status, sealed, at)
 
 
 def changed(
@@ -111,35 +141,40 @@ def changed(
     owner: Owner,
     whose: Callable[[], Ownership],
     status: ClientStatus | None,
-    account_id: str | None,
+    account: Sealed | None,
     at: datetime,
 ) -> Client:
     """A client as it is to be: what is not given stays as it was `before`. After its owner's account was moved, it is
     that of the account's present login. Raises ClientTaken, AccountNeeded."""
-    if before is not None and not _may_have(owner, before, whose):
-        raise clients.taken(before)
+    must_have(owner, before, whose)
     client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
     after = replace(
         client,
         owner=owner,
         status=status or client.status,
-        account_id=account_id or client.account_id,
+        account=account or client.account,
         updated_at=at,
     )
     after.must_be_payable()
     return after
 
 
+def must_have(owner: Owner, before: Client | None, whose: Callable[[], Ownership]) -> None:
+    """Raises ClientTaken: the client is another owner's."""
+    if before is not None and not _may_have(owner, before, whose):
+        raise clients.taken(before)
+
+
 def change_of(before: Client | None, after: Client) -> str:
-    """What changes of a client, and where it is paid; empty where nothing does."""
+    """What changes of a client, and where it is paid, that sealed; empty where nothing does."""
     says = changes(None if before is None else told_of(before), told_of(after))
-    if says and before is not None and before.account_id == after.account_id and after.is_paid:
-        says += f"; it is paid at {after.account_id}"
+    if says and before is not None and before.account == after.account and after.is_paid:
+        says += f"; it is paid at {after.account}"
     return says
 
 
 def told_of(client: Client) -> dict[str, object]:
-    account = {} if client.account_id is None else {"account_id": client.account_id}
+    account = {} if client.account is None else {"account_id": client.account}
     return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
@@ -160,4 +195,9 @@ def _event(subject: Subject, told: str, by: str, at: datetime) -> Write:
     return timeline.record(subject.id, TimelineEvent(at, subject.item.status, subject.item.status, told, by))
 
 
-KINDS: Mapping[str, Kind] = {CREDIT: Credit(), CLIENT: ClientChange(), "users tier": Tiering()}  # by the command
+KINDS: Mapping[str, Kind] = {  # by the command
+    CREDIT: Credit(),
+    CLIENT: ClientChange(),
+    FORGET: Forgetting(),
+    "users tier": Tiering(),
+}

@@ -24,12 +24,13 @@ from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from common.sealed import shortened
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
 from functions.operations.service.catalogue_kinds import SET, is_switched_off, traded, written
 from functions.operations.service.catalogue_kinds import change_of as change_of_asset
 from functions.operations.service.catalogue_kinds import changed as changed_asset
-from functions.operations.service.customer_kinds import CLIENT, change_of, changed
+from functions.operations.service.customer_kinds import CLIENT, change_of, changed, must_have
 from functions.operations.service.proposals import Proposals
 
 
@@ -186,26 +187,31 @@ class Interventions:
         or not; one who blocks it is enough. A repeat changes nothing. After its owner's account was moved, it is that
         of the account's present login.
 
-        Raises ClientTaken, AccountNeeded, ClientMoved, BeneficiaryDecides, Busy.
+        Raises ClientTaken, AccountNeeded, ClientMoved, AccountForgotten, BeneficiaryDecides, DataKeysUnavailable, Busy.
         """
+        person = self.operations.persons.of(owner.username)
         before = clients.existing(self.operations.table, kind, client_id)
         at = self.operations.now()
         whose = partial(ledger.ownership, self.operations.table, owner.username)
-        client = changed(before, kind, client_id, owner, whose, status, account_id, at)
+        must_have(owner, before, whose)  # before his key is made
+        account = None if account_id is None else person.sealed(account_id, kept=not dry_run)
+        client = changed(before, kind, client_id, owner, whose, status, account, at)
         was, says = None if before is None else before.status, change_of(before, client)
         if not says:
             return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
-        is_paid_elsewhere = before is not None and client.account_id != before.account_id
+        is_paid_elsewhere = before is not None and client.account != before.account
         if client.status is ClientStatus.ACTIVE or is_paid_elsewhere:
             given = {"client": client_id, "kind": kind, "status": client.status}
-            if client.account_id is not None:
-                given["account_id"] = client.account_id
-            return self.proposals.propose(CLIENT, owner.username, given, None, reason, operator, dry_run=dry_run)
+            if client.account is not None:
+                given["account_id"] = client.account
+            return self.proposals.propose(
+                CLIENT, owner.username, given, None, reason, operator, dry_run=dry_run, person=person
+            )
         if not dry_run:
-            told = f"{kind}, {says}: {reason}"
+            told = f"{kind}, {shortened(says)}: {reason}"
             entry = AuditEntry(at, operator, "clients save", client_id, told)
-            self.operations.table.write(clients.save(client, before), *audit.entry(self.operations.table, entry))
-        return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
+            self.operations.table.write(*clients.save(client, before), *audit.entry(self.operations.table, entry))
+        return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=person.revealed(says))
 
 
 def _begins(case: Case) -> str:

@@ -10,6 +10,7 @@ from common.domain.payouts.model import KINDS as PAYOUTS
 from common.domain.payouts.model import Attempt, Evidence, Payout, warning
 from common.domain.proposals.model import Proposal, Terms
 from common.money import ZERO, Money
+from common.sealed import Sealed
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
@@ -64,30 +65,31 @@ class PayoutApproval:
         return {"amount": str(self._of(subject).amount), "account": self._account(subject), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        payout, account_id = self._of(subject), self._account(subject)
+        payout, account = self._of(subject), self._account(subject)
         if str(payout.amount) != terms["amount"]:
             raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
-        if account_id != terms.get("account"):  # one of old names none
+        if account != terms.get("account"):  # one of old names none
             raise NotProposable(
                 "it was about another account than the one that would be paid now: propose it",  # it is logged
                 id=subject.id,
-                proposed_account_id=terms.get("account", "any account"),
-                account_id=account_id,
+                proposed_account_id=subject.shown(terms.get("account", "any account")),
+                account_id=subject.shown(account),
             )
+        subject.must_know(account)
         whose = f"of the client {payout.banking_client_id} of {payout.owner.username}"
-        return f"may be paid: ${payout.amount} to the account {account_id} {whose}"
+        return f"may be paid: ${payout.amount} to the account {subject.shown(account)} {whose}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
-        account_id, operators = confirmed.terms["account"], confirmed.operators
-        return store.approve(self._of(subject), account_id, confirmed.decided_at, operators)
+        account, operators = Sealed(confirmed.terms["account"]), confirmed.operators
+        return store.approve(self._of(subject), account, confirmed.decided_at, operators)
 
     @staticmethod
-    def _account(subject: Subject) -> str:
+    def _account(subject: Subject) -> Sealed:
         """Raises NotProposable."""
-        if subject.case.account_id is None:
+        if subject.case.pays_to is None:
             raise NotProposable("its customer has no client that it could be paid to", id=subject.id)
-        return subject.case.account_id
+        return subject.case.pays_to
 
     @staticmethod
     def _of(subject: Subject) -> Payout:

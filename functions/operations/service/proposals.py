@@ -26,6 +26,7 @@ from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
+from common.domain.persons import AccountForgotten, Person, PersonMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
@@ -40,7 +41,7 @@ from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
-from functions.operations.service.customer_kinds import CLIENT, CREDIT
+from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
@@ -49,6 +50,7 @@ from functions.operations.store import KnownItem
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
 NAMED = ("order", "snapshot")  # terms that name another thing
 MOVED = (
+    AccountForgotten,
     AccountMoved,
     AccountNotFound,
     AssetMoved,
@@ -59,6 +61,7 @@ MOVED = (
     IncomingMoved,
     OutgoingMoved,
     PayoutUnsettled,
+    PersonMoved,
     Redriven,
     RefundKnown,
     ShortageMoved,
@@ -82,8 +85,10 @@ class Proposals:
         operator: str,
         *,
         dry_run: bool,
+        person: Person | None = None,
     ) -> OperatorOutcome:
-        """Propose an act (`command`) upon what this id names. What is proposed already is told so.
+        """Propose an act (`command`) upon what this id names. What is proposed already is told so. `person`: the
+        customer whose it is, where he was asked for already.
 
         Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy; of an
         asset what `catalogue_kinds` refuses.
@@ -91,6 +96,8 @@ class Proposals:
         if reference is not None and not adjustments.spelled(reference):
             raise NotProposable(f"a reference has letters or digits, by which others find it: {reference!r} has none")
         kind, subject, at = KINDS[command], self._subject(command, subject_id, given), self.operations.now()
+        if person is not None:
+            subject = replace(subject, person=person)
         try:
             terms = kind.terms(subject, given)
             says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
@@ -241,6 +248,9 @@ class Proposals:
         if command == CLIENT:  # which may be new: no item is there that would offer it
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
+        if command == FORGET:
+            case = replace(subject.case, why_not_forgotten=self.operations.why_not_forgotten(subject.item))
+            subject = replace(subject, case=case)
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
@@ -279,7 +289,8 @@ class Proposals:
     def _read(self, thing_id: str) -> Subject:
         """Raises NothingKnown."""
         item = self.operations.known(thing_id)
-        return Subject(item, self.operations.case(item))
+        person = None if item.whose is None else self.operations.persons.of(item.whose)
+        return Subject(item, self.operations.case(item), person=person)
 
 
 def _why_not(command: str, subject: Subject) -> str:
@@ -288,6 +299,8 @@ def _why_not(command: str, subject: Subject) -> str:
     stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
+    if command == FORGET and subject.case.why_not_forgotten is not None:
+        return subject.case.why_not_forgotten
     if command == REFUND and subject.case.why_no_refund is not None:
         return subject.case.why_no_refund
     waits = item.waits_for or "nothing"

@@ -10,8 +10,11 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
+from common.domain.persons import Person
 from common.domain.proposals.model import Proposal, Terms
+from common.sealed import Sealed
 from common.table.transaction import Write
+from functions.operations.model import NotProposable
 from functions.operations.store import KnownItem
 
 
@@ -25,6 +28,7 @@ class Subject:
     client: Client | None = None  # that the terms name; none: it is new
     saved: SavedAsset | None = None  # of the catalogue; none: it is new
     listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
+    person: Person | None = None  # the customer whose it is; none where it is nobody's
 
     @property
     def id(self) -> str:
@@ -34,6 +38,15 @@ class Subject:
     def is_asset(self) -> bool:
         """Of the catalogue: it has no machine, and no life beside the proposals about it."""
         return self.item.is_asset
+
+    def shown(self, words: str) -> str:
+        """With the accounts that are sealed in them, as operators see them. Raises DataKeysUnavailable."""
+        return words if self.person is None else self.person.revealed(words)
+
+    def must_know(self, account: Sealed) -> None:
+        """Raises NotProposable: nobody can be shown it any more."""
+        if self.person is None or not self.person.is_known(account):
+            raise NotProposable("the account is forgotten: its customer gives one anew", id=self.id)
 
 
 class Kind(Protocol):
