@@ -72,9 +72,7 @@ check: install clients  ## format, lint, types, import contracts, and the stack 
 	lint-imports
 	@python -m docgen.breaking
 	cdk synth --quiet --strict --context environment=staging
-	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes \
-		--context alarm_email=desk@example.com --context bank_url=https://api.bank.example \
-		--context exchange=binance --context exchange_url=https://api.binance.com
+	cdk synth --quiet --strict --context environment=production
 
 clients: install $(CLIENTS)/openapi.json  ## a Python and a TypeScript client of the API, made of docs/openapi.json into build/clients
 
@@ -84,8 +82,8 @@ docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key
 bench: install  ## measure what is promised, into docs/benchmarks.md
 	@python -m bench
 
-deploy: install  ## to a real AWS account (ENVIRONMENT=production, CONTEXT="name=value …"); see docs/deploy.md
-	@python -m infra.deploy $(if $(KEEP_STATE),--keep-state) $(ENVIRONMENT) $(CONTEXT)
+deploy: install  ## to a real AWS account, as environments/staging.toml says (ENVIRONMENT=production); see docs/deploy.md
+	@python -m infra.deploy $(if $(KEEP_STATE),--keep-state) $(ENVIRONMENT)
 
 lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package.json
 	$(call compile,--group pyproject.toml:install,uv)

@@ -15,6 +15,8 @@ from urllib.parse import SplitResult, urlsplit
 
 LOCAL, STAGING, PRODUCTION = "local", "staging", "production"
 EXCHANGES = ("binance", "alphapoint")
+# Of an exchange's host, where no coins are real.
+TRIAL = frozenset({"testnet", "sandbox", "staging", "stage", "stg", "uat", "test", "demo", "invalid"})
 NOBODYS = ".invalid"  # the end of an address that is nobody's, until somebody says whose
 
 _NUMBERS = {  # from and to, both inclusive
@@ -100,6 +102,13 @@ def _of_place(said: Mapping[str, str], place: str) -> Iterator[str]:
         yield "CUSTOMER_DEPOSITS is 'yes': anybody can sign up, and would credit himself"
     if said.get("WEBHOOKS_TO_LOOPBACK") == "yes":
         yield "WEBHOOKS_TO_LOOPBACK is 'yes': anybody could have us ask ourselves"
+    if place == STAGING and "EXCHANGE_URL" in said:
+        parts = re.split(r"[.-]", urlsplit(said["EXCHANGE_URL"]).hostname or "")
+        if TRIAL.isdisjoint(parts):
+            yield (
+                f"EXCHANGE_URL is {said['EXCHANGE_URL']!r}: staging sells no real coins, so a part of the host's name "
+                f"says that it is for trial: {', '.join(sorted(TRIAL))}"
+            )
     if place == PRODUCTION:
         for name, what in (("BANK_URL", "a bank"), ("EXCHANGE_URL", "an exchange")):
             host = urlsplit(said[name]).hostname if name in said else None

@@ -40,9 +40,9 @@ from console.commands.asking import Given
 from console.commands.groups import group_of
 
 app = group_of(
-    "The operator's command line of the desk, over its HTTP API. DESK_URL and DESK_TOKEN say which desk and who; with "
-    "neither, it is the local stack that `make up` started, as its operator. Exit codes: 0 done, done already, or said "
-    "what would be done; 1 not done; 2 misused; 75 try again later.",
+    "The operator's command line of the desk, over its HTTP API. DESK_URL says which desk, `desk login` or DESK_TOKEN "
+    "who; with neither, it is the local stack that `make up` started, as its operator. Exit codes: 0 done, done "
+    "already, or said what would be done; 1 not done; 2 misused; 75 try again later.",
     completes=True,
 )
 app.add_typer(finding.group)

@@ -1,6 +1,7 @@
 """Which desk is meant, and who is asking: told by options or the environment, or else the local stack and its operator.
 
-A wrong guess would act on another desk. So of address and token it is both or none, and only with none the local stack.
+A wrong guess would act on another desk. So a token is told together with its desk's address, and only with neither it
+is the local stack. Whoever has logged in at the desk that is meant needs no token: his login is for that address alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ipaddress
 import json
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from local.seed import Desk
 
 SIGN_IN = (
-    "DESK_TOKEN takes an access token, good for half an hour: export DESK_TOKEN=$(./desk sign-in NAME); "
-    "of the local stack's operator: export DESK_TOKEN=$(.venv/bin/python -m local token olga)"
+    "`desk login` signs you in; or DESK_TOKEN takes an access token, good for half an hour: of the local stack's "
+    "operator, export DESK_TOKEN=$(.venv/bin/python -m local token olga)"
 )
 _POOL_ID = re.compile(r"([a-z]{2}(?:-[a-z]+)+-[0-9])_[A-Za-z0-9]+")
 
@@ -39,6 +40,11 @@ class UserPool:
     pool_id: str
     client_id: str
 
+    @property
+    def issuer(self) -> str:
+        """Of its tokens, on AWS and on the embedded one."""
+        return f"https://cognito-idp.{self.pool_id.partition('_')[0]}.amazonaws.com/{self.pool_id}"
+
 
 @dataclass(frozen=True)
 class Connection:
@@ -50,7 +56,7 @@ class Connection:
     @property
     def local(self) -> bool:
         """On this machine."""
-        return _here(self.url)
+        return here(self.url)
 
     @property
     def username(self) -> str | None:
@@ -68,35 +74,57 @@ class Connection:
 
     @cached_property
     def _claims(self) -> dict[str, Any]:
-        """Not verified: only to say what may be wrong."""
-        try:
-            part = self.token.split(".")[1]
-            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-        except (IndexError, ValueError):
-            return {}
-        return claims if isinstance(claims, dict) else {}
+        return claims(self.token)
 
 
-def found(url: str | None, token: str | None) -> Connection:
-    """Raises DeskNotFound, NotAnAddress."""
-    if not url and not token:
-        local = _local()
-        if local is None:
-            raise DeskNotFound(
-                "which desk? Set DESK_URL and DESK_TOKEN; or start the local stack with `make up`, "
-                "which is used when neither is set"
-            )
-        return local
-    if not url:
-        raise DeskNotFound("DESK_TOKEN is set, but DESK_URL is not: which desk is it for?")
-    if not token:
-        raise DeskNotFound(f"DESK_URL is set, but DESK_TOKEN is not: who asks? {SIGN_IN}")
-    return Connection(_address(url), _token(token))
+def claims(token: str) -> dict[str, Any]:
+    """Not verified: that is the desk's. None where it says none."""
+    try:
+        part = token.split(".")[1]
+        told = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    except (IndexError, ValueError):
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
-def user_pool(pool_id: str | None, client_id: str | None) -> UserPool:
-    """By both, or by none that of the local stack. Raises DeskNotFound, NotAnAddress."""
+Kept = Callable[[str], str | None]  # the token of who has logged in at the desk of this address
+
+
+def found(url: str | None, token: str | None, kept: Kept) -> Connection:
+    """Raises DeskNotFound, NotAnAddress, and what `kept` raises."""
+    if token:
+        if not url:
+            raise DeskNotFound("DESK_TOKEN is set, but DESK_URL is not: which desk is it for?")
+        return Connection(_address(url), _token(token))
+    if url:
+        at, desk = _address(url), None
+    else:
+        desk = _started()
+        at = desk.api_url
+    ours = kept(at)
+    if ours is not None:
+        return Connection(at, ours)
+    if desk is None:
+        raise DeskNotFound(
+            f"DESK_URL is set, but DESK_TOKEN is not, and nobody is logged in there: who asks? {SIGN_IN}"
+        )
+    from local.seed import OPERATOR
+
+    with _usable():
+        return Connection(at, desk.token(OPERATOR))
+
+
+def address(url: str | None) -> str:
+    """Of the desk that is meant: without a word, of the local stack. Raises DeskNotFound, NotAnAddress."""
+    return _address(url) if url else _started().api_url
+
+
+def user_pool(pool_id: str | None, client_id: str | None, *, url: str | None = None) -> UserPool:
+    """By both, or by none that of the local stack; `url` is the desk's, where it is told. Raises DeskNotFound,
+    NotAnAddress."""
     if not pool_id and not client_id:
+        if url:  # the local stack's operators are nobody there
+            raise DeskNotFound("sign in where? DESK_URL is set, so set DESK_POOL and DESK_CLIENT: outputs of its stack")
         desk = _local_desk()
         if desk is None:
             raise DeskNotFound("sign in where? Set DESK_POOL and DESK_CLIENT, as the stack's outputs tell them")
@@ -120,7 +148,7 @@ def _address(url: str) -> str:
         parts = httpx.URL("")
     if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.fragment or parts.userinfo:
         raise NotAnAddress("DESK_URL must be the API's address, such as https://….execute-api.….amazonaws.com")
-    if parts.scheme == "http" and not _here(told):
+    if parts.scheme == "http" and not here(told):
         raise NotAnAddress("DESK_URL begins with http://: everybody on the way could read the token. Use https://")
     return told
 
@@ -138,7 +166,8 @@ def verify(url: str) -> bool | ssl.SSLContext:
     return True if url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
-def _here(url: str) -> bool:
+def here(url: str) -> bool:
+    """On this machine."""
     host = httpx.URL(url).host
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -146,15 +175,15 @@ def _here(url: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _local() -> Connection | None:
-    """The local stack that `make up` has started in this checkout, asked by its operator."""
+def _started() -> Desk:
+    """The local stack that `make up` has started in this checkout. Raises DeskNotFound."""
     desk = _local_desk()
     if desk is None:
-        return None
-    from local.seed import OPERATOR
-
-    with _usable():
-        return Connection(desk.api_url, desk.token(OPERATOR))
+        raise DeskNotFound(
+            "which desk? Set DESK_URL, and DESK_TOKEN unless you have logged in; or start the local stack with "
+            "`make up`, which is used when neither is set"
+        )
+    return desk
 
 
 def _local_desk() -> Desk | None:

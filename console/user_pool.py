@@ -1,4 +1,5 @@
-"""Signing in at the operators' user pool: by SRP, and with a second factor (TOTP), which whoever has none enrols.
+"""The operators' user pool as `desk` asks it: who signs in with his password does it by SRP, and with a second factor
+(TOTP), which whoever has none enrols; what he was given is renewed, and revoked.
 
 Cognito's wire is a POST with the operation's name in a header; these operations ask for no signature. No code is made
 here: that is the authenticator app's.
@@ -7,15 +8,16 @@ here: that is the authenticator app's.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlencode
 
 import httpx
 
-from console.connection import UserPool, verify
+from console.connection import UserPool, here, verify
 from console.errors import NotSignedIn, Unreachable
 from console.srp import Srp, timestamp
 
@@ -52,26 +54,53 @@ class Refused(NotSignedIn):
 
 
 @dataclass(frozen=True)
+class Tokens:
+    """`refresh` gets the next `access`, which is good for so many `seconds`."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    seconds: int
+
+
+def renewed(pool: UserPool, refresh: str) -> Tokens:
+    """Raises Refused: he was signed out or disabled, or it is too old. Raises Unreachable."""
+    told = _ask(
+        pool,
+        "InitiateAuth",
+        ClientId=pool.client_id,
+        AuthFlow="REFRESH_TOKEN_AUTH",
+        AuthParameters={"REFRESH_TOKEN": refresh},
+    )
+    with _as_a_user_pool(pool):
+        return _tokens(told["AuthenticationResult"], refresh)
+
+
+def revoke(pool: UserPool, refresh: str) -> None:
+    """Nothing is got by it any more. It may be asked again. Raises Refused, Unreachable."""
+    _ask(pool, "RevokeToken", ClientId=pool.client_id, Token=refresh)
+
+
+@dataclass(frozen=True)
 class SignIn:
+    """By a password, asked for at the terminal."""
+
     pool: UserPool
     username: str
     person: Person
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
-    def token(self) -> str:
-        """An access token. Raises NotSignedIn, Unreachable."""
-        try:
-            return self._token()
-        except (LookupError, TypeError, ValueError):  # NoProof among them
-            raise NotSignedIn(f"what answers at {self.pool.url} does not speak as a user pool does") from None
+    def tokens(self) -> Tokens:
+        """Raises NotSignedIn, Unreachable."""
+        with _as_a_user_pool(self.pool):
+            return self._tokens()
 
-    def _token(self) -> str:
+    def _tokens(self) -> Tokens:
         srp = Srp(self.pool.pool_id, secrets.randbits(SECRET_BITS))
         given = {"USERNAME": self.username, "SRP_A": srp.public}
         told = self._ask("InitiateAuth", ClientId=self.pool.client_id, AuthFlow="USER_SRP_AUTH", AuthParameters=given)
         for _ in range(STEPS_MAX):
             if "AuthenticationResult" in told:
-                return str(told["AuthenticationResult"]["AccessToken"])
+                return _tokens(told["AuthenticationResult"])
             told = self._answer(told, srp)
         raise NotSignedIn("the user pool asks for more and more; is DESK_POOL the operators'?")
 
@@ -128,21 +157,43 @@ class SignIn:
         )
 
     def _ask(self, operation: str, **body: Any) -> Told:
-        headers = {"x-amz-target": f"AWSCognitoIdentityProviderService.{operation}"}
-        headers["content-type"] = "application/x-amz-json-1.1"
-        try:
-            with httpx.Client(timeout=_SECONDS, verify=verify(self.pool.url)) as http:
-                answer = http.post(self.pool.url, json=body, headers=headers)
-            told = answer.json()
-        except (httpx.RequestError, ValueError) as silent:
-            raise Unreachable(
-                f"no user pool answers at {self.pool.url} ({type(silent).__name__}). Is DESK_POOL right?"
-            ) from None
-        if not isinstance(told, dict) or not answer.is_success:
-            kind = str(told.get("__type", "")) if isinstance(told, dict) else ""
-            says = told.get("message") if isinstance(told, dict) else None
-            raise Refused(kind.rpartition("#")[2] or str(answer.status_code), str(says or "no reason given"))
-        return told
+        return _ask(self.pool, operation, **body)
+
+
+def _ask(pool: UserPool, operation: str, **body: Any) -> Told:
+    headers = {"x-amz-target": f"AWSCognitoIdentityProviderService.{operation}"}
+    headers["content-type"] = "application/x-amz-json-1.1"
+    try:
+        with http(pool.url) as asking:
+            answer = asking.post(pool.url, json=body, headers=headers)
+        told = answer.json() if answer.content or not answer.is_success else {}
+    except (httpx.RequestError, ValueError) as silent:
+        raise Unreachable(
+            f"no user pool answers at {pool.url} ({type(silent).__name__}). Is DESK_POOL right?"
+        ) from None
+    if not isinstance(told, dict) or not answer.is_success:
+        kind = str(told.get("__type", "")) if isinstance(told, dict) else ""
+        says = told.get("message") if isinstance(told, dict) else None
+        raise Refused(kind.rpartition("#")[2] or str(answer.status_code), str(says or "no reason given"))
+    return told
+
+
+def http(url: str) -> httpx.Client:
+    """Whoever asks a user pool, or its pages, asks by this."""
+    return httpx.Client(timeout=_SECONDS, verify=verify(url), trust_env=not here(url))
+
+
+def _tokens(told: Mapping[str, Any], refresh: str | None = None) -> Tokens:
+    return Tokens(str(told["AccessToken"]), str(refresh or told["RefreshToken"]), int(told["ExpiresIn"]))
+
+
+@contextmanager
+def _as_a_user_pool(pool: UserPool) -> Iterator[None]:
+    """Raises NotSignedIn where it is none that answers."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError):  # NoProof among them
+        raise NotSignedIn(f"what answers at {pool.url} does not speak as a user pool does") from None
 
 
 def _uri(username: str, secret: str) -> str:

@@ -23,7 +23,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from common.log import NAMESPACE, metrics
+from common.log import NAMESPACE
 from infra.context import API_SECONDS, title
 from infra.environment import Environment
 from infra.streams import Queues
@@ -70,6 +70,7 @@ class Watch(Construct):
         """`tasks` are those of the functions that machines call, `every_minutes` says how often those of the clock
         run."""
         super().__init__(scope, "Watch")
+        self._prefix = environment.prefix
         self._runbooks = environment.runbooks_url.rstrip("/") if environment.runbooks_url else RUNBOOKS
         self.alarms: list[aws_cloudwatch.Alarm] = []
         self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True)
@@ -98,12 +99,12 @@ class Watch(Construct):
         )
 
     def _books_and_prices(self) -> list[Graph]:
-        bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
-        unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
-        checked, anchored = _ours("ItemsChecked"), _ours("AuditAnchored")
-        bank_off, exchange_off = _ours("BankOff"), _ours("ExchangeOff")
-        price_left, price_jump = _ours("PriceLeftSeconds", "Minimum"), _ours("PriceJump")
-        halted = _ours("WorkHalted", "Maximum")
+        bugs, hold_missing, drift = self._ours("Bugs"), self._ours("HoldMissing"), self._ours("Drift", "Maximum")
+        unreadable, reconciled = self._ours("BooksUnreadable", "Maximum"), self._ours("Reconciled")
+        checked, anchored = self._ours("ItemsChecked"), self._ours("AuditAnchored")
+        bank_off, exchange_off = self._ours("BankOff"), self._ours("ExchangeOff")
+        price_left, price_jump = self._ours("PriceLeftSeconds", "Minimum"), self._ours("PriceJump")
+        halted = self._ours("WorkHalted", "Maximum")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
             "HoldMissing",
@@ -169,7 +170,7 @@ class Watch(Construct):
         )
         self._alarm(
             "NoPrices",
-            _ours("PriceLeftSeconds", "SampleCount"),
+            self._ours("PriceLeftSeconds", "SampleCount"),
             "price-age",
             f"For {SILENT_ROUNDS} minutes nobody has looked at prices: trading stops.",
             below=1,
@@ -185,25 +186,29 @@ class Watch(Construct):
         return [
             ("Bugs, holds missing, drift, books unreadable: always 0", [bugs, hold_missing, drift, unreadable]),
             ("Seconds until the oldest price is too old to trade at", [price_left]),
-            ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
-            ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
+            ("Prices written, jumped, not had", self._all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
+            ("Orders filled, orders and pools expired", self._all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Flows that are halted", [halted]),
-            ("Recurring buys", _all("RecurringOrdered", "RecurringSkipped", "RecurringPostponed")),
+            ("Recurring buys", self._all("RecurringOrdered", "RecurringSkipped", "RecurringPostponed")),
             (
                 "Accounts held against their journal; items checked; anchors of the audit",
                 [reconciled, checked, anchored],
             ),
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
-            ("Days compared with the bank, with the exchange", _all("BankCompared", "ExchangeCompared")),
+            ("Days compared with the bank, with the exchange", self._all("BankCompared", "ExchangeCompared")),
         ]
 
     def _payouts(self) -> list[Graph]:
-        overdue, needs_person = _ours("WorkOverdue", "Maximum"), _ours("WorkNeedsPerson", "Maximum")
-        parked = _ours("WorkParked", "Maximum")
-        failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
-        to_approve = _ours("PayoutsToApprove")
-        contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
-        desk_refused, signatures = _ours("DeskRefused"), _ours("SignaturesRefused")
+        overdue, needs_person = self._ours("WorkOverdue", "Maximum"), self._ours("WorkNeedsPerson", "Maximum")
+        parked = self._ours("WorkParked", "Maximum")
+        failed, turned_up, not_believed = (
+            self._ours("PayoutsFailed"),
+            self._ours("OrdersTurnedUp"),
+            self._ours("FillsNotBelieved"),
+        )
+        to_approve = self._ours("PayoutsToApprove")
+        contradictions, mismatch = self._ours("BankContradictions"), self._ours("BankMismatch")
+        desk_refused, signatures = self._ours("DeskRefused"), self._ours("SignaturesRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -270,43 +275,43 @@ class Watch(Construct):
         )
         return [
             ("Unfinished work: overdue, for a person, parked", [overdue, needs_person, parked]),
-            ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
+            ("The sweeper: machines started, events replayed", self._all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
             (
                 "The bank: against itself, not fitting, parked, not signed",
-                [contradictions, mismatch, _ours("EventsParked"), signatures],
+                [contradictions, mismatch, self._ours("EventsParked"), signatures],
             ),
-            ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
+            ("The outside: refuses the desk itself, asks us to wait", [desk_refused, self._ours("BansTold")]),
         ]
 
     def _custody(self) -> list[Graph]:
         """Every counter here is seldom, but silence: the custody is polled every five seconds."""
-        off = _ours("CustodyOff")
+        off = self._ours("CustodyOff")
         self._alarm(
             "CustodyOff", off, "custody-off", "The custody has not what is booked, of an asset. Money is wrong."
         )
         self._alarm(
             "CustodyNotBelieved",
-            _ours("CustodyNotBelieved"),
+            self._ours("CustodyNotBelieved"),
             "custody-not-believed",
             "What the custody tells of a transfer or a snapshot can not be. Nothing is decided by it.",
         )
         self._alarm(
             "CustodyShort",
-            _ours("CustodyShort"),
+            self._ours("CustodyShort"),
             "custody-short",
             "The custody has not enough outputs for what is to be sent, since half an hour.",
         )
         self._alarm(
             "SnapshotTies",
-            _ours("SnapshotTies"),
+            self._ours("SnapshotTies"),
             "snapshot-ties",
             "More snapshots have one time than a page holds: somebody floods the custody.",
         )
         self._alarm(
             "SnapshotsFailed",
-            _ours("SnapshotsFailed"),
+            self._ours("SnapshotsFailed"),
             "snapshots-failed",
             f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes a snapshot could not be taken: it holds the cursor.",
             minutes=WITHIN_MINUTES,
@@ -314,13 +319,13 @@ class Watch(Construct):
         )
         self._alarm(
             "SnapshotsParked",
-            _ours("SnapshotsParked"),
+            self._ours("SnapshotsParked"),
             "snapshots-parked",
             "Money has come to the custody that is nobody's: two operators say whose it is.",
         )
         self._alarm(
             "TransfersFailed",
-            _ours("TransfersFailed"),
+            self._ours("TransfersFailed"),
             "transfers-failed",
             f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes a transfer met something that nobody had thought of.",
             minutes=WITHIN_MINUTES,
@@ -328,7 +333,7 @@ class Watch(Construct):
         )
         self._alarm(
             "TransfersDenied",
-            _ours("TransfersDenied"),
+            self._ours("TransfersDenied"),
             "transfers-denied",
             f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes the custody has refused to send, and the cause is ours.",
             minutes=WITHIN_MINUTES,
@@ -336,13 +341,13 @@ class Watch(Construct):
         )
         self._alarm(
             "MarketMakingStopped",
-            _ours("MarketMakingStopped"),
+            self._ours("MarketMakingStopped"),
             "market-making-stopped",
             "A market-making order waits for a person: its money is where no machine can move it.",
         )
         self._alarm(
             "CampaignJoinsFailed",
-            _ours("CampaignJoinsFailed"),
+            self._ours("CampaignJoinsFailed"),
             "campaign-joins-failed",
             f"In {JOINS_FAILING} of {JOINS_WITHIN} minutes a campaign could not be joined, or not asked what it pays.",
             minutes=JOINS_WITHIN,
@@ -350,7 +355,7 @@ class Watch(Construct):
         )
         self._alarm(
             "CustodySilent",
-            _ours("CustodySilent"),
+            self._ours("CustodySilent"),
             "custody-silent",
             f"For {SILENT_MINUTES} minutes the custody has not answered: no payment is taken, none is sent.",
             minutes=SILENT_MINUTES,
@@ -358,11 +363,11 @@ class Watch(Construct):
         return [
             (
                 "The custody: snapshots taken, transfers moved",
-                _all("SnapshotsTaken", "TransfersMoved", "CustodyCompared"),
+                self._all("SnapshotsTaken", "TransfersMoved", "CustodyCompared"),
             ),
             (
                 "The custody: not taken, not sent, ties, not believed, short of outputs: always 0",
-                _all(
+                self._all(
                     "CustodyOff",
                     "SnapshotsFailed",
                     "TransfersFailed",
@@ -374,13 +379,13 @@ class Watch(Construct):
             ),
             (
                 "The custody: silent, parked for a person; orders stopped for one",
-                _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
+                self._all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
             ),
-            ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
+            ("Campaigns joined; joins that failed", self._all("CampaignsJoined", "CampaignJoinsFailed")),
         ]
 
     def _billing(self, queues: Queues) -> list[Graph]:
-        not_believed = _ours("BillingNotBelieved")
+        not_believed = self._ours("BillingNotBelieved")
         failed, age = (
             _waiting(queues.failed),
             queues.taken.metric_approximate_age_of_oldest_message(period=MINUTE, statistic="Maximum"),
@@ -404,7 +409,7 @@ class Watch(Construct):
             f"A payment of a dealer waits in its queue for more than {PAYMENT_LATE_SECONDS // 60} minutes.",
             above=PAYMENT_LATE_SECONDS,
         )
-        off = _ours("BillingOff")
+        off = self._ours("BillingOff")
         self._alarm(
             "BillingOff",
             off,
@@ -413,11 +418,17 @@ class Watch(Construct):
         )
         graphs: list[Graph] = [
             ("The billing system: against itself, against the books: always 0", [not_believed, off]),
-            ("Payments: taken, parked, spread by the clock", _all("PaymentsTaken", "PaymentsParked", "PaymentsSpread")),
-            ("Taken back by banks; refunds over, refused", _all("PaymentsTakenBack", "RefundsOver", "RefundsRefused")),
-            ("The billing system: invoices and payments compared", [_ours("BillingCompared")]),
-            ("Bills: overdue", [_ours("BillsOverdue")]),
-            ("Payments: totals compared, and those that differ", _all("PaymentsCompared", "PaymentsDiffer")),
+            (
+                "Payments: taken, parked, spread by the clock",
+                self._all("PaymentsTaken", "PaymentsParked", "PaymentsSpread"),
+            ),
+            (
+                "Taken back by banks; refunds over, refused",
+                self._all("PaymentsTakenBack", "RefundsOver", "RefundsRefused"),
+            ),
+            ("The billing system: invoices and payments compared", [self._ours("BillingCompared")]),
+            ("Bills: overdue", [self._ours("BillsOverdue")]),
+            ("Payments: totals compared, and those that differ", self._all("PaymentsCompared", "PaymentsDiffer")),
             ("Payments: failed, of the queue", [failed]),
             ("Payments: age of the oldest that waits, seconds", [age]),
         ]
@@ -446,13 +457,13 @@ class Watch(Construct):
             ("Changes of the table: age of the oldest that is taken, milliseconds", [age]),
             (
                 "Webhooks: made, delivered, unanswered, given up",
-                _all("WebhooksMade", "WebhooksDelivered", "WebhooksUnanswered", "WebhooksGivenUp"),
+                self._all("WebhooksMade", "WebhooksDelivered", "WebhooksUnanswered", "WebhooksGivenUp"),
             ),
         ]
 
     def _quotes(self) -> list[Graph]:
         """Market making at exchanges."""
-        late, stray, orphaned, silent = map(_ours, ("TicksLate", "StrayTrades", "QuotesOrphaned", "QuotingSilent"))
+        late, stray, orphaned, silent = map(self._ours, ("TicksLate", "StrayTrades", "QuotesOrphaned", "QuotingSilent"))
         self._alarm(
             "TicksLate",
             late,
@@ -463,7 +474,7 @@ class Watch(Construct):
         )
         self._alarm(
             "NoTicks",
-            _ours("Ticks"),
+            self._ours("Ticks"),
             "ticks-late",
             f"For {OVERDUE_MINUTES} minutes nobody has looked after any quotes.",
             below=1,
@@ -474,7 +485,7 @@ class Watch(Construct):
         self._alarm(
             "QuotesOrphaned", orphaned, "quotes-orphaned", "An order of ours was open that the table does not know."
         )
-        off, halted = _ours("AccountsOff"), _ours("QuotesOpenThoughHalted")
+        off, halted = self._ours("AccountsOff"), self._ours("QuotesOpenThoughHalted")
         self._alarm(
             "AccountsOff",
             off,
@@ -489,11 +500,11 @@ class Watch(Construct):
         )
         self._alarm(
             "AccountsUnwatched",
-            _ours("AccountsUnwatched"),
+            self._ours("AccountsUnwatched"),
             "accounts-off",
             "For an hour nobody could say whether a trading account has all that its orders are owed.",
         )
-        paused = _ours("QuotesPaused")
+        paused = self._ours("QuotesPaused")
         self._alarm(
             "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
         )
@@ -505,10 +516,10 @@ class Watch(Construct):
             minutes=SILENT_MINUTES,
         )
         return [
-            ("Quotes: ticks, and late ones", [_ours("Ticks"), late]),
+            ("Quotes: ticks, and late ones", [self._ours("Ticks"), late]),
             (
                 "Quotes: unknown, would take, refused, left out",
-                _all(
+                self._all(
                     "QuotesUnknown",
                     "QuotesWouldTake",
                     "QuotesRefused",
@@ -521,12 +532,12 @@ class Watch(Construct):
             ("Accounts: short of what is owed, open though halted: always 0", [off, halted]),
             (
                 "Accounts compared, or not; quotes withdrawn",
-                _all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesCancelledUndecided"),
+                self._all("AccountsCompared", "AccountsNotCompared", "AccountsUnwatched", "QuotesCancelledUndecided"),
             ),
-            ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
+            ("Quotes: orders paused, markets whose price has jumped", [paused, self._ours("MarketsJumped")]),
             (
                 "Quotes: cycles and books that came to nothing",
-                _all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs", "FillsFoundLate"),
+                self._all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs", "FillsFoundLate"),
             ),
         ]
 
@@ -677,27 +688,25 @@ class Watch(Construct):
         alarm.add_alarm_action(aws_cloudwatch_actions.SnsAction(self.topic))
         self.alarms.append(alarm)
 
+    def _ours(self, name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
+        """A metric of `common.log`; without its dimension it would be another metric."""
+        return aws_cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=name,
+            dimensions_map={"service": self._prefix},
+            period=MINUTE,
+            statistic=statistic,
+        )
+
+    def _all(self, *names: str) -> list[aws_cloudwatch.Metric]:
+        return [self._ours(name) for name in names]
+
     def _dashboard(self, graphs: Sequence[Graph]) -> None:
-        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name="cryptodesk")
+        dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name=self._prefix)
         dashboard.add_widgets(aws_cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=24, height=4))
         dashboard.add_widgets(
             *(aws_cloudwatch.GraphWidget(title=title, left=list(left), width=8) for title, left in graphs)
         )
-
-
-def _ours(name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
-    """A metric of `common.log`; without its dimension it would be another metric."""
-    return aws_cloudwatch.Metric(
-        namespace=NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": metrics.service},
-        period=MINUTE,
-        statistic=statistic,
-    )
-
-
-def _all(*names: str) -> list[aws_cloudwatch.Metric]:
-    return [_ours(name) for name in names]
 
 
 def _waiting(queue: aws_sqs.IQueue) -> aws_cloudwatch.Metric:

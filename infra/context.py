@@ -34,7 +34,6 @@ from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN
 from infra.http_api import HttpApi
 from infra.streams import Queues
 
-SERVICE = "cryptodesk"
 MEMORY_MIB = 512
 API_SECONDS = 29  # API Gateway waits 30
 TASK_SECONDS = 60  # an exchange or the bank is asked twice at most, each within 12
@@ -118,11 +117,12 @@ class ContextStack(NestedStack):
         """A function, and where what it takes comes from."""
         shared = self._shared
         queues, kafka, secret = shared.queues[name], shared.environment.kafka, shared.secrets.get(Secret.KAFKA_KEY)
-        received = streams.statements(queues, topic, kafka, secret)
+        group = f"{shared.environment.prefix}-{streams.GROUP}"
+        received = streams.statements(queues, topic, kafka, group, secret)
         function = self._function(name, handler, streams.SECONDS, more=received)
         streams.from_queue(self, function, queues)
         if kafka is not None:
-            streams.from_kafka(self, function, topic, kafka, queues, secret)
+            streams.from_kafka(self, function, topic, kafka, group, queues, secret)
 
     def _function(
         self,
@@ -137,7 +137,7 @@ class ContextStack(NestedStack):
         shared = self._shared
         construct_id = title(name.partition(".")[2])
         # Names are ours, and known before anything is deployed: logs and alarms are found without a look-up.
-        function_name = f"{SERVICE}-{name.replace('.', '-').replace('_', '-')}"
+        function_name = f"{shared.environment.prefix}-{name.replace('.', '-').replace('_', '-')}"
         log = aws_logs.LogGroup(
             self,
             f"{construct_id}Log",
@@ -175,7 +175,7 @@ class ContextStack(NestedStack):
         log = aws_logs.LogGroup(
             self,
             f"{construct_id}MachineLog",
-            log_group_name=f"/aws/vendedlogs/states/{SERVICE}-{name}",
+            log_group_name=f"/aws/vendedlogs/states/{self._shared.environment.prefix}-{name}",
             retention=aws_logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
@@ -191,7 +191,7 @@ class ContextStack(NestedStack):
         machine = aws_stepfunctions.StateMachine(
             self,
             f"{construct_id}Machine",
-            state_machine_name=f"{SERVICE}-{name}",
+            state_machine_name=f"{self._shared.environment.prefix}-{name}",
             definition_body=aws_stepfunctions.DefinitionBody.from_chainable(made.first),
             role=role.without_policy_updates(),
             comment=made.comment,

@@ -43,7 +43,7 @@ def account(session: botocore.session.Session) -> tuple[str, str]:
     return found["Account"], region
 
 
-def deploy(cdk: Path, context: Sequence[str], *, keep_state: bool = False) -> int:
+def deploy(cdk: Path, environment: str, *, keep_state: bool = False) -> int:
     """Asks before it widens any permission. Exit code of the CDK command line.
 
     By itself that would look at its stacks, and not into those that are nested in them, where the roles are. Its diff
@@ -53,8 +53,7 @@ def deploy(cdk: Path, context: Sequence[str], *, keep_state: bool = False) -> in
     def run(*words: str) -> int:
         return subprocess.run([str(cdk), *words], cwd=ROOT, check=False).returncode
 
-    told = [word for pair in context for word in ("--context", pair)]
-    if failed := run("synth", "--quiet", "--output", MADE, *told):
+    if failed := run("synth", "--quiet", "--output", MADE, "--context", f"environment={environment}"):
         return failed
     which = ["--app", MADE, STACK, *(["--exclusively"] if keep_state else [])]
     widens = run("diff", *which, "--method=template", "--security-only", "--fail-on=broadening") != 0
@@ -65,18 +64,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=(__doc__ or "").partition("\n")[0])
     names = [name.value for name in EnvironmentName if name is not EnvironmentName.LOCAL]
     parser.add_argument("environment", choices=names)
-    parser.add_argument("context", nargs="*", metavar="name=value", help="see infra/environment.py")
     parser.add_argument("--keep-state", action="store_true", help="to go back: neither table, users nor secrets change")
     chosen = parser.parse_args(arguments)
-    context = [f"environment={chosen.environment}", *chosen.context]
     try:
         number, region = account(botocore.session.get_session())
-        Environment.read(dict(pair.partition("=")[::2] for pair in context).get)
+        environment = Environment.read({"environment": chosen.environment}.get)
+        if environment.nobodys:
+            raise UnfitEnvironment(
+                f"environments/{chosen.environment}.toml still names nobody by {', '.join(environment.nobodys)}: say "
+                "whose it is, and commit it"
+            )
     except (CanNotDeploy, UnknownEnvironment, UnfitEnvironment) as why:
         print(f"Nothing was deployed: {why}", file=sys.stderr)
         return 1
     print(f"Cryptodesk ({chosen.environment}) goes to account {number}, {region}. New permissions are asked about.")
-    return deploy(CDK, context, keep_state=chosen.keep_state)
+    return deploy(CDK, chosen.environment, keep_state=chosen.keep_state)
 
 
 if __name__ == "__main__":

@@ -1,49 +1,28 @@
-"""Where the stack goes, and what differs there. Chosen by `cdk … -c name=value`; see docs/deploy.md.
+"""Where the stack goes, and what differs there.
 
-| context                | local                  | staging, production        |
-|------------------------|------------------------|----------------------------|
-| environment            | local                  | staging (default)          |
-| endpoint_url           | of the embedded AWS    | not set                    |
-| docs_origins           | of the Swagger UI page | not set                    |
-| price_oracle_url       | of the simulator       | https://api.coingecko.com  |
-| price_oracle_key       | no                     | yes: a secret is made for it |
-| exchange               | binance                | binance, or alphapoint; production says it |
-| exchange_url           | of the simulator       | staging: https://testnet.binance.vision; production says it |
-| exchange_quote         | USDT                   | what stands for a dollar there: USDT |
-| bank_url               | of the simulator       | the bank's; production says it |
-| custody_url            | of the simulator       | https://api.mixin.one      |
-| hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
-| hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
-| billing_url            | of the simulator       | the billing system's       |
-| payments_from          | not set                | the ARN of who may put payments into their queue |
-| kafka_brokers          | not set                | host:port,host:port: dealers' payments come from there, too |
-| kafka_subnets          | not set                | subnet-…,subnet-…: those of brokers that are in a network of ours |
-| kafka_security_groups  | not set                | sg-…: of the same          |
-| kafka_cluster_arn      | not set                | of a cluster of MSK, instead |
-| commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
-| alarm_email            | not set                | who is woken; production says it |
-| runbooks_url           | not set                | where docs/runbooks can be read, for links in alarms |
-| deposit_limit_usd      | 50000                  | 50000                      |
-| withdrawal_limit_usd   | 10000                  | 10000                      |
-| payout_max_usd         | 10000                  | 10000: a payout beyond it waits for two operators |
-| operator_limit_usd     | 100000                 | 100000: what one operator may propose a day, and confirm |
-| stuck_hours            | 4                      | 4                          |
-| payout_back_off_seconds | 1                     | 60, after the first rejection; doubled after each |
-| log_level              | INFO                   | INFO; in production WARNING |
-| trace_functions        | cannot                 | no: X-Ray follows the state machines only |
+Of staging and production it stands in `environments/NAME.toml`, which is kept with the code: docs/deploy.md has what
+may be said there. `cdk … -c environment=NAME` chooses one (staging, where nothing is said), and nothing else of theirs
+is told to the command line. A laptop's is told by `-c name=value`, since every laptop has its own ports, and is in no
+file; it has two names more: `endpoint_url`, of the embedded AWS, and `docs_origins`, of the Swagger UI.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from common.settings import violations
 
 REGION_EMBEDDED = "us-east-1"
+FOLDER = Path(__file__).resolve().parent.parent / "environments"
 
 
 class EnvironmentName(StrEnum):
@@ -81,20 +60,16 @@ class Kafka:
     def in_a_network(self) -> bool:
         return self.cluster_arn is not None or bool(self.subnets)
 
-    @classmethod
-    def read(cls, context: Callable[[str], str | None]) -> Kafka | None:
-        """None where none is told. Raises UnknownEnvironment."""
-        brokers, subnets, groups = (
-            _several(context(f"kafka_{name}")) for name in ("brokers", "subnets", "security_groups")
-        )
-        cluster_arn = context("kafka_cluster_arn")
-        if not brokers and (subnets or groups):
-            raise UnknownEnvironment("-c kafka_subnets and kafka_security_groups belong to -c kafka_brokers")
-        if brokers and cluster_arn is not None:
-            raise UnknownEnvironment("-c kafka_brokers or -c kafka_cluster_arn: payments come from one of them")
-        if bool(subnets) != bool(groups):
-            raise UnknownEnvironment("-c kafka_subnets and -c kafka_security_groups are told together")
-        return cls(cluster_arn, brokers, subnets, groups) if brokers or cluster_arn else None
+    @property
+    def violations(self) -> list[str]:
+        wrong = []
+        if not self.brokers and (self.subnets or self.security_groups):
+            wrong.append("kafka.subnets and kafka.security_groups belong to kafka.brokers")
+        if bool(self.brokers) == (self.cluster_arn is not None):
+            wrong.append("kafka.brokers or kafka.cluster_arn: payments come from one of them")
+        if bool(self.subnets) != bool(self.security_groups):
+            wrong.append("kafka.subnets and kafka.security_groups are told together")
+        return wrong
 
 
 @dataclass(frozen=True)
@@ -167,63 +142,169 @@ class Environment:
             "COMMISSION_PERCENT": self.commission_percent,
         }
 
-    def _violations(self, context: Callable[[str], str | None]) -> list[str]:
+    @property
+    def prefix(self) -> str:
+        """What every name begins with that an account can have only once. The runbooks have production's."""
+        return f"cryptodesk-{self.name}" if self.name is EnvironmentName.STAGING else "cryptodesk"
+
+    def stack_name(self, name: str) -> str:
+        """The same, of a stack that production calls so."""
+        return name.replace("Cryptodesk", "CryptodeskStaging") if self.name is EnvironmentName.STAGING else name
+
+    @property
+    def nobodys(self) -> list[str]:
+        """What is still told with an address that is kept for examples (RFC 2606)."""
+        told = {name: value for name, value in vars(self).items() if isinstance(value, str)}
+        return sorted(name for name, value in told.items() if _EXAMPLE.search(value))
+
+    @property
+    def _violations(self) -> list[str]:
         """What may not be deployed so."""
         wrong = []
         if self.runbooks_url is not None and not _PAGES.fullmatch(self.runbooks_url):
             wrong.append(
-                f"-c runbooks_url={self.runbooks_url}: it is where pages can be read, such as https://…/runbooks"
+                f"runbooks_url is {self.runbooks_url!r}: it is where pages can be read, such as https://…/runbooks"
             )
-        if self.name is not EnvironmentName.PRODUCTION:
-            return [*wrong, *violations(self.variables)]
-        unsaid = [name for name in _PRODUCTION_SAYS if not context(name)]
-        wrong += [f"production says -c {', '.join(unsaid)}"] if unsaid else []
         if self.alarm_email is not None and not _MAIL.fullmatch(self.alarm_email):
-            wrong.append(f"-c alarm_email={self.alarm_email}: it is the address of who is woken")
+            wrong.append(f"alarm_email is {self.alarm_email!r}: it is the address of who is woken")
+        wrong += self.kafka.violations if self.kafka else []
         return [*wrong, *violations(self.variables)]
 
     @classmethod
-    def read(cls, context: Callable[[str], str | None]) -> Environment:
+    def read(cls, context: Callable[[str], str | None], folder: Path = FOLDER) -> Environment:
         """Raises UnknownEnvironment, UnfitEnvironment."""
-        written = context("environment") or EnvironmentName.STAGING
-        name = _one_of(EnvironmentName, "environment", written)
-        endpoint_url = context("endpoint_url")
-        if (name is EnvironmentName.LOCAL) != (endpoint_url is not None):
-            raise UnknownEnvironment("-c endpoint_url belongs to -c environment=local, and to nothing else")
-        log_level = context("log_level") or _LOG_LEVEL[name]
+        name = _one_of(EnvironmentName, "environment", context("environment") or EnvironmentName.STAGING)
+        told: dict[str, Any] = {known: said for known in _KNOWN if (said := context(known)) is not None}
+        if name is EnvironmentName.LOCAL:
+            if "endpoint_url" not in told:
+                raise UnknownEnvironment("-c environment=local wants -c endpoint_url, of the embedded AWS")
+            told["docs_origins"] = told["docs_origins"].split(",") if "docs_origins" in told else []
+            settled = _said(OfLaptop, "-c", told)
+        elif told:
+            raise UnknownEnvironment(
+                f"-c {', '.join(told)}: of {name} everything is said in environments/{name}.toml, where it stays"
+            )
+        else:
+            settled = Settled.of_file(folder / f"{name}.toml")
+            unsaid = [each for each in _PRODUCTION_SAYS if getattr(settled, each) is None]
+            if name is EnvironmentName.PRODUCTION and unsaid:
+                raise UnfitEnvironment(f"environments/{name}.toml: production says {', '.join(unsaid)}")
         read = cls(
+            **{"log_level": _LOG_LEVEL[name], "payout_back_off_seconds": _PAYOUT_BACK_OFF[name], **settled.given},
             name=name,
-            endpoint_url=endpoint_url,
-            docs_origins=_several(context("docs_origins")),
-            price_oracle_url=context("price_oracle_url") or cls.price_oracle_url,
-            price_oracle_key=context("price_oracle_key") == "yes",
-            exchange=context("exchange") or cls.exchange,
-            exchange_url=context("exchange_url") or cls.exchange_url,
-            exchange_quote=context("exchange_quote") or cls.exchange_quote,
-            exchange_fee_max_bps=context("exchange_fee_max_bps") or cls.exchange_fee_max_bps,
-            bank_url=context("bank_url") or cls.bank_url,
-            custody_url=context("custody_url") or cls.custody_url,
-            hufi_launcher_url=context("hufi_launcher_url") or cls.hufi_launcher_url,
-            hufi_oracle_url=context("hufi_oracle_url") or cls.hufi_oracle_url,
-            billing_url=context("billing_url") or cls.billing_url,
-            commission_percent=context("commission_percent") or cls.commission_percent,
-            payments_from=context("payments_from"),
-            kafka=Kafka.read(context),
-            alarm_email=context("alarm_email"),
-            runbooks_url=context("runbooks_url"),
-            deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
-            withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
-            payout_max_usd=context("payout_max_usd") or cls.payout_max_usd,
-            operator_limit_usd=context("operator_limit_usd") or cls.operator_limit_usd,
-            stuck_hours=context("stuck_hours") or cls.stuck_hours,
-            payout_back_off_seconds=context("payout_back_off_seconds") or _PAYOUT_BACK_OFF[name],
-            log_level=_one_of(LogLevel, "log_level", log_level),
-            trace_functions=context("trace_functions") == "yes",
         )
-        wrong = read._violations(context)
+        wrong = read._violations
         if wrong:
             raise UnfitEnvironment("; ".join(wrong))
         return read
+
+
+class OfKafka(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    cluster_arn: str | None = None
+    brokers: list[str] = []
+    subnets: list[str] = []
+    security_groups: list[str] = []
+
+
+class Settled(BaseModel):
+    """What a file says. Numbers are written as text: they are exact, and none is read as something near it. What else a
+    value has to be is said where functions read it: `common.settings.violations`."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    alarm_email: str | None = None
+    runbooks_url: str | None = None
+    exchange: str | None = None
+    exchange_url: str | None = None
+    exchange_quote: str | None = None
+    exchange_fee_max_bps: str | None = None
+    bank_url: str | None = None
+    custody_url: str | None = None
+    billing_url: str | None = None
+    hufi_launcher_url: str | None = None
+    hufi_oracle_url: str | None = None
+    price_oracle_url: str | None = None
+    price_oracle_key: bool | None = None
+    payments_from: str | None = None
+    kafka: OfKafka | None = None
+    commission_percent: str | None = None
+    deposit_limit_usd: str | None = None
+    withdrawal_limit_usd: str | None = None
+    payout_max_usd: str | None = None
+    operator_limit_usd: str | None = None
+    stuck_hours: str | None = None
+    payout_back_off_seconds: str | None = None
+    log_level: Literal["INFO", "WARNING", "ERROR"] | None = None
+    trace_functions: bool | None = None
+
+    @classmethod
+    def of_file(cls, path: Path) -> Settled:
+        """Raises UnknownEnvironment, UnfitEnvironment."""
+        at = f"{path.parent.name}/{path.name}"
+        try:
+            told = tomllib.loads(path.read_text())
+        except FileNotFoundError:
+            raise UnknownEnvironment(f"there is no {at}: it says what differs there (docs/deploy.md)") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as unreadable:
+            raise UnfitEnvironment(f"{at} is no TOML: {unreadable}") from None
+        return _said(cls, at, told)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """As an Environment takes it."""
+        told = {name: value for name, value in self if value is not None}
+        if self.kafka is not None:
+            told["kafka"] = Kafka(
+                self.kafka.cluster_arn,
+                tuple(self.kafka.brokers),
+                tuple(self.kafka.subnets),
+                tuple(self.kafka.security_groups),
+            )
+        if self.log_level is not None:
+            told["log_level"] = LogLevel(self.log_level)
+        return told
+
+
+class OfLaptop(Settled):
+    endpoint_url: str
+    docs_origins: list[str]
+
+    @property
+    def given(self) -> dict[str, Any]:
+        return {**super().given, "docs_origins": tuple(self.docs_origins)}
+
+
+_KNOWN = tuple(OfLaptop.model_fields)
+
+
+def _said(model: type[Settled], at: str, told: Mapping[str, Any]) -> Settled:
+    """Raises UnfitEnvironment with all that is wrong."""
+    secret = sorted(name for name in _names(told) if name not in _KNOWN and _SECRET.search(name))
+    if secret:
+        raise UnfitEnvironment(
+            f"{at} says {', '.join(secret)}: secrets are in Secrets Manager and in no file (docs/deploy.md)"
+        )
+    try:
+        return model.model_validate(told)
+    except ValidationError as refused:
+        raise UnfitEnvironment("; ".join(f"{at}: {_wrong(each)}" for each in refused.errors())) from None
+
+
+def _names(told: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in told.items():
+        yield name
+        if isinstance(value, Mapping):
+            yield from _names(value)
+
+
+def _wrong(error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    if error["type"] != "extra_forbidden":
+        return f"{name} is {error['input']!r}: {error['msg']}"
+    known = OfKafka.model_fields if name.startswith("kafka.") else Settled.model_fields
+    return f"{name} is not known; known are {', '.join(sorted(known))}"
 
 
 # Where requests cost money, the access log tells who asked what: a second line for each would say the same.
@@ -235,15 +316,13 @@ _LOG_LEVEL = {
 _PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
 _PAGES = re.compile(r"https://[^\s?#]+")
 _MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
+_EXAMPLE = re.compile(r"[@./]example(\.(com|net|org))?(?=[:/]|$)")
+_SECRET = re.compile(r"secret|password|passwd|private|credential|token|(^|_)(key|pin|seed)s?($|_)", re.IGNORECASE)
 _PAYOUT_BACK_OFF = {
     EnvironmentName.LOCAL: "1",
     EnvironmentName.STAGING: "60",
     EnvironmentName.PRODUCTION: "60",
 }
-
-
-def _several(written: str | None) -> tuple[str, ...]:
-    return tuple(written.split(",")) if written else ()
 
 
 _ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)

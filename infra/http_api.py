@@ -44,7 +44,7 @@ class HttpApi:
         self.api = aws_apigatewayv2.HttpApi(
             scope,
             "Api",
-            api_name="cryptodesk",
+            api_name=environment.prefix,
             default_authorizer=self._authorizer,
             cors_preflight=_cors(environment),
             create_default_stage=False,
@@ -53,7 +53,7 @@ class HttpApi:
             scope,
             "ApiLog",
             # A name under this prefix needs no resource policy of its own, of which a region has only ten.
-            log_group_name="/aws/vendedlogs/cryptodesk-api",
+            log_group_name=f"/aws/vendedlogs/{environment.prefix}-api",
             retention=aws_logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
             # It is searched and never watched: at half the price there are no filters and no live tail.

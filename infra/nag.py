@@ -7,19 +7,17 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
-from infra.context import SERVICE
-
 if TYPE_CHECKING:
     from infra.stack import CryptodeskStack
 
 
 # As the stack of what holds state exports the bucket's ARN.
-ANCHORS = "CryptodeskState:ExportsOutputFnGetAttAuditAnchorsBucket8CB21977Arn65DBFB63"
+ANCHORS = "ExportsOutputFnGetAttAuditAnchorsBucket8CB21977Arn65DBFB63"
 
 
 def acknowledge(stack: CryptodeskStack) -> None:
     """Say why. A finding that is not listed here fails the synthesis."""
-    users = stack.state.user_pool.users
+    users, prefix = stack.state.user_pool.users, stack.target_environment.prefix
     _because(
         users, "COG2", "A customer chooses: a second factor (TOTP) is offered. Operators have a pool that wants it."
     )
@@ -46,7 +44,7 @@ def acknowledge(stack: CryptodeskStack) -> None:
     for of in ("operations.api", "operations.anchor_audit"):
         _because(
             stack.functions[of].node.scope or stack,
-            f"IAM5[Resource::{ANCHORS}/*]",
+            f"IAM5[Resource::{stack.state.stack_name}:{ANCHORS}/*]",
             "Each anchor is an object of its own; which bucket's they are is exact.",
         )
     for secret in stack.state.secrets.values():
@@ -77,7 +75,7 @@ def acknowledge(stack: CryptodeskStack) -> None:
         for name in stack.machines:
             _because(
                 context,
-                f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{SERVICE}-{name}:*]",
+                f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{prefix}-{name}:*]",
                 "Executions are named by the orders they move; which machine's they are is exact.",
             )
     if stack.target_environment.embedded:

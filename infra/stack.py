@@ -10,7 +10,7 @@ from constructs import Construct
 from infra import streams
 from infra.alarms import Watch
 from infra.bundle import Assets, Target
-from infra.context import SERVICE, ContextStack, Shared
+from infra.context import ContextStack, Shared
 from infra.contexts import Context
 from infra.grants import Secret
 from infra.http_api import HttpApi
@@ -60,7 +60,7 @@ class CryptodeskStack(DeskStack):
                 "AUDIT_KEY_ID": state.anchors.key.key_arn,
                 "AUDIT_BUCKET": state.anchors.bucket.bucket_name,
                 "MACHINES_ARN_PREFIX": f"arn:{self.partition}:states:{self.region}:{self.account}:"
-                f"stateMachine:{SERVICE}-",
+                f"stateMachine:{environment.prefix}-",
             },
         )
         self.contexts = [ContextStack(self, context, shared) for context in contexts]
@@ -110,7 +110,7 @@ def _variables(state: StateStack) -> dict[str, str]:
         "TOKEN_CLIENTS": ",".join(state.user_pool.client_ids),
         "OPERATOR_ISSUER": state.operator_pool.issuer,
         "OPERATOR_CLIENTS": ",".join(state.operator_pool.client_ids),
-        "POWERTOOLS_SERVICE_NAME": SERVICE,
+        "POWERTOOLS_SERVICE_NAME": environment.prefix,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
         **{f"{name}_SECRET": arn(secret) for name, secret in secrets.items() if name is not Secret.KAFKA_KEY},

@@ -16,13 +16,13 @@ from constructs import Construct
 
 from infra import streams
 from infra.audit import AuditAnchors
-from infra.context import SERVICE
 from infra.environment import Environment
 from infra.grants import Secret
 from infra.table import table
 from infra.user_pool import operator_pool, user_pool
 
 NAME = "CryptodeskState"
+SERVICE = "cryptodesk"
 
 
 class DeskStack(Stack):
@@ -34,6 +34,7 @@ class DeskStack(Stack):
         super().__init__(
             scope,
             name,
+            stack_name=environment.stack_name(name),
             synthesizer=synthesizer,
             termination_protection=not environment.embedded,
             description=description,

@@ -25,7 +25,7 @@ KEPT = Duration.days(14)  # the most that a queue does
 RECEIVED_MAX = 20  # for an hour
 BATCH_OF_QUEUE, BATCH_OF_KAFKA, BATCH_OF_TABLE = 10, 100, 100
 KAFKA_RETRIES = 100
-GROUP = "cryptodesk-billing"  # of consumers; theirs is where it goes on
+GROUP = "billing"  # of consumers, behind the environment's name; theirs is where it goes on
 QUEUES = {"billing.take_payments": "Payments"}  # what the queues are called, by function
 
 _SEND = "sqs:SendMessage"
@@ -95,16 +95,22 @@ def from_queue(scope: Construct, function: aws_lambda.IFunction, of: Queues) -> 
 
 
 def from_kafka(
-    scope: Construct, function: aws_lambda.IFunction, topic: str, kafka: Kafka, of: Queues, secret: str | None
+    scope: Construct,
+    function: aws_lambda.IFunction,
+    topic: str,
+    kafka: Kafka,
+    group: str,
+    of: Queues,
+    secret: str | None,
 ) -> None:
     """secret: its ARN, with `username` and `password` for SASL/SCRAM; a cluster of MSK knows the function's role."""
     assert of.given_up is not None
-    mapping, group = aws_lambda.CfnEventSourceMapping, {"consumerGroupId": GROUP}
+    mapping, goes_on = aws_lambda.CfnEventSourceMapping, {"consumerGroupId": group}
     destination = mapping.OnFailureProperty(destination=of.given_up.queue_arn)
     if kafka.cluster_arn is not None:
         where: dict[str, object] = {
             "event_source_arn": kafka.cluster_arn,
-            "amazon_managed_kafka_event_source_config": group,
+            "amazon_managed_kafka_event_source_config": goes_on,
         }
     else:
         brokers = mapping.EndpointsProperty(kafka_bootstrap_servers=list(kafka.brokers))
@@ -114,7 +120,7 @@ def from_kafka(
         access += [("VPC_SECURITY_GROUP", f"security_group:{each}") for each in kafka.security_groups]
         where = {
             "self_managed_event_source": mapping.SelfManagedEventSourceProperty(endpoints=brokers),
-            "self_managed_kafka_event_source_config": group,
+            "self_managed_kafka_event_source_config": goes_on,
             "source_access_configurations": [
                 mapping.SourceAccessConfigurationProperty(type=type_, uri=uri) for type_, uri in access
             ],
@@ -156,7 +162,9 @@ def of_the_table(table: aws_dynamodb.Table) -> Sequence[aws_iam.PolicyStatement]
     return [_allow(_OF_A_TABLE, [stream]), _allow(["dynamodb:ListStreams"], ["*"])]
 
 
-def statements(of: Queues, topic: str, kafka: Kafka | None, secret: str | None) -> Sequence[aws_iam.PolicyStatement]:
+def statements(
+    of: Queues, topic: str, kafka: Kafka | None, group: str, secret: str | None
+) -> Sequence[aws_iam.PolicyStatement]:
     """What Lambda does in the name of a function that takes messages."""
     found = [_allow([RECEIVE, DONE, MEASURE], [of.taken.queue_arn])]
     if kafka is None:
@@ -168,7 +176,7 @@ def statements(of: Queues, topic: str, kafka: Kafka | None, secret: str | None) 
         found += [
             _allow(_OF_A_CLUSTER + _OF_A_CLUSTERS_DATA, [cluster]),
             _allow(_OF_A_TOPIC, [f"{cluster.replace(':cluster/', ':topic/')}/{topic}"]),
-            _allow(_OF_A_GROUP, [f"{cluster.replace(':cluster/', ':group/')}/{GROUP}"]),
+            _allow(_OF_A_GROUP, [f"{cluster.replace(':cluster/', ':group/')}/{group}"]),
         ]
     elif secret is not None:
         found.append(_allow([READ_SECRET], [secret]))

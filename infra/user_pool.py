@@ -4,6 +4,7 @@ groups by hand, each with a second factor. One pool can not ask a second factor 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack, aws_cognito
 from constructs import Construct
@@ -19,6 +20,9 @@ GROUPS = {
 }
 DEALER_SYSTEMS = ("Cme", "Lotus")
 OPERATORS_TOKEN_MINUTES = 30
+OPERATORS_DAY_HOURS = 12  # so long `desk` renews a login: the next morning asks for the second factor again
+# Where `desk login` listens (console/callback.py): a code comes back to this machine alone, and needs its verifier.
+CALLBACKS = tuple(f"http://127.0.0.1:{port}/signed-in" for port in (14321, 14322, 14323))
 CUSTOMERS_TOKEN_MINUTES = 5  # who is disabled is out by then; an app asks for the next one by its refresh token
 
 
@@ -59,15 +63,14 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         "App",
         # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
-        generate_secret=False,
-        prevent_user_existence_errors=True,
-        enable_token_revocation=True,
-        disable_o_auth=True,
+        **_by_page(),
         access_token_validity=validity,
         id_token_validity=validity,
         refresh_token_validity=Duration.days(30),
     )
-    return UserPool(users, client, _machines(users, scope), _issuer(scope, users))
+    # Where the dealers' systems ask for tokens, too.
+    _page(scope, users, client, environment, prefix=environment.prefix)
+    return UserPool(users, client, _machines(users), _issuer(scope, users))
 
 
 def operator_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -101,15 +104,53 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         "Desk",
         # As the customers' client: by SRP no password leaves the operator's machine.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=True),
-        generate_secret=False,
-        prevent_user_existence_errors=True,
-        enable_token_revocation=True,
-        disable_o_auth=True,
+        **_by_page(),
         access_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
         id_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
-        refresh_token_validity=Duration.hours(1),  # the least that there is; `desk` asks for none
+        refresh_token_validity=Duration.hours(OPERATORS_DAY_HOURS),
     )
+    _page(scope, users, client, environment, prefix=f"{environment.prefix}-desk")
     return UserPool(users, client, (), _issuer(scope, users))
+
+
+def _by_page() -> dict[str, Any]:
+    """Of an app client whose users sign in at the pool's own page. It has no secret, which nobody could keep: whoever
+    wants tokens for a code shows that he has asked for it (PKCE)."""
+    return {
+        "generate_secret": False,
+        "prevent_user_existence_errors": True,
+        "enable_token_revocation": True,
+        "supported_identity_providers": [aws_cognito.UserPoolClientIdentityProvider.COGNITO],
+        "o_auth": aws_cognito.OAuthSettings(
+            flows=aws_cognito.OAuthFlows(authorization_code_grant=True),
+            scopes=[aws_cognito.OAuthScope.OPENID],
+            callback_urls=list(CALLBACKS),
+        ),
+    }
+
+
+def _page(
+    scope: Construct,
+    users: aws_cognito.UserPool,
+    client: aws_cognito.UserPoolClient,
+    environment: Environment,
+    *,
+    prefix: str,
+) -> None:
+    """The pool's domain, with managed login. The prefix is unique in a region of AWS."""
+    users.add_domain(
+        "Domain",
+        cognito_domain=aws_cognito.CognitoDomainOptions(domain_prefix=f"{prefix}-{Stack.of(scope).account}"),
+        managed_login_version=aws_cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
+    )
+    if not environment.embedded:  # which has one page, and knows no style; on AWS there is no page without
+        aws_cognito.CfnManagedLoginBranding(
+            scope,
+            f"{users.node.id}Style",
+            user_pool_id=users.user_pool_id,
+            client_id=client.user_pool_client_id,
+            use_cognito_provided_values=True,
+        )
 
 
 def _passwords(*, min_length: int) -> aws_cognito.PasswordPolicy:
@@ -128,17 +169,12 @@ def _issuer(scope: Construct, users: aws_cognito.UserPool) -> str:
     return f"https://cognito-idp.{Stack.of(scope).region}.amazonaws.com/{users.user_pool_id}"
 
 
-def _machines(users: aws_cognito.UserPool, scope: Construct) -> tuple[aws_cognito.UserPoolClient, ...]:
+def _machines(users: aws_cognito.UserPool) -> tuple[aws_cognito.UserPoolClient, ...]:
     """A client for each of the dealers' systems: it gets tokens by its own secret, that have one scope and no user."""
     billing = aws_cognito.ResourceServerScope(
         scope_name=BILLING_SCOPE, scope_description="Register dealers, bill them, ask for their bills"
     )
     server = users.add_resource_server("Server", identifier=RESOURCE_SERVER, scopes=[billing])
-    # Where tokens are asked for. The prefix is unique in a region of AWS.
-    users.add_domain(
-        "Domain",
-        cognito_domain=aws_cognito.CognitoDomainOptions(domain_prefix=f"cryptodesk-{Stack.of(scope).account}"),
-    )
     return tuple(
         users.add_client(
             name,

@@ -15,6 +15,7 @@ from rich.console import RenderableType
 from console import connection, output
 from console.api import Api, Request
 from console.errors import CommandFailed
+from console.logins import Logins
 
 PAGE = 100  # what the desk gives at once
 
@@ -39,7 +40,7 @@ def desk(context: typer.Context, as_json: bool) -> Iterator[Api]:
     given: Given = context.obj
     with told_of(as_json):
         with output.progress("finding the desk"):
-            found = connection.found(given.url, given.token)
+            found = connection.found(given.url, given.token, Logins.of_user().token)
         with Api(found, lambda: output.progress(f"asking {found.url}")) as api:
             yield api
 

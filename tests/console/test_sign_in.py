@@ -1,4 +1,4 @@
-"""`desk sign-in` against the embedded AWS's user pool: the password by SRP, then the second factor."""
+"""`desk login NAME --password` against the embedded AWS's user pool: the password by SRP, then the second factor."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ def answered(ask: Ask) -> Iterator[None]:
 def signed_in(pool: UserPool, olga: Olga, ask: Ask = cognito.over_http) -> dict[str, Any]:
     """What her token says."""
     with answered(ask):
-        return cognito.claims(SignIn(pool, "olga", olga).token())
+        return cognito.claims(SignIn(pool, "olga", olga).tokens().access)
 
 
 def enrolled(client: CognitoIdentityProviderClient, pool: UserPool) -> Olga:
@@ -224,7 +224,7 @@ def typed(pool: UserPool, aws: AsAws, *lines: Callable[[], str]) -> Said:
     with pytest.MonkeyPatch.context() as patch, answered(aws):
         patch.setattr(typer, "prompt", lambda *_, **__: next(left)())
         patch.setenv("DESK_CLIENT", pool.client_id)
-        return desk("sign-in", "olga", "--pool", pool.pool_id)
+        return desk("login", "olga", "--password", "--print", "--pool", pool.pool_id)
 
 
 def test_the_command_prints_the_token_and_nothing_else(pool: UserPool) -> None:

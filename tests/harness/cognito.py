@@ -16,10 +16,13 @@ import httpx
 from botocore.awsrequest import AWSResponse
 from ministack.services import cognito
 
+from infra.user_pool import CALLBACKS
+
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
 
 PASSWORD = "Of-the-tests-only-1234"
+WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 @contextmanager
@@ -54,9 +57,24 @@ def asked(headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], by
 
 
 def over_http(request: httpx.Request) -> httpx.Response:
-    """What the pool answers to a request of httpx."""
-    status, headers, body = asked(dict(request.headers), request.content)
-    return httpx.Response(status, headers={"content-type": headers["Content-Type"]}, content=body)
+    """What the pool answers to a request of httpx: its API, and the pages that it has for people."""
+    headers, url = {name.lower(): value for name, value in request.headers.items()}, request.url
+    query = {name: [value] for name, value in url.params.items()}
+    match request.method, url.path:
+        case "GET", "/oauth2/authorize":
+            answered = cognito.handle_oauth2_authorize("GET", url.path, headers, query)
+        case "POST", "/login":
+            answered = cognito.handle_login_submit("POST", url.path, headers, request.content, query)
+        case "POST", "/oauth2/token":
+            answered = cognito._oauth2_token({}, query, request.content, headers)
+        case "GET", path if path.endswith(WELL_KNOWN):
+            pool = path.removesuffix(WELL_KNOWN).strip("/")
+            answered = cognito.well_known_openid_configuration(pool, host=url.netloc.decode(), scheme=url.scheme)
+        case _:
+            answered = asked(headers, request.content)
+    status, told, body = answered
+    kept = {name: told[name] for name in ("Content-Type", "Location") if name in told}
+    return httpx.Response(status, headers=kept, content=body)
 
 
 class Raw:
@@ -80,7 +98,15 @@ def pool_of_operators(client: CognitoIdentityProviderClient, **users: tuple[str,
     """As the stack makes it; its id, and that of its client. `users` are names with their groups."""
     pool = client.create_user_pool(PoolName="operators", MfaConfiguration="ON")["UserPool"]["Id"]
     flows: Any = ["ALLOW_USER_SRP_AUTH", "ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    made = client.create_user_pool_client(UserPoolId=pool, ClientName="desk", ExplicitAuthFlows=flows)
+    made = client.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="desk",
+        ExplicitAuthFlows=flows,
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=["openid"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        CallbackURLs=list(CALLBACKS),
+    )
     for group in {group for groups in users.values() for group in groups} | {"viewers", "operators", "approvers"}:
         client.create_group(UserPoolId=pool, GroupName=group)
     for name, groups in users.items():

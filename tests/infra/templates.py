@@ -60,7 +60,7 @@ class Templates:
             case {"Fn::GetAtt": [str(at), str(attribute)]}:
                 return {"Fn::GetAtt": [self._own(stack, at), attribute]}
             case {"Fn::ImportValue": str(name)}:
-                return self._exported[name]
+                return self.exported[name]
             case dict():
                 return {key: self._resolved(stack, value) for key, value in said.items()}
             case list():
@@ -76,7 +76,7 @@ class Templates:
         return {"Ref": name}  # the region, the account
 
     @cached_property
-    def _exported(self) -> dict[str, Any]:
+    def exported(self) -> dict[str, Any]:
         return dict(self._exports())
 
     def _exports(self) -> Iterator[tuple[str, Any]]:

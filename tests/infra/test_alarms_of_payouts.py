@@ -14,7 +14,7 @@ import pytest
 
 from common.domain.catalogue.model import PRICE_AGE_MAX_SECONDS
 from common.domain.custody.service import PAUSE_AFTER_REFUSAL
-from common.log import NAMESPACE, metrics
+from common.log import NAMESPACE
 from functions.market_making.model import POLL_EVERY, TICK_EVERY
 from functions.operations.model import Swept
 from infra.alarms import RUNBOOKS
@@ -90,7 +90,7 @@ RULES = (
 def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised, rule: Rule) -> None:
     alarm = _alarms(staging)[rule.alarm]
     assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, rule.metric)
-    assert alarm["Dimensions"] == [{"Name": "service", "Value": metrics.service}]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": "cryptodesk-staging"}]
     assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == (rule.statistic, 60, rule.minutes)
     assert alarm.get("DatapointsToAlarm") == rule.of_them
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)

@@ -142,4 +142,5 @@ def understood(command_line: str) -> None:
     arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
     several = any(argument.nargs == -1 for argument in arguments)
     told = len(words) - len(given) - values
-    assert told == len(arguments) or (several and told > len(arguments)), command_line
+    least = sum(argument.required for argument in arguments)
+    assert least <= told <= len(arguments) or (several and told > len(arguments)), command_line

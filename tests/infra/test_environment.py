@@ -1,48 +1,138 @@
-"""Where the stack goes, as the context says."""
+"""Where the stack goes, as the files in `environments` say; of a laptop, as the context does."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from infra import deploy
 from infra.bundle import ROOT
-from infra.environment import Environment, EnvironmentName, Kafka, UnfitEnvironment, UnknownEnvironment
+from infra.environment import FOLDER, Environment, EnvironmentName, Kafka, UnfitEnvironment, UnknownEnvironment
+from tests.infra.conftest import Synth
 
 PRODUCTION = {
-    "environment": "production",
     "alarm_email": "desk@example.com",
     "exchange": "binance",
     "exchange_url": "https://api.binance.com",
     "bank_url": "https://api.bank.example",
 }
+LAPTOP: dict[str, str] = {"environment": "local", "endpoint_url": "http://127.0.0.1:1"}
 
 
-def _read(**context: str) -> Environment:
-    if context.get("environment") == "production":
-        context = PRODUCTION | context
-    return Environment.read(context.get)
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where `_read` writes what is said."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def _read(environment: str = "staging", **said: Any) -> Environment:
+    """Of a file that says this, besides what production has to."""
+    said = (PRODUCTION if environment == "production" else {}) | said
+    return _of_text("\n".join(_lines(said)), environment)
+
+
+def _of_text(text: str, environment: str = "staging") -> Environment:
+    Path(f"{environment}.toml").write_text(text)
+    chosen: dict[str, str] = {"environment": environment}
+    return Environment.read(chosen.get, Path.cwd())
+
+
+def _lines(said: dict[str, Any]) -> Iterator[str]:
+    """Texts, numbers and lists are written in TOML as in JSON."""
+    tables = {name: value for name, value in said.items() if isinstance(value, dict)}
+    yield from (f"{name} = {json.dumps(value)}" for name, value in said.items() if name not in tables)
+    for name, value in tables.items():
+        yield from (f"[{name}]", *_lines(value))
 
 
 def test_without_a_word_it_is_staging_and_never_production() -> None:
-    assert _read().name is EnvironmentName.STAGING
+    assert Environment.read(dict[str, str]().get).name is EnvironmentName.STAGING
     assert not _read().customer_deposits, "anybody can sign up there"
-    assert not _read(environment="production").customer_deposits
-    assert _read(environment="local", endpoint_url="http://127.0.0.1:1").customer_deposits
+    assert not _read("production").customer_deposits
+    assert Environment.read(LAPTOP.get).customer_deposits
 
 
-def test_staging_is_not_at_a_live_exchange_unless_somebody_says_so() -> None:
+@pytest.mark.parametrize("environment", ["staging", "production"])
+def test_what_is_kept_with_the_code_may_be_deployed_once_it_is_somebodys(environment: str) -> None:
+    read = Environment.read({"environment": environment}.get)
+    assert (read.name, read.endpoint_url, read.docs_origins) == (environment, None, ())
+    assert read.nobodys == (["alarm_email", "bank_url"] if environment == "production" else [])
+    assert {path.name for path in FOLDER.iterdir()} == {"staging.toml", "production.toml"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://api.binance.com", "https://apitestnet.example", "https://x.example:8443/testnet", "https://latest.io"],
+)
+def test_staging_is_at_no_live_exchange_whoever_says_so(url: str) -> None:
     assert _read().exchange_url == "https://testnet.binance.vision"
-    assert _read(exchange_url="https://api.binance.com").exchange_url == "https://api.binance.com"
+    assert _read(exchange_url="https://apws.uat.exchange.example:8443/AP").exchange_url.endswith("/AP")
+    with pytest.raises(UnfitEnvironment, match="staging sells no real coins"):
+        _read(exchange_url=url)
 
 
 @pytest.mark.parametrize("name", ["alarm_email", "exchange", "exchange_url", "bank_url"])
 def test_production_says_who_is_woken_and_which_bank_and_exchange_it_has(name: str) -> None:
     said = {key: value for key, value in PRODUCTION.items() if key != name}
-    with pytest.raises(UnfitEnvironment, match=f"production says -c {name}"):
-        Environment.read(said.get)
+    with pytest.raises(UnfitEnvironment, match=f"production.toml: production says {name}"):
+        _of_text("\n".join(_lines(said)), "production")
+
+
+def test_what_a_file_says_is_said_nowhere_else() -> None:
+    """A deployment without the flag would put it back."""
+    told = {"environment": "production", "exchange_url": "https://api.binance.com", "log_level": "INFO"}
+    with pytest.raises(
+        UnknownEnvironment, match="-c exchange_url, log_level: of production everything is said in envir"
+    ):
+        Environment.read(told.get)
+
+
+@pytest.mark.parametrize("name", ["exchnge_url", "customer_deposits", "endpoint_url", "docs_origins", "name"])
+def test_a_name_that_is_not_known_is_refused_with_those_that_are(name: str) -> None:
+    with pytest.raises(UnfitEnvironment, match=f"staging.toml: {name} is not known; known are alarm_email, bank_url"):
+        _of_text(f'{name} = "yes"')
+    with pytest.raises(UnfitEnvironment, match=r"kafka\.topic is not known; known are brokers, cluster_arn"):
+        _read(kafka={"topic": "x"})
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["bank_key", "exchange_api_key", "bank_secret", "secrets", "password", "private_pem", "access_token", "Api_Key"],
+)
+def test_a_secret_is_in_no_file(name: str) -> None:
+    for text in (f'{name} = "x"', f'[kafka]\n{name} = "x"', f'[{name}]\nx = "x"'):
+        with pytest.raises(UnfitEnvironment, match=f"says {name}: secrets are in Secrets Manager and in no file"):
+            _of_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "payout_max_usd = 10000",
+        "commission_percent = 2.5",
+        'trace_functions = "yes"',
+        'log_level = "LOUD"',
+        "stuck_hours = 4",
+    ],
+)
+def test_numbers_are_texts_and_yes_is_true(text: str) -> None:
+    """A number of TOML may be a float, which is near what was meant."""
+    with pytest.raises(UnfitEnvironment, match=f"staging.toml: {text.partition(' ')[0]} is "):
+        _of_text(text)
+
+
+def test_all_that_is_wrong_is_said_at_once_and_a_file_has_to_be_there(folder: Path) -> None:
+    with pytest.raises(UnfitEnvironment, match=r"payout_max_usd is 1.*; .*stuck_hours is 4"):
+        _of_text("stuck_hours = 4\npayout_max_usd = 1")
+    with pytest.raises(UnfitEnvironment, match=r"staging\.toml is no TOML"):
+        _of_text("bank_url = https://bank.example")
+    with pytest.raises(UnknownEnvironment, match=r"there is no .*/production\.toml"):
+        Environment.read({"environment": "production"}.get, folder)
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
@@ -72,34 +162,34 @@ def test_production_says_who_is_woken_and_which_bank_and_exchange_it_has(name: s
 )
 def test_what_can_not_be_right_is_not_deployed(environment: str, name: str, written: str, why: str) -> None:
     with pytest.raises(UnfitEnvironment, match=why):
-        _read(environment=environment, **{name: written})
+        _read(environment, **{name: written})
 
 
 @pytest.mark.parametrize("written", ["docs/runbooks", "http://pages.example", "https://pages.example/a b"])
 def test_runbooks_that_no_link_leads_to_are_refused(written: str) -> None:
     with pytest.raises(UnfitEnvironment, match="runbooks_url"):
-        Environment.read({"environment": "staging", "runbooks_url": written}.get)
+        _read(runbooks_url=written)
 
 
 @pytest.mark.parametrize(("name", "written"), [("alarm_email", "desk"), ("bank_url", "https://bank.invalid")])
 def test_production_does_not_say_it_with_nobodys_address(name: str, written: str) -> None:
     with pytest.raises(UnfitEnvironment, match=name if name == "alarm_email" else "production has a bank"):
-        _read(environment="production", **{name: written})
+        _read("production", **{name: written})
 
 
 def test_an_environment_that_can_not_be_is_refused() -> None:
     with pytest.raises(UnknownEnvironment, match="local, staging, production"):
-        _read(environment="moon")
+        Environment.read({"environment": "moon"}.get)
     with pytest.raises(UnknownEnvironment, match="endpoint_url"):
-        _read(environment="production", endpoint_url="http://127.0.0.1:1")
+        Environment.read({"environment": "production", "endpoint_url": "http://127.0.0.1:1"}.get)
     with pytest.raises(UnknownEnvironment, match="endpoint_url"):
-        _read(environment="local")
+        Environment.read({"environment": "local"}.get)
 
 
 def test_pages_are_listed_with_commas() -> None:
-    local = _read(environment="local", endpoint_url="http://127.0.0.1:1", docs_origins="http://a:1,http://b:2")
+    local = Environment.read((LAPTOP | {"docs_origins": "http://a:1,http://b:2"}).get)
     assert local.docs_origins == ("http://a:1", "http://b:2")
-    assert _read().docs_origins == ()
+    assert Environment.read(LAPTOP.get).docs_origins == _read().docs_origins == ()
 
 
 def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
@@ -119,41 +209,81 @@ def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
         "billing_url": "https://i:6",
         "commission_percent": "3",
     }
-    read = _read(environment="production", **told)
+    read = _read("production", **told)
     assert {name: getattr(read, name) for name in told} == told
 
 
 def test_payments_come_from_one_kafka_or_none() -> None:
     assert _read().kafka is None
-    brokers = _read(kafka_brokers="a:9096,b:9096").kafka
+    brokers = _read(kafka={"brokers": ["a:9096", "b:9096"]}).kafka
     assert brokers == Kafka(brokers=("a:9096", "b:9096"))
     assert not brokers.in_a_network
-    inside = _read(kafka_brokers="a:9096", kafka_subnets="subnet-1,subnet-2", kafka_security_groups="sg-1").kafka
-    assert inside == Kafka(brokers=("a:9096",), subnets=("subnet-1", "subnet-2"), security_groups=("sg-1",))
-    assert inside.in_a_network
-    cluster = _read(kafka_cluster_arn="arn:aws:kafka:eu-central-1:1:cluster/payments/0-1").kafka
+    inside = {"brokers": ["a:9096"], "subnets": ["subnet-1", "subnet-2"], "security_groups": ["sg-1"]}
+    read = _read(kafka=inside).kafka
+    assert read == Kafka(brokers=("a:9096",), subnets=("subnet-1", "subnet-2"), security_groups=("sg-1",))
+    assert read.in_a_network
+    cluster = _read(kafka={"cluster_arn": "arn:aws:kafka:eu-central-1:1:cluster/payments/0-1"}).kafka
     assert cluster is not None
     assert cluster.in_a_network
     for told, why in (
-        ({"kafka_brokers": "a:1", "kafka_cluster_arn": "arn"}, "one of them"),
-        ({"kafka_subnets": "subnet-1", "kafka_security_groups": "sg-1"}, "belong to"),
-        ({"kafka_brokers": "a:1", "kafka_subnets": "subnet-1"}, "together"),
+        ({"brokers": ["a:1"], "cluster_arn": "arn"}, "one of them"),
+        ({}, "one of them"),
+        ({"subnets": ["subnet-1"], "security_groups": ["sg-1"]}, "belong to"),
+        ({"brokers": ["a:1"], "subnets": ["subnet-1"]}, "together"),
     ):
-        with pytest.raises(UnknownEnvironment, match=why):
-            _read(**told)
+        with pytest.raises(UnfitEnvironment, match=why):
+            _read(kafka=told)
 
 
 def test_production_keeps_lines_for_what_is_wrong_unless_told_otherwise() -> None:
-    assert _read().log_level == _read(environment="staging").log_level == "INFO"
-    assert _read(environment="production").log_level == "WARNING"
-    assert _read(environment="production", log_level="INFO").log_level == "INFO"
-    with pytest.raises(UnknownEnvironment, match="-c log_level=LOUD: it is one of INFO, WARNING, ERROR"):
-        _read(log_level="LOUD")
+    assert _read().log_level == "INFO"
+    assert _read("production").log_level == "WARNING"
+    assert _read("production", log_level="INFO").log_level == "INFO"
 
 
 def test_functions_are_traced_where_somebody_asks_for_it() -> None:
-    assert not _read(environment="production").trace_functions
-    assert _read(environment="production", trace_functions="yes").trace_functions
+    assert not _read("production").trace_functions
+    assert _read("production", trace_functions=True).trace_functions
+
+
+def _names(synth: Synth, environment: EnvironmentName) -> set[tuple[str, str]]:
+    """What CloudFormation is told to call things, and what their templates export: one account has each once."""
+    made, found = synth(environment), set[tuple[str, str]]()
+    for resource in made.resources.values():
+        for key, value in resource.get("Properties", {}).items():
+            refers = isinstance(value, dict) and set(value) <= {"Ref", "Fn::GetAtt"}  # to what has a name already
+            if key in NAMING and not refers:
+                found.add((resource["Type"], str(value)))
+    stacks = {("stack", made.stack.stack_name), ("stack", made.stack.state.stack_name)}
+    return found | stacks | {("export", name) for name in made.templates.exported}
+
+
+# What names a thing in its account and region, and not within another thing, as a group of a pool is.
+NAMING = {
+    *("FunctionName", "LogGroupName", "StateMachineName", "DashboardName", "Domain", "TableName", "QueueName"),
+    *("BucketName", "RoleName", "TopicName", "AlarmName", "AliasName", "SecretName", "RuleName", "ApiName"),
+}
+
+
+def test_two_environments_stand_beside_each_other_in_one_account(synth: Synth) -> None:
+    staging, production = _names(synth, EnvironmentName.STAGING), _names(synth, EnvironmentName.PRODUCTION)
+    kinds = {kind for kind, _ in staging}
+    assert kinds >= {"stack", "export", "AWS::Lambda::Function", "AWS::Logs::LogGroup", "AWS::Cognito::UserPoolDomain"}
+    assert kinds >= {"AWS::StepFunctions::StateMachine", "AWS::CloudWatch::Dashboard"}
+    assert staging & production == set()
+
+
+def test_two_environments_count_and_take_payments_apart(synth: Synth) -> None:
+    """The same metric would ring both; the same group of consumers would take each payment in one of them."""
+    of: dict[EnvironmentName, set[str]] = {}
+    for environment in (EnvironmentName.STAGING, EnvironmentName.PRODUCTION):
+        made = synth(environment)
+        alarms = [a for a in made.of("CloudWatch::Alarm").values() if a.get("Namespace") == "Cryptodesk"]
+        (counted,) = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+        told = {f["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for f in made.of("Lambda::Function").values()}
+        assert told == {counted}
+        of[environment] = told
+    assert of[EnvironmentName.STAGING].isdisjoint(of[EnvironmentName.PRODUCTION])
 
 
 def test_a_deployment_refuses_politely_where_there_is_no_aws(
@@ -174,6 +304,14 @@ def test_a_deployment_refuses_politely_where_there_is_no_aws(
     assert "that is not AWS" in capsys.readouterr().err
 
 
+def test_what_is_still_nobodys_is_not_deployed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(deploy, "account", lambda _: ("111111111111", "eu-central-1"))
+    assert deploy.main(["production"]) == 1
+    assert "environments/production.toml still names nobody by alarm_email, bank_url" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("refused", "does"),
     [
@@ -189,7 +327,7 @@ def test_a_deployment_asks_before_it_widens_a_permission(
     cdk, told = tmp_path / "cdk", tmp_path / "told"
     cdk.write_text(f'#!/bin/sh\necho "$*" >> {told}\ntest "$1" != {refused}\n')
     cdk.chmod(0o755)
-    assert deploy.deploy(cdk, ["environment=production"], keep_state=keep_state) == (refused == "synth")
+    assert deploy.deploy(cdk, "production", keep_state=keep_state) == (refused == "synth")
     synth, *others = lines = told.read_text().splitlines()
     assert [" ".join(w for w in line.split() if w == line.split()[0] or "approval" in w) for line in lines] == does
     assert synth.endswith("--output build/cdk.out --context environment=production")

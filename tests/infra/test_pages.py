@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import json
 import re
 from pathlib import Path
@@ -63,18 +62,18 @@ def test_the_routes_that_the_seeds_names_have_become_are_there() -> None:
         assert method.lower() in there.get(path, {}), f"{method} {path}"
 
 
-NOBODYS = ("bank_url", "billing_url", "payments_from")  # until somebody says whose
+NOBODYS = ("bank_url", "billing_url", "payments_from", "alarm_email", "runbooks_url")  # until somebody says whose
+OF_PRODUCTION = ("log_level",)  # is another there
 
 
-def test_deploying_tells_every_setting_of_the_outside() -> None:
-    """Those of the exchange, the bank and the custody, with what counts unless they are said."""
-    for name in inspect.signature(environment.Environment).parameters:
-        if name.startswith(("exchange", "bank", "billing", "custody", "payments")):
-            default = getattr(environment.Environment, name)
-            assert f"| `{name}` | `{default}` |" in DEPLOY or name in NOBODYS, name
-            assert f"| `{name}` |" in DEPLOY, name
-    for setting in ("brokers", "cluster_arn", "subnets", "security_groups"):
-        assert f"| `kafka_{setting}` |" in DEPLOY, setting
+def test_deploying_tells_every_name_of_a_file_and_what_counts_unless_it_is_said() -> None:
+    for name in environment.Settled.model_fields.keys() - {"kafka"}:
+        written = json.dumps(getattr(environment.Environment, name))
+        assert f"| `{name}` | `{written}` |" in DEPLOY or name in (*NOBODYS, *OF_PRODUCTION), name
+        assert f"| `{name}` |" in DEPLOY, name
+    rows = "\n".join(row for row in DEPLOY.splitlines() if " of `[kafka]` |" in row)
+    for name in environment.OfKafka.model_fields:
+        assert f"`{name}`" in rows, name
 
 
 def test_deploying_tells_every_secret_that_a_person_fills(staging: Synthesised) -> None:

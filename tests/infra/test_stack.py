@@ -17,7 +17,7 @@ from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.context import title
 from infra.contexts import Route, contexts
-from infra.environment import EnvironmentName
+from infra.environment import Environment, EnvironmentName
 from infra.grants import (
     CUSTODY_KEYS,
     EXCHANGE_KEYS,
@@ -36,10 +36,11 @@ from infra.grants import (
     Grant,
     Secret,
 )
+from infra.stack import NAME
 from infra.streams import Queues
 from infra.table import TIME_TO_LIVE
 from infra.user_pool import GROUPS
-from tests.infra.conftest import Synth, Synthesised
+from tests.infra.conftest import ENVIRONMENTS, Synth, Synthesised
 from tests.infra.templates import logical_id
 
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
@@ -61,13 +62,19 @@ ON_TOKENS = {TOKEN, TOKEN_FAILS}
 OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 TICKING = {  # what the clock tells the machines that it starts every minute
-    "cryptodesk-snapshots": '{"time":<time>}',
-    "cryptodesk-ticker": '{"time":<time>,"shard":"1"}',
+    "snapshots": '{"time":<time>}',
+    "ticker": '{"time":<time>,"shard":"1"}',
 }
 RESOURCES_MAX = 400  # of a template; CloudFormation takes 500
 STATE = {
     f"AWS::Cognito::{kind}"
-    for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
+    for kind in (
+        "UserPool",
+        "UserPoolClient",
+        "UserPoolGroup",
+        "UserPoolDomain",
+        "UserPoolResourceServer",
+    )
 }
 STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"}
 CUSTOMERS, OPERATORS = "Users0A0EEA89", "OperatorUsers0F328748"  # the user pools
@@ -75,14 +82,14 @@ APP, DESK = "UsersApp5991AB8C", "OperatorUsersDesk2573B898"  # and their clients
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
-def _function_name(grant: str) -> str:
-    return f"cryptodesk-{grant.replace('.', '-').replace('_', '-')}"
+def _function_name(made: Synthesised, grant: str) -> str:
+    return f"{made.environment.prefix}-{grant.replace('.', '-').replace('_', '-')}"
 
 
 def _functions(made: Synthesised) -> dict[str, dict[str, Any]]:
     """By grant name."""
     by_name = {f["FunctionName"]: f for f in made.of("Lambda::Function").values()}
-    found = {grant: by_name.pop(_function_name(grant)) for grant in GRANTS}
+    found = {grant: by_name.pop(_function_name(made, grant)) for grant in GRANTS}
     assert not by_name, "a function that grants.py does not know"
     return found
 
@@ -146,16 +153,15 @@ def _type(made: Synthesised, arn: Any) -> str:
 STATES = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
 
 
-def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
+def _on_machines(grant: Grant, of_environment: Environment) -> dict[str, set[str]]:
     """What a grant comes to: actions by what they are asked of."""
     allowed: dict[str, set[str]] = {}
     for machine, actions in grant.machines.items():
         for action in actions:
-            of = (
-                f"execution:cryptodesk-{machine}:*" if action in ON_EXECUTIONS else f"stateMachine:cryptodesk-{machine}"
-            )
+            of = f"{of_environment.prefix}-{machine}"
+            of = f"execution:{of}:*" if action in ON_EXECUTIONS else f"stateMachine:{of}"
             # The embedded AWS does not know whose a token is.
-            allowed.setdefault("*" if embedded and action in ON_TOKENS else of, set()).add(action)
+            allowed.setdefault("*" if of_environment.embedded and action in ON_TOKENS else of, set()).add(action)
     return allowed
 
 
@@ -170,13 +176,13 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     kinds = synth(environment).templates.kinds
-    assert set(kinds) == {"CryptodeskState", "Cryptodesk"} | {title(context.name) for context in contexts()}
-    assert set(kinds.pop("CryptodeskState")) - {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy"} == STATE | {
-        "AWS::SQS::Queue"
-    }
+    state, others = ENVIRONMENTS[environment].stack_name("CryptodeskState"), ENVIRONMENTS[environment].stack_name(NAME)
+    assert set(kinds) == {state, others} | {title(context.name) for context in contexts()}
+    policies = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::Cognito::ManagedLoginBranding"}
+    assert set(kinds.pop(state)) - policies == STATE | {"AWS::SQS::Queue"}
     assert not STATE & set().union(*kinds.values())
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
-        assert f"AWS::{kind}" not in kinds["Cryptodesk"]
+        assert f"AWS::{kind}" not in kinds[others]
 
 
 @EVERYWHERE
@@ -305,6 +311,27 @@ def test_tokens_are_short(local: Synthesised, staging: Synthesised) -> None:
 
     assert [minutes(staging, client) for client in (APP, DESK)] == [5, 30]
     assert [minutes(local, client) for client in (APP, DESK)] == [60, 30]
+    day = staging.of("Cognito::UserPoolClient")[DESK]
+    assert (day["RefreshTokenValidity"], day["TokenValidityUnits"]["RefreshToken"]) == (12 * 60, "minutes")
+
+
+@EVERYWHERE
+def test_each_pool_has_a_page_that_gives_a_code_to_this_machine_alone(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    """Never a token in an address. On AWS a page without a style is none; the embedded AWS knows no style."""
+    made = synth(environment)
+    domains = made.of("Cognito::UserPoolDomain").values()
+    assert {domain["UserPoolId"]["Ref"] for domain in domains} == {CUSTOMERS, OPERATORS}
+    assert {domain["ManagedLoginVersion"] for domain in domains} == {2}
+    for at in (APP, DESK):
+        client = made.of("Cognito::UserPoolClient")[at]
+        assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid"])
+        assert (client["GenerateSecret"], client["EnableTokenRevocation"]) == (False, True)
+        assert all(url.startswith("http://127.0.0.1:") for url in client["CallbackURLs"])
+        assert client["SupportedIdentityProviders"] == ["COGNITO"]
+    styled = {style["ClientId"]["Ref"] for style in made.of("Cognito::ManagedLoginBranding").values()}
+    assert styled == (set() if environment is EnvironmentName.LOCAL else {APP, DESK})
 
 
 def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
@@ -312,7 +339,7 @@ def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
     assert json.loads(stage["AccessLogSettings"]["Format"])["status"] == "$context.status"
     classes = {log["LogGroupName"]: log.get("LogGroupClass") for log in staging.of("Logs::LogGroup").values()}
-    assert classes.pop("/aws/vendedlogs/cryptodesk-api") == "INFREQUENT_ACCESS"
+    assert classes.pop("/aws/vendedlogs/cryptodesk-staging-api") == "INFREQUENT_ACCESS"
     assert set(classes.values()) == {None}  # where metrics are printed, and filters are set
 
 
@@ -347,7 +374,7 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, embedded=made.environment.embedded) | _on_keys(grant)
+    } | _on_machines(grant, made.environment) | _on_keys(grant)
 
 
 def _on_keys(grant: Grant) -> dict[str, set[str]]:
@@ -377,7 +404,7 @@ def _received(made: Synthesised) -> dict[str, set[str]]:
     return found | {
         kafka.cluster_arn: cluster,
         f"{topic}/billing.payments": {"kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"},
-        f"{group}/cryptodesk-billing": {"kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"},
+        f"{group}/{made.environment.prefix}-billing": {"kafka-cluster:AlterGroup", "kafka-cluster:DescribeGroup"},
         "*": NETWORK,
     }
 
@@ -389,8 +416,9 @@ def test_a_machine_that_is_granted_is_there_and_something_may_be_asked_of_it(loc
     for name, grant in GRANTS.items():
         assert set(grant.machines) <= names, name
         assert all(grant.machines.values()), name
-    ticking = {name.removeprefix("cryptodesk-") for name in TICKING}
-    assert set().union(*(grant.machines for grant in GRANTS.values())) == names - ticking, "the clock needs no grant"
+    assert set().union(*(grant.machines for grant in GRANTS.values())) == names - set(TICKING), (
+        "the clock needs no grant"
+    )
 
 
 @EVERYWHERE
@@ -418,14 +446,15 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_no_more(
 def test_a_machine_is_logged_and_under_the_name_functions_know(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     variables = next(iter(_functions(made).values()))["Environment"]["Variables"]
-    assert _named(made, variables["MACHINES_ARN_PREFIX"]) == "stateMachine:cryptodesk-"
+    assert _named(made, variables["MACHINES_ARN_PREFIX"]) == f"stateMachine:{made.environment.prefix}-"
     logs = {i: log["LogGroupName"] for i, log in made.of("Logs::LogGroup").items()}
     for machine in made.of("StepFunctions::StateMachine").values():
         name = machine["StateMachineName"]
-        assert name.startswith("cryptodesk-")
-        assert machine["StateMachineType"] == ("EXPRESS" if name in TICKING else "STANDARD")
-        assert machine["LoggingConfiguration"]["Level"] == ("ERROR" if name in TICKING else "ALL")
-        assert machine["LoggingConfiguration"].get("IncludeExecutionData", False) == (name in TICKING)
+        prefix, _, short = name.partition(f"{made.environment.prefix}-")
+        assert prefix == ""
+        assert machine["StateMachineType"] == ("EXPRESS" if short in TICKING else "STANDARD")
+        assert machine["LoggingConfiguration"]["Level"] == ("ERROR" if short in TICKING else "ALL")
+        assert machine["LoggingConfiguration"].get("IncludeExecutionData", False) == (short in TICKING)
         (destination,) = machine["LoggingConfiguration"]["Destinations"]
         log = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
         assert logs[log] == f"/aws/vendedlogs/states/{name}"
@@ -565,8 +594,8 @@ def test_the_clock_starts_functions_and_machines_as_often_as_they_say(staging: S
         logical[_logical_id(rule["Targets"][0]["Arn"])]: rule["ScheduleExpression"]
         for rule in staging.of("Events::Rule").values()
     }
-    often = {_function_name(f"{c.name}.{name}"): n for c in contexts() for name, n in c.every_minutes.items()}
-    often |= dict.fromkeys(TICKING, 1)
+    often = {_function_name(staging, f"{c.name}.{name}"): n for c in contexts() for name, n in c.every_minutes.items()}
+    often |= {f"{staging.environment.prefix}-{name}": 1 for name in TICKING}
     assert ticking == {name: _rate(minutes) for name, minutes in often.items()}
     for rule in staging.of("Events::Rule").values():
         (target,) = rule["Targets"]
@@ -577,7 +606,10 @@ def test_the_clock_starts_functions_and_machines_as_often_as_they_say(staging: S
 @EVERYWHERE
 def test_the_clock_tells_its_machine_when_by_a_role_for_that_alone(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
-    machines = {i: m["StateMachineName"] for i, m in made.of("StepFunctions::StateMachine").items()}
+    machines = {
+        i: m["StateMachineName"].removeprefix(f"{made.environment.prefix}-")
+        for i, m in made.of("StepFunctions::StateMachine").items()
+    }
     started = {}
     for rule in made.of("Events::Rule").values():
         (target,) = rule["Targets"]
@@ -603,7 +635,7 @@ def test_every_log_is_kept_for_a_month(synth: Synth, environment: EnvironmentNam
     made = synth(environment)
     logs = made.of("Logs::LogGroup").values()
     assert {log["RetentionInDays"] for log in logs} == {30}
-    assert {log["LogGroupName"] for log in logs} >= {f"/aws/lambda/{_function_name(grant)}" for grant in GRANTS}
+    assert {log["LogGroupName"] for log in logs} >= {f"/aws/lambda/{_function_name(made, grant)}" for grant in GRANTS}
 
 
 @EVERYWHERE

@@ -103,7 +103,7 @@ def test_brokers_of_somebody_else_are_asked_by_a_login_within_a_network(producti
 def test_a_cluster_of_msk_knows_the_functions_role(of_a_cluster: Synthesised) -> None:
     mapping = _mapping(of_a_cluster, of_kafka=True)
     assert mapping["EventSourceArn"] == CLUSTER
-    assert mapping["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": GROUP}
+    assert mapping["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": "cryptodesk-staging-billing"}
     assert "SourceAccessConfigurations" not in mapping
     _is_bounded(of_a_cluster, mapping)
     allowed = _received(of_a_cluster)

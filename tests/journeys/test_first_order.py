@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -16,6 +18,10 @@ from botocore.exceptions import ClientError
 from typer.testing import CliRunner
 
 import local.__main__ as command_line
+from console.browser import BrowserSignIn
+from console.connection import UserPool
+from console.user_pool import Refused, renewed, revoke
+from local.seed import PASSWORD
 from local.stack import Silent
 from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
@@ -113,6 +119,29 @@ def test_customers_and_operators_do_not_reach_each_others_doors(stack: Stack, cu
     assert customer.get("/operations/users").status_code == 401
     with stack.operator() as olga:
         assert olga.get("/assets").status_code == 401
+
+
+def test_who_logs_in_at_the_page_is_let_in_by_the_desk_until_he_is_revoked(stack: Stack) -> None:
+    """Real pages, a real client, real authorizers: what `desk login` gets, API Gateway takes."""
+    deployed = stack.desk.deployment
+    pool = UserPool(stack.local.environment.aws_url, deployed.operator_pool_id, deployed.operator_client_id)
+
+    def fill_in(page: str) -> None:
+        form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', httpx.get(page).text))
+        typed = {name: html.unescape(value) for name, value in form.items()} | {
+            "username": "olga",
+            "password": PASSWORD,
+        }
+        back = httpx.post(f"{pool.url}/login", data=typed).headers["location"]
+        assert httpx.get(back).status_code == 200
+
+    tokens = BrowserSignIn(pool, fill_in).tokens()
+    for token in (tokens.access, renewed(pool, tokens.refresh).access):
+        asked = httpx.get(f"{stack.desk.api_url}/operations/halts", headers={"Authorization": f"Bearer {token}"})
+        assert asked.status_code == 200, asked.text
+    revoke(pool, tokens.refresh)
+    with pytest.raises(Refused, match="revoked"):
+        renewed(pool, tokens.refresh)
 
 
 def test_an_operator_who_is_signed_out_or_disabled_is_out_at_once(stack: Stack) -> None:

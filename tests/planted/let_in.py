@@ -12,6 +12,7 @@ OPERATORS, TOKENS, POOLS = (
     "tests/infra/test_stack.py",
 )
 ASKING, SIGNING_IN = "tests/common/test_identity.py", "tests/console/test_sign_in.py"
+LOGGING_IN = "tests/console/test_login.py"
 BARRED = f"{OPERATORS}::test_whom_the_pool_was_not_told_of_is_refused_whatever_he_brings"
 
 PLANTS: list[Plant] = [
@@ -178,5 +179,32 @@ PLANTS: list[Plant] = [
         "mixed == 0",
         "Who stands between desk and the user pool gets a proof that he can search for the password.",
         f"{SIGNING_IN}::test_a_part_of_the_proof_that_anybody_could_send_is_none",
+    ),
+    plant(
+        "let-in-by-a-forged-answer",
+        Kind.CONDITION,
+        "console/callback.py:_Listener.take",
+        'not secrets.compare_digest(told.get("state", "").encode(), self.state.encode())',
+        '"state" not in told',
+        "A page that an operator looks at logs him in as whom it likes, and the audit names that one for what he does.",
+        f"{LOGGING_IN}::test_whoever_does_not_know_the_state_is_refused_and_waited_past",
+    ),
+    plant(
+        "let-in-by-a-token-of-another-sign-in",
+        Kind.CONDITION,
+        "console/browser.py:BrowserSignIn._wrong",
+        'identity.get("nonce") != nonce or ',
+        "",
+        "An answer that was made for another sign-in is taken for this one's.",
+        f"{LOGGING_IN}::test_a_token_of_another_sign_in_is_not_taken",
+    ),
+    plant(
+        "let-in-after-logging-out",
+        Kind.ORDER_OF_WRITES,
+        "console/logins.py:Logins.end",
+        "if refused.code not in _ENDED:  # what the pool knows no more gets nobody anything",
+        "if not refused.code:",
+        "Who logs out while the pool is busy is told that he is out, and his refresh token is good for half a day.",
+        f"{LOGGING_IN}::test_what_the_pool_knows_no_more_is_forgotten",
     ),
 ]

@@ -27,7 +27,7 @@ from common.wire import (
     View,
 )
 from functions.operations.api.door import ActView, Limit, act_views, app, done, propose
-from functions.operations.service import Story
+from functions.operations.service import Story, terms_of
 from functions.operations.wiring import interventions, operations, proposals
 
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
@@ -233,7 +233,7 @@ def _story(story: Story) -> StoryView:
         ],
         execution=_execution(story.execution),
         execution_before=_execution(story.execution_before),
-        proposal=_proposal(story.proposal, operations().terms_of(story.proposal)),
+        proposal=_proposal(story.proposal, terms_of(operations(), story.proposal)),
         acts=act_views(story.acts),
     )
 

@@ -133,22 +133,9 @@ class Operations:
             execution_before=self._execution_before(item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(
-                thing_id, replace(self.case(item), runs=runs, why_not_forgotten=self.why_not_forgotten(item))
+                thing_id, replace(self.case(item), runs=runs, why_not_forgotten=why_not_forgotten(self, item))
             ),
         )
-
-    def terms_of(self, proposal: Proposal | None) -> Terms:
-        """What is proposed, with the accounts that are sealed in it, for who decides it. While they can not be opened,
-        it is told without them: nobody can confirm it then."""
-        if proposal is None:
-            return {}
-        person = next((self.persons.of(username) for username in sorted(proposal.beneficiaries)), None)
-        if person is None:
-            return proposal.terms
-        try:
-            return {name: person.revealed(value) for name, value in proposal.terms.items()}
-        except DataKeysUnavailable:
-            return {name: shortened(value) for name, value in proposal.terms.items()}
 
     def _waiting(self, item: KnownItem) -> Unfinished:
         """What says what the item waits for: of what waits for nothing itself, what was found of its books."""
@@ -262,19 +249,6 @@ class Operations:
         if bill_id is not None:
             return f"bill {bill_id} is open, and takes what is on it"
         return None if item.balance_kopecks else "there is nothing on it"
-
-    def why_not_forgotten(self, item: KnownItem) -> str | None:
-        """Why a customer's accounts at banks can not be forgotten."""
-        if item.row is not keys.USER:
-            return "it is no customer"
-        if self.persons.of(item.PK).key_number is None:
-            return f"{item.PK} has no account at a bank that could be forgotten"
-        open_ = explained(self.table, ledger.ownership(self.table, item.PK).owner).open
-        if not open_:
-            return None
-        told, more = [f"{thing.kind} {thing.thing_id}" for thing in open_[:TOLD_MAX]], len(open_) - TOLD_MAX
-        named = ", ".join(told) + (f" and {more} more" if more > 0 else "")
-        return f"what is open of {item.PK} has to end first: {named}"
 
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""
@@ -397,3 +371,31 @@ class Operations:
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""
         return ledger.ownership(self.table, username).owner
+
+
+def why_not_forgotten(of: Operations, item: KnownItem) -> str | None:
+    """Why a customer's accounts at banks can not be forgotten."""
+    if item.row is not keys.USER:
+        return "it is no customer"
+    if of.persons.of(item.PK).key_number is None:
+        return f"{item.PK} has no account at a bank that could be forgotten"
+    open_ = explained(of.table, ledger.ownership(of.table, item.PK).owner).open
+    if not open_:
+        return None
+    told, more = [f"{thing.kind} {thing.thing_id}" for thing in open_[:TOLD_MAX]], len(open_) - TOLD_MAX
+    named = ", ".join(told) + (f" and {more} more" if more > 0 else "")
+    return f"what is open of {item.PK} has to end first: {named}"
+
+
+def terms_of(of: Operations, proposal: Proposal | None) -> Terms:
+    """What is proposed, with the accounts that are sealed in it, for who decides it. While they can not be opened,
+    it is told without them: nobody can confirm it then."""
+    if proposal is None:
+        return {}
+    person = next((of.persons.of(username) for username in sorted(proposal.beneficiaries)), None)
+    if person is None:
+        return proposal.terms
+    try:
+        return {name: person.revealed(value) for name, value in proposal.terms.items()}
+    except DataKeysUnavailable:
+        return {name: shortened(value) for name, value in proposal.terms.items()}

@@ -40,7 +40,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
-from functions.operations.service import Operations
+from functions.operations.service import Operations, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
@@ -275,7 +275,7 @@ class Proposals:
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
         if command == FORGET:
-            case = replace(subject.case, why_not_forgotten=self.operations.why_not_forgotten(subject.item))
+            case = replace(subject.case, why_not_forgotten=why_not_forgotten(self.operations, subject.item))
             subject = replace(subject, case=case)
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
