@@ -18,8 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from pynamodb.expressions.condition import Condition
+
 from common import keys
 from common.clock import text
+from common.errors import Refusal
 from common.identity import Caller, TokenRefused
 from common.table.items import BooleanAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
@@ -95,6 +98,15 @@ def unbarred(username: str, disabled_at: datetime, at: datetime) -> Write:
         item.updated_at.set(at),
         when=item.disabled_at == disabled_at,
         otherwise=Busy(f"{username} is disabled by another at this moment; send it again", retry_after_seconds=1),
+    )
+
+
+def not_since(username: str, at: datetime, otherwise: Refusal) -> Write:
+    """The condition that nobody has signed him out at this time, or later. Refused with `otherwise`."""
+    item = SignOutItem
+    never: Condition = item.PK.does_not_exist()
+    return Write.check(
+        item(*keys.SIGN_OUT(username=username)), when=never | (item.signed_out_at < at), otherwise=otherwise
     )
 
 

@@ -38,7 +38,9 @@ def states() -> str:
     drawn.append(_diagram("batches", says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
     drawn.append(_diagram("recurring buys", says(recurring.RecurringBuy), recurring.TRANSITIONS, ()))
     drawn.append(_diagram("proposals", says(proposals.Proposal), proposals.TRANSITIONS, proposals.OPERATORS_ONLY))
-    drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
+    drawn.append(
+        _diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, payouts.OPERATORS_ONLY)
+    )
     drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))
     drawn.append(_diagram("ties of snapshots", says(ties.Tie), ties.TRANSITIONS, ties.OPERATORS_ONLY))
     drawn.append(

@@ -52,7 +52,13 @@ from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
 from common.domain.persons import AccountForgotten
-from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import (
+    BeneficiaryDecides,
+    OwnProposal,
+    ProposalDecided,
+    ProposalEnded,
+    ProposalNotFound,
+)
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -999,6 +1005,7 @@ TOLD: dict[str, Told] = {
             ProposalNotFound,
             ProposalDecided,
             OwnProposal,
+            ProposalEnded,
             BeneficiaryDecides,
             NotProposable,
             ClientTaken,
@@ -1010,7 +1017,7 @@ TOLD: dict[str, Told] = {
     ),
     "dismiss_proposal": Told(
         {200: "dismissed, or it was already"},
-        (ProposalNotFound, ProposalDecided),
+        (ProposalNotFound, ProposalDecided, BeneficiaryDecides, NotProposable),
         examples={"mistaken": {"reason": "line 11 is of another payout"}},
     ),
     "parked": Told(_FOUND),
@@ -1020,8 +1027,8 @@ TOLD: dict[str, Told] = {
         examples={"the order was repaired": {"reason": "the attempt is there by now"}},
     ),
     "dismiss": Told(
-        {200: "dismissed, or what else became of it before"},
-        (EventNotFound,),
+        {200: "dismissed, or what else became of it before; what tells of dollars paid is proposed, to be confirmed"},
+        (EventNotFound, NotProposable, BeneficiaryDecides),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
     ),
     "stopped_prices": Told(_FOUND),

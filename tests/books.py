@@ -318,14 +318,15 @@ class _Books:
                 yield f"{name} is booked with a fee of {order['fee_amount']} on {gross}"
 
     def misadjusted(self) -> Iterable[str]:
-        """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
+        """What decided an attempt of a payout is the bank's adjustment for it, and for no other, unless its payout was
+        paid otherwise by what a rejected one had."""
         claims = self.by_kind["adjustment_id"]
         claimed = {claim["PK"].removeprefix("ADJUSTMENT#"): claim["ours"] for claim in claims}
         for attempt in self.by_kind["payout_attempt"]:
             told = attempt.get("adjustment_id")
             reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
             whose = None if told is None else claimed.get(_spelled(told))
-            if told is not None and whose != reference:
+            if told is not None and whose != reference and (whose, attempt["status"]) != (attempt["PK"], "REJECTED"):
                 yield f"{reference} is adjustment {told}, which is {whose}'s"
 
     def misbought(self) -> Iterable[str]:
@@ -464,7 +465,8 @@ class _Books:
             yield f"the desk has bought {dict(bought)}, counted are {dict(counted)}"
 
     def mispaid(self) -> Iterable[str]:
-        """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""
+        """Attempts are counted without gaps, all but the latest are rejected, unless two operators have said that one
+        was paid after all, and what one has paid is paid."""
         attempts = defaultdict(list)
         for item in self.by_kind["payout_attempt"]:
             attempts[item["PK"]].append(item)
@@ -474,9 +476,12 @@ class _Books:
                 f"PAYOUT#{n + 1:02d}" for n in range(int(order.get("attempts", 0)))
             ]:
                 yield f"{order['PK']} counts {order.get('attempts')} attempts, there are {len(of_order)}"
-            if any(item["status"] != "REJECTED" for item in of_order[:-1]):
+            if any(item["status"] != "REJECTED" and "paid_amount" not in item for item in of_order[:-1]):
                 yield f"{order['PK']} began an attempt before the one before was rejected"
-            if of_order and (of_order[-1]["status"] == "COMPLETED") and order["status"] not in ("FILLED", "COMPLETED"):
+            if any(item["status"] == "COMPLETED" for item in of_order) and order["status"] not in (
+                "FILLED",
+                "COMPLETED",
+            ):
                 yield f"{order['PK']} is paid and {order['status']}"
             if of_order and of_order[-1]["status"] == "PENDING" and order["status"] not in UNPAID:
                 yield f"{order['PK']} is {order['status']} while an attempt may still be paid"

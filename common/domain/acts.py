@@ -45,6 +45,7 @@ from common.domain.payouts.model import (
     is_approvable,
     is_decidable,
     is_decidable_by_evidence,
+    is_decidable_by_one,
     needs_decision,
 )
 from common.domain.proposals.model import Status as Proposed
@@ -91,6 +92,7 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
+    disputed: Attempt | None = None  # of its payout, about which the bank has contradicted itself
     pays_to: Sealed | None = None
     exchange_order: ExchangeOrder | None = None
     account: Account | None = None
@@ -201,8 +203,12 @@ def _is_decidable(case: Case) -> bool:
     return case.payout is not None and is_decidable(case.payout, case.latest)
 
 
+def _is_decidable_by_one(case: Case) -> bool:
+    return case.payout is not None and is_decidable_by_one(case.payout, case.latest)
+
+
 def _may_retry(case: Case) -> bool:
-    return case.payout is not None and _is_decidable(case) and has_attempts_left(case.payout)
+    return case.payout is not None and _is_decidable_by_one(case) and has_attempts_left(case.payout)
 
 
 def _may_abandon(case: Case) -> bool:
@@ -411,7 +417,7 @@ def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
             _is_decidable,
             asks=("reference",),
         ),
-        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable),
+        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable_by_one),
     )
 
 
@@ -460,7 +466,7 @@ _DECIDE_ORDER = (
 _DECIDE_PAYOUT = (
     "work decide-payout",
     "POST /operations/work/{id}/decide-payout",
-    "with a second operator: what the bank has paid of the pending attempt",
+    "with a second operator: what the bank has paid of the attempt that is pending, or disputed",
     _may_decide_payout,
 )
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
@@ -714,5 +720,5 @@ ACTS: tuple[Act, ...] = (
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),
-    _of_event("dismiss", "nothing is to be done about it"),
+    _of_event("dismiss", "nothing is to be done about it; with a second operator, where it tells of dollars paid"),
 )

@@ -31,10 +31,11 @@ class AdjustmentIdItem(Item, discriminator=keys.ADJUSTMENT_ID.entity):
     ours = UnicodeAttribute()
 
 
-def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
+def claim(adjustment_id: str, ours: str, at: datetime, *, of_attempts: bool = False) -> Write:
     """The bank's adjustment is that of this payment: `ours` is its attempt's reference, or the id of its deposit, or of
-    the payout that no attempt has paid. Refused with AdjustmentTaken; a repeat for the same payment is not. It goes
-    before the writes that move the dollars, so that this refusal comes before theirs."""
+    the payout that no attempt has paid; `of_attempts`: that payout may have what one of its attempts has claimed.
+    Refused with AdjustmentTaken; a repeat for the same payment is not. It goes before the writes that move the
+    dollars, so that this refusal comes before theirs."""
     item = AdjustmentIdItem(*key_of(adjustment_id), ours=ours, created_at=at, updated_at=at)
 
     def refusal(old: RawItem | None) -> AdjustmentTaken:
@@ -42,7 +43,20 @@ def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
         return _taken(adjustment_id, ours, AdjustmentIdItem.from_raw_data(dict(old)).ours)
 
     free = AdjustmentIdItem.PK.does_not_exist() | (AdjustmentIdItem.ours == ours)
+    if of_attempts:
+        free |= AdjustmentIdItem.ours.startswith(f"{ours}-")
     return Write.put(item, when=free, otherwise=refusal)
+
+
+def release(adjustment_id: str, ours: str) -> Write:
+    """It is not that of this payment after all. Refused with AdjustmentTaken."""
+    item = AdjustmentIdItem(*key_of(adjustment_id))
+
+    def refusal(old: RawItem | None) -> AdjustmentTaken:
+        whose = "nobody" if old is None else AdjustmentIdItem.from_raw_data(dict(old)).ours
+        return _taken(adjustment_id, ours, whose)
+
+    return Write.delete(item, when=AdjustmentIdItem.ours == ours, otherwise=refusal)
 
 
 def taken(table: Table, adjustment_id: str, ours: str) -> AdjustmentTaken | None:

@@ -12,7 +12,12 @@ from console.commands.options import Json, Limit
 group = group_of("Events of the bank that could not be placed.")
 
 acts.with_reason(group, "parked", "replay", "Try to place an event again.")
-acts.with_reason(group, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
+acts.with_reason(
+    group,
+    "parked",
+    "dismiss",
+    "Nothing is to be done about an event: it is not shown any more. What tells of dollars paid, two dismiss.",
+)
 
 
 @group.command("list")

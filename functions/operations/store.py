@@ -23,6 +23,7 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
+from common.domain.payouts.store import BankEventItem
 from common.domain.timeline import BILLING_SYSTEM, CUSTODY, EXCHANGE
 from common.domain.work import Unfinished
 from common.errors import Refusal
@@ -216,6 +217,11 @@ def of_catalogue(asset_id: str) -> KnownItem:
     return KnownItem(*keys.ASSET(asset_id=asset_id), asset_id=asset_id)
 
 
+def of_event(event: BankEventItem) -> KnownItem:
+    """What a proposal about an event of the bank is about."""
+    return KnownItem(event.PK, event.SK)
+
+
 class PairSymbolItem(AnyItem):
     """A pair of market making."""
 
@@ -388,13 +394,13 @@ def _at_bank(item: OutsideCallItem) -> OutsideCall:
     return OutsideCall(item.created_at, "bank", reference_id, item.adjustment_id, item.status, says)
 
 
-def move_user(username: str, before: str, sub: str, at: datetime) -> Write:
-    """The user is another login's. Refused with AccountMoved."""
+def move_user(username: str, before: str, sub: str, at: datetime, written_at: datetime) -> Write:
+    """The user is another login's. Refused with AccountMoved, also if it was written since."""
     return Write.update(
         KnownItem(*keys.USER(username=username)),
         KnownItem.sub.set(sub),
         KnownItem.updated_at.set(at),
-        when=KnownItem.sub == before,
+        when=(KnownItem.sub == before) & (KnownItem.updated_at == written_at),
         otherwise=AccountMoved("others have moved the account; look at it again", id=username),
     )
 

@@ -1,4 +1,5 @@
-"""What operators do about a payout by hand. Nothing of it is possible while an attempt may still be paid."""
+"""What one operator does about a payout by hand. Nothing of it is possible while an attempt may still be paid, nor that
+its dollars go anywhere while the bank says both that it has paid and that it has not."""
 
 from __future__ import annotations
 
@@ -20,8 +21,9 @@ from common.domain.payouts.model import (
     PayoutUnsettled,
     has_attempts_left,
     is_abandonable,
-    is_decidable,
+    is_decidable_by_one,
     warning,
+    why_not_by_one,
 )
 from common.domain.payouts.service import Payouts
 from common.operator_outcome import OperatorOutcome
@@ -34,14 +36,16 @@ GIVEN_BACK = "the dollars are on your balance"
 @dataclass(frozen=True)
 class PayoutActs:
     """Each act is audited, in the words of its command, in the transaction that does it. All raise PayoutNotFound,
-    also for another kind's; PayoutUnsettled: an attempt may still be paid, or the order is over; Busy."""
+    also for another kind's; PayoutUnsettled: an attempt may still be paid, or two operators have to say first what was
+    paid, or the order is over; Busy."""
 
     payouts: Payouts
 
     def retry(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Allow one more attempt, and start the machine: it makes the attempt once the pause after the last rejection
         is over, and there is none after the fifth. Raises PayoutUnsettled also when there were too many."""
-        payout = self._decidable(kind, order_id)
+        payout = self._payout(kind, order_id)
+        self._must_be_decidable(payout, operator)
         if not has_attempts_left(payout):
             raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
         after = kind.paying if payout.attempts else kind.ready
@@ -68,7 +72,7 @@ class PayoutActs:
         payout = self._payout(kind, order_id)
         if payout.status in (kind.paid, kind.returned):
             return self._so_already(payout)
-        self._must_be_decidable(payout)
+        self._must_be_decidable(payout, operator)
         at, amount = self.payouts.now(), payout.amount
         writes = [
             *store.close(payout, kind.returned, at, public_reason or GIVEN_BACK, returned=True),
@@ -80,7 +84,7 @@ class PayoutActs:
         try:
             return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)
         except PayoutUnsettled:
-            return self._closed_meanwhile(payout)
+            return self._closed_meanwhile(payout, operator)
 
     def abandon(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
@@ -122,11 +126,11 @@ class PayoutActs:
             work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)
         return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + warning(payout))
 
-    def _closed_meanwhile(self, before: Payout) -> OperatorOutcome:
+    def _closed_meanwhile(self, before: Payout, operator: str) -> OperatorOutcome:
         """Others were first. Raises PayoutUnsettled: it was not with the same."""
         payout = self._payout(before.kind, before.order_id)
         if payout.open:
-            self._must_be_decidable(payout)
+            self._must_be_decidable(payout, operator)
             raise PayoutUnsettled("others have moved the order; look at it again", id=payout.order_id)
         return self._so_already(payout)
 
@@ -146,20 +150,15 @@ class PayoutActs:
             raise PayoutNotFound(f"it is no {kind.name}", id=order_id)
         return payout
 
-    def _decidable(self, kind: Kind, order_id: str) -> Payout:
-        payout = self._payout(kind, order_id)
-        self._must_be_decidable(payout)
-        return payout
-
-    def _must_be_decidable(self, payout: Payout) -> None:
+    def _must_be_decidable(self, payout: Payout, operator: str) -> None:
         latest = self._latest(payout)
-        if not is_decidable(payout, latest):
-            raise PayoutUnsettled(
-                f"the order is {payout.status}, its latest attempt "
-                f"{latest.status if latest else 'not begun'}: only a rejected payout is decided by hand",
-                id=payout.order_id,
-                order_status=payout.status,
+        if payout.said_unpaid_by == operator:
+            why = (
+                f"{operator} has dismissed that it was paid by another way: another operator decides what becomes of it"
             )
+            raise PayoutUnsettled(why, id=payout.order_id, order_status=payout.status)
+        if not is_decidable_by_one(payout, latest):
+            raise PayoutUnsettled(why_not_by_one(payout, latest), id=payout.order_id, order_status=payout.status)
 
     def _latest(self, payout: Payout) -> Attempt | None:
         return store.latest(self.payouts.table, payout)

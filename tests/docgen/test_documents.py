@@ -146,7 +146,7 @@ def test_schemas_of_one_name_are_one_schema_unless_they_differ() -> None:
         ("orders", "PENDING", orders.TRANSITIONS, orders.OPERATORS_ONLY),
         ("exchange orders", "SENT", exchange_orders.TRANSITIONS, exchange_orders.OPERATORS_ONLY),
         ("proposals", "PROPOSED", proposals.TRANSITIONS, proposals.OPERATORS_ONLY),
-        ("payout attempts", "PENDING", payouts.ATTEMPT_TRANSITIONS, set()),
+        ("payout attempts", "PENDING", payouts.ATTEMPT_TRANSITIONS, payouts.OPERATORS_ONLY),
     ],
 )
 def test_every_move_is_drawn_and_those_of_operators_are_marked(

@@ -10,11 +10,15 @@ import pytest
 from common import keys
 from common.domain.proposals import store as proposals
 from common.identity import APPROVERS, OPERATORS
+from common.keys import Key
+from common.money import Money
 from infra.contexts import Route
 from tests import calls
 from tests.calls import APART, World, called, every_route, named
 from tests.depth import sampled
+from tests.desk import Desk
 from tests.doors import Doors, Token, opened
+from tests.seen import contradicting, decided, dollars
 
 pytestmark = APART
 
@@ -101,6 +105,40 @@ def test_no_route_moves_money_for_one_nor_for_whose_money_it_is(route: Route) ->
         assert confirmed(doors, proposed, OLGA) == "OwnProposal"
         assert money(world) == before
         assert confirmed(doors, proposed, OMAR) == ("NotProposable" if route == REFUND else "done")
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["rejected once", "failed"])
+@pytest.mark.parametrize("row", [keys.SELL_ORDER, keys.WITHDRAWAL], ids=lambda row: row.entity)
+def test_nor_does_one_alone_where_the_bank_has_paid_and_says_it_has_not(row: Key, failed: bool) -> None:
+    """All that one does alone about a payout and the bank's events of it, in a world in which the bank contradicts
+    itself: whatever is asked for, and however long one waits, nothing more is paid, and nothing of it is free."""
+    desk = Desk()
+    desk.list_asset("BTC", "100")
+    desk.clients(ann := desk.customer("ann"))
+    desk.buy(ann, "3")
+    desk.world.simulated.set_outcome("fail", times=5)
+    sells = row is keys.SELL_ORDER
+    order_id = (
+        desk.cash_out(ann).order_id
+        if sells
+        else desk.accounts.withdraw(ann, "w", Money(50), "ann-bank").made.transfer_id
+    )
+    desk.run(until=lambda: not failed and bool(decided(desk, order_id)) and "PENDING" not in decided(desk, order_id))
+    event = contradicting(desk.world.simulated.event_of(f"{order_id}-01"))
+    desk.events.receive(event)
+    desk.run()
+    of = "sell-orders" if sells else "withdrawals"
+    acts = ("retry-payout", "credit-usd" if sells else "reject", "abandon-attempt")
+    paths = [f"{of}/{order_id}/{act}" for act in acts]
+    paths += [f"work/{order_id}/redrive", *(f"parked/{event.event_id}/{act}" for act in ("dismiss", "replay"))]
+    has, asked = dollars(desk, ann), len(desk.world.simulated.records())
+    with opened(desk) as doors:
+        for _ in range(2):  # what one has done alone may make another possible
+            for path in paths:
+                doors.as_(OLGA).post(f"/operations/{path}", {"reason": "alone"})
+            desk.run(days=0.1)
+    assert (dollars(desk, ann), len(desk.world.simulated.records())) == (has, asked)
+    assert event.event_id in [parked.webhook_id for parked in desk.operations.parked(9)]
 
 
 def test_dollars_that_came_for_ann_need_two_who_are_not_ann() -> None:

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from common import keys
+from common import keys, sign_outs
+from common.clock import text
 from common.domain import work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
@@ -19,7 +20,15 @@ from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.fees import Tier
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, AttemptStatus, EventOutcome
-from common.domain.proposals.model import BeneficiaryDecides, OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals import store
+from common.domain.proposals.model import (
+    LASTS,
+    BeneficiaryDecides,
+    OwnProposal,
+    ProposalDecided,
+    ProposalEnded,
+    ProposalNotFound,
+)
 from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
@@ -76,6 +85,71 @@ def withdrawing(desk: Desk, owner: Owner) -> str:
     return asked
 
 
+class TestEnding:
+    def test_what_nobody_has_confirmed_in_seven_days_is_proposed_anew(self, desk: Desk, ann: Owner) -> None:
+        """By another operator, too: he is the one who has looked it up."""
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id)
+        desk.clock.forward(days=7)
+        for dry_run in (True, False):
+            with pytest.raises(
+                ProposalEnded, match=r"it ended at 2026-11-28T.*: look it up again, and propose it anew"
+            ):
+                confirm(desk, proposed.id, dry_run=dry_run)
+        assert propose(desk, order_id, "olga").done
+        with pytest.raises(OwnProposal):
+            confirm(desk, proposed.id, "olga")
+        assert confirm(desk, proposed.id, "otto").done
+
+    def test_until_then_it_is_confirmed_and_not_proposed_again(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id)
+        desk.clock.at = desk.clock.at + LASTS - timedelta(seconds=1)
+        assert not propose(desk, order_id, "olga").done
+        assert confirm(desk, proposed.id).done
+
+    def test_what_has_ended_is_dismissed_as_ever(self, desk: Desk, ann: Owner) -> None:
+        proposed = propose(desk, awaiting(desk, ann))
+        desk.clock.forward(days=8)
+        assert dismiss(desk, proposed.id).done
+
+    @pytest.mark.parametrize("disable", [False, True], ids=["signed out", "disabled"])
+    def test_what_he_proposed_who_was_signed_out_since_is_confirmed_by_nobody(
+        self, desk: Desk, ann: Owner, disable: bool
+    ) -> None:
+        """Also when it happens between the second operator's look and his word."""
+        proposed = propose(desk, awaiting(desk, ann))
+
+        def out() -> None:
+            desk.table.write(sign_outs.sign_out("otto", None, desk.clock(), disable=disable))
+
+        before_next_write(desk, out, containing="decided_by")
+        for dry_run in (False, True):
+            with pytest.raises(ProposalEnded, match="otto was signed out since he proposed it"):
+                confirm(desk, proposed.id, dry_run=dry_run)
+        assert dismiss(desk, proposed.id).done
+
+    def test_what_he_proposes_who_has_signed_in_anew_is_confirmed(self, desk: Desk, ann: Owner) -> None:
+        desk.table.write(sign_outs.sign_out("otto", None, desk.clock(), disable=False))
+        desk.clock.forward(seconds=1)
+        assert confirm(desk, propose(desk, awaiting(desk, ann)).id).done
+
+    def test_whoever_has_set_a_tier_or_moved_an_account_to_and_fro_is_not_overruled(self, desk: Desk) -> None:
+        desk.customer("ann")
+        tier, move = {"tier": Tier.GOLD}, {"sub": "sub-anew"}
+        old = [
+            desk.proposals.propose(command, "ann", terms, reference, "so", "otto", dry_run=False)
+            for command, terms, reference in (("users tier", tier, None), ("users move", move, "ticket 1"))
+        ]
+        for kind in (Tier.SILVER, Tier.STANDARD):
+            desk.set_tier("ann", kind)
+        for sub in ("sub-other", "sub-ann"):
+            desk.by_two("users move", "ann", {"sub": sub}, "ticket 2")
+        for each, match in zip(old, ("tier was set since", "it was moved since"), strict=True):
+            with pytest.raises(NotProposable, match=match):
+                confirm(desk, each.id)
+
+
 class TestProposing:
     def test_waits_for_another_operator_and_moves_nothing(self, desk: Desk, ann: Owner) -> None:
         order_id = awaiting(desk, ann)
@@ -88,8 +162,10 @@ class TestProposing:
         assert (status(desk, order_id), dollars(desk, ann)[1]) == ("TARGET_TXN_PENDING", Money("99.90"))
         (waiting,) = desk.operations.work(("proposals",), overdue_only=True, limit=9)
         assert (waiting.id, waiting.needs_person) == (told.id, True)
+        known = store.existing(desk.table, told.id)
         assert waiting.waits_for == (
-            f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}"
+            f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}; "
+            f"it ends at {text(known.ends_at)}"
         )
 
     def test_is_counted_by_the_sweeper_among_what_needs_a_person(self, desk: Desk, ann: Owner) -> None:

@@ -35,6 +35,7 @@ from tests.seen import (
     attempts,
     before_next_write,
     begin,
+    contradicting,
     decided,
     dollars,
     executions,
@@ -66,6 +67,21 @@ def order_id(desk: Desk) -> str:
 def approve(desk: Desk, order_id: str, account_id: str = "acc-rich") -> None:
     payout = store.payout(desk.table, order_id)
     desk.table.write(*store.approve(payout, desk.account("rich", account_id), desk.clock(), "olga and ivan"))
+
+
+def test_what_the_bank_contradicts_is_approved_no_more(desk: Desk, order_id: str) -> None:
+    """Two have approved it when nobody knew that the bank may have paid it already."""
+    approve(desk, order_id)
+    desk.world.simulated.set_outcome("fail", times=1)
+    desk.interventions.redrive(order_id, "approved", "olga", dry_run=False)
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
+    desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order_id}-01")))
+    assert store.payout(desk.table, order_id).approval is None
+    desk.by_two("work decide-payout", order_id, {"paid": "0"}, "letter 9")
+    desk.by_hand("retry", order_id)
+    desk.run()
+    assert paid(desk, order_id) == []
+    assert is_approvable(store.payout(desk.table, order_id))
 
 
 def move_account(desk: Desk, account_id: str = "acc-new") -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
-from common.domain.payouts.evidence import PAID_OTHERWISE
+from common.domain.payouts.evidence import PAID_AFTER_ALL, PAID_OTHERWISE
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.domain.proposals.model import BeneficiaryDecides, OwnProposal
 from common.errors import Refusal
@@ -147,9 +148,8 @@ def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk,
 def test_one_payment_stands_for_one_payout(desk: Desk, ann: Owner) -> None:
     order_id, other = payout_failed(desk, ann), payout_failed(desk, ann)
     assert desk.confirmed(propose_paid(desk, order_id)).done
-    again = propose_paid(desk, other)
     with pytest.raises(NotProposable, match="adjustment wire 42"):
-        desk.confirmed(again)
+        propose_paid(desk, other)
     assert dollars(desk, ann)[1] == Money("99.90")
     assert desk.confirmed(propose_paid(desk, other, wire="wire 43")).done
 
@@ -163,15 +163,23 @@ def test_a_customer_whose_payout_it_is_says_nothing_of_it(desk: Desk, ann: Owner
         desk.confirmed(proposed, "ann")
 
 
+def forget_what_is_said(desk: Desk, order_id: str) -> None:
+    """As it was proposed before that stopped the payout: such proposals may still wait."""
+    key = {"PK": {"S": order_id}, "SK": {"S": "SELL_ORDER"}}
+    desk.dynamo.update_item(TableName="desk", Key=key, UpdateExpression="REMOVE said_paid")
+
+
 def test_what_is_proposed_as_paid_is_of_the_attempts_that_were_shown(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     proposed = propose_paid(desk, order_id)
+    forget_what_is_said(desk, order_id)
     move(desk, "retry", order_id)
     desk.world.simulated.set_outcome("fail", times=1)
     desk.run()
     assert len(attempts(desk, order_id)) == 6
     with pytest.raises(NotProposable, match="attempts was 5, and now it is 6"):
         desk.confirmed(proposed)
+    desk.proposals.dismiss(proposed.id, "of before", "otto", dry_run=False)
     assert desk.confirmed(propose_paid(desk, order_id)).done
 
 
@@ -182,6 +190,7 @@ def test_what_the_bank_contradicts_meanwhile_is_looked_at_again(desk: Desk, ann:
     desk.events.receive(contradicting(event))
     with pytest.raises(NotProposable, match="disputed was no, and now it is yes"):
         desk.confirmed(proposed)
+    desk.proposals.dismiss(proposed.id, "look again", "olga", dry_run=False)
     assert "BEWARE" in propose_paid(desk, order_id).says
 
 
@@ -299,6 +308,7 @@ def test_of_operators_who_close_at_once_one_does(desk: Desk, ann: Owner, others:
 def test_two_who_confirm_are_refused_what_others_have_moved(desk: Desk, ann: Owner, others: str) -> None:
     order_id = payout_failed(desk, ann)
     proposed = propose_paid(desk, order_id)
+    forget_what_is_said(desk, order_id)
     before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
     with pytest.raises(NotProposable, match="it has moved meanwhile"):
         desk.confirmed(proposed)
@@ -382,12 +392,11 @@ def test_an_attempt_that_begins_meanwhile_keeps_an_operator_from_closing(desk: D
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
-    confirms = "decided_by" if act == "mark_paid" else ""
-    before_next_write(desk, lambda: begin(desk, order.order_id), containing=confirms)
+    before_next_write(desk, lambda: begin(desk, order.order_id))
     with pytest.raises(NotProposable if act == "mark_paid" else PayoutUnsettled):
         move(desk, act, order.order_id)
     assert decided(desk, order.order_id) == ["REJECTED", "PENDING"]
-    assert [entry.action for entry in audited(desk)] == ["offramp mark-filled"] * (act == "mark_paid")
+    assert audited(desk) == []
     told(desk, f"{order.order_id}-02", "complete")
     desk.run()
 
@@ -478,14 +487,230 @@ def test_only_a_pending_attempt_is_abandoned_and_only_once(desk: Desk, ann: Owne
     refused(desk, PayoutUnsettled, "abandon", order_id)
 
 
-def test_an_operator_is_warned_where_the_bank_may_have_paid(desk: Desk, ann: Owner) -> None:
-    order_id = awaiting(desk, ann)
-    event = told(desk, f"{order_id}-01", "fail")
-    desk.events.receive(event)
-    desk.events.receive(contradicting(event))
-    for act in ("retry", "mark_paid", "give_back"):
-        assert "BEWARE" in move(desk, act, order_id, dry_run=True).says
+# While an operator says that it was paid by another way
+
+
+def test_what_is_said_to_be_paid_nobody_pays_or_frees_meanwhile(desk: Desk, ann: Owner) -> None:
+    """Those dollars have left: neither the machine, between two attempts, nor another operator sends them once more,
+    nor are they given back."""
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=1)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
+    proposed = propose_paid(desk, order_id)
+    assert waits_for_person(desk, order_id) == (
+        f"an operator: it was paid by another way, as olga says: confirm or dismiss {proposed.id}"
+    )
+    for act in ("retry", "give_back"):
+        with pytest.raises(PayoutUnsettled, match=f"{proposed.id} says that it was paid by another way"):
+            move(desk, act, order_id, operator="oleg")
+    with pytest.raises(NotDriven):
+        desk.interventions.redrive(order_id, "go on", "oleg", dry_run=False)
+    assert begin(desk, order_id) is Stage.STOPPED
     desk.run()
+    assert (decided(desk, order_id), paid(desk, order_id)) == (["REJECTED"], [])
+    assert desk.confirmed(proposed).done
+    assert (status(desk, order_id), dollars(desk, ann), overdue(desk)) == ("FILLED", (Money(1000), Money(0)), [])
+
+
+@pytest.mark.parametrize("act", ["begin", "retry", "give_back"])
+def test_nor_in_the_moment_when_it_is_said(desk: Desk, ann: Owner, act: str) -> None:
+    """Whoever comes second is refused: the one who says so, or who would send or free the dollars."""
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=1)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
+    desk.clock.forward(minutes=2)
+    before_next_write(desk, lambda: propose_paid(desk, order_id))
+    if act == "begin":
+        assert begin(desk, order_id) is Stage.STOPPED
+    else:
+        with pytest.raises(PayoutUnsettled):
+            move(desk, act, order_id, operator="oleg")
+    desk.run()
+    assert (decided(desk, order_id), dollars(desk, ann)) == (["REJECTED"], (Money(1000), Money("99.90")))
+
+
+def test_what_is_said_to_be_paid_is_said_once_and_of_one_payout(desk: Desk, ann: Owner) -> None:
+    order_id, other = payout_failed(desk, ann), payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    with pytest.raises(NotProposable, match=f"{proposed.id} says so already"):
+        propose_paid(desk, order_id, wire="wire 43")
+    with pytest.raises(NotProposable, match="adjustment wire 42"):
+        propose_paid(desk, other)
+    desk.proposals.dismiss(proposed.id, "a mistake", "olga", dry_run=False)
+    assert desk.confirmed(propose_paid(desk, other)).done
+    assert desk.confirmed(propose_paid(desk, order_id, wire="wire 43")).done
+
+
+def test_who_dismisses_what_is_said_to_be_paid_does_not_pay_it_alone(desk: Desk, ann: Owner) -> None:
+    """Neither its customer nor another operator: the first would be paid twice, the second would do that for him."""
+    order_id = payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    with pytest.raises(BeneficiaryDecides):
+        desk.proposals.dismiss(proposed.id, "not so", "ann", dry_run=False)
+    desk.proposals.dismiss(proposed.id, "nobody has paid", "otto", dry_run=False)
+    for act in ("retry", "give_back"):
+        with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid by another way"):
+            move(desk, act, order_id, operator="otto")
+    with pytest.raises(NotDriven):
+        desk.interventions.redrive(order_id, "go on", "otto", dry_run=False)
+    assert move(desk, "retry", order_id, operator="oleg").done
+    desk.run()
+    assert len(paid(desk, order_id)) == 1
+
+
+def test_who_takes_back_what_he_has_said_decides_as_before(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    proposed = propose_paid(desk, order_id)
+    desk.proposals.dismiss(proposed.id, "of another order", "olga", dry_run=False)
+    assert waits_for_person(desk, order_id)
+    assert move(desk, "give_back", order_id).done
+    assert overdue(desk) == []
+
+
+def test_the_banks_id_of_a_rejected_attempt_is_its_payouts_own(desk: Desk, ann: Owner) -> None:
+    """Its books say that it has paid, under the id by which it had refused; it is not freed with what is dismissed."""
+    order_id, other = payout_failed(desk, ann), payout_failed(desk, ann)
+    theirs = desk.world.simulated.event_of(f"{order_id}-05").adjustment.adjustment_id
+    proposed = propose_paid(desk, order_id, wire=theirs)
+    desk.proposals.dismiss(proposed.id, "look again", "olga", dry_run=False)
+    with pytest.raises(NotProposable, match=f"it is that of {order_id}-05"):
+        propose_paid(desk, other, wire=theirs)
+    assert desk.confirmed(propose_paid(desk, order_id, wire=theirs)).done
+
+
+# While the bank says both that it has paid and that it has not
+
+
+def disputed(desk: Desk, ann: Owner, *, failed: bool = False) -> tuple[str, str]:
+    """The id of a cash-out whose last attempt the bank has rejected, and of the event by which it has paid it."""
+    order_id = payout_failed(desk, ann) if failed else awaiting(desk, ann)
+    number = 5 if failed else 1
+    event = told(desk, f"{order_id}-{number:02d}", None if failed else "fail")
+    if not failed:
+        desk.events.receive(event)
+    desk.events.receive(contradicting(event))
+    desk.run()
+    return order_id, contradicting(event).event_id
+
+
+def say(desk: Desk, order_id: str, dollars: str, reference: str = "letter 9") -> OperatorOutcome:
+    """What the bank has paid, as one operator says."""
+    paid = {"paid": dollars}
+    return desk.proposals.propose("work decide-payout", order_id, paid, reference, "asked", "olga", dry_run=False)
+
+
+@pytest.mark.parametrize("failed", [False, True], ids=["rejected once", "failed"])
+def test_what_the_bank_says_it_has_paid_no_operator_pays_or_frees_alone(desk: Desk, ann: Owner, failed: bool) -> None:
+    order_id, _ = disputed(desk, ann, failed=failed)
+    before = desk.dynamo.items()
+    for act in ("retry", "give_back"):
+        with pytest.raises(PayoutUnsettled, match="two operators say what it has paid, by `work decide-payout`"):
+            move(desk, act, order_id)
+    assert "BEWARE" in move(desk, "mark_paid", order_id, dry_run=True).says
+    assert desk.dynamo.items() == before
+
+
+def test_of_an_attempt_that_is_disputed_two_say_that_it_was_paid(desk: Desk, ann: Owner) -> None:
+    """Under the bank's own id of it, which the rejection has had: the event agrees then, and so do the bank's books."""
+    order_id, event_id = disputed(desk, ann, failed=True)
+    adjustment = desk.operations.parked(9)[0].adjustment_id or ""
+    proposed = say(desk, order_id, "99.90", adjustment)
+    assert proposed.says.endswith("then it is FILLED: the bank has paid $99.90 of attempt 5")
+    with pytest.raises(BeneficiaryDecides):
+        desk.confirmed(proposed, "ann")
+    assert desk.confirmed(proposed).done
+    assert (status(desk, order_id), decided(desk, order_id)) == ("FILLED", ["REJECTED"] * 4 + ["COMPLETED"])
+    assert (dollars(desk, ann), desk.offramp.order(ann, order_id).reason) == ((Money(1000), Money(0)), PAID_AFTER_ALL)
+    assert desk.interventions.replay(event_id, "it is so", "ann", dry_run=False).after == "AGREES"
+    assert (overdue(desk), desk.operations.parked(9)) == ([], [])
+
+
+def test_of_an_earlier_attempt_two_say_that_it_was_paid_in_part(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=2)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED", "REJECTED"])
+    desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order_id}-01")))
+    assert desk.confirmed(say(desk, order_id, "90.00")).done
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == ("FILLED", ["COMPLETED", "REJECTED"])
+    assert dollars(desk, ann) == (Money("1009.90"), Money(0))
+
+
+def test_what_two_say_was_not_paid_after_all_is_one_operators_again(desk: Desk, ann: Owner) -> None:
+    order_id, event_id = disputed(desk, ann)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    assert waits_for_person(desk, order_id)
+    replayed = desk.interventions.replay(event_id, "asked", "olga", dry_run=False)
+    assert (replayed.after, desk.operations.parked(9)) == ("DISMISSED", [])
+    desk.run()
+    assert paid(desk, order_id) == []
+    move(desk, "retry", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(paid(desk, order_id))) == (Status.FILLED, 1)
+
+
+def test_what_the_bank_tells_once_more_is_not_decided_unseen(desk: Desk, ann: Owner) -> None:
+    """Neither before the second operator looks nor in the moment when he confirms."""
+    order_id, event_id = disputed(desk, ann)
+    event = desk.world.simulated.event_of(f"{order_id}-01")
+    proposed = say(desk, order_id, "0")
+    desk.interventions.replay(event_id, "again?", "ann", dry_run=False)  # that tells nothing new
+    more = [replace(contradicting(event), event_id=f"evt_more_{n}") for n in range(2)]
+    before_next_write(desk, lambda: desk.events.receive(more[0]), containing="decided_by")
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    with pytest.raises(NotProposable, match="has told something else of attempt 1 since"):
+        desk.confirmed(proposed)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    desk.events.receive(more[1])
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "retry", order_id)
+
+
+def test_what_was_not_paid_of_one_attempt_leaves_another_one_disputed(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    for number in (5, 3):
+        desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order_id}-{number:02d}")))
+    proposed = say(desk, order_id, "0")
+    assert proposed.says.endswith(
+        "counts as not paid by attempt 5, whatever the bank has told of that; it stays disputed, about attempt 3"
+    )
+    assert desk.confirmed(proposed).done
+    with pytest.raises(PayoutUnsettled, match="the bank contradicts itself about attempt 3"):
+        move(desk, "retry", order_id)
+    assert desk.confirmed(say(desk, order_id, "0")).done
+    assert move(desk, "retry", order_id).done
+    desk.run()
+
+
+def test_what_tells_that_the_bank_has_paid_two_dismiss(desk: Desk, ann: Owner) -> None:
+    """Also once nothing of its payout is open any more: it may be all that tells of a second payment."""
+    order_id = payout_failed(desk, ann)
+    event = told(desk, f"{order_id}-05")
+    move(desk, "give_back", order_id)
+    desk.events.receive(contradicting(event))
+    event_id = contradicting(event).event_id
+    with pytest.raises(BeneficiaryDecides):
+        desk.interventions.dismiss(event_id, "nothing", "ann", dry_run=False)
+    proposed = desk.interventions.dismiss(event_id, "taken back", "olga", dry_run=False)
+    assert (proposed.after, len(desk.operations.parked(9))) == ("PROPOSED", 1)
+    for by, refusal in (("ann", BeneficiaryDecides), ("olga", OwnProposal)):
+        with pytest.raises(refusal):
+            desk.confirmed(proposed, by)
+    assert desk.confirmed(proposed).done
+    assert desk.operations.parked(9) == []
+    assert not desk.interventions.dismiss(event_id, "again", "olga", dry_run=False).done
+
+
+def test_an_event_that_is_placed_meanwhile_is_not_dismissed(desk: Desk, ann: Owner) -> None:
+    order_id, event_id = disputed(desk, ann)
+    proposed = desk.interventions.dismiss(event_id, "a mistake", "olga", dry_run=False)
+    desk.confirmed(say(desk, order_id, "99.90", desk.operations.parked(9)[0].adjustment_id or ""))
+    before_next_write(desk, lambda: desk.interventions.replay(event_id, "so", "oleg", dry_run=False))
+    with pytest.raises(NotProposable, match="it has moved meanwhile"):
+        desk.confirmed(proposed)
+    with pytest.raises(NotProposable, match="it is AGREES already"):
+        desk.confirmed(proposed)
 
 
 # Redrive

@@ -335,13 +335,14 @@ def test_after_a_success_that_follows_a_failure_nobody_pays_again(
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
 
-def test_a_person_may_have_a_disputed_payout_tried_again(desk: Desk, ann: Owner) -> None:
+def test_two_say_that_a_disputed_payout_may_be_tried_again(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
     desk.events.receive(event)
     desk.events.receive(contradicting(event))
     desk.run()
     assert decided(desk, order_id) == ["REJECTED"]
+    desk.by_two("work decide-payout", order_id, {"paid": "0"}, "letter 9")
     desk.by_hand("retry", order_id, "the bank says it did not pay", "olga", dry_run=False)
     desk.run()
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])

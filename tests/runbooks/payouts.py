@@ -126,7 +126,13 @@ def paid_after_all(on_call: OnCall) -> Facts:
     order_id = payout_failed(desk, ann(desk))
     said = contradicting(told(desk, f"{order_id}-05"))
     desk.events.receive(said)
-    return {"EVENT": said.event_id, "ID": order_id}
+    adjustment = said.adjustment
+    return {
+        "EVENT": said.event_id,
+        "ID": order_id,
+        "--reference": adjustment.adjustment_id,
+        "--paid": str(adjustment.amount),
+    }
 
 
 def blocked(on_call: OnCall) -> Facts:
@@ -165,7 +171,8 @@ def proposed(on_call: OnCall) -> Facts:
 
 def not_paid_after_all(on_call: OnCall) -> Facts:
     """The event was a mistake of the bank's: its books have nothing."""
-    return paid_after_all(on_call)
+    facts = paid_after_all(on_call)
+    return facts | {"--reference": "letter of November 3rd", "--paid": "0"}
 
 
 def paid_twice(on_call: OnCall) -> Facts:
@@ -205,7 +212,9 @@ def first_was_paid(on_call: OnCall, *, lost: bool = False) -> Facts:
     desk.world.machines.run()
     said = contradicting(event)
     desk.events.receive(said)
-    return {"EVENT": said.event_id, "ID": order_id}
+    told_of = said.adjustment
+    paid = {"--reference": told_of.adjustment_id, "--paid": str(told_of.amount)}
+    return {"EVENT": said.event_id, "ID": order_id, **paid}
 
 
 def second_is_refused(on_call: OnCall) -> Facts:
@@ -350,12 +359,12 @@ def mistaken(on_call: OnCall) -> None:
 
 
 def marked_by_two(on_call: OnCall) -> None:
-    """Within minutes the second attempt is rejected; then the order is marked as the row for an open one says."""
+    """Within minutes the second attempt is rejected; then the order is decided as the row for an open one says."""
     desk, found = on_call.desk, on_call.facts
     desk.clock.forward(minutes=20)
     desk.run()
-    desk.by_two("offramp mark-filled", found["ID"], {}, "adj 1")
-    desk.interventions.dismiss(found["EVENT"], "it has paid it", "olga", dry_run=False)
+    desk.by_two("work decide-payout", found["ID"], {"paid": found["--paid"]}, found["--reference"])
+    desk.interventions.replay(found["EVENT"], "it has paid it", "olga", dry_run=False)
     desk.run()
 
 
@@ -411,7 +420,7 @@ WAYS = [
     Way("parked-events", "no attempt has this reference", unknown_event, leaves=("work show",)),
     Way("bank-contradictions", "REJECTED, the order open | paid", paid_after_all),
     Way("bank-contradictions", "COMPLETED | taken back", contradicted),
-    Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all),
+    Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all, after=given_back),
     Way("bank-contradictions", "REJECTED, paid otherwise since", paid_twice),
     Way(
         "bank-contradictions",

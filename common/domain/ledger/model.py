@@ -72,13 +72,14 @@ class TransactionType(StrEnum):
 @dataclass(frozen=True)
 class Balance:
     """Dollars of one user: free to spend, and reserved for open orders and withdrawals. His tier says what he pays of
-    an instant trade."""
+    an instant trade; it was set last at `tier_at`, if ever."""
 
     username: str
     current: Money
     held: Money
     updated_at: datetime
     tier: Tier = Tier.STANDARD
+    tier_at: datetime | None = None
 
     @property
     def total(self) -> Money:

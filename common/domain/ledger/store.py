@@ -75,6 +75,7 @@ class BalanceItem(Item, discriminator=keys.BALANCE.entity):
     held_balance = DecimalAttribute()
     open_orders = DecimalAttribute(null=True)  # that hold dollars
     tier = UnicodeAttribute(null=True)  # but STANDARD
+    tier_at = InstantAttribute(null=True)  # when it was set last
 
 
 class AssetBalanceItem(Item, discriminator=keys.ASSET_BALANCE.entity):
@@ -303,14 +304,17 @@ def of_tier(owner: Owner, tier: Tier) -> Write:
     return Write.check(item(*keys.BALANCE(username=owner.username)), when=rule, otherwise=refusal)
 
 
-def set_tier(whose: Owner, before: Tier, tier: Tier, at: datetime) -> Write:
-    """From now on the customer is of this tier. Refused with AccountMoved, where he is not of the one `before`."""
+def set_tier(whose: Owner, before: Tier, tier: Tier, at: datetime, set_at: datetime | None = None) -> Write:
+    """From now on the customer is of this tier. Refused with AccountMoved, where he is not of the one `before`, or that
+    was not set last at `set_at`."""
     item = BalanceItem
+    as_set: Condition = item.tier_at.does_not_exist() if set_at is None else item.tier_at == set_at
     return Write.update(
         item(*keys.BALANCE(username=whose.username)),
         item.tier.remove() if tier is Tier.STANDARD else item.tier.set(tier),
+        item.tier_at.set(at),
         item.updated_at.set(at),
-        when=(item.sub == whose.sub) & _is_of(before),
+        when=(item.sub == whose.sub) & _is_of(before) & as_set,
         otherwise=AccountMoved("others have moved the account; look at it again", id=whose.username),
     )
 
@@ -368,7 +372,8 @@ def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
 
 def _balance(item: BalanceItem) -> Balance:
     tier = Tier(item.tier or Tier.STANDARD)
-    return Balance(item.PK, Money(item.current_balance), Money(item.held_balance), item.updated_at, tier)
+    current, held = Money(item.current_balance), Money(item.held_balance)
+    return Balance(item.PK, current, held, item.updated_at, tier, item.tier_at)
 
 
 # Assets

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from common.domain import adjustments
 from common.domain.adjustments import AdjustmentTaken
@@ -108,7 +109,15 @@ class BankEvents:
             return Meaning(EventOutcome.PARKED, parked.why)
         told = event.adjustment
         taken = adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id)
-        return self._meaning(event, lambda payout: _kept(parked, payout), taken)
+        return self._meaning(event, lambda payout: _kept(parked, payout), taken, parked.created_at)
+
+    def order_told_paid(self, item: BankEventItem) -> str | None:
+        """The id of the order of which an event tells that the bank has paid something; None where it tells that of
+        none of ours."""
+        if item.reference_id is None or item.state != State.COMPLETED:
+            return None
+        attempt = store.by_reference(self.payouts.table, item.reference_id)
+        return None if attempt is None else attempt.order_id
 
     def replay(self, webhook_id: str, actor: str, *entry: Write) -> EventOutcome:
         """Try to place a parked event again, and write `entry`, the audit's, with that. If it still can not be placed
@@ -127,7 +136,7 @@ class BankEvents:
             why = f"replayed by {actor}: {meaning.why}"
             return store.unpark(webhook_id, meaning.outcome, why, self.payouts.now())
 
-        outcome = self._place(event, lambda payout: _kept(item, payout), first, entry)
+        outcome = self._place(event, lambda payout: _kept(item, payout), first, entry, item.created_at)
         self.nudge(event.adjustment.reference_id)
         return outcome
 
@@ -144,12 +153,13 @@ class BankEvents:
         payee: Callable[[Payout], Payee],
         first: Callable[[Meaning], Write],
         also: Sequence[Write] = (),
+        parked_at: datetime | None = None,
     ) -> EventOutcome:
         """Write what the event means: in front what `first` gives for that, which takes the event, and behind it
         `also`, unless the event is parked. Raises what `first` is refused with; PayoutUnclear, Busy."""
         taken: AdjustmentTaken | None = None
         for _ in range(TRIES_MAX):
-            meaning = self._meaning(event, payee, taken)
+            meaning = self._meaning(event, payee, taken, parked_at)
             outcome, why, reference_id = meaning.outcome, meaning.why, event.adjustment.reference_id
             if meaning.contradicts:
                 count("BankContradictions")
@@ -168,8 +178,14 @@ class BankEvents:
                 taken = refusal
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
-    def _meaning(self, event: BankEvent, payee_of: Callable[[Payout], Payee], taken: AdjustmentTaken | None) -> Meaning:
-        """`taken`: the event's adjustment is known to be that of another attempt."""
+    def _meaning(
+        self,
+        event: BankEvent,
+        payee_of: Callable[[Payout], Payee],
+        taken: AdjustmentTaken | None,
+        parked_at: datetime | None,
+    ) -> Meaning:
+        """`taken`: the event's adjustment is known to be that of another attempt. `parked_at`: None where it is new."""
         told = event.adjustment
         parts = named(told.reference_id)
         try:
@@ -190,7 +206,8 @@ class BankEvents:
         if attempt.status is AttemptStatus.PENDING:
             return replace(self._of_pending(payout, attempt, told, doubt), payee=payee)
         is_same = are_same(payee.account, attempt.account) is not False
-        return replace(self._of_decided(payout, attempt, told, doubt, is_same=is_same), payee=payee)
+        decided = self._of_decided(payout, attempt, told, doubt, parked_at, is_same=is_same)
+        return replace(decided, payee=payee)
 
     def _of_pending(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
         """What fits decides the attempt; what does not (`doubt`) is parked, and a person looks at the payout."""
@@ -205,11 +222,19 @@ class BankEvents:
         return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
 
     def _of_decided(
-        self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None, *, is_same: bool
+        self,
+        payout: Payout,
+        attempt: Attempt,
+        told: Adjustment,
+        doubt: str | None,
+        parked_at: datetime | None,
+        *,
+        is_same: bool,
     ) -> Meaning:
-        """The event agrees with what was decided, or contradicts it: then no further attempt is begun until a person
-        has looked, since money may have gone where the desk thinks it has not. `is_same`: for all that can be told, it
-        is of the attempt's account."""
+        """The event agrees with what was decided, or contradicts it: then no further attempt is begun until two have
+        said what was paid, since money may have gone where the desk thinks it has not. What they are about to say is
+        not about an event that comes meanwhile; one that is looked at again they know, and have decided if they have
+        said since that nothing was paid. `is_same`: for all that can be told, it is of the attempt's account."""
         paid, now = told.amount if told.state is State.COMPLETED else ZERO, self.payouts.now()
         if doubt is not None and paid == attempt.booked == ZERO:  # nothing was paid, whatever it is about
             return Meaning(EventOutcome.PARKED, doubt, misfits=True)
@@ -223,7 +248,12 @@ class BankEvents:
         why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:
             why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
-        stopped = [store.dispute(payout, now, why)] if payout.open and not payout.disputed else []
+        if parked_at is not None and attempt.was_said_unpaid_since(parked_at):
+            return Meaning(
+                EventOutcome.DISMISSED, f"two operators have said that it has not paid attempt {attempt.number}"
+            )
+        stops = payout.open and (parked_at is None or not payout.disputed)
+        stopped = [store.dispute(payout, attempt.number, now, why)] if stops else []
         return Meaning(EventOutcome.PARKED, why, stopped, contradicts=True)
 
     def nudge(self, reference_id: str) -> None:

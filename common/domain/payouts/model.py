@@ -56,8 +56,9 @@ class AttemptStatus(StrEnum):
 ATTEMPT_TRANSITIONS: dict[AttemptStatus, set[AttemptStatus]] = {
     AttemptStatus.PENDING: {AttemptStatus.COMPLETED, AttemptStatus.REJECTED},
     AttemptStatus.COMPLETED: set(),
-    AttemptStatus.REJECTED: set(),
+    AttemptStatus.REJECTED: {AttemptStatus.COMPLETED},
 }
+OPERATORS_ONLY = {(AttemptStatus.REJECTED, AttemptStatus.COMPLETED)}  # the bank has paid it after all, as two say
 
 
 class Stage(StrEnum):
@@ -132,9 +133,11 @@ class Payout:
     """The order as its payout sees it. `amount` is what is to be paid, and held for that; `status` is one of its
     kind's; `attempts` is how many there have been, and `attempts_max` how many may count.
 
-    `disputed`: the bank has contradicted itself about an attempt. `needs_person`: it waits for an operator, and no
-    machine moves it; `awaits_approval`: for two, who approve it. `uncounted`: how many attempts the bank refused
-    because of the desk itself, its funds or rights. `returned`: its dollars went to the customer's balance instead.
+    `disputed`: the bank has contradicted itself about `disputed_attempts`, of which nothing is decided yet; it has done
+    so `contradictions` times. `needs_person`: it waits for an operator, and no machine moves it; `awaits_approval`: for
+    two, who approve it. `uncounted`: how many attempts the bank refused because of the desk itself, its funds or
+    rights. `returned`: its dollars went to the customer's balance instead. `said_paid`: the proposal, not decided yet,
+    that it was paid by another way; `said_unpaid_by`: the operator who has dismissed what another one has said so.
     """
 
     order_id: str
@@ -155,11 +158,20 @@ class Payout:
     approval: Approval | None = None
     uncounted: int = 0
     returned: bool = False
+    disputed_attempts: tuple[int, ...] = ()
+    contradictions: int = 0
+    said_paid: str | None = None
+    said_unpaid_by: str | None = None
 
     @property
     def open(self) -> bool:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
+
+    @property
+    def disputed_attempt(self) -> int | None:
+        """The one that is decided next: the latest."""
+        return self.disputed_attempts[-1] if self.disputed_attempts else None
 
     @property
     def counted(self) -> int:
@@ -213,6 +225,10 @@ class Attempt:
             return self.paid
         return self.amount if self.status is AttemptStatus.COMPLETED else ZERO
 
+    def was_said_unpaid_since(self, at: datetime) -> bool:
+        """Have two operators said that the bank has paid nothing of it, and not before?"""
+        return self.paid == ZERO and self.decided_at is not None and self.decided_at >= at
+
     def is_sent_by_nobody(self, now: datetime) -> bool:
         """Has a person abandoned it, so long ago that whoever was sending it has ended?"""
         return self.abandoned_at is not None and now >= self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
@@ -252,25 +268,35 @@ def back_off(attempts: int, first: timedelta) -> timedelta:
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
     """Does only an operator's act lead on, and no machine? So it is once the payout has failed, while it is to be
-    approved, and while it is disputed, except that a pending attempt is still asked for."""
+    approved, while it is disputed, and once somebody has said that it was paid by another way, except that a pending
+    attempt is still asked for."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
-    return payout.status == payout.kind.failed or (payout.disputed and not pending) or is_approvable(payout)
+    said = payout.said_paid is not None or payout.said_unpaid_by is not None
+    return payout.status == payout.kind.failed or ((payout.disputed or said) and not pending) or is_approvable(payout)
 
 
 def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
-    """May a person decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
+    """May people decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
+
+
+def is_decidable_by_one(payout: Payout, latest: Attempt | None) -> bool:
+    """May a single operator pay it once more, or give it back? Not while the bank says that it has paid it already, nor
+    while another operator does."""
+    return is_decidable(payout, latest) and not payout.disputed and payout.said_paid is None
 
 
 def next_attempt(payout: Payout, latest: Attempt | None) -> int | None:
     """The number of the attempt that its machine begins once nothing is in its way; None where it begins none."""
-    begins = is_decidable(payout, latest) and payout.status != payout.kind.failed and not is_exhausted(payout)
+    begins = is_decidable_by_one(payout, latest) and payout.status != payout.kind.failed and not is_exhausted(payout)
     return payout.attempts + 1 if begins else None
 
 
 def is_approvable(payout: Payout) -> bool:
     """Does it wait for two operators to approve it?"""
-    return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)
+    return (
+        payout.awaits_approval and payout.said_paid is None and payout.status in (payout.kind.ready, payout.kind.paying)
+    )
 
 
 def has_attempts_left(payout: Payout) -> bool:
@@ -289,9 +315,10 @@ def is_abandonable(attempt: Attempt) -> bool:
 
 
 def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
-    """May two operators say what has become of it? Only while the bank has not."""
-    pending = latest is not None and latest.status is AttemptStatus.PENDING
-    return pending and payout.status == payout.kind.paying
+    """May two operators say what has become of it? While the bank has not said it, and where it has said both."""
+    if latest is not None and latest.status is AttemptStatus.PENDING:
+        return payout.status == payout.kind.paying
+    return is_decidable(payout, latest) and payout.disputed_attempt is not None and payout.said_paid is None
 
 
 def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
@@ -307,7 +334,7 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
         return Stage.STOPPED, 0
     if latest is not None and latest.status is AttemptStatus.PENDING:
         return Stage.CHECK, 0
-    if payout.disputed:
+    if payout.disputed or payout.said_paid is not None:
         return Stage.STOPPED, 0
     if latest is not None and is_exhausted(payout):
         return Stage.SEND, 0  # instead of an attempt that there is not to be, sending fails the payout
@@ -316,6 +343,23 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
     assert latest.decided_at is not None
     left = (latest.decided_at + back_off(payout.counted, first) - now).total_seconds()
     return (Stage.SEND, 0) if left <= 0 else (Stage.BACK_OFF, int(left) + 1)
+
+
+def why_not_by_one(payout: Payout, latest: Attempt | None) -> str:
+    """Why a single operator neither pays it once more nor gives it back, and what can be done."""
+    if payout.said_paid is not None:
+        return (
+            f"{payout.said_paid} says that it was paid by another way: another operator confirms that, or dismisses it "
+            "first"
+        )
+    if payout.disputed and is_decidable(payout, latest):
+        return (
+            f"the bank contradicts itself about attempt {payout.disputed_attempt} and may have paid it: two operators "
+            f"say what it has paid, by `work decide-payout`, or that it was paid by another way, by "
+            f"`{payout.kind.command} {payout.kind.mark_paid}`"
+        )
+    stands = f"the order is {payout.status}, its latest attempt {latest.status if latest else 'not begun'}"
+    return f"{stands}: only a rejected payout is decided by hand"
 
 
 def warning(payout: Payout) -> str:

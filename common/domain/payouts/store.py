@@ -56,6 +56,10 @@ class PayableItem(work.OpenWork):
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
     uncounted = DecimalAttribute(null=True)  # attempts that the bank refused because of the desk itself
     disputed = BooleanAttribute(null=True)
+    disputed_attempts = UnicodeAttribute(null=True)  # their numbers, each after a space
+    contradictions = DecimalAttribute(null=True)  # how often it has, ever
+    said_paid = UnicodeAttribute(null=True)  # the proposal that it was paid by another way
+    said_unpaid_by = UnicodeAttribute(null=True)  # who has dismissed what another one has said so
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
     approved_amount = DecimalAttribute(null=True)
@@ -149,7 +153,18 @@ def payout(table: Table, order_id: str) -> Payout:
         approval=_approval(item),
         uncounted=int(item.uncounted or 0),
         returned=bool(item.returned),
+        disputed_attempts=_disputed(item),
+        contradictions=int(item.contradictions or 0),
+        said_paid=item.said_paid,
+        said_unpaid_by=item.said_unpaid_by,
     )
+
+
+def _disputed(item: PayableItem) -> tuple[int, ...]:
+    """A dispute from before their numbers were written is about the latest."""
+    if not item.disputed:
+        return ()
+    return tuple(map(int, (item.disputed_attempts or str(item.attempts)).split()))
 
 
 def _approval(item: PayableItem) -> Approval | None:
@@ -201,6 +216,7 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
         item.status.set(kind.paying),
         item.attempts.set(Decimal(attempt.number)),
         item.awaits_approval.remove(),
+        item.said_unpaid_by.remove(),
         item.updated_at.set(at),
         *work.waits(
             kind.row,
@@ -399,15 +415,22 @@ def doubt(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Writ
     return [stop(payout, at, why), pending, event(payout, payout.status, why, BANK, at)]
 
 
-def dispute(payout: Payout, at: datetime, why: str) -> Write:
-    """The bank has contradicted itself: no further attempt until a person has looked. Refused with AttemptMoved."""
+def dispute(payout: Payout, number: int, at: datetime, why: str) -> Write:
+    """The bank has contradicted itself about attempt `number`: no further one until two operators have said what it has
+    paid. What they have approved before, they have approved without knowing this. Refused with AttemptMoved."""
     item = PayableItem
     return Write.update(
         _order(payout),
-        item.disputed.set(True),
+        *_dispute(sorted({*payout.disputed_attempts, number})),
+        item.contradictions.set(Decimal(payout.contradictions + 1)),
+        item.approved_amount.remove(),
+        item.approved_account.remove(),
+        item.approved_by.remove(),
+        item.approved_at.remove(),
+        item.awaits_approval.remove(),
         item.updated_at.set(at),
         *_asks(payout, at, why),
-        when=item.status == payout.status,
+        when=(item.status == payout.status) & _contradictions_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
 
@@ -449,8 +472,8 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         _order(payout),
         item.status.set(kind.paying if payout.attempts else kind.ready),
         item.attempts_max.set(Decimal(max(payout.counted + 1, payout.attempts_max))),
-        item.disputed.remove(),
         item.reason.remove(),
+        item.said_unpaid_by.remove(),
         item.updated_at.set(at),
         *work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
@@ -492,7 +515,8 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         _order(payout),
         item.status.set(status),
         item.reason.set(why),
-        item.disputed.remove(),
+        *_dispute([]),
+        item.said_paid.remove(),
         item.updated_at.set(at),
         *([item.returned.set(True)] if returned else []),
         *work.done(),
@@ -500,6 +524,96 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
         otherwise=_unsettled(payout),
     )
     return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def say_paid(payout: Payout, proposal_id: str, at: datetime, why: str) -> list[Write]:
+    """An operator says that it was paid by another way: nothing of it moves until that is decided. Refused with
+    PayoutUnsettled."""
+    item = PayableItem
+    order = Write.update(
+        _order(payout),
+        item.said_paid.set(proposal_id),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def say_unpaid(payout: Payout, by: str | None, at: datetime, why: str) -> Write:
+    """What was said of it is dismissed, `by` another one than has said it: a person says how it goes on. Refused with
+    PayoutUnsettled."""
+    item = PayableItem
+    return Write.update(
+        _order(payout),
+        item.said_paid.remove(),
+        item.said_unpaid_by.remove() if by is None else item.said_unpaid_by.set(by),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+
+
+def paid_after_all(payout: Payout, attempt: Attempt, at: datetime, told: Adjustment, why: str) -> list[Write]:
+    """Two operators say that the bank has paid a rejected attempt: it is that which has paid the order. Refused with
+    AttemptMoved, and as `close`."""
+    item = AttemptItem
+    decided = _rejected_as_read(
+        attempt,
+        item.status.set(AttemptStatus.COMPLETED),
+        item.decided_at.set(at),
+        item.adjustment_id.set(told.adjustment_id),
+        item.paid_amount.set(told.amount.usd),
+        item.updated_at.set(at),
+    )
+    order, *latest = close(payout, payout.kind.paid, at, why)
+    return [decided, order, *_of_another(latest, payout, attempt)]
+
+
+def never_paid(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Write]:
+    """Two operators say that the bank has paid nothing of a rejected attempt, whatever it has told: unless the bank has
+    contradicted itself about another one, too, the order is disputed no more, and a person says where its dollars go.
+    Refused with AttemptMoved, PayoutUnsettled."""
+    item = PayableItem
+    order = Write.update(
+        _order(payout),
+        *_dispute([each for each in payout.disputed_attempts if each != attempt.number]),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    attempted = AttemptItem
+    decided = _rejected_as_read(
+        attempt, attempted.decided_at.set(at), attempted.paid_amount.set(Decimal(0)), attempted.updated_at.set(at)
+    )
+    return [decided, order, *_of_another(_still_rejected(payout, _unsettled(payout)), payout, attempt)]
+
+
+def _rejected_as_read(attempt: Attempt, *actions: Action) -> Write:
+    paid = AttemptItem.paid_amount
+    as_read: Condition = paid.does_not_exist() if attempt.paid is None else paid == attempt.paid.usd
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        *actions,
+        when=(AttemptItem.status == AttemptStatus.REJECTED) & as_read,
+        otherwise=AttemptMoved("the attempt is not as it was read"),
+    )
+
+
+def _of_another(checks: list[Write], payout: Payout, attempt: Attempt) -> list[Write]:
+    """Those of the latest attempt, unless it is this one, which has its own condition."""
+    return [] if attempt.number == payout.attempts else checks
+
+
+def _dispute(attempts: list[int]) -> list[Action]:
+    """The actions after which the bank's word is disputed about these."""
+    disputed, numbers = PayableItem.disputed, PayableItem.disputed_attempts
+    if not attempts:
+        return [disputed.remove(), numbers.remove()]
+    return [disputed.set(True), numbers.set(" ".join(map(str, attempts)))]
 
 
 def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:
@@ -529,14 +643,29 @@ def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Wr
 
 
 def _as_read(payout: Payout) -> Condition:
-    """Nobody has begun an attempt, nor has the bank contradicted itself, since the order was read."""
-    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout)
+    """Nobody has begun an attempt, nor has the bank contradicted itself, nor has an operator said that it was paid by
+    another way, since the order was read."""
+    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout) & _said_as_read(payout)
+    return rule
+
+
+def _said_as_read(payout: Payout) -> Condition:
+    said = PayableItem.said_paid
+    rule: Condition = said.does_not_exist() if payout.said_paid is None else said == payout.said_paid
     return rule
 
 
 def _dispute_as_read(payout: Payout) -> Condition:
     disputed = PayableItem.disputed
     rule: Condition = disputed.exists() if payout.disputed else disputed.does_not_exist()
+    rule &= _contradictions_as_read(payout)
+    return rule
+
+
+def _contradictions_as_read(payout: Payout) -> Condition:
+    """The bank has not contradicted itself once more."""
+    times = PayableItem.contradictions
+    rule: Condition = times == Decimal(payout.contradictions) if payout.contradictions else times.does_not_exist()
     return rule
 
 

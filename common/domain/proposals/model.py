@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from common import keys
+from common.clock import text
 from common.errors import Conflict, NotFound, Refusal
 from common.idempotency import derived_id
 from common.sealed import shortened
+
+LASTS = timedelta(days=7)  # what nobody has confirmed by then is looked up once more
 
 Terms = Mapping[str, str]  # what is said to have happened: by the names that they have in the request, values as text
 
@@ -29,6 +32,10 @@ class OwnProposal(Conflict):
 
 class BeneficiaryDecides(Conflict):
     """Whoever gains by what is proposed has no part in it: two other operators propose and confirm it."""
+
+
+class ProposalEnded(Conflict):
+    """It has waited for too long, or whoever proposed it was signed out since: it is proposed anew, or dismissed."""
 
 
 class Status(StrEnum):
@@ -83,10 +90,22 @@ class Proposal:
         """Why its operator can not propose it; None if he can."""
         return self.why_no_part(self.proposed_by)
 
-    def why_not_confirmed(self, by: str) -> Refusal | None:
-        """Why this operator can not confirm it; None if he can."""
+    @property
+    def ends_at(self) -> datetime:
+        """From then on it can not be confirmed any more."""
+        return self.proposed_at + LASTS
+
+    def signed_out(self) -> Refusal:
+        """The refusal where whoever has proposed it was signed out, or disabled, since."""
+        why = f"{self.proposed_by} was signed out since he proposed it: dismiss it, and propose it anew if it is so"
+        return ProposalEnded(why, id=self.id)
+
+    def why_not_confirmed(self, by: str, at: datetime) -> Refusal | None:
+        """Why this operator can not confirm it now; None if he can."""
         if self.status is not Status.PROPOSED:
             return too_late(self)
+        if at >= self.ends_at:
+            return ProposalEnded(f"it ended at {text(self.ends_at)}: look it up again, and propose it anew", id=self.id)
         if self.proposed_by == by:
             return OwnProposal(f"{by} has proposed it: another operator confirms it", id=self.id)
         return self.why_no_part(by)

@@ -8,8 +8,9 @@ from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from common import keys
+from common.clock import text
 from common.domain import work
-from common.domain.proposals.model import Proposal, ProposalNotFound, Status, too_late
+from common.domain.proposals.model import LASTS, Proposal, ProposalNotFound, Status, too_late
 from common.errors import Refusal
 from common.table.items import InstantAttribute, RawItem
 from common.table.table import Table
@@ -58,8 +59,8 @@ def existing(table: Table, proposal_id: str) -> Proposal:
 
 
 def propose(proposal: Proposal) -> Write:
-    """A new proposal, or one that was decided and is proposed again. Refused with AlreadyProposed while it waits to be
-    decided."""
+    """A new proposal, or one that was decided, or has ended, and is proposed again. Refused with AlreadyProposed while
+    it waits to be decided."""
     item = ProposalItem(
         *keys.PROPOSAL(proposal_id=proposal.id),
         command=proposal.command,
@@ -73,24 +74,29 @@ def propose(proposal: Proposal) -> Write:
         created_at=proposal.proposed_at,
         updated_at=proposal.proposed_at,
     )
-    work.wait_for_person(item, keys.PROPOSAL, waits_for=f"another operator than {proposal.proposed_by}: {proposal}")
-    free = ProposalItem.PK.does_not_exist() | (ProposalItem.status != Status.PROPOSED)
+    waits_for = f"another operator than {proposal.proposed_by}: {proposal}; it ends at {text(proposal.ends_at)}"
+    work.wait_for_person(item, keys.PROPOSAL, waits_for=waits_for)
+    ended = ProposalItem.created_at <= proposal.proposed_at - LASTS
+    free = ProposalItem.PK.does_not_exist() | (ProposalItem.status != Status.PROPOSED) | ended
     return Write.put(item, when=free, otherwise=_by_its_state(AlreadyProposed))
 
 
 def confirm(confirmed: Proposal) -> Write:
     """The rule of two operators is here, and that neither is whose money it is: that is as it was read. Refused with
-    ProposalNotFound, ProposalDecided; OwnProposal, where the same operator has proposed it; BeneficiaryDecides."""
+    ProposalNotFound, ProposalDecided, ProposalEnded; OwnProposal, where the same operator has proposed it;
+    BeneficiaryDecides."""
     assert confirmed.decided_by is not None
-    by = confirmed.decided_by
+    assert confirmed.decided_at is not None
+    by, at = confirmed.decided_by, confirmed.decided_at
     others = _written(confirmed.beneficiaries - {by})
 
     def why(now: Proposal) -> Refusal:
-        return now.why_not_confirmed(by) or too_late(now)
+        return now.why_not_confirmed(by, at) or too_late(now)
 
     item = ProposalItem
     read = item.beneficiaries.does_not_exist() if others is None else item.beneficiaries == others
-    return _decide(confirmed, _OPEN & (item.proposed_by != by) & read, why)
+    lasts = item.created_at > at - LASTS
+    return _decide(confirmed, _OPEN & (item.proposed_by != by) & read & lasts, why)
 
 
 def dismiss(dismissed: Proposal) -> Write:

@@ -180,10 +180,12 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = pays_to = None
+        payout = latest = disputed = pays_to = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
+            if payout.disputed_attempt is not None:
+                disputed = payouts_store.attempt(self.table, payout.order_id, payout.disputed_attempt)
             pays_to = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
@@ -197,6 +199,7 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
+            disputed=disputed,
             pays_to=pays_to,
             exchange_order=placed,
             account=account,

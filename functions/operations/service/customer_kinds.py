@@ -46,25 +46,29 @@ class Credit:
 
 
 class Tiering:
-    """Whose fees a customer pays from then on."""
+    """Whose fees a customer pays from then on. Whoever has set his tier since, be it to and fro, is not overruled."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {"before": _account(subject).balance.tier, **given}
+        balance = _account(subject).balance
+        set_at = {} if balance.tier_at is None else {"since": text(balance.tier_at)}
+        return {"before": balance.tier, **set_at, **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         now, tier = _account(subject).balance.tier, Tier(terms["tier"])
         if now != terms["before"]:
             raise NotProposable(f"he was {terms['before']}, and now he is {now}", id=subject.id)
+        if self.terms(subject, {}).get("since") != terms.get("since"):
+            raise NotProposable(f"his tier was set since, and is {now} again: look at it again", id=subject.id)
         if now is tier:
             raise NothingToDo(f"{subject.id} is {tier} already; nothing to do", id=subject.id)
         return f"pays the fees of {tier} from the next order on; open orders and quotes keep theirs"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
-        before, tier = Tier(confirmed.terms["before"]), Tier(confirmed.terms["tier"])
+        account, before, tier = _account(subject), Tier(confirmed.terms["before"]), Tier(confirmed.terms["tier"])
         told = f"from {before} to {tier}"
         return [
-            ledger.set_tier(_account(subject).ownership.owner, before, tier, confirmed.decided_at),
+            ledger.set_tier(account.ownership.owner, before, tier, confirmed.decided_at, account.balance.tier_at),
             _event(subject, told, confirmed.operators, confirmed.decided_at),
         ]
 

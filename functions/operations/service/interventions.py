@@ -31,6 +31,7 @@ from functions.operations.service.catalogue_kinds import SET, is_switched_off, t
 from functions.operations.service.catalogue_kinds import change_of as change_of_asset
 from functions.operations.service.catalogue_kinds import changed as changed_asset
 from functions.operations.service.customer_kinds import CLIENT, change_of, changed, must_have
+from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposals import Proposals
 
 
@@ -112,13 +113,16 @@ class Interventions:
         )
 
     def dismiss(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Nothing is to be done about a parked event. A repeat changes nothing.
+        """Nothing is to be done about a parked event: where it says that a payout of ours was paid, another operator
+        confirms it. A repeat changes nothing.
 
-        Raises EventNotFound, Busy.
+        Raises EventNotFound, BeneficiaryDecides, Busy.
         """
         event = self.events.known(webhook_id)
         if not acts.is_parked(event.outcome):
             return _decided(event)
+        if self.events.order_told_paid(event) is not None:
+            return self.proposals.propose(DISMISS, webhook_id, {}, None, reason, operator, dry_run=dry_run)
         if not dry_run:
             entry = audit.entry(
                 self.operations.table, AuditEntry(self.operations.now(), operator, "parked dismiss", webhook_id, reason)

@@ -1,5 +1,5 @@
 """What two operators decide about a payout: what the bank has paid of it, that it may be sent, that its customer has
-the dollars by another way."""
+the dollars by another way, and that nothing is to be done about an event by which the bank says that it has paid it."""
 
 from __future__ import annotations
 
@@ -7,30 +7,48 @@ from collections.abc import Mapping
 
 from common.domain.payouts import evidence, store
 from common.domain.payouts.model import KINDS as PAYOUTS
-from common.domain.payouts.model import Attempt, Evidence, Payout, warning
+from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, Evidence, Payout, warning
+from common.domain.payouts.store import BankEventItem
 from common.domain.proposals.model import Proposal, Terms
 from common.money import ZERO, Money
 from common.sealed import Sealed
+from common.table.table import Table
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
+DISMISS = "parked dismiss"
 PUBLIC_REASON = "public_reason"  # among the terms only where there is one
 OTHERWISE = tuple(f"{kind.command} {kind.mark_paid}" for kind in PAYOUTS)
 
 
 class PayoutDecision:
-    """What the bank has paid of a payout's pending attempt."""
+    """What the bank has paid of a payout's attempt: of the pending one, or of a rejected one of which the bank says
+    that it has paid it. Of that it is about what the bank has told until then: a contradiction more is looked at
+    again."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        _, attempt = self._of(subject)
-        return {"attempt": str(attempt.number), **given}
+        payout, attempt = self._of(subject)
+        pending = attempt.status is AttemptStatus.PENDING
+        told = {} if pending else {"contradictions": str(payout.contradictions)}
+        return {"attempt": str(attempt.number), **told, **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         payout, attempt = self._of(subject)
         held, paid, number = payout.amount, Money(terms["paid"]), terms["attempt"]
-        if str(attempt.number) != number:
+        now = self.terms(subject, {})
+        if now["attempt"] != number:
             raise NotProposable(f"it was about attempt {number}, and now attempt {attempt.number} is", id=subject.id)
+        if now.get("contradictions") != terms.get("contradictions"):
+            raise NotProposable(
+                f"the bank has told something else of attempt {number} since: look at it", id=subject.id
+            )
+        if paid == ZERO and attempt.status is not AttemptStatus.PENDING:
+            where = f"where the held ${held} go is decided then"
+            also = payout.disputed_attempts[:-1]
+            if also:
+                where = f"it stays disputed, about attempt {also[-1]}"
+            return f"counts as not paid by attempt {number}, whatever the bank has told of that; {where}"
         if paid == ZERO:
             since = attempt.booked_by_nobody_at
             if since is None or subject.case.now < since:
@@ -52,9 +70,12 @@ class PayoutDecision:
 
     @staticmethod
     def _of(subject: Subject) -> tuple[Payout, Attempt]:
-        assert subject.case.payout is not None
-        assert subject.case.latest is not None
-        return subject.case.payout, subject.case.latest
+        payout, latest, disputed = subject.case.payout, subject.case.latest, subject.case.disputed
+        assert payout is not None
+        if latest is not None and latest.status is AttemptStatus.PENDING:
+            return payout, latest
+        assert disputed is not None
+        return payout, disputed
 
 
 class PayoutApproval:
@@ -117,7 +138,32 @@ class PaidOtherwise:
         assert confirmed.reference is not None
         assert confirmed.decided_at is not None
         told, operators = confirmed.terms.get(PUBLIC_REASON), confirmed.operators
+        self.must_be_the_only(self._of(subject), confirmed)
         return evidence.paid_otherwise(self._of(subject), confirmed.reference, told, operators, confirmed.decided_at)
+
+    def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:
+        """While it waits to be confirmed, nothing else becomes of the payout: the dollars have left already, if it is
+        true. Raises NotProposable: another one says so, of another payment."""
+        payout = self._of(subject)
+        self.must_be_the_only(payout, proposal)
+        assert proposal.reference is not None
+        by, at = proposal.proposed_by, proposal.proposed_at
+        return evidence.said_paid(table, payout, proposal.id, proposal.reference, by, at)
+
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
+        """It is dismissed. Whoever dismisses what another one has said does not alone decide what becomes of it."""
+        payout, by, at = store.payout(table, dismissed.subject), dismissed.decided_by, dismissed.decided_at
+        assert dismissed.reference is not None
+        assert at is not None
+        other = None if by == dismissed.proposed_by else by
+        return evidence.said_unpaid(table, payout, dismissed.id, dismissed.reference, other, at)
+
+    @staticmethod
+    def must_be_the_only(payout: Payout, proposal: Proposal) -> None:
+        if payout.said_paid not in (None, proposal.id):
+            raise NotProposable(
+                f"{payout.said_paid} says so already: confirm it, or dismiss it first", id=payout.order_id
+            )
 
     @staticmethod
     def _of(subject: Subject) -> Payout:
@@ -125,7 +171,31 @@ class PaidOtherwise:
         return subject.case.payout
 
 
+class EventDismissal:
+    """That nothing is to be done about an event by which the bank says that it has paid a payout: it may be all that
+    tells of dollars that were paid twice."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        event = self._of(subject)
+        told = {"of": event.reference_id, "state": event.state, "amount": event.amount and Money(event.amount)}
+        return {**given, **{name: str(value) for name, value in told.items() if value is not None}}
+
+    def says(self, subject: Subject, terms: Terms) -> str:  # noqa: ARG002
+        return f"is dismissed, and nothing is done about it: {self._of(subject).why}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        why = f"{confirmed.operators}: {confirmed.reason}"
+        return [store.unpark(subject.id, EventOutcome.DISMISSED, why, confirmed.decided_at)]
+
+    @staticmethod
+    def _of(subject: Subject) -> BankEventItem:
+        assert subject.event is not None
+        return subject.event
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    DISMISS: EventDismissal(),
     "work approve-payout": PayoutApproval(),
     "work decide-payout": PayoutDecision(),
     **dict.fromkeys(OTHERWISE, PaidOtherwise()),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
+from common.clock import text
 from common.domain import timeline, work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Fill, doubt, fees_of
@@ -77,10 +78,11 @@ class OrderDecision:
 
 
 class AccountMove:
-    """That an account is that of another login, which was made anew under its username."""
+    """That an account is that of another login, which was made anew under its username. Whoever has moved it since, be
+    it to and fro, is not overruled."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {"former_sub": self._of(subject).ownership.owner.sub, **given}
+        return {"former_sub": self._of(subject).ownership.owner.sub, "since": text(subject.item.updated_at), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
         account = self._of(subject)
@@ -89,6 +91,8 @@ class AccountMove:
             raise NotProposable(f"it was about the login {former}, and now {present} has the account", id=subject.id)
         if sub == present:
             raise NotProposable("that login has the account already", id=subject.id)
+        if terms.get("since") != text(subject.item.updated_at):
+            raise NotProposable(f"it was moved since, and {present} has it again: look at it again", id=subject.id)
         has = f"${account.balance.current} and {len(account.holdings)} assets"
         return (
             f"is the account of the login {sub}, with {has}; the login {former} has it no more, and its clients are to "
@@ -102,7 +106,7 @@ class AccountMove:
         assert item.status is not None
         told = f"moved from the login {before} to {sub}, reference {confirmed.reference}"
         return [
-            store.move_user(subject.id, before, sub, at),
+            store.move_user(subject.id, before, sub, at, item.updated_at),
             *ledger.move(account, sub, at),
             timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, confirmed.operators)),
         ]

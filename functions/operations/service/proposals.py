@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common import keys
+from common import keys, sign_outs
 from common.domain import acts, adjustments, audit, clients, limits, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
@@ -25,7 +25,7 @@ from common.domain.ledger.model import AccountMoved, AccountNotFound
 from common.domain.limits import Limited
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
-from common.domain.payouts.store import AttemptMoved
+from common.domain.payouts.store import AttemptMoved, EventDecided
 from common.domain.persons import AccountForgotten, Person, PersonMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
@@ -33,6 +33,7 @@ from common.domain.proposals.store import AlreadyProposed
 from common.domain.timeline import TimelineEvent
 from common.domain.trade_cursors import CursorElsewhere
 from common.domain.work import Redriven
+from common.errors import Refusal
 from common.keys import PrimaryKey
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
@@ -43,6 +44,7 @@ from functions.operations.service import Operations, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
+from functions.operations.service.payout_kinds import DISMISS, PaidOtherwise
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Subject
 from functions.operations.store import KnownItem
@@ -57,6 +59,7 @@ MOVED = (
     AttemptMoved,
     ClientMoved,
     CursorElsewhere,
+    EventDecided,
     ExchangeOrderMoved,
     IncomingMoved,
     OutgoingMoved,
@@ -90,8 +93,8 @@ class Proposals:
         """Propose an act (`command`) upon what this id names. What is proposed already is told so. `person`: the
         customer whose it is, where he was asked for already.
 
-        Raises NothingKnown; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded; Busy; of an
-        asset what `catalogue_kinds` refuses.
+        Raises NothingKnown, EventNotFound; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded;
+        Busy; of an asset what `catalogue_kinds` refuses.
         """
         if reference is not None and not adjustments.spelled(reference):
             raise NotProposable(f"a reference has letters or digits, by which others find it: {reference!r} has none")
@@ -118,18 +121,20 @@ class Proposals:
         if no_part is not None:
             raise no_part
         known = proposals.find(self.operations.table, proposal.id)
-        if known is not None and known.status is Status.PROPOSED:
+        if known is not None and known.status is Status.PROPOSED and at < known.ends_at:
             return _waits_already(known)
         if known is not None and known.status is Status.CONFIRMED and command in ONCE:
             return _repeated(known)
         before = None if known is None else known.status
         counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
+        stopped = kind.stopped(self.operations.table, subject, proposal) if isinstance(kind, PaidOtherwise) else []
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
             try:
                 self.operations.table.write(
                     proposals.propose(proposal),
+                    *stopped,
                     timeline.record(proposal.id, event),
                     *_tell(subject_id, subject.item, told, operator, at),
                     *counted,
@@ -137,13 +142,17 @@ class Proposals:
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
+            except AdjustmentTaken as taken:
+                raise NotProposable(taken.detail, id=subject_id) from None
+            except PayoutUnsettled:
+                raise NotProposable("it has moved meanwhile; look at it again", id=subject_id) from None
         return OperatorOutcome(proposal.id, before, proposal.status, done=not dry_run, says=says)
 
     def confirm(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Do what another operator has proposed. A repeat changes nothing.
 
         Raises ProposalNotFound; ProposalDecided: it was dismissed; NotProposable: it is not possible any more;
-        OwnProposal; BeneficiaryDecides; DailyLimitExceeded; Busy.
+        ProposalEnded; OwnProposal; BeneficiaryDecides; DailyLimitExceeded; Busy.
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.CONFIRMED:
@@ -157,7 +166,9 @@ class Proposals:
             raise NotProposable(so_now.detail, id=proposal.subject) from None
         # The write looks at whose money it was when it was proposed.
         since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
-        refused = since.why_no_part(operator) or (proposal.why_not_confirmed(operator) if dry_run else None)
+        refused = since.why_no_part(operator)
+        if dry_run and refused is None:
+            refused = self._why_not_confirmed(proposal, operator)
         if refused is not None:
             raise refused
         counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
@@ -165,7 +176,8 @@ class Proposals:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
         try:
-            writes = [proposals.confirm(confirmed), *kind.writes(subject, confirmed), *counted]
+            still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
+            writes = [proposals.confirm(confirmed), still_in, *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -173,15 +185,19 @@ class Proposals:
         return OperatorOutcome(proposal_id, proposal.status, confirmed.status, done=True, says=says)
 
     def dismiss(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Nothing is done about a proposal, as any operator may say. A repeat changes nothing.
+        """Nothing is done about a proposal, as any operator may say; but for whose money it is, where it says that this
+        has been paid already. A repeat changes nothing.
 
-        Raises ProposalNotFound; ProposalDecided: it was confirmed; Busy.
+        Raises ProposalNotFound; ProposalDecided: it was confirmed; BeneficiaryDecides; Busy.
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.DISMISSED:
             return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
+        kind, refused = KINDS[proposal.command], proposal.why_no_part(operator)
+        if isinstance(kind, PaidOtherwise) and refused is not None:
+            raise refused
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
             item = self._item(proposal.command, proposal.subject)
@@ -189,6 +205,7 @@ class Proposals:
             told = f"dismissed, what was proposed as {proposal_id}: {reason}"
             writes = [
                 proposals.dismiss(dismissed),
+                *(kind.freed(self.operations.table, dismissed) if isinstance(kind, PaidOtherwise) else ()),
                 *_tell(proposal.subject, item, told, operator, dismissed.decided_at),
             ]
             try:
@@ -197,6 +214,13 @@ class Proposals:
                 return self._meanwhile(dismissed)
         says = f"nothing is done: {proposal}"
         return OperatorOutcome(proposal_id, proposal.status, dismissed.status, done=not dry_run, says=says)
+
+    def _why_not_confirmed(self, proposal: Proposal, operator: str) -> Refusal | None:
+        """What the write would be refused with now, by its own rules."""
+        out = sign_outs.find(self.operations.table, proposal.proposed_by)
+        if out is not None and out.at >= proposal.proposed_at:
+            return proposal.signed_out()
+        return proposal.why_not_confirmed(operator, self.operations.now())
 
     def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
         """The proposal as it is once this operator's decision is written."""
@@ -227,7 +251,7 @@ class Proposals:
 
     def _go_on(self, subject: Subject) -> None:
         """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
-        if subject.is_asset:
+        if subject.is_asset or subject.event is not None:
             return
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
@@ -241,6 +265,8 @@ class Proposals:
         """Raises NothingKnown, NotProposable, AssetNotFound."""
         if command in COMMANDS:
             return self._asset(command, subject_id)
+        if command == DISMISS:
+            return self._event(subject_id)
         subject = self._read(subject_id)
         named = next((terms[name] for name in NAMED if name in terms), None)
         if named is not None:
@@ -265,8 +291,19 @@ class Proposals:
         item, case = self._item(command, asset_id), Case(keys.ASSET, status, self.operations.now())
         return Subject(item, case, saved=saved, listings=listings)
 
+    def _event(self, webhook_id: str) -> Subject:
+        """An event of the bank, and the order of which it tells. Raises EventNotFound, NotProposable."""
+        event = self.events.known(webhook_id)
+        order_id, item = self.events.order_told_paid(event), self._item(DISMISS, webhook_id)
+        if not acts.is_parked(event.outcome):
+            raise NotProposable(f"it is {event.outcome} already ({event.why})", id=webhook_id)
+        case = Case(keys.BANK_EVENT, event.outcome, self.operations.now())
+        return Subject(item, case, event=event, other=None if order_id is None else self._read(order_id))
+
     def _item(self, command: str, subject_id: str) -> KnownItem:
-        """Raises NothingKnown."""
+        """Raises NothingKnown, EventNotFound."""
+        if command == DISMISS:
+            return store.of_event(self.events.known(subject_id))
         return store.of_catalogue(subject_id) if command in COMMANDS else self.operations.known(subject_id)
 
     def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
@@ -312,8 +349,9 @@ def _why_not(command: str, subject: Subject) -> str:
 
 
 def _tell(subject_id: str, item: KnownItem, told: str, operator: str, at: datetime) -> list[Write]:
-    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it."""
-    if item.is_asset:
+    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it, nor has
+    an event of the bank."""
+    if item.is_asset or item.row is keys.BANK_EVENT:
         return []
     assert item.status is not None
     event = TimelineEvent(at, item.status, item.status, told, operator)

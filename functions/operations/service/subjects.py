@@ -10,6 +10,7 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
+from common.domain.payouts.store import BankEventItem
 from common.domain.persons import Person
 from common.domain.proposals.model import Proposal, Terms
 from common.sealed import Sealed
@@ -24,14 +25,17 @@ class Subject:
 
     item: KnownItem
     case: Case
-    other: Subject | None = None  # what the terms name besides: an order, or a snapshot
+    other: Subject | None = None  # what it, or its terms, name besides: an order, or a snapshot
     client: Client | None = None  # that the terms name; none: it is new
     saved: SavedAsset | None = None  # of the catalogue; none: it is new
+    event: BankEventItem | None = None  # of the bank, that it is
     listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
     person: Person | None = None  # the customer whose it is; none where it is nobody's
 
     @property
     def id(self) -> str:
+        if self.event is not None:
+            return self.event.webhook_id
         return str(self.item.asset_id) if self.is_asset else self.item.PK
 
     @property

@@ -82,7 +82,7 @@ def _attempts(reads: Reads, order: Entry, kind: Kind) -> Iterator[str]:
     numbers = [int(attempt.parts["attempt"]) for attempt in attempts]
     if numbers != list(range(1, int(order.attempts) + 1)):
         yield f"it counts {order.attempts} attempts to pay, there are {len(numbers)}"
-    if any(attempt.status != AttemptStatus.REJECTED for attempt in attempts[:-1]):
+    if any(attempt.status != AttemptStatus.REJECTED and attempt.paid_amount is None for attempt in attempts[:-1]):
         yield "an attempt to pay was begun before the one before was rejected"
     latest = attempts[-1].status if attempts else None
     if latest == AttemptStatus.COMPLETED and order.status != kind.paid:
@@ -102,7 +102,9 @@ def attempt(reads: Reads, attempt: Entry) -> Iterator[str]:
     if attempt.adjustment_id is not None:
         claimed = reads.get(adjustments.key_of(attempt.adjustment_id))
         ours = f"{attempt.PK}-{attempt.parts['attempt']}"
-        if claimed is None or claimed.ours != ours:
+        # What a rejected one had may be that by which its payout was paid otherwise.
+        its = {ours} if attempt.status == AttemptStatus.COMPLETED else {ours, attempt.PK}
+        if claimed is None or claimed.ours not in its:
             yield f"{ours} is adjustment {attempt.adjustment_id}, which is {said_by(claimed, 'ours', 'nobody')}'s"
 
     if attempt.status == AttemptStatus.COMPLETED and attempt.paid_amount is None and attempt.listed_at is None:
