@@ -38,6 +38,7 @@ table of this page, and the table that is deployed.
 | reconciliation         | {thing_id}                                      | RECONCILIATION                     |                          | books         |                    | OpenWork                                     |
 | webhook_endpoint       | ENDPOINTS#{username}                            | {endpoint_id}                      |                          |               |                    |                                              |
 | delivery               | {delivery_id}                                   | DELIVERY                           | G…                       | webhooks      |                    | UserOrders, OpenWork                         |
+| unread_change          | {record_id}                                     | CHANGE                             | K…                       | webhooks      |                    | OpenWork                                     |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                     |                          |               |                    | Listed                                       |
 | crypto_client          | CLIENT#{client_id}                              | CRYPTO                             | {client_id}:CRYPTO       | clients       |                    | UserOrders, OpenWork, UserOpen               |
 | banking_client         | CLIENT#{client_id}                              | BANKING                            | {client_id}:BANKING      | clients       |                    | UserOrders, OpenWork, UserOpen               |
@@ -107,6 +108,30 @@ table of this page, and the table that is deployed.
 | ban                    | OUTSIDE#{system}                                | BAN                                |                          |               |                    |                                              |
 | comparison             | COMPARISON#{of}                                 | LATEST                             |                          |               |                    |                                              |
 | comparison_pass        | COMPARISON#{of}                                 | PASS                               |                          |               |                    |                                              |
+
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
+
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
+
+| index             | partition key | sort key    | holds                                   | for                                                                                     |
+|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
+| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
+| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
+| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
+| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
+| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
 
 | index             | partition key | sort key    | holds                                   | for                                                                                     |
 |-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
@@ -359,6 +384,10 @@ ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 # What is wrong with the books of an account, or with what else an id names.
 RECONCILIATION = Key("reconciliation", pk="{thing_id}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
+# What the table's stream has told, and no code could read.
+UNREAD_CHANGE = Key(
+    "unread_change", pk="{record_id}", sk="CHANGE", indexes=(OPEN_WORK,), id_prefix="K", backlog="webhooks"
+)
 # Where a customer's program is told what became of his orders; and each message for it, made until it is taken.
 WEBHOOK_ENDPOINT = Key("webhook_endpoint", pk="ENDPOINTS#{username}", sk="{endpoint_id}")
 DELIVERY = Key(
@@ -551,6 +580,7 @@ SCHEMA = [
     RECONCILIATION,
     WEBHOOK_ENDPOINT,
     DELIVERY,
+    UNREAD_CHANGE,
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,

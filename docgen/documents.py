@@ -7,6 +7,7 @@
 | docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and of what several use  |
 | docs/machines.md  | the definitions of the state machines, between the words of the page                  |
 | docs/table.md     | `common.keys`                                                                         |
+| docs/webhooks.md  | its table of event types: `docgen.webhooks`                                           |
 | README.md         | its two pictures, of a machine and of a portfolio: `docgen.pictures`                  |
 """
 
@@ -16,7 +17,7 @@ import json
 from typing import Any
 
 from common import keys
-from docgen import machines, pictures, problem_pages
+from docgen import machines, pictures, problem_pages, webhooks
 from docgen.openapi import openapi
 from docgen.states import states
 from infra.bundle import ROOT
@@ -33,6 +34,7 @@ def documents() -> dict[str, str]:
         "docs/states.md": DRAWN + states(),
         "docs/table.md": f"{DRAWN}# The table\n\n{keys.as_markdown()}\n",
         machines.PAGE: machines.drawn((ROOT / machines.PAGE).read_text(), machines.definitions()),
+        webhooks.PAGE: webhooks.drawn((ROOT / webhooks.PAGE).read_text()),
         pictures.PAGE: pictures.drawn((ROOT / pictures.PAGE).read_text()),
     }
 

@@ -29,6 +29,7 @@ from docgen.code import modules, says_first
 from docgen.problems import HEADERS, OF_API_GATEWAY, PROBLEM_SCHEMAS, problem, refused
 from docgen.schemas import apart, reachable, said_shortly, titled, untitled
 from docgen.told import TOLD
+from docgen.webhooks import webhooks
 from docgen.words import of_parameter, worded
 from infra.bundle import ROOT
 
@@ -76,6 +77,7 @@ def openapi() -> Json:
         "servers": [{"url": "/"}],
         "security": [{"bearer": []}],
         "paths": paths,
+        "webhooks": webhooks(),
         "components": {
             "securitySchemes": {
                 "bearer": {

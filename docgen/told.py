@@ -289,11 +289,20 @@ TOLD: dict[str, Told] = {
     "own_endpoints": Told(_FOUND),
     "delete_endpoint": Told({200: "deleted: this is what it was"}, (EndpointNotFound,)),
     "rotate_secret": Told(
-        {200: "this is the secret that signs from now on; for a day the one before signs as well"},
+        {200: "this is the secret that signs from now on; for a day, or not `at_once`, the one before signs as well"},
         (EndpointNotFound, EndpointMoved),
         repeats=True,
-        examples={"the first": {"secret_number": 1}},
+        examples={"the first": {"secret_number": 1}, "one that leaked": {"secret_number": 1, "at_once": True}},
     ),
+    "change_endpoint": Told(
+        {200: "changed: this is what it is"},
+        (AddressRefused, UnknownEventType, EndpointNotFound, EndpointMoved),
+        examples={
+            "elsewhere": {"url": "https://hooks.example.com/desk/2"},
+            "fewer": {"events": ["order.completed", "order.failed"]},
+        },
+    ),
+    "send_test": Told({201: "it is on its way"}, (EndpointNotFound, EndpointDisabled)),
     "deliveries_of_endpoint": Told(_FOUND, (EndpointNotFound,)),
     "replay_delivery": Told(
         {200: "it is made again"}, (DeliveryNotFound, EndpointNotFound, EndpointDisabled, DeliveryPending)

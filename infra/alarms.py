@@ -62,6 +62,7 @@ class Watch(Construct):
         api: aws_apigatewayv2.HttpApi,
         missed: aws_sqs.IQueue,
         queues: Mapping[str, Queues],
+        given_up_changes: aws_sqs.IQueue,
         functions: Mapping[str, aws_lambda.IFunction],
         machines: Mapping[str, aws_stepfunctions.IStateMachine],
         tasks: Collection[str],
@@ -92,7 +93,7 @@ class Watch(Construct):
                 *self._custody(),
                 *self._quotes(),
                 *self._billing(queues["billing.take_payments"]),
-                *self._webhooks(functions["notifications.take_changes"]),
+                *self._webhooks(functions["notifications.take_changes"], given_up_changes),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -443,8 +444,21 @@ class Watch(Construct):
             graphs.append(("Payments: batches of Kafka that were given up", [given_up]))
         return graphs
 
-    def _webhooks(self, takes: aws_lambda.IFunction) -> list[Graph]:
+    def _webhooks(self, takes: aws_lambda.IFunction, given_up_changes: aws_sqs.IQueue) -> list[Graph]:
         """Of customers. A receiver that is down is its owner's to mend: no alarm tells of it."""
+        unread, given_up = self._ours("ChangesUnread"), _waiting(given_up_changes)
+        self._alarm(
+            "ChangesUnread",
+            unread,
+            "changes-late",
+            "A change of the table could not be read. It is kept; its owner is told when there is code that reads it.",
+        )
+        self._alarm(
+            "ChangesGivenUp",
+            given_up,
+            "changes-late",
+            "Changes of the table have failed again and again, and were passed over: customers are not told of them.",
+        )
         age = takes.metric("IteratorAge", period=MINUTE, statistic="Maximum")
         self._alarm(
             "ChangesLate",
@@ -455,6 +469,7 @@ class Watch(Construct):
         )
         return [
             ("Changes of the table: age of the oldest that is taken, milliseconds", [age]),
+            ("Changes of the table: that could not be read, that were given up: always 0", [unread, given_up]),
             (
                 "Webhooks: made, delivered, unanswered, given up",
                 self._all("WebhooksMade", "WebhooksDelivered", "WebhooksUnanswered", "WebhooksGivenUp"),

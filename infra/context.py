@@ -74,6 +74,7 @@ class Shared:
     anchors: AuditAnchors
     operator_pool: str  # the ARN of the user pool of operators
     queues: Mapping[str, Queues]  # by function of a stream
+    given_up_changes: aws_sqs.IQueue  # of the table, that nobody takes any more
     http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
     variables: Mapping[str, str]  # of every function, as common.settings reads it
@@ -104,10 +105,10 @@ class ContextStack(NestedStack):
         for name, topic in context.topics.items():
             self._take(f"{context.name}.{name}", f"functions.{context.name}.stream.{name}", topic)
         for name, entities in context.entities.items():
-            more = streams.of_the_table(shared.table)
+            more = streams.of_the_table(shared.table, shared.given_up_changes)
             handler = f"functions.{context.name}.changes.{name}"
             function = self._function(f"{context.name}.{name}", handler, streams.SECONDS, more=more)
-            streams.from_table(self, function, shared.table, entities)
+            streams.from_table(self, function, shared.table, entities, shared.given_up_changes)
 
     def _task(self, context: str, name: str, size: Size) -> aws_lambda.Function:
         handler = f"functions.{context}.tasks.{name}"

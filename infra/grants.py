@@ -144,7 +144,9 @@ GRANTS: dict[str, Grant] = {
         secrets=frozenset({Secret.CURSOR_KEY, Secret.WEBHOOK_KEY}),
     ),
     "notifications.deliver": Grant(
-        table=frozenset({GET, UPDATE}), indexes=(OPEN_WORK,), secrets=frozenset({Secret.WEBHOOK_KEY})
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # it takes the changes that nobody could read
+        indexes=(OPEN_WORK,),
+        secrets=frozenset({Secret.WEBHOOK_KEY}),
     ),
     "notifications.take_changes": Grant(table=frozenset({QUERY, PUT})),
     "accounts.api": Grant(

@@ -26,6 +26,10 @@ def acknowledge(stack: CryptodeskStack) -> None:
     _because(
         stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start."
     )
+    changes = stack.state.given_up_changes
+    _because(changes, "SQS3", "This is a dead-letter queue: a person empties it (docs/runbooks).")
+    if stack.target_environment.embedded:
+        _because(changes, "SQS4", "The embedded AWS speaks HTTP alone, and would deny whoever sends.")
     for queues in stack.state.queues.values():
         for dead in filter(None, (queues.failed, queues.given_up)):
             _because(dead, "SQS3", "This is a dead-letter queue: a person empties it (docs/runbooks).")

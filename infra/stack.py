@@ -52,6 +52,7 @@ class CryptodeskStack(DeskStack):
             anchors=state.anchors,
             operator_pool=state.operator_pool.users.user_pool_arn,
             queues=state.queues,
+            given_up_changes=state.given_up_changes,
             http_api=self.http_api,
             missed=self.missed,
             variables={
@@ -74,6 +75,7 @@ class CryptodeskStack(DeskStack):
             api=self.http_api.api,
             missed=self.missed,
             queues=state.queues,
+            given_up_changes=state.given_up_changes,
             functions=self.functions,
             machines=self.machines,
             tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],

@@ -60,6 +60,7 @@ class StateStack(DeskStack):
         )
         self.anchors = AuditAnchors(self, environment)
         self.queues = streams.queues(self, environment)
+        self.given_up_changes = streams.given_up_changes(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {

@@ -4,7 +4,9 @@ the table, whose stream has each change once and keeps it for a day.
 A message of the queue that fails comes again when its visibility has run out, and after RECEIVED_MAX times it is in the
 queue of failed ones. Kafka gives its batches again, whole, and nothing behind them; one that has failed KAFKA_RETRIES
 times is given up, and where it was is told to a queue: partial answers and halved batches are there in Lambda's
-provisioned mode only, which costs by the hour. Nothing but a fault of the table or of our code fails: see the streams.
+provisioned mode only, which costs by the hour. A batch of the table's stream that fails comes again in halves; one that
+has failed TABLE_RETRIES times, or is nearly as old as the stream keeps anything, is given up, and where it was is told
+to a queue. Nothing but a fault of the table or of our code fails: see the streams.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ KEPT = Duration.days(14)  # the most that a queue does
 RECEIVED_MAX = 20  # for an hour
 BATCH_OF_QUEUE, BATCH_OF_KAFKA, BATCH_OF_TABLE = 10, 100, 100
 KAFKA_RETRIES = 100
+# For hours: Lambda waits up to a minute between two. By then the stream still has what is given up.
+TABLE_RETRIES, TABLE_KEEPS = 300, Duration.hours(20)
 GROUP = "billing"  # of consumers, behind the environment's name; theirs is where it goes on
 QUEUES = {"billing.take_payments": "Payments"}  # what the queues are called, by function
 
@@ -66,6 +70,11 @@ def _queues(scope: Construct, name: str, environment: Environment) -> Queues:
         taken.grant_send_messages(aws_iam.ArnPrincipal(environment.payments_from))
     given_up = None if environment.kafka is None else _queue(scope, f"GivenUp{name}", environment)
     return Queues(taken, failed, given_up)
+
+
+def given_up_changes(scope: Construct, environment: Environment) -> aws_sqs.Queue:
+    """Where in the table's stream changes were that nobody takes any more."""
+    return _queue(scope, "GivenUpChanges", environment)
 
 
 def _queue(
@@ -139,9 +148,13 @@ def from_kafka(
 
 
 def from_table(
-    scope: Construct, function: aws_lambda.IFunction, table: aws_dynamodb.Table, entities: Sequence[str]
+    scope: Construct,
+    function: aws_lambda.IFunction,
+    table: aws_dynamodb.Table,
+    entities: Sequence[str],
+    given_up: aws_sqs.IQueue,
 ) -> None:
-    """A batch that fails comes again until it is taken or a day old, and those behind it wait."""
+    """A batch that fails comes again, halved, until it is taken or given up, and those behind it wait."""
     mapping = aws_lambda.CfnEventSourceMapping
     pattern = json.dumps({"dynamodb": {"NewImage": {"entity_type": {"S": list(entities)}}}})
     mapping(
@@ -151,15 +164,25 @@ def from_table(
         event_source_arn=table.table_stream_arn,
         batch_size=BATCH_OF_TABLE,
         starting_position="TRIM_HORIZON",
+        bisect_batch_on_function_error=True,
+        maximum_retry_attempts=TABLE_RETRIES,
+        maximum_record_age_in_seconds=int(TABLE_KEEPS.to_seconds()),
+        destination_config=mapping.DestinationConfigProperty(
+            on_failure=mapping.OnFailureProperty(destination=given_up.queue_arn)
+        ),
         filter_criteria=mapping.FilterCriteriaProperty(filters=[mapping.FilterProperty(pattern=pattern)]),
     ).node.add_dependency(function)
 
 
-def of_the_table(table: aws_dynamodb.Table) -> Sequence[aws_iam.PolicyStatement]:
+def of_the_table(table: aws_dynamodb.Table, given_up: aws_sqs.IQueue) -> Sequence[aws_iam.PolicyStatement]:
     """What Lambda does in the name of a function that takes what has changed."""
     stream = table.table_stream_arn
     assert stream is not None
-    return [_allow(_OF_A_TABLE, [stream]), _allow(["dynamodb:ListStreams"], ["*"])]
+    return [
+        _allow(_OF_A_TABLE, [stream]),
+        _allow(["dynamodb:ListStreams"], ["*"]),
+        _allow([_SEND, MEASURE], [given_up.queue_arn]),
+    ]
 
 
 def statements(

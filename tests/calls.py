@@ -365,6 +365,10 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/webhooks/endpoints"): Call(),
     Route("DELETE", "/webhooks/endpoints/{endpoint_id}"): Call(thing="endpoint"),
     Route("POST", "/webhooks/endpoints/{endpoint_id}/rotate-secret"): Call(body={"secret_number": 1}, thing="endpoint"),
+    Route("PATCH", "/webhooks/endpoints/{endpoint_id}"): Call(
+        body={"url": "https://hooks.example.com/new"}, thing="endpoint"
+    ),
+    Route("POST", "/webhooks/endpoints/{endpoint_id}/test"): Call(201, thing="endpoint"),
     Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"): Call(thing="endpoint"),
     Route("POST", "/webhooks/deliveries/{delivery_id}/replay"): Call(thing="delivery"),
     Route("GET", "/operations/users"): Call(),

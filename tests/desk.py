@@ -158,6 +158,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
         self.receivers = SimulatedReceivers(self.clock)
+        self.registrations = itertools.count()
         self._catalogue: Catalogue | None = None
         self._market: Market | None = None
         self._dealership: Dealership | None = None
@@ -356,7 +357,9 @@ class Desk:
 
     @property
     def endpoints(self) -> Endpoints:
-        return Endpoints(self.table, self.receivers, self.webhook_key, self.clock)
+        return Endpoints(
+            self.table, self.receivers, self.webhook_key, self.clock, lambda: f"{next(self.registrations):032x}"
+        )
 
     @property
     def deliveries(self) -> Deliveries:

@@ -86,6 +86,8 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/webhooks/endpoints"): (EMPTY,) * 3,
     Route("DELETE", "/webhooks/endpoints/{endpoint_id}"): ("EndpointNotFound",) * 3,
     Route("POST", "/webhooks/endpoints/{endpoint_id}/rotate-secret"): ("EndpointNotFound",) * 3,
+    Route("PATCH", "/webhooks/endpoints/{endpoint_id}"): ("EndpointNotFound",) * 3,
+    Route("POST", "/webhooks/endpoints/{endpoint_id}/test"): ("EndpointNotFound",) * 3,
     Route("GET", "/webhooks/endpoints/{endpoint_id}/deliveries"): ("EndpointNotFound",) * 3,
     Route("POST", "/webhooks/deliveries/{delivery_id}/replay"): ("DeliveryNotFound",) * 3,
     Route("GET", "/assets"): ("the catalogue",) * 3,

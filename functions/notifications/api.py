@@ -18,8 +18,16 @@ from common.keys import ORDER_ID_PATTERN
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors, why_short
 from common.settings import settings
-from common.wire import InstantText, RequestBody, View, WhyShort
-from functions.notifications.model import EVENT_TYPES, Delivery, DeliveryStatus, Endpoint, EndpointStatus, system
+from common.wire import Instant, InstantText, RequestBody, View, WhyShort
+from functions.notifications.model import (
+    EVENT_TYPES,
+    SYSTEM_EVENT_TYPES,
+    Delivery,
+    DeliveryStatus,
+    Endpoint,
+    EndpointStatus,
+    system,
+)
 from functions.notifications.service import Told
 from functions.notifications.wiring import endpoints
 
@@ -27,7 +35,9 @@ app = http.api()
 
 EndpointId = Annotated[str, Path(pattern=r"^endpoint-[0-9a-f]{16}$")]
 DeliveryId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-EventType = Annotated[str, Field(max_length=64, examples=["order.completed"])]
+# Not an enum of the document: released clients know none, and another type is an UnknownEventType that names all.
+EventType = Annotated[str, Field(max_length=64, examples=[*EVENT_TYPES, *SYSTEM_EVENT_TYPES])]
+Since = Annotated[Instant | None, Query(description="of events since then, inclusive")]
 
 
 class Registration(RequestBody):
@@ -37,15 +47,28 @@ class Registration(RequestBody):
     events: list[EventType] = Field(default_factory=list, min_length=1, max_length=len(EVENT_TYPES))
 
 
+class EndpointChange(RequestBody):
+    """What is left out stays as it is. A DISABLED endpoint is told again, whatever is changed."""
+
+    url: str | None = Field(
+        None, max_length=URL_LENGTH_MAX, examples=["https://hooks.example.com/desk"], description="where you are told"
+    )
+    events: list[EventType] | None = Field(
+        None, min_length=1, max_length=len(EVENT_TYPES), description="what you are told of"
+    )
+
+
 class Rotation(RequestBody):
-    """The number of the secret that is to be replaced, so that a repeat replaces none more."""
+    """The number of the secret that is to be replaced, so that a repeat replaces none more. `at_once`: it signs no
+    more from now on, since somebody has heard of it; else it signs for a day beside the new one."""
 
     secret_number: int = Field(ge=1, le=1_000_000, strict=True, examples=[1])
+    at_once: bool = Field(False, strict=True, description="the secret before ends now, and not in a day")
 
 
 class EndpointView(View):
     """Webhooks are signed as Standard Webhooks say. `both_until`: until then the secret before signs as well. A
-    DISABLED one has answered 410, and is told nothing more."""
+    DISABLED one has answered 410, and is told nothing until it is changed (`PATCH`), to the same address or another."""
 
     endpoint_id: str
     url: str
@@ -101,6 +124,19 @@ def own_endpoints() -> EndpointList:
     return EndpointList(items=[_endpoint(each) for each in endpoints().endpoints(_listener())])
 
 
+@app.patch("/webhooks/endpoints/<endpoint_id>", tags=["webhooks"], summary="Be told elsewhere, or of other things")
+def change_endpoint(endpoint_id: EndpointId, body: EndpointChange) -> EndpointView:
+    """Its secret stays, and what waits goes to the new address. One that has answered 410 is told again."""
+    return _endpoint(endpoints().change(_listener(), endpoint_id, body.url, body.events))
+
+
+@app.post("/webhooks/endpoints/<endpoint_id>/test", tags=["webhooks"], summary="Be sent a message of a test")
+def send_test(endpoint_id: EndpointId) -> Response[DeliveryView]:
+    """A signed message of the type `webhook.test`, within a minute, whatever types the endpoint asked for. One is made
+    in a minute; who asks again is told what became of it."""
+    return answer(_delivery(endpoints().test(_listener(), endpoint_id)), HTTPStatus.CREATED)
+
+
 @app.delete("/webhooks/endpoints/<endpoint_id>", tags=["webhooks"], summary="Be told nothing there any more")
 def delete_endpoint(endpoint_id: EndpointId) -> EndpointView:
     """What was on its way to it is not delivered any more."""
@@ -109,8 +145,8 @@ def delete_endpoint(endpoint_id: EndpointId) -> EndpointView:
 
 @app.post("/webhooks/endpoints/<endpoint_id>/rotate-secret", tags=["webhooks"], summary="Get another secret")
 def rotate_secret(endpoint_id: EndpointId, body: Rotation) -> Response[ToldEndpointView]:
-    """For a day the one before signs as well, so that your program can change in peace."""
-    done = endpoints().rotate(_listener(), endpoint_id, body.secret_number)
+    """For a day the one before signs as well, so that your program can change in peace; `at_once` ends it now."""
+    done = endpoints().rotate(_listener(), endpoint_id, body.secret_number, at_once=body.at_once)
     return answer(_told(done.made), HTTPStatus.OK, replayed=done.replayed)
 
 
@@ -118,14 +154,15 @@ def rotate_secret(endpoint_id: EndpointId, body: Rotation) -> Response[ToldEndpo
 def deliveries_of_endpoint(
     endpoint_id: EndpointId,
     status: DeliveryStatus | None = None,
+    since: Since = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT_MAX)] = LIMIT_DEFAULT,
     cursor: str | None = None,
 ) -> DeliveryPage:
-    """With what became of each. They are kept for 30 days."""
+    """With what became of each. They are kept for 30 days: what an outage of yours has lost is told by `since`."""
     owner = _listener()
-    listed = f"GET /webhooks/endpoints/{endpoint_id}/deliveries {owner} {status}"
+    listed = f"GET /webhooks/endpoints/{endpoint_id}/deliveries {owner} {status} {since}"
     after = cursors().read(listed, cursor)
-    page = endpoints().deliveries(owner, endpoint_id, status=status, limit=limit, after=after)
+    page = endpoints().deliveries(owner, endpoint_id, status=status, since=since, limit=limit, after=after)
     return DeliveryPage(
         items=[_delivery(each) for each in page.items],
         short=why_short(page, limit),

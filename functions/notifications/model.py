@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -31,7 +31,12 @@ TAKEN_AT_EVERY = timedelta(hours=1)  # how often it is written that a receiver t
 BOTH_SIGN_FOR = timedelta(days=1)  # after a rotation
 ENDPOINTS_MAX = 5  # of a customer, or a dealers' system
 SYSTEMS = BILLING  # in the place of a username, which no customer can have: a dealers' system is known by its client
-KEPT_FOR = timedelta(days=30)  # a delivery, after its event
+KEPT_FOR = timedelta(days=30)  # a delivery, since it was made, or made again by hand; a change that can not be read
+READ_AGAIN_AFTER = timedelta(hours=1)  # what could not be read; then a bug of it rings again
+AFTER_A_BUG = timedelta(minutes=10)  # a delivery is looked at again
+# Of the index of what is due one round reads so much, of one endpoint it sends so many, and puts off as many of those
+# behind them. So a receiver that is slow, and for whom more comes than it takes, is in nobody's way for long.
+DUE_MAX, OF_ENDPOINT_MAX = 50_000, 2_000
 
 # What is told to whom: of which kind of item, its statuses in which it has ended, or waits for its owner.
 TOLD_TO_CUSTOMERS = {
@@ -53,6 +58,7 @@ def _types(told: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
 
 
 EVENT_TYPES, SYSTEM_EVENT_TYPES = _types(TOLD_TO_CUSTOMERS), _types(TOLD_TO_SYSTEMS)
+TEST_TYPE = "webhook.test"
 
 
 class EndpointNotFound(NotFound):
@@ -72,7 +78,8 @@ class TooManyEndpoints(Conflict):
 
 
 class EndpointDisabled(Conflict):
-    """The receiver has said, by a 410, that it wants no more. Register the endpoint again."""
+    """The receiver has said, by a 410, that it wants no more. Change the endpoint, to the same address or another one:
+    then it is told again, and what was not delivered can be replayed."""
 
 
 class EndpointMoved(Conflict):
@@ -102,6 +109,9 @@ class DeliveryStatus(StrEnum):
 class Endpoint:
     """Where the program of a customer, or a dealers' system, listens, and for what.
 
+    registration: by chance, another one at each registration: who deletes an endpoint and registers it again under the
+        same key gets other secrets, and nothing that was meant for the one before. "" of one that is older than this.
+    asked: the terms under which it was registered, whatever was changed since.
     secret_number: of the secret that signs. The one before it signs as well until `both_until`.
     taken_at: when its receiver has last taken something, to the hour.
     """
@@ -111,6 +121,8 @@ class Endpoint:
     url: str
     events: tuple[str, ...]
     created_at: datetime
+    registration: str = ""
+    asked: str = ""
     status: EndpointStatus = EndpointStatus.ACTIVE
     secret_number: int = 1
     both_until: datetime | None = None
@@ -135,7 +147,7 @@ class Endpoint:
 
     @property
     def terms(self) -> str:
-        return terms(url=self.url, events=" ".join(self.events))
+        return self.asked or terms(url=self.url, events=" ".join(self.events))
 
 
 @dataclass(frozen=True)
@@ -183,6 +195,7 @@ class Delivery:
     attempts: int = 0
     next_attempt_at: datetime | None = None
     answer: str | None = None
+    registration: str = ""  # of its endpoint: it goes to no other
 
 
 def system(sub: str) -> Owner:
@@ -194,15 +207,24 @@ def endpoint_id(owner: Owner, idempotency_key: str) -> str:
     return f"endpoint-{terms(username=owner.username, sub=owner.sub, key=idempotency_key)}"
 
 
-def registered(owner: Owner, idempotency_key: str, url: str, events: Iterable[str], now: datetime) -> Endpoint:
+def registered(
+    owner: Owner, idempotency_key: str, url: str, events: Iterable[str], now: datetime, registration: str
+) -> Endpoint:
     """events: which types; none means all. Raises UnknownEventType."""
+    wanted = event_types(owner, events)
+    made = Endpoint(endpoint_id(owner, idempotency_key), owner, url, wanted, now, registration)
+    return replace(made, asked=made.terms)
+
+
+def event_types(owner: Owner, events: Iterable[str]) -> tuple[str, ...]:
+    """Those of an endpoint, in order; none means all. Raises UnknownEventType."""
     types = SYSTEM_EVENT_TYPES if owner.username == SYSTEMS else EVENT_TYPES
     wanted = set(events) or set(types)
     if unknown := wanted - set(types):
         raise UnknownEventType(
             f"no event is of the type {min(unknown)!r}; there are {', '.join(types)}", event_types=list(types)
         )
-    return Endpoint(endpoint_id(owner, idempotency_key), owner, url, tuple(sorted(wanted)), now)
+    return tuple(sorted(wanted))
 
 
 def delivery(endpoint: Endpoint, change: Change, now: datetime) -> Delivery:
@@ -220,6 +242,27 @@ def delivery(endpoint: Endpoint, change: Change, now: datetime) -> Delivery:
         updated_at=now,
         tried_since=now,
         next_attempt_at=now,
+        registration=endpoint.registration,
+    )
+
+
+def test_message(endpoint: Endpoint, now: datetime) -> Delivery:
+    """A message about nothing, to see that it arrives and is verified, the same for a minute. It is told whatever the
+    endpoint asked for."""
+    minute = text(now.replace(second=0, microsecond=0))
+    told = {"id": endpoint.endpoint_id, "status": endpoint.status}
+    return Delivery(
+        delivery_id=derived_id(keys.DELIVERY, endpoint.endpoint_id, endpoint.registration, TEST_TYPE, minute),
+        owner=endpoint.owner,
+        endpoint_id=endpoint.endpoint_id,
+        event_type=TEST_TYPE,
+        thing_id=endpoint.endpoint_id,
+        body=json.dumps({"type": TEST_TYPE, "timestamp": text(now), "data": told}),
+        created_at=now,
+        updated_at=now,
+        tried_since=now,
+        next_attempt_at=now,
+        registration=endpoint.registration,
     )
 
 

@@ -16,9 +16,11 @@ from datetime import datetime
 from standardwebhooks.webhooks import Webhook
 
 
-def secret(master: bytes, endpoint_id: str, number: int) -> str:
-    """The number-th secret of an endpoint, `whsec_` and 32 bytes in base64: no table has it."""
-    made = hmac.digest(master, f"webhook\x1f{endpoint_id}\x1f{number}".encode(), hashlib.sha256)
+def secret(master: bytes, endpoint_id: str, registration: str, number: int) -> str:
+    """The number-th secret of an endpoint, `whsec_` and 32 bytes in base64: no table has it. What was registered anew
+    under the same id has others: one that was replaced, since somebody had heard of it, never signs again."""
+    of = (endpoint_id, *filter(None, (registration,)), str(number))
+    made = hmac.digest(master, "\x1f".join(("webhook", *of)).encode(), hashlib.sha256)
     return "whsec_" + base64.b64encode(made).decode()
 
 

@@ -67,6 +67,7 @@ PARTS = {
     "quote_id": "QABCDEFGHIJKLMNOPQRSTUVWX2",
     "delivery_id": "GABCDEFGHIJKLMNOPQRSTUVWX2",
     "endpoint_id": "endpoint-0123456789abcdef",
+    "record_id": "KABCDEFGHIJKLMNOPQRSTUVWX2",
     "change_id": "change-1",
     "entry_id": "entry-1",
     "segment_id": "segment-1",
@@ -147,7 +148,7 @@ def _id(row: keys.Key) -> str:
     return f"{row.id_prefix}{'A' * 25}"
 
 
-@pytest.mark.parametrize("unknown", ["", "x", "K" * 26, "O1", "EVT_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
+@pytest.mark.parametrize("unknown", ["", "x", "J" * 26, "O1", "EVT_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
 def test_an_unknown_id_names_nothing(unknown: str) -> None:
     assert keys.item_named(unknown) is None
 

@@ -20,7 +20,7 @@ PRIVATE = (
     *("100.64.0.1", "198.18.0.1", "192.0.2.1", "224.0.0.1", "240.0.0.1", "255.255.255.255"),
     *("::1", "::", "fe80::1", "fc00::1", "fd00:ec2::254", "ff02::1", "2001:db8::1"),
     *("::ffff:127.0.0.1", "::ffff:8.8.8.8", "64:ff9b::7f00:1", "64:ff9b:1::1", "2002:7f00:1::", "2001:0:1::1"),
-    *("::7f00:1", "fe80::1%eth0"),
+    *("::7f00:1", "fe80::1%eth0", "fec0::1", "feff::1"),
 )
 
 
@@ -68,6 +68,7 @@ def test_another_way_to_write_this_machine_is_refused_when_it_is_looked_up(host:
         *("http://hooks.example", "https://ann@hooks.example", "https://:p@hooks.example", "https://hooks.example/#x"),
         *("https://hooks.example:22", "https://hooks.example:99999", "https://hooks.example:x", "https://[::1"),
         *("https://hooks.example/a b", "https://hooks.example/\r\nX: y", "https://hooks\u00e9.example"),
+        *("https://a..b/", "https://.hooks.example", f"https://{'x' * 64}.example", "https://-a.example"),
         *("https://hooks.example\\@127.0.0.1", "https://a%62.example", f"https://hooks.example/{'x' * 500}"),
     ],
 )
@@ -80,6 +81,18 @@ def test_what_is_no_address_for_webhooks_is_refused(url: str) -> None:
 @pytest.mark.parametrize("url", ["https://hooks.example", "https://hooks.example:8443/x?y=z", "https://93.184.215.14"])
 def test_an_address_of_the_internet_may_be_registered(url: str) -> None:
     HttpReceivers().must_be_allowed(url)
+
+
+@pytest.mark.parametrize("host", ["xn--a", "xn--a.example", "x_y.example", "a.example."])
+def test_a_name_that_a_library_takes_for_none_is_silent_and_no_bug(host: str) -> None:
+    """Whatever was registered once: the address is there, and nobody listens."""
+    strange = HttpReceivers(look_up=_no_name)
+    with pytest.raises(ReceiverSilent):
+        strange.post(f"https://{host}/", {}, b"{}")
+
+
+def _no_name(host: str, _: int) -> list[str]:
+    raise UnicodeError(f"label empty or too long: {host}")
 
 
 def test_the_connection_is_made_to_the_address_that_was_looked_at() -> None:
@@ -145,8 +158,8 @@ def test_a_receiver_that_is_not_there_is_silent() -> None:
 
 def test_what_is_sent_is_verified_by_the_library_of_standard_webhooks() -> None:
     """With the wire between, by the clock of the day."""
-    secret, body = signing.secret(b"master", "endpoint-1", 1), '{"type": "order.completed"}'
-    old = signing.secret(b"master", "endpoint-1", 0)
+    secret, body = signing.secret(b"master", "endpoint-1", "", 1), '{"type": "order.completed"}'
+    old = signing.secret(b"master", "endpoint-1", "", 0)
     with Wire(http("{}")) as wire:
         laptop().post(wire.url, signing.headers([secret, old], "G1", datetime.now(UTC), body), body.encode())
     sent = dict(line.split(": ", 1) for line in wire.heads[0].split("\r\n")[1:])

@@ -51,6 +51,7 @@ TAKES_CHANGES = {  # what Lambda does in the name of what takes changes of the t
     f"{context.name}.{name}": {
         "stream": {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"},
         "*": LIST_STREAMS,
+        "queue/GivenUpChanges": {"sqs:SendMessage", "sqs:GetQueueAttributes"},
     }
     for context in contexts()
     for name in context.entities
@@ -126,7 +127,9 @@ def _named(made: Synthesised, resource: Any) -> str:
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
     if _type(made, resource) == "AWS::SQS::Queue":
-        names = {logical_id(queue): queue.node.id for of in made.stack.state.queues.values() for queue in _all(of)}
+        state = made.stack.state
+        names = {logical_id(queue): queue.node.id for of in state.queues.values() for queue in _all(of)}
+        names[logical_id(state.given_up_changes)] = "GivenUpChanges"
         return f"queue/{names[resource['Fn::GetAtt'][0]]}"
     if _type(made, resource) == "AWS::SecretsManager::Secret":
         construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}

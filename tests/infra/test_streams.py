@@ -39,15 +39,18 @@ def _mappings(made: Synthesised, *, of_the_table: bool = False) -> list[dict[str
 
 
 @EVERYWHERE
-def test_what_changes_in_the_table_is_taken_until_it_is_a_day_old(synth: Synth, environment: EnvironmentName) -> None:
+def test_what_changes_in_the_table_is_taken_or_told_to_a_queue(synth: Synth, environment: EnvironmentName) -> None:
     """Whole batches, in order, with both images, and nothing that no customer is told of."""
     made = synth(environment)
     (mapping,) = _mappings(made, of_the_table=True)
     (pattern,) = [json.loads(each["Pattern"]) for each in mapping["FilterCriteria"]["Filters"]]
     assert pattern == {"dynamodb": {"NewImage": {"entity_type": {"S": list(TOLD)}}}}
     assert mapping["StartingPosition"] == "TRIM_HORIZON"
-    for limit in ("MaximumRetryAttempts", "MaximumRecordAgeInSeconds", "BisectBatchOnFunctionError"):
-        assert limit not in mapping, "nothing is passed over"
+    given_up = logical_id(made.stack.state.given_up_changes)
+    assert mapping["DestinationConfig"]["OnFailure"]["Destination"] == {"Fn::GetAtt": [given_up, "Arn"]}
+    assert (mapping["BisectBatchOnFunctionError"], mapping["MaximumRetryAttempts"]) == (True, streams.TABLE_RETRIES)
+    assert mapping["MaximumRecordAgeInSeconds"] == 20 * 3600, "the stream still has what is given up"
+    assert made.of("SQS::Queue")[given_up]["MessageRetentionPeriod"] == 14 * 24 * 3600
     table = made.only("DynamoDB::Table")
     assert table["StreamSpecification"] == {"StreamViewType": "NEW_AND_OLD_IMAGES"}
 
@@ -153,6 +156,13 @@ def test_what_is_not_taken_wakes_a_person(production: Synthesised) -> None:
         assert (alarm["Namespace"], alarm["MetricName"], alarm["Threshold"]) == ("AWS/SQS", metric, above)
         assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
         assert alarm["AlarmDescription"].endswith(f"/{RUNBOOKS}/payments-failed.md")
+    for name, metric in (
+        ("ChangesGivenUp", visible),
+        ("ChangesUnread", "ChangesUnread"),
+        ("ChangesLate", "IteratorAge"),
+    ):
+        assert alarms[name]["MetricName"] == metric
+        assert alarms[name]["AlarmDescription"].endswith(f"/{RUNBOOKS}/changes-late.md")
 
 
 def test_the_function_is_named_as_the_local_stack_invokes_it(local: Synthesised) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
@@ -16,10 +18,13 @@ from common.clock import text
 from common.gateways.receivers import AddressRefused, ReceiverSilent
 from common.gateways.receivers.http import CONNECT_SECONDS, READ_SECONDS
 from common.idempotency import IdempotencyKeyReused
+from common.log import metrics
 from common.owner import Owner
+from common.table.table import TableUnavailable
 from functions.accounts import model as accounts
 from functions.billing import model as billing
-from functions.notifications import model, wiring
+from functions.notifications import changes as changes_door
+from functions.notifications import model, signing, wiring
 from functions.notifications.changes import changes
 from functions.notifications.model import (
     ATTEMPTS_MAX,
@@ -191,6 +196,57 @@ def test_what_waits_for_a_receiver_is_nothing_open_of_its_customers(hooks: Hooks
         hooks.endpoints.replay(ann, delivery["PK"]["S"])
 
 
+UNREADABLE: Any = [
+    {},
+    {"dynamodb": None},
+    {"dynamodb": {"NewImage": {"entity_type": {"S": "order"}, "status": {"S": "COMPLETED"}}}},
+    {"dynamodb": {"NewImage": {"entity_type": {"S": "order"}, "status": {"N": "1"}}}},
+    {"dynamodb": {"NewImage": {"entity_type": {"S": "order"}, "status": "COMPLETED"}}},
+]
+
+
+@pytest.mark.parametrize("record", UNREADABLE, ids=str)
+def test_a_change_that_can_not_be_read_is_kept_and_in_nobodys_way(
+    hooks: Hooks, record: dict[str, Any], counted: Counter[str]
+) -> None:
+    ann = hooks.desk.customer()
+    hooks.register(ann)
+    good = change_of(1, ann, text(hooks.desk.clock()))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(changes_door, "deliveries", lambda: hooks.deliveries)
+        patch.setattr(metrics, "flush_metrics", lambda: None)
+        for _ in range(2):
+            changes_door.take_changes({"Records": [record, good]}, None)  # type: ignore[arg-type]
+    assert counted["ChangesUnread"] == 2
+    (kept,) = hooks.desk.dynamo.items(having="record")
+    assert kept["waits_for"] == {"S": "code that can read this change"}
+    assert hooks.round() == Delivered(delivered=1)
+
+
+def test_a_change_that_was_kept_is_told_by_the_first_code_that_can_read_it(hooks: Hooks, counted: Counter[str]) -> None:
+    """Until then each hour an alarm rings, and nothing else is held up by it. It is told once."""
+    ann, clock = hooks.desk.customer(), hooks.desk.clock
+    hooks.register(ann)
+    record = change_of(1, ann, text(clock()))
+    image = record["dynamodb"]["NewImage"]
+    broken = {"dynamodb": {"NewImage": {**image, "updated_at": {"S": "yesterday"}, "ssn": {"S": "123-45-6789"}}}}
+    assert hooks.deliveries.receive(broken) == 0
+    for minutes, rang in ((0, 1), (60, 2), (30, 2), (30, 3)):
+        clock.forward(minutes=minutes)
+        assert hooks.round() == Delivered()
+        assert counted["ChangesUnread"] == rang
+    (kept,) = hooks.desk.dynamo.items(having="record")
+    assert "ssn" not in kept["record"]["S"], "nothing is kept but what is read"
+    mended = kept["record"]["S"].replace("yesterday", image["updated_at"]["S"])
+    hooks.desk.dynamo.put_item(TableName=hooks.desk.table.name, Item={**kept, "record": {"S": mended}})
+    clock.forward(minutes=60)
+    hooks.round()
+    assert hooks.round() == Delivered(delivered=1)
+    clock.forward(minutes=60)
+    assert hooks.round() == Delivered()
+    assert not hooks.desk.dynamo.items(having="open_work")
+
+
 def test_a_fault_of_the_table_is_raised_and_the_batch_taken_again(desk: Desk) -> None:
     """Whatever fails at whichever call: in the end there is one delivery, and what was delivered is delivered."""
 
@@ -334,6 +390,89 @@ def test_nobody_waits_for_the_slow_receiver_of_another(hooks: Hooks) -> None:
     assert len(hooks.received(f"{URL}/slow")) == 2
 
 
+def waiting(hooks: Hooks, owner: Owner, number: int, url: str = URL) -> None:
+    """So many deliveries at an endpoint of a customer."""
+    hooks.register(owner, url=url)
+    for n in range(number):
+        hooks.deliveries.take(Change(owner, "order", f"O{owner.username}{n}", "COMPLETED", hooks.desk.clock()))
+
+
+def test_who_takes_slowly_and_has_much_waiting_keeps_back_nobody(hooks: Hooks) -> None:
+    """A program that answers 200 after ten seconds is never sent to in vain. What waits for it is put off, none of it
+    is lost, and whoever comes later is told in the round after the next."""
+    ann, eve = hooks.desk.customer("ann"), hooks.desk.customer("eve")
+    slow, clock = f"{URL}/slow", hooks.desk.clock
+    waiting(hooks, eve, 60, slow)
+    waiting(hooks, ann, 1)
+
+    def slowly(_: Message) -> int:
+        clock.forward(seconds=10)
+        return 200
+
+    hooks.program(slow).answer = slowly
+
+    def round_() -> Delivered:
+        ends = clock.at + timedelta(seconds=35)
+        deliveries = replace(hooks.deliveries, due_max=40, of_endpoint_max=10)
+        done = deliveries.deliver(lambda: clock.at < ends)
+        clock.at = ends + timedelta(seconds=25)
+        return done
+
+    assert round_() == Delivered(delivered=4, put_off=10)
+    while not hooks.received():
+        round_()
+    assert len(hooks.received(slow)) <= 4 * 4, "nobody waits for more than three rounds"
+    while hooks.desk.dynamo.items(having="open_work"):
+        assert round_().given_up == 0
+    assert len({message.webhook_id for message in hooks.received(slow)}) == 60
+
+
+def test_what_is_crowded_out_for_six_days_is_given_up_and_said(hooks: Hooks) -> None:
+    """Also at a receiver that takes others all the time: what waits has an end."""
+    ann = hooks.desk.customer()
+    waiting(hooks, ann, 4)
+    few, hour = replace(hooks.deliveries, of_endpoint_max=1), timedelta(hours=1)
+    hooks.desk.clock.at += model.SILENT_FOR - hour
+    assert few.deliver(lambda: True) == Delivered(delivered=1, put_off=1)
+    hooks.desk.clock.at += 2 * hour
+    assert few.deliver(lambda: True) == Delivered(delivered=1, given_up=1)
+    (failed,) = (each for each in hooks.listed(ann, hooks.register(ann)) if each.status is DeliveryStatus.FAILED)
+    assert failed.answer == "not sent: for six days more was due than its receiver takes"
+
+
+def test_trouble_of_one_customer_is_nobody_elses(hooks: Hooks, counted: Counter[str]) -> None:
+    """The table is busy with what is one's, a bug is in the way of another's, and an item of one more can not be read:
+    ann is told in that round. Where nothing was begun it waits ten minutes, lest it is in front of all."""
+    for name in ("busy", "broken", "strange", "ann"):
+        waiting(hooks, hooks.desk.customer(name), 1, f"{URL}/{name}")
+    (strange,) = (each for each in hooks.desk.dynamo.items(having="tried_since") if each["sub"]["S"] == "sub-strange")
+    table = {"TableName": hooks.desk.table.name}
+    hooks.desk.dynamo.put_item(**table, Item={**strange, "attempts": {"N": "0.5"}, "status": {"S": "LOST"}})
+
+    def stumbles(what: Exception) -> Callable[[Message], int]:
+        def answer(_: Message) -> int:
+            raise what
+
+        return answer
+
+    hooks.program(f"{URL}/busy").answer = stumbles(TableUnavailable("the table is throttled"))
+    hooks.program(f"{URL}/broken").answer = stumbles(UnicodeError("label too long"))
+    assert hooks.round() == Delivered(delivered=1)
+    assert (len(hooks.received(f"{URL}/ann")), counted["Bugs"]) == (1, 2)
+    for name in ("busy", "broken"):
+        hooks.program(f"{URL}/{name}").says(200)
+    hooks.desk.clock.forward(minutes=1)
+    assert hooks.round() == Delivered(delivered=2)
+    assert counted["Bugs"] == 2, "it is not looked at each minute"
+    hooks.desk.clock.forward(minutes=9)
+    hooks.round()
+    assert counted["Bugs"] == 3
+    (item,) = hooks.desk.dynamo.items(having="open_work")
+    hooks.desk.dynamo.put_item(**table, Item={**item, "attempts": {"N": "0"}, "status": {"S": "PENDING"}})
+    hooks.desk.clock.forward(minutes=10)
+    assert hooks.round() == Delivered(delivered=1)
+
+
 def test_customers_are_told_side_by_side() -> None:
     """Each of these waits for the others."""
     meeting = Barrier(wiring.AT_ONCE, timeout=30)
@@ -419,6 +558,21 @@ def test_what_is_put_off_waits_half_as_long_again_and_a_day_at_most(hooks: Hooks
     assert given_up == {9072: False, 9073: True}
     old = replace(delivery, created_at=at - timedelta(days=20))
     assert not model.has_waited_long(old, at), "what is made again by hand is as new"
+
+
+def test_what_is_made_again_is_kept_as_long_as_what_is_new(hooks: Hooks) -> None:
+    """The table deletes by itself what has expired: also what is being tried, were it only for its event's age."""
+    ann = bought(hooks)
+    hooks.round()
+    hooks.desk.clock.at += timedelta(days=29)
+    hooks.endpoints.replay(ann, hooks.received()[0].webhook_id)
+    late = Change(ann, "order", "O1", "COMPLETED", hooks.desk.clock() - timedelta(days=20))
+    hooks.deliveries.take(late)
+    left = [
+        float(item["expires"]["N"]) - hooks.desk.clock.at.timestamp()
+        for item in hooks.desk.dynamo.items(having="tried_since")
+    ]
+    assert all(each > model.TRIED_FOR.total_seconds() * 4 for each in left), left
 
 
 def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(hooks: Hooks) -> None:
@@ -527,6 +681,168 @@ def test_after_a_rotation_both_secrets_sign_for_a_day(hooks: Hooks) -> None:
     assert seen == [(True, True), (False, True)]
     with pytest.raises(EndpointNotFound):
         hooks.endpoints.rotate(EVE, old.endpoint.endpoint_id, 1)
+
+
+def test_a_secret_that_was_replaced_never_signs_again(hooks: Hooks) -> None:
+    """Nor does another one of then, when the endpoint is deleted and registered again under the same key: somebody may
+    have heard of them, which is why they were replaced."""
+    ann = hooks.desk.customer()
+    first = hooks.register(ann)
+    known = {first.secret}
+    for number in (1, 2):
+        known.add(hooks.endpoints.rotate(ann, first.endpoint.endpoint_id, number).made.secret)
+    hooks.endpoints.delete(ann, first.endpoint.endpoint_id)
+    again = hooks.register(ann)
+    assert again.endpoint.endpoint_id == first.endpoint.endpoint_id
+    known_now = {
+        again.secret,
+        *(hooks.endpoints.rotate(ann, again.endpoint.endpoint_id, n).made.secret for n in (1, 2)),
+    }
+    assert len(known | known_now) == 6
+    hooks.desk.buy(ann, "1")
+    hooks.take()
+    hooks.round()
+    assert not any(message.verified(secret) for message in hooks.received() for secret in known)
+
+
+def test_what_waited_for_a_deleted_endpoint_does_not_go_to_the_next_of_its_key(hooks: Hooks) -> None:
+    """Unless its owner asks for it. Nor does what the receiver before it has answered count."""
+    ann = bought(hooks)
+    endpoint_id = hooks.register(ann).endpoint.endpoint_id
+    hooks.endpoints.delete(ann, endpoint_id)
+    told = hooks.register(ann, url=f"{URL}/new")
+    assert hooks.round() == Delivered(given_up=1)
+    assert hooks.received() == hooks.received(f"{URL}/new") == []
+    (failed,) = hooks.listed(ann, told)
+    assert failed.answer == "not sent: the endpoint was deleted, and registered anew"
+    hooks.endpoints.replay(ann, failed.delivery_id)
+
+    def gone_elsewhere(_: Message) -> int:
+        hooks.endpoints.delete(ann, endpoint_id)
+        hooks.register(ann)
+        return 410
+
+    hooks.program(f"{URL}/new").answer = gone_elsewhere
+    assert hooks.round() == Delivered(given_up=1)
+    (endpoint,) = hooks.endpoints.endpoints(ann)
+    assert (endpoint.url, endpoint.status) == (URL, EndpointStatus.ACTIVE)
+
+
+def test_an_endpoint_that_is_older_than_this_keeps_its_secret_and_what_waits(hooks: Hooks) -> None:
+    """It was registered when its id and a number were all that a secret was made of."""
+    ann = hooks.desk.customer()
+    told = replace(hooks.endpoints, chance=lambda: "").register(ann, "e", URL, []).made
+    assert told.secret == signing.secret(hooks.desk.webhook_key(), told.endpoint.endpoint_id, "", 1)
+    assert not any({"registration"} & item.keys() for item in hooks.desk.dynamo.items())
+    hooks.desk.buy(ann, "1")
+    hooks.take()
+    assert hooks.round() == Delivered(delivered=1)
+    hooks.endpoints.replay(ann, hooks.received()[0].webhook_id)
+    assert hooks.round() == Delivered(delivered=1)
+    assert hooks.endpoints.rotate(ann, told.endpoint.endpoint_id, 1).made.endpoint.secret_number == 2
+
+
+def test_a_secret_that_leaked_ends_at_once(hooks: Hooks) -> None:
+    """Also when it was replaced in peace before; and to ask twice makes no third."""
+    ann = hooks.desk.customer()
+    old = hooks.register(ann)
+    endpoint_id = old.endpoint.endpoint_id
+    peaceful = hooks.endpoints.rotate(ann, endpoint_id, 1)
+    done = [hooks.endpoints.rotate(ann, endpoint_id, 1, at_once=True) for _ in range(2)]
+    assert [(each.replayed, each.made.secret) for each in done] == [(True, peaceful.made.secret)] * 2
+    seen = []
+    for number in (2, 3):
+        hooks.desk.buy(ann, "1")
+        hooks.take()
+        hooks.round()
+        seen.append([hooks.received()[-1].verified(each) for each in (old.secret, peaceful.made.secret)])
+        newest = hooks.endpoints.rotate(ann, endpoint_id, number, at_once=True).made.secret
+    assert seen == [[False, True], [False, False]]
+    assert newest not in (old.secret, peaceful.made.secret)
+
+
+def test_who_moves_keeps_his_secret_and_what_waits(hooks: Hooks) -> None:
+    """Types that are left out stay; a repeat of the registration tells what was made of it."""
+    ann = bought(hooks)
+    told, new = hooks.register(ann), f"{URL}/new"
+    hooks.program().says(500)
+    hooks.round()
+    with pytest.raises(AddressRefused):
+        hooks.endpoints.change(ann, told.endpoint.endpoint_id, "http://hooks.example.com", None)
+    with pytest.raises(UnknownEventType):
+        hooks.endpoints.change(ann, told.endpoint.endpoint_id, None, ["bill.paid"])
+    with pytest.raises(EndpointNotFound):
+        hooks.endpoints.change(EVE, told.endpoint.endpoint_id, new, None)
+    moved = hooks.endpoints.change(ann, told.endpoint.endpoint_id, new, None)
+    assert (moved.url, moved.events) == (new, told.endpoint.events)
+    assert hooks.register(ann).endpoint == moved
+    hooks.desk.clock.forward(minutes=1)
+    assert hooks.round() == Delivered(delivered=1)
+    (message,) = hooks.received(new)
+    assert message.verified(told.secret)
+    assert hooks.endpoints.change(ann, moved.endpoint_id, None, ["order.failed"]).events == ("order.failed",)
+    hooks.desk.buy(ann, "1")
+    assert hooks.take() == 0
+
+
+def test_who_has_said_gone_is_told_again_when_its_owner_says_so(hooks: Hooks) -> None:
+    """By a change, to the same address; what was given up meanwhile is replayed by hand."""
+    ann = bought(hooks)
+    endpoint_id = hooks.register(ann).endpoint.endpoint_id
+    hooks.program().says(410)
+    hooks.round()
+    hooks.program().says(200)
+    (failed,) = hooks.listed(ann, hooks.register(ann))
+    with pytest.raises(EndpointDisabled, match="PATCH the endpoint with its url"):
+        hooks.endpoints.replay(ann, failed.delivery_id)
+    with pytest.raises(EndpointDisabled):
+        hooks.endpoints.test(ann, endpoint_id)
+    assert hooks.endpoints.change(ann, endpoint_id, URL, None).status is EndpointStatus.ACTIVE
+    hooks.endpoints.replay(ann, failed.delivery_id)
+    hooks.desk.buy(ann, "1")
+    hooks.take()
+    assert hooks.round() == Delivered(delivered=2)
+
+
+def test_a_gone_of_the_address_before_does_not_end_the_one_of_now(hooks: Hooks) -> None:
+    ann = bought(hooks)
+    endpoint_id = hooks.register(ann).endpoint.endpoint_id
+
+    def moves(_: Message) -> int:
+        hooks.endpoints.change(ann, endpoint_id, f"{URL}/new", None)
+        return 410
+
+    hooks.program().answer = moves
+    hooks.round()
+    assert hooks.endpoints.endpoints(ann)[0].status is EndpointStatus.ACTIVE
+
+
+def test_a_message_of_a_test_comes_signed_whatever_was_asked_for(hooks: Hooks) -> None:
+    ann = hooks.desk.customer()
+    told = hooks.register(ann, "order.failed")
+    endpoint_id = told.endpoint.endpoint_id
+    made = {hooks.endpoints.test(ann, endpoint_id).delivery_id for _ in range(2)}
+    assert hooks.round() == Delivered(delivered=1)
+    assert hooks.endpoints.test(ann, endpoint_id).status is DeliveryStatus.DELIVERED, "one a minute"
+    hooks.desk.clock.forward(minutes=1)
+    made.add(hooks.endpoints.test(ann, endpoint_id).delivery_id)
+    assert hooks.round() == Delivered(delivered=1)
+    message, _ = hooks.received()
+    assert len(made) == 2
+    assert message.verified(told.secret)
+    said = json.loads(message.body)
+    assert (said["type"], said["data"]) == ("webhook.test", {"id": told.endpoint.endpoint_id, "status": "ACTIVE"})
+    with pytest.raises(EndpointNotFound):
+        hooks.endpoints.test(EVE, endpoint_id)
+
+
+def test_what_an_outage_has_lost_is_told_since_then(hooks: Hooks) -> None:
+    ann = hooks.desk.customer()
+    told, at = hooks.register(ann), hooks.desk.clock.at
+    for n in range(3):
+        hooks.deliveries.take(Change(ann, "order", f"O{n}", "COMPLETED", at + timedelta(minutes=n)))
+    page = hooks.endpoints.deliveries(ann, told.endpoint.endpoint_id, since=at + timedelta(minutes=1))
+    assert [each.thing_id for each in page.items] == ["O2", "O1"]
 
 
 def test_a_deleted_endpoint_is_sent_nothing_more(hooks: Hooks) -> None:

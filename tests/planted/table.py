@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import zlib
 
-from tests.planted import billed, charged, exchanged, kept, let_in, made_markets, money, outside, paid_out, siblings
+from tests.planted import (
+    billed,
+    charged,
+    exchanged,
+    kept,
+    let_in,
+    made_markets,
+    money,
+    outside,
+    paid_out,
+    siblings,
+    told,
+)
 from tests.planted.plants import Plant
 
 PLANTS: list[Plant] = [
@@ -18,6 +30,7 @@ PLANTS: list[Plant] = [
     *charged.PLANTS,
     *kept.PLANTS,
     *let_in.PLANTS,
+    *told.PLANTS,
 ]
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from common.clock import text
 from common.domain.catalogue.model import Quote
 from common.money import Price
 from common.owner import Owner
 from functions.operations.model import NotProposable
 from functions.orders.service import marks
-from tests.notifications.hooks import Hooks
+from tests.notifications.hooks import URL, Hooks, change_of
 from tests.operations.drifts import put
 from tests.operations.test_reconciliation import change, spoil
 from tests.runbooks.on_call import OnCall, Way, nothing_more
@@ -118,6 +119,27 @@ def nothing_halted(on_call: OnCall) -> Facts:
     return {}
 
 
+def change_unread(on_call: OnCall) -> Facts:
+    """An order has ended, and its item has its time otherwise than the code reads it; a program wants to know."""
+    desk = on_call.desk
+    ann = desk.customer("ann")
+    desk.endpoints.register(ann, "e", URL, [])
+    desk.deliveries.receive(change_of(1, ann, "yesterday"))
+    return {}
+
+
+def change_read(on_call: OnCall) -> None:
+    """The code that reads it is deployed; here, what it reads is as it should be."""
+    desk = on_call.desk
+    (kept,) = desk.dynamo.items(having="record")
+    record = kept["record"]["S"].replace("yesterday", text(desk.clock()))
+    desk.dynamo.put_item(TableName=desk.table.name, Item={**kept, "record": {"S": record}})
+    for _ in range(2):
+        desk.clock.forward(hours=1)
+        desk.deliveries.deliver(lambda: True)
+    assert len(desk.receivers.at[URL].received) == 1
+
+
 def not_taken(on_call: OnCall) -> Facts:
     """What has happened to a customer with an endpoint is in the stream, and the stream's function takes nothing."""
     hooks, owner = Hooks(on_call.desk), ann(on_call.desk)
@@ -148,6 +170,7 @@ WAYS = [
         nothing_more,
         rings=(),
     ),
+    Way("changes-late", "unread | the line", change_unread, change_read, rings=("ChangesUnread",)),
     Way(
         "login-made-anew",
         ("have to end first", "One proposes it"),
@@ -156,6 +179,14 @@ WAYS = [
         rings=(),
         tells=("{ID}",),
     ),
-    Way("changes-late", "The cause first", not_taken, nothing_more, rings=(), tells=("webhooks G",), afterwards=True),
+    Way(
+        "changes-late",
+        "late | the cause first",
+        not_taken,
+        nothing_more,
+        rings=(),
+        tells=("webhooks G",),
+        afterwards=True,
+    ),
     Way("none-anchored", "As the table says", never_anchored, anchored, rings=()),
 ]

@@ -13,7 +13,7 @@ from common.gateways.receivers.http import HttpReceivers
 from functions.notifications import signing
 from sandbox.receiver import Event, Receiver
 
-SECRET = signing.secret(b"master", "endpoint-1", 1)
+SECRET = signing.secret(b"master", "endpoint-1", "", 1)
 BODY = json.dumps({"type": "order.completed", "timestamp": "2026-11-21T12:00:00Z", "data": {"id": "O1"}})
 RECEIVERS = HttpReceivers(loopback=True)
 
@@ -38,7 +38,7 @@ def test_what_is_verified_is_received_once_however_often_it_comes(receiver: Rece
 
 
 def test_what_is_signed_by_another_or_long_ago_or_not_at_all_is_refused(receiver: Receiver) -> None:
-    assert sent(receiver, secret=signing.secret(b"master", "endpoint-1", 2)) == 401
+    assert sent(receiver, secret=signing.secret(b"master", "endpoint-1", "", 2)) == 401
     assert sent(receiver, late=301) == 401
     assert RECEIVERS.post(receiver.url, {}, BODY.encode()) == 401
     signed = {"webhook-id": "G1", "webhook-timestamp": str(int(datetime.now(UTC).timestamp()))}

@@ -27,7 +27,8 @@ _CARRIERS = tuple(
 )
 _PORTS_TAKEN = (443, *range(1024, 65_536))  # below are services that are no webhooks
 
-_NAME = re.compile(r"[A-Za-z0-9._-]{1,253}|[0-9a-f:.]{2,45}", re.IGNORECASE)  # or an address of IPv6
+_PART = r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?"  # of a name, between its dots: else no look-up and no TLS takes it
+_NAME = re.compile(rf"(?=.{{1,253}}$){_PART}(\.{_PART})*\.?|(?=.*:)[0-9a-f:.]{{2,45}}", re.IGNORECASE)  # or IPv6
 
 LookUp = Callable[[str, int], list[str]]
 
@@ -71,18 +72,20 @@ class HttpReceivers:
                 raise OSError("the name has no address")
             return found[0]
 
-        transport = Transport(
-            f"{address.scheme}://{address.netloc}",
-            connect_seconds=self._connect_seconds,
-            read_seconds=self._read_seconds,
-            body_bytes_max=BODY_BYTES_MAX,
-            address_of=address_of,
-        )
         target = (address.path or "/") + (f"?{address.query}" if address.query else "")
         try:
+            transport = Transport(
+                f"{address.scheme}://{address.netloc}",
+                connect_seconds=self._connect_seconds,
+                read_seconds=self._read_seconds,
+                body_bytes_max=BODY_BYTES_MAX,
+                address_of=address_of,
+            )
             return transport.ask("POST", target, headers, body, believed=()).status
         except NoAnswer as none:
             raise ReceiverSilent(f"the receiver did not answer: {none.what}", what=none.what) from none
+        except ValueError as strange:  # a name that libraries below take for none, each in its own way
+            raise ReceiverSilent("the receiver can not be asked: its name is none", what="connection") from strange
 
     def _read(self, url: str) -> SplitResult:
         """Raises AddressRefused."""
@@ -99,7 +102,10 @@ class HttpReceivers:
             or address.password is not None
             or address.fragment
         ):
-            raise _refused("it is to have a host, no user and no fragment")
+            raise _refused(
+                "it is to have a host, of names of 1 to 63 letters, digits or hyphens with a dot between two, no user "
+                "and no fragment"
+            )
         if address.scheme == "http" and self._loopback:
             return address
         if address.scheme != "https":
@@ -112,7 +118,9 @@ class HttpReceivers:
         """Raises AddressRefused."""
         if self._loopback and address.is_loopback:
             return
-        carried = isinstance(address, IPv6Address) and any(address in carrier for carrier in _CARRIERS)
+        carried = isinstance(address, IPv6Address) and (
+            any(address in carrier for carrier in _CARRIERS) or address.is_site_local  # which Python counts as global
+        )
         if carried or not address.is_global or address.is_multicast or address.is_reserved:
             raise _refused("it leads to an address that is not on the public internet")
         if not encrypted:
