@@ -80,7 +80,7 @@ def withdrawal_at_the_exchange(desk: Desk) -> str:
 
 def payout_of_the_bank(desk: Desk) -> str:
     desk.world.simulated.credit("by-hand", "acc-of-somebody", Money(77), "who knows")
-    return "$77.00 to acc-of-somebody under by-hand, COMPLETED, which no payout of ours is"
+    return "$77.00 under by-hand, COMPLETED, which no payout of ours is"
 
 
 def transfer_of_the_custody(desk: Desk) -> str:

@@ -112,6 +112,17 @@ PLANTS: list[Plant] = [
         f"{PROPOSALS}::TestEnding::test_what_he_proposed_who_was_signed_out_since_is_confirmed_by_nobody",
     ),
     plant(
+        "payouts-approved-though-disputed-since",
+        Kind.CONDITION,
+        f"{PAYOUTS}/store.py:dispute",
+        """        item.approved_amount.remove(),
+        item.approved_account.remove(),
+""",
+        "",
+        "Two have approved a large payout before the bank said that it has paid it, and that is good for another one.",
+        f"{APPROVAL}::test_what_the_bank_contradicts_is_approved_no_more",
+    ),
+    plant(
         "payouts-contradicted-once-more-unseen",
         Kind.CONDITION,
         f"{PAYOUTS}/store.py:_dispute_as_read",
@@ -506,8 +517,8 @@ PLANTS: list[Plant] = [
     plant(
         "payouts-adjustment-is-not-claimed",
         Kind.DEDUPE_KEY,
-        f"{PAYOUTS}/service.py:Payouts.paid",
-        "            adjustments.claim(told.adjustment_id, attempt.reference_id, at),\n",
+        f"{PAYOUTS}/outcomes.py:paid",
+        "        adjustments.claim(told.adjustment_id, attempt.reference_id, at),\n",
         "",
         "One booking of the bank counts for two payouts.",
         f"{ADJUSTMENTS}::test_an_adjustment_that_the_bank_tells_of_two_attempts_decides_one",

@@ -30,8 +30,8 @@ class NotPlanted(Exception):
 @dataclass(frozen=True)
 class Change:
     """`at`: a file and, behind a colon, the function or class in it: `functions/orders/store.py:_decide`, or
-    `…/service.py:Payouts.paid`. Without a colon it is the whole file; a folder, with a slash behind it, is the one file
-    in it that has this function with this text."""
+    `…/service.py:Payouts.create`. Without a colon it is the whole file; a folder, with a slash behind it, is the one
+    file in it that has this function with this text."""
 
     at: str
     old: str

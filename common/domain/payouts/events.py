@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common.domain import adjustments
 from common.domain.adjustments import AdjustmentTaken
-from common.domain.payouts import store
+from common.domain.payouts import outcomes, store
 from common.domain.payouts.model import (
     Attempt,
     AttemptStatus,
@@ -217,7 +217,7 @@ class BankEvents:
             asked = [] if payout.needs_person else store.doubt(payout, attempt, self.payouts.now(), doubt)
             return Meaning(EventOutcome.PARKED, doubt, asked, misfits=True)
         if told.state is State.COMPLETED:
-            return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
+            return Meaning(EventOutcome.APPLIED, "paid", outcomes.paid(payout, attempt, told, self.payouts.now()))
         why = told.failure_code or "the bank says FAILED"
         return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
 

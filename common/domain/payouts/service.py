@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from common.data_keys import Tampered
-from common.domain import adjustments, clients, flow_halts
+from common.domain import clients, flow_halts
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
 from common.domain.flow_halts import Flow
-from common.domain.ledger import store as ledger
-from common.domain.ledger.model import TransactionType
 from common.domain.looks import Miss, miss
-from common.domain.payouts import store
+from common.domain.payouts import outcomes, store
 from common.domain.payouts.model import (
     NEVER_BOOKED_SECONDS,
     Attempt,
@@ -306,7 +304,7 @@ class Payouts:
         """The attempt is paid if the bank tells of a completed adjustment; otherwise rejected, for `why`."""
         try:
             if told is not None and told.state is State.COMPLETED:
-                self.table.write(*self.paid(payout, attempt, told))
+                self.table.write(*outcomes.paid(payout, attempt, told, self.now()))
             else:
                 self.table.write(*self.rejected(payout, attempt, told, why, ours=ours))
         except AttemptMoved:
@@ -316,32 +314,13 @@ class Payouts:
             return self._doubt(payout, attempt, taken.detail)
         return self.read(payout.order_id)
 
-    def paid(self, payout: Payout, attempt: Attempt, told: Adjustment) -> list[Write]:
-        """What it means that the bank has paid a pending attempt. Refused with AdjustmentTaken, AttemptMoved."""
-        at, owner, amount = self.now(), payout.owner, payout.amount
-        reason = f"attempt {attempt.number} paid, adjustment {told.adjustment_id}"
-        return [
-            adjustments.claim(told.adjustment_id, attempt.reference_id, at),
-            store.decide(attempt, AttemptStatus.COMPLETED, at, told, ""),
-            store.pay(payout, attempt.number, at),
-            ledger.settle(owner, amount, amount, at),
-            ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, payout.order_id, at)),
-            store.event(payout, payout.kind.paid, reason, BANK, at),
-        ]
-
     def rejected(
         self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
     ) -> list[Write]:
-        """What it means that a pending attempt will never be paid. `ours`: the bank refuses the desk itself, for its
-        funds or rights; that uses up none of the customer's attempts. Refused with AdjustmentTaken, AttemptMoved."""
+        """As `outcomes.rejected`, with the back-off of these payouts."""
         at = self.now()
         next_at = None if ours else at + back_off(attempt.number - payout.uncounted, self.back_off)
-        return [
-            *([] if told is None else [adjustments.claim(told.adjustment_id, attempt.reference_id, at)]),
-            store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
-            store.pause(payout, attempt.number, at, next_at, why, counts=not ours),
-            store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),
-        ]
+        return outcomes.rejected(payout, attempt, told, why, at, next_at)
 
     def _fail(self, payout: Payout, latest: Attempt) -> Standing:
         """There is to be no further attempt: the payout has failed, and a person decides where its dollars go."""
