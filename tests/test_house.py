@@ -94,3 +94,16 @@ def test_each_decision_has_a_number_of_its_own_and_bears_it_in_its_title() -> No
     numbers = [page.name[:4] for page in pages]
     assert numbers == [f"{n:04}" for n in range(1, len(pages) + 1)]
     assert [page.read_text()[:6] for page in pages] == [f"# {number}" for number in numbers]
+
+
+def test_ci_and_whoever_contributes_use_verbs_that_there_are() -> None:
+    verbs = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    ci = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    in_ci = set(re.findall(r"verb: (\w+)", ci))
+    said = {verb for page in ("CONTRIBUTING.md", "SECURITY.md") for verb in _verbs((ROOT / page).read_text())}
+    assert {"check", "test", "prove"} <= in_ci
+    assert (in_ci | said) - verbs == set()
+
+
+def _verbs(page: str) -> list[str]:
+    return re.findall(r"(?:`|^)make ([a-z]+)", page, re.MULTILINE)
