@@ -51,7 +51,6 @@ def save_pair(saved: Pair, was: SavedPair | None, at: datetime) -> Write:
     moved = PairMoved("the pair was saved by somebody else meanwhile", id=str(saved.pair_id))
     if was is None:
         return Write.insert(_pair_item(saved, at), otherwise=moved)
-    before = was.pair
     return Write.update(
         item(*keys.PAIR(pair_id=str(saved.pair_id))),
         item.base_min.set(saved.base_min),
@@ -59,11 +58,7 @@ def save_pair(saved: Pair, was: SavedPair | None, at: datetime) -> Write:
         item.fee_bps.set(saved.fee_bps),
         item.enabled.set(saved.enabled),
         item.updated_at.set(at),
-        when=(item.base_min == before.base_min)
-        & (item.quote_min == before.quote_min)
-        & (item.fee_bps == before.fee_bps)
-        & (item.enabled == before.enabled)
-        & (item.updated_at == was.saved_at),
+        when=item.updated_at == was.saved_at,
         otherwise=moved,
     )
 

@@ -59,11 +59,7 @@ def save_segment(segment: Segment, was: SavedSegment | None, at: datetime) -> Wr
     moved = SegmentMoved("somebody else has saved this segment; look again", segment_id=segment.segment_id)
     if was is None:
         return Write.insert(item, otherwise=moved)
-    before = was.segment
-    as_it_was = (SegmentItem.deposit_min_kopecks == Decimal(before.deposit_min_kopecks)) & (
-        SegmentItem.price_max_kopecks == Decimal(before.price_max_kopecks)
-    )
-    return Write.put(item, when=as_it_was & (SegmentItem.updated_at == was.saved_at), otherwise=moved)
+    return Write.put(item, when=SegmentItem.updated_at == was.saved_at, otherwise=moved)
 
 
 def _segment(item: SegmentItem) -> Segment:
