@@ -35,6 +35,7 @@ _FEE = rf"{_AMOUNT} [A-Z0-9]{{1,20}}"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
 _TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?"
 CLIENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$"
+UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,128}$"
 
 
@@ -119,6 +120,9 @@ Roubles = Annotated[
     BeforeValidator(_kopecks),
     WithJsonSchema({"type": "string", "pattern": ROUBLES_PATTERN, "examples": ["25000.00"]}),
 ]
+# A market, and where it is: of market making.
+Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
+Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", examples=["BTC-USDT"])]
 AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), _amount_schema("0.5")]
 DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
 FeesInCoins = Annotated[

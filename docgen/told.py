@@ -49,6 +49,7 @@ from common.domain.ledger.model import (
 )
 from common.domain.ledger.moves import StatementTooLong
 from common.domain.limits import DailyLimitExceeded
+from common.domain.pairs.model import PairFixed, PairMoved, PairNotFound, PairTaken
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
 from common.domain.persons import AccountForgotten
@@ -59,6 +60,7 @@ from common.domain.proposals.model import (
     ProposalEnded,
     ProposalNotFound,
 )
+from common.domain.segments.model import SegmentNotFound, SegmentWrong
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -84,14 +86,11 @@ from functions.billing.model import (
     DealerNotFound,
     DealNotFound,
     DepositEmpty,
-    Moved,
     NothingToBill,
     NotSettled,
     ReleasedBefore,
     RequisitesMoved,
     RequisitesWrong,
-    SegmentNotFound,
-    SegmentWrong,
 )
 from functions.billing.service.bills import AmountWrong
 from functions.billing.service.corrections import NothingChanged, TooManyBills
@@ -114,10 +113,6 @@ from functions.market_making.model import (
     NotPausable,
     NotResumable,
     NotStoppable,
-    PairFixed,
-    PairMoved,
-    PairNotFound,
-    PairTaken,
     ShardFull,
     TradingAccountFixed,
     TradingAccountMoved,
@@ -357,11 +352,6 @@ TOLD: dict[str, Told] = {
         (DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty),
     ),
     "segments": Told(_FOUND),
-    "save_segment": Told(
-        {200: "saved, or what would be"},
-        (SegmentWrong, Moved),
-        examples={"dear cars": {"deposit_min": "300000.00", "price_max": "3000000.00", "reason": "as decided in May"}},
-    ),
     "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
     "dealer_statement_as_csv": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="text/csv"),
     "dealer_statement_as_pdf": Told(_FOUND, (MonthNotBegun, DealerNotFound), media="application/pdf"),
@@ -735,22 +725,6 @@ TOLD: dict[str, Told] = {
         examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),
-    "save_pair": Told(
-        {200: "written, or it was so already"},
-        (PairFixed, PairTaken, PairMoved),
-        examples={
-            "bitcoin": {
-                "pair": "BTC-USDT",
-                "exchange": "binance",
-                "base_asset_id": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
-                "quote_asset_id": "4d8c508b-91c5-375b-92b0-ee702ed2dac5",
-                "base_min": "0.01",
-                "quote_min": "500",
-                "fee_bps": 10,
-                "reason": "it is asked for",
-            }
-        },
-    ),
     # operations
     "bring_home": Told(_PROPOSED, _PROPOSABLE, examples={"a leg was refused": {"reason": "the custody takes no USDT"}}),
     "decide_deposit": Told(
@@ -919,6 +893,27 @@ TOLD: dict[str, Told] = {
             "off": {"active": False, "reason": "the exchange has taken it out"},
             "larger orders only": {"min_notional": "20.00", "reason": "smaller orders cost more than they bring"},
         },
+    ),
+    "save_pair": Told(
+        {200: "proposed, or it was so already; disabled at once"},
+        (PairFixed, PairTaken, PairMoved),
+        examples={
+            "bitcoin": {
+                "pair": "BTC-USDT",
+                "exchange": "binance",
+                "base_asset_id": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
+                "quote_asset_id": "4d8c508b-91c5-375b-92b0-ee702ed2dac5",
+                "base_min": "0.01",
+                "quote_min": "500",
+                "fee_bps": 10,
+                "reason": "it is asked for",
+            }
+        },
+    ),
+    "save_segment": Told(
+        _PROPOSED,
+        (SegmentWrong,),
+        examples={"dear cars": {"deposit_min": "300000.00", "price_max": "3000000.00", "reason": "as decided in May"}},
     ),
     "operator_list": Told(_FOUND, (OperatorPoolUnavailable,)),
     "sign_out_operator": Told(

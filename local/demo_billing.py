@@ -49,7 +49,7 @@ def story(desk: Desk, name: str, folder: Path, tell: Teller) -> dict[str, Any]:
     """The dealer, his bills and his month at the end. Raises StoryFailed."""
     billing = f"{desk.environment.billing_url}/sandbox"
     with desk.system() as cme, desk.http(OPERATOR) as olga, httpx.Client(base_url=billing, timeout=15) as outside:
-        dealing = Dealing(cme, olga, outside, name, tell)
+        dealing = Dealing(cme, olga, desk.by_two, outside, name, tell)
         _registered(dealing)
         _may_buy(dealing)
         deal = _won(dealing)
@@ -61,11 +61,12 @@ def story(desk: Desk, name: str, folder: Path, tell: Teller) -> dict[str, Any]:
 
 @dataclass
 class Dealing:
-    """A dealer, from outside: `cme` is the dealers' system, `olga` an operator, `outside` the billing system as people
-    use it. bills: the latest look at each, by its id."""
+    """A dealer, from outside: `cme` is the dealers' system, `olga` an operator, `by_two` what two of them agree on,
+    `outside` the billing system as people use it. bills: the latest look at each, by its id."""
 
     cme: httpx.Client
     olga: httpx.Client
+    by_two: Callable[[str, str, dict[str, Any]], None]
     outside: httpx.Client
     name: str
     tell: Teller
@@ -156,8 +157,8 @@ def _opened(dealing: Dealing, *types: str) -> None:
 
 def _may_buy(dealing: Dealing) -> None:
     for segment, (deposit, price) in SEGMENTS.items():
-        asked = {"deposit_min": deposit, "price_max": price, "reason": "a new stack"}
-        ok(dealing.olga.put(f"/operations/billing/segments/{segment}", json=asked))
+        asked = {"deposit_min": deposit, "price_max": price}
+        dealing.by_two("PUT", f"/operations/billing/segments/{segment}", asked)
     ok(dealing.cme.post(f"{DEALERS}/{dealing.name}/fast-buyout"))
     dealing.tell(f"POST {DEALERS}/…/fast-buyout: two accounts more")
     _opened(dealing, "DEPOSIT", "SETTLEMENT")

@@ -262,7 +262,7 @@ def _market_making(desk: Desk) -> list[str]:
     try:
         done = [f"trading account {name}" for name in seed_market_making.open_accounts(desk.environment.exchange_url)]
         with desk.http(OPERATOR) as operator:
-            listed = seed_market_making.list_pair(operator)
+            listed = seed_market_making.list_pair(operator, desk.by_two)
         if seed_market_making.PAIR.symbol in listed:
             desk.take_transfers()
             done.append(seed_market_making.PAIR.symbol)

@@ -4,13 +4,16 @@ one that trades and one that withdraws, and the pair that it quotes there. What 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 import httpx
 
+from common.domain.pairs.model import Pair
 from common.money import plain
-from functions.market_making.model import ORDERS_PER_ACCOUNT_MAX, Pair, TradingAccount
+from functions.market_making.model import ORDERS_PER_ACCOUNT_MAX, TradingAccount
 from sandbox.exchange.keyring import Right
 from sandbox.mixin.assets import BTC, USDT_ERC20
 
@@ -75,8 +78,9 @@ def open_orders(exchange_url: str) -> list[dict[str, str]]:
     return [order for account in ACCOUNTS for order in told.get(account.account_id, [])]
 
 
-def list_pair(operator: httpx.Client) -> list[str]:
-    """With the accounts that carry its orders; returns what was missing. Raises httpx.HTTPStatusError."""
+def list_pair(operator: httpx.Client, by_two: Callable[[str, str, dict[str, Any]], None]) -> list[str]:
+    """With the accounts that carry its orders; returns what was missing. `by_two`: what one operator proposes, another
+    one confirms. Raises httpx.HTTPStatusError."""
     there = operator.get("/operations/trading-accounts").raise_for_status().json()["items"]
     known = [account["account_id"] for account in there]
     missing = [account for account in ACCOUNTS if account.account_id not in known]
@@ -94,9 +98,8 @@ def list_pair(operator: httpx.Client) -> list[str]:
             "base_min": plain(PAIR.base_min),
             "quote_min": plain(PAIR.quote_min),
             "fee_bps": int(PAIR.fee_bps),
-            "reason": BECAUSE,
         }
-        operator.put(f"/operations/pairs/{PAIR.pair_id}", json=trades).raise_for_status()
+        by_two("PUT", f"/operations/pairs/{PAIR.pair_id}", trades)
         done.append(PAIR.symbol)
     return done
 

@@ -244,7 +244,7 @@ def _billed(desk: Desk) -> str:
     dealership = desk.dealership
     dealership.active()
     dealership.active(OTHER_CME_ID)
-    desk.fast_buyouts.save_segment(DEAR, "the offer of November", "olga", dry_run=False)
+    dealership.lists(DEAR)
     bill = dealership.buying().billed()
     car = dealership.bills.create(Operation.GET_SETTLEMENT, CME_ID, bill.deal_id, 800_000_00).made
     dealership.invoicing.create_invoice(car.bill_id)

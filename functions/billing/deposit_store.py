@@ -30,8 +30,6 @@ from functions.billing.model import (
     Moved,
     Release,
     ReleaseStatus,
-    Segment,
-    SegmentNotFound,
     key_of,
 )
 from functions.billing.store import AccountItem, DealerItem
@@ -47,12 +45,6 @@ class ReleaseItem(Item, discriminator=keys.RELEASE.entity):
     asked_by = JSONAttribute()  # the callers' keys, hashed
     reason = UnicodeAttribute(null=True)
     tried_at = InstantAttribute(null=True)
-
-
-class SegmentItem(Item, discriminator=keys.SEGMENT.entity):
-    segment_id = UnicodeAttribute()
-    deposit_min_kopecks = DecimalAttribute()
-    price_max_kopecks = DecimalAttribute()
 
 
 # Accounts for it
@@ -292,48 +284,3 @@ def _number(n: int) -> str:
 
 def _event(dealer: Dealer, status: DealerStatus, at: datetime, why: str, actor: str) -> Write:
     return timeline.record(dealer.dealer_id, TimelineEvent(at, dealer.status, status, why, actor))
-
-
-# Segments
-
-
-def segments(table: Table) -> list[Segment]:
-    """As of now, those of cheap cars first."""
-    found = [_segment(item) for item in table.all(SegmentItem, _segments(keys.SEGMENT.partition()))]
-    return sorted(found, key=lambda each: (each.price_max_kopecks, each.segment_id))
-
-
-@prepared
-def _segments(pk: str) -> Query:
-    return Query(partition(pk), consistent=True)
-
-
-def segment(table: Table, segment_id: str) -> Segment:
-    """Raises SegmentNotFound."""
-    item = table.get(SegmentItem, keys.SEGMENT(segment_id=segment_id), consistent=True)
-    if item is None:
-        raise SegmentNotFound("there is no such segment", segment_id=segment_id)
-    return _segment(item)
-
-
-def save_segment(segment: Segment, before: Segment | None, at: datetime) -> Write:
-    """Refused with Moved where it is not as it was `before`."""
-    item = SegmentItem(
-        *keys.SEGMENT(segment_id=segment.segment_id),
-        segment_id=segment.segment_id,
-        deposit_min_kopecks=Decimal(segment.deposit_min_kopecks),
-        price_max_kopecks=Decimal(segment.price_max_kopecks),
-        created_at=at,
-        updated_at=at,
-    )
-    moved = Moved("somebody else has saved this segment; look again", segment_id=segment.segment_id)
-    if before is None:
-        return Write.insert(item, otherwise=moved)
-    as_it_was = (SegmentItem.deposit_min_kopecks == Decimal(before.deposit_min_kopecks)) & (
-        SegmentItem.price_max_kopecks == Decimal(before.price_max_kopecks)
-    )
-    return Write.put(item, when=as_it_was, otherwise=moved)
-
-
-def _segment(item: SegmentItem) -> Segment:
-    return Segment(item.segment_id, int(item.deposit_min_kopecks), int(item.price_max_kopecks))

@@ -6,13 +6,13 @@ Sums are whole kopecks.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
+from common.domain.segments.model import Segment
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import derived_id, terms
 from common.requisites import Requisites, violations
@@ -23,7 +23,6 @@ DUE_AFTER = timedelta(days=10)  # a bill is to be paid by the end of that day in
 CME_DEALER_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.:-]{0,63}$"
 DEAL_ID_PATTERN = CME_DEALER_ID_PATTERN
 CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
-SEGMENT_ID_PATTERN = r"^[A-Z0-9]{1,16}$"
 
 
 class DealerNotFound(NotFound):
@@ -80,14 +79,6 @@ class DealCancelled(Conflict):
 
 class DealerLeaves(Conflict):
     """The dealer's deposit is being paid back, or was: fast buyout is closed to him until it is added again."""
-
-
-class SegmentNotFound(NotFound):
-    """There is no such segment."""
-
-
-class SegmentWrong(Rejected):
-    """A larger deposit is to allow dearer cars."""
 
 
 class ReleasedBefore(Conflict):
@@ -530,15 +521,6 @@ class Release:
 
 
 @dataclass(frozen=True)
-class Segment:
-    """Cars of up to `price_max_kopecks`, for whoever has so much on his deposit."""
-
-    segment_id: str
-    deposit_min_kopecks: int
-    price_max_kopecks: int
-
-
-@dataclass(frozen=True)
 class FastBuyout:
     """Whether a dealer may take part, and up to what price. owed_kopecks: for cars that he has, and has not paid.
     reason: why he may not."""
@@ -554,26 +536,6 @@ class FastBuyout:
         """What his deposit still allows: it is there once, however many cars he has."""
         limit = 0 if self.segment is None else self.segment.price_max_kopecks
         return max(0, limit - self.owed_kopecks)
-
-
-def segment_of(deposit_kopecks: int, segments: Sequence[Segment]) -> Segment | None:
-    """The dearest that a deposit allows; None where it is too small for any."""
-    allowed = [each for each in segments if each.deposit_min_kopecks <= deposit_kopecks]
-    return max(allowed, key=lambda each: (each.price_max_kopecks, each.segment_id), default=None)
-
-
-def check_segment(saved: Segment, others: Sequence[Segment]) -> None:
-    """Raises SegmentWrong, where a larger deposit would allow less."""
-    for other in others:
-        deposit, price = (
-            (saved.deposit_min_kopecks, other.deposit_min_kopecks),
-            (saved.price_max_kopecks, other.price_max_kopecks),
-        )
-        if other.segment_id != saved.segment_id and (deposit[0] < deposit[1]) is not (price[0] < price[1]):
-            raise SegmentWrong(
-                f"a larger deposit is to allow dearer cars; beside segment {other.segment_id} it would not",
-                segment_id=other.segment_id,
-            )
 
 
 def dealer_id(cme_dealer_id: str) -> str:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from uuid import UUID
 
 from common import keys
+from common.domain.pairs.model import Pair, coins
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, id_of, terms
 from common.money import EXACT, ROUNDING, Quantity, plain
@@ -69,25 +70,8 @@ class MarketMakingOrderNotFound(NotFound):
     """There is no such market-making order, or it is somebody else's."""
 
 
-class PairNotFound(NotFound):
-    """The pair is not traded here."""
-
-
 class TradingAccountNotFound(NotFound):
     """There is no such trading account."""
-
-
-class PairFixed(Conflict):
-    """The symbol, the exchange and the assets of a pair never change: its memos name it. Save another pair, and disable
-    this one."""
-
-
-class PairMoved(Conflict):
-    """The pair was saved by somebody else meanwhile. Look at it again."""
-
-
-class PairTaken(Conflict):
-    """Another pair has this symbol at this exchange."""
 
 
 class TradingAccountFixed(Conflict):
@@ -222,33 +206,6 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
     (_S.FAILED, _S.RETURNING),
 }
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
-
-
-def coins(symbol: str) -> tuple[str, str]:
-    """The exchange's names of base and quote, of BTC-USDT."""
-    base, quote = symbol.split("-")
-    return base, quote
-
-
-@dataclass(frozen=True)
-class Pair:
-    """What may be quoted at an exchange. Assets are the custody's; symbols are the exchange's. `fee_bps` of the quote
-    asset is the desk's, once the payment is complete. A disabled pair opens no order."""
-
-    pair_id: UUID
-    symbol: str  # BTC-USDT
-    exchange: str
-    base_asset_id: str
-    quote_asset_id: str
-    base_min: Decimal
-    quote_min: Decimal
-    fee_bps: Decimal
-    enabled: bool
-
-    @property
-    def coins(self) -> tuple[str, str]:
-        """As of `coins`."""
-        return coins(self.symbol)
 
 
 @dataclass(frozen=True)

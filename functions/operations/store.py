@@ -39,6 +39,7 @@ from functions.operations.model import AddedUp, OutsideCall
 RECONCILE, SWEEP, CHECK, COMPARE = "reconcile", "sweep", "check", "compare"
 CHECK_ASKED = f"{CHECK}-asked"
 CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
+RULES = {row.pk: row for row in (keys.ASSET, keys.PAIR, keys.SEGMENT)}  # by which is traded
 UNANSWERED = "begun; it has not answered yet"
 
 
@@ -127,9 +128,14 @@ class KnownItem(Unfinished):
         return named or keys.row_of(PrimaryKey(self.PK, self.SK))
 
     @property
-    def is_asset(self) -> bool:
-        """Is it of the catalogue?"""
-        return self.PK == keys.ASSET.pk
+    def is_rule(self) -> bool:
+        """Is it an asset of the catalogue, a pair, or a segment?"""
+        return self.PK in RULES
+
+    @property
+    def rule_id(self) -> str:
+        """Under which operators know such a rule."""
+        return self.SK.removeprefix(RULES[self.PK].prefix)
 
     @property
     def whose(self) -> str | None:
@@ -212,9 +218,9 @@ class LedgerItem(AnyItem):
     quote_amount = DecimalAttribute()
 
 
-def of_catalogue(asset_id: str) -> KnownItem:
-    """What a proposal about an asset is about, which may be new."""
-    return KnownItem(*keys.ASSET(asset_id=asset_id), asset_id=asset_id)
+def of_rule(key: PrimaryKey) -> KnownItem:
+    """What a proposal about an asset, a pair or a segment is about, which may be new."""
+    return KnownItem(*key)
 
 
 def of_event(event: BankEventItem) -> KnownItem:

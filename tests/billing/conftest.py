@@ -20,6 +20,5 @@ def dealership() -> Iterator[Dealership]:
 def buyer(dealership: Dealership) -> Dealership:
     """Of a dealer with fast buyout and 150,000.00 on his deposit."""
     dealership.active()
-    for segment in (CHEAP, DEAR):
-        dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+    dealership.lists(CHEAP, DEAR)
     return dealership.buying()

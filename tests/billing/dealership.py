@@ -11,6 +11,8 @@ from typing import Any
 
 from common.data_keys import DataKeys
 from common.domain import dealer_refunds
+from common.domain.segments import store as segment_store
+from common.domain.segments.model import Segment
 from common.gateways.billing import (
     Billing,
     BillingUnavailable,
@@ -29,15 +31,7 @@ from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.billing import model, payment_store, store, tasks
-from functions.billing.model import (
-    AccountType,
-    Bill,
-    Dealer,
-    Offer,
-    PaymentStatus,
-    Segment,
-    Stage,
-)
+from functions.billing.model import AccountType, Bill, Dealer, Offer, PaymentStatus, Stage
 from functions.billing.sealing import Sealing
 from functions.billing.service.auditing import Auditing
 from functions.billing.service.bills import Bills, Invoicing
@@ -195,6 +189,12 @@ class Dealership:
     @property
     def fast_buyouts(self) -> FastBuyouts:
         return FastBuyouts(self.table, self.machines, self.clock)
+
+    def lists(self, *segments: Segment) -> None:
+        """These are there, as if two operators had agreed on them."""
+        saved = {each.segment.segment_id: each for each in segment_store.saved_segments(self.table)}
+        for segment in segments:
+            self.table.write(segment_store.save_segment(segment, saved.get(segment.segment_id), self.clock()))
 
     @property
     def releasing(self) -> Releasing:

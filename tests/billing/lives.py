@@ -80,8 +80,7 @@ class ByChance:
         for cme_dealer_id in DEALERS:
             buyer.active(cme_dealer_id)
             buyer.buying(cme_dealer_id=cme_dealer_id)
-        for segment in (CHEAP, DEAR):
-            buyer.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+        buyer.lists(CHEAP, DEAR)
         self.delivered = {payment.payment_id for payment in buyer.system.all(records.Payment)}
         self.client = Shaky(self.desk.dynamo, self.random, self.shaky)
         self.desk.client = self.client

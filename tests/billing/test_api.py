@@ -179,7 +179,7 @@ def test_a_dealer_gets_fast_buyout_bids_and_leaves(desk: Desk, cme: Client) -> N
     with opened(desk, openapi.check) as doors:
         olga, segment = doors.operator(), {"deposit_min": "100000.00", "price_max": "1000000.00"}
         body = {**segment, "reason": "as the board decided"}
-        assert olga.send("PUT", "/operations/billing/segments/A", body).json["done"]
+        assert doors.confirmed(olga.send("PUT", "/operations/billing/segments/A", body)).json["done"]
         assert cme.send("PUT", "/operations/billing/segments/A", body).status == 403
     desk.dealership.active()
     path = f"/billing/dealers/{CME_ID}"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
+from common.domain.segments.model import SegmentNotFound
 from common.gateways.billing import BillingUnavailable
 from common.idempotency import Replayable
 from functions.billing import deposit_store, model, store
@@ -27,9 +27,6 @@ from functions.billing.model import (
     Operation,
     Release,
     ReleaseStatus,
-    Segment,
-    SegmentNotFound,
-    SegmentWrong,
 )
 from functions.billing.service.corrections import Change
 from functions.billing.service.fast_buyout import RefundPending
@@ -119,7 +116,7 @@ def test_the_deposit_sets_the_segment(buyer: Dealership, more: int, segment: str
 
 def test_a_dealer_is_told_why_he_may_not_bid(dealership: Dealership) -> None:
     dealership.active()
-    dealership.fast_buyouts.save_segment(CHEAP, "as the board decided", "olga", dry_run=False)
+    dealership.lists(CHEAP)
 
     def told() -> str | None:
         return dealership.fast_buyouts.of(CME_ID).reason
@@ -153,24 +150,6 @@ def test_a_segment_that_is_asked_for_may_be_too_dear_or_unknown(buyer: Dealershi
         buyer.fast_buyouts.of("nobody", "A")
 
 
-def test_a_larger_deposit_never_allows_less(buyer: Dealership) -> None:
-    before = buyer.dynamo.items()
-    for wrong in (Segment("C", 400_000_00, 2_000_000_00), Segment("B", 50_000_00, 3_000_000_00)):
-        with pytest.raises(SegmentWrong):
-            buyer.fast_buyouts.save_segment(wrong, "a slip", "olga", dry_run=False)
-    assert buyer.dynamo.items() == before
-
-
-def test_a_segment_is_saved_once_and_a_dry_run_saves_nothing(buyer: Dealership) -> None:
-    dearer = Segment("B", 400_000_00, 5_000_000_00)
-    before = buyer.dynamo.items()
-    assert not buyer.fast_buyouts.save_segment(dearer, "prices rise", "olga", dry_run=True).done
-    assert buyer.dynamo.items() == before
-    assert buyer.fast_buyouts.save_segment(dearer, "prices rise", "olga", dry_run=False).done
-    assert not buyer.fast_buyouts.save_segment(dearer, "prices rise", "olga", dry_run=False).done
-    assert list(buyer.fast_buyouts.segments()) == [CHEAP, dearer]
-
-
 # Settlements
 
 
@@ -184,15 +163,6 @@ def test_a_deposit_that_was_paid_back_is_put_on_the_books_by_nobody(buyer: Deale
         buyer.table.write(*slow)
     assert account(buyer, AccountType.DEPOSIT).balance_kopecks == 0
     assert store.dealer(buyer.table, asked.dealer_id).status is DealerStatus.LEFT
-
-
-def test_a_segment_is_not_saved_over_what_another_has_changed(buyer: Dealership) -> None:
-    now, changed = buyer.clock(), replace(CHEAP, price_max_kopecks=CHEAP.price_max_kopecks + 1)
-    buyer.table.write(deposit_store.save_segment(changed, CHEAP, now))
-    for before in (CHEAP, None):
-        with pytest.raises(model.Moved):
-            buyer.table.write(deposit_store.save_segment(CHEAP, before, now))
-    assert deposit_store.segment(buyer.table, CHEAP.segment_id) == changed
 
 
 def test_a_car_is_settled_once_for_its_deal(buyer: Dealership) -> None:

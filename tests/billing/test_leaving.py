@@ -42,8 +42,7 @@ def desk() -> Iterator[Desk]:
     """With a dealer of 150,000.00 on his deposit."""
     desk = Desk()
     desk.dealership.active()
-    for segment in (CHEAP, DEAR):
-        desk.dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+    desk.dealership.lists(CHEAP, DEAR)
     desk.dealership.buying(DEPOSIT)
     yield desk
     desk.dealership.check()

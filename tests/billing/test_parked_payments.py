@@ -110,8 +110,7 @@ class TestToldAnew:
     def test_a_deposit_takes_only_what_came_for_its_own_contract(self, desk: Desk) -> None:
         dealership = desk.dealership
         dealership.active()
-        for segment in (CHEAP, DEAR):
-            dealership.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+        dealership.lists(CHEAP, DEAR)
         dealership.buying()
         deposit = store.account(dealership.table, model.dealer_id(CME_ID), AccountType.DEPOSIT)
         thing_id = parked(desk, strange(dealership, contract_id="contract-of-nobody"))

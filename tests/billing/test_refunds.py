@@ -112,8 +112,7 @@ class TestPaidBack:
         """He has paid it; nobody but two operators can give it back to him."""
         buyer = desk.dealership
         buyer.active("cme-8")
-        for segment in (CHEAP, DEAR):
-            buyer.fast_buyouts.save_segment(segment, "as the board decided", "olga", dry_run=False)
+        buyer.lists(CHEAP, DEAR)
         buyer.buying()
         deal_id = buyer.billed(10_00).deal_id  # from what is spare
         bill = buyer.bills.create(Operation.GET_SETTLEMENT, CME_ID, deal_id, 900_000_00).made

@@ -18,6 +18,8 @@ from common import keys
 from common.custody import User
 from common.domain import work
 from common.domain.custody.service import OutgoingTransfers
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair
 from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
@@ -29,9 +31,9 @@ from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import account_store, day_store, memo, pair_store, store, tasks
+from functions.market_making import account_store, day_store, memo, store, tasks
 from functions.market_making.memo import Memo
-from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.model import Order, TradingAccount, order_id
 from functions.market_making.service import sending
 from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
@@ -274,7 +276,7 @@ class Market:
             "enabled": True,
         }
         pair = Pair(**{**told, **changed})
-        pairs = {other.pair_id: other for other in pair_store.pairs(self.table)}
+        pairs = {other.pair.pair_id: other for other in pair_store.saved_pairs(self.table)}
         accounts = {other.account_id: other for other in account_store.accounts(self.table)}
         account = accounts.get(ACCOUNT) or TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
         account = replace(account, capacity=capacity)

@@ -15,12 +15,13 @@ import pytest
 from common import keys
 from common.domain import audit, halts, timeline, work
 from common.domain.halts import HaltMoved, HaltOwn
+from common.domain.pairs import store as pair_store
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.exchange.maker import Balance, Market, OwnTrade
 from common.money import Quantity
 from common.owner import Owner
 from common.table.transaction import Write
-from functions.market_making import account_store, leg_store, pair_store
+from functions.market_making import account_store, leg_store
 from functions.market_making.model import (
     AccountStillShort,
     FeeCoinOwn,

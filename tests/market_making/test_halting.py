@@ -10,8 +10,9 @@ import pytest
 from common.domain import halts
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Status as Sent
+from common.domain.pairs import store as pair_store
 from common.owner import Owner
-from functions.market_making import account_store, leg_store, pair_store, store
+from functions.market_making import account_store, leg_store, store
 from functions.market_making.model import LegStatus, NoCapacity, Order, Status, Terms, TradingAccount
 from tests.market_making.audit import at_exchange, has_all_back, live, live_until, meanwhile, room_taken
 from tests.market_making.market import ACCOUNT, ORDER, PAIR, Market

@@ -8,6 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from common.domain.custody.model import Disposition, Incoming, incoming_id
+from common.domain.pairs.model import PairNotFound
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
@@ -24,7 +25,6 @@ from functions.market_making.model import (
     MarketMakingOrderNotFound,
     NoCapacity,
     Order,
-    PairNotFound,
     Status,
     Terms,
     TradingAccount,

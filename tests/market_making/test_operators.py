@@ -29,8 +29,6 @@ from functions.market_making.model import (
     ORDERS_PER_ACCOUNT_MAX,
     TICK_EVERY,
     NoCapacity,
-    PairFixed,
-    PairTaken,
     ShardFull,
     Status,
     TradingAccountFixed,
@@ -880,19 +878,3 @@ class TestAccountsAndPairs:
         quoting(desk.market)
         with pytest.raises(TradingAccountFixed):
             save("mm1", "binance", 3, None, "so", "olga", dry_run=True, fee_coin="BNB")
-
-    def test_what_a_pair_trades_never_changes(self, desk: Desk) -> None:
-        (pair,) = desk.overseeing.pairs()
-        save = desk.overseeing.save_pair
-        for changed in (
-            replace(pair, symbol="ETH-USDT"),
-            replace(pair, base_asset_id=USDT),
-            replace(pair, exchange="other"),
-        ):
-            with pytest.raises(PairFixed):
-                save(changed, "so", "olga", dry_run=True)
-        with pytest.raises(PairTaken):
-            save(replace(pair, pair_id=ORDER), "so", "olga", dry_run=True)
-        off = replace(pair, enabled=False, fee_bps=Decimal(20))
-        assert save(off, "closed", "olga", dry_run=False).done
-        assert save(replace(off, enabled=True), "so", "olga", dry_run=False, keep_enabled=True).done is False

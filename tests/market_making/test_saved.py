@@ -8,15 +8,10 @@ from decimal import Decimal
 
 import pytest
 
-from functions.market_making import account_store, pair_store, shard_store
-from functions.market_making.model import (
-    ConfigurationMoved,
-    NoCapacity,
-    Pair,
-    PairMoved,
-    TradingAccount,
-    TradingAccountMoved,
-)
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair, PairMoved
+from functions.market_making import account_store, shard_store
+from functions.market_making.model import ConfigurationMoved, NoCapacity, TradingAccount, TradingAccountMoved
 from tests.market_making.market import ACCOUNT, ANN, BTC, PAIR, Market
 
 Others = Callable[[Pair], Pair]
@@ -40,14 +35,14 @@ def market() -> Market:
     ids=["enabled", "fee_bps", "base_min", "quote_min"],
 )
 def test_a_pair_is_not_saved_over_what_another_has_changed(market: Market, change: Others) -> None:
-    read = pair_store.pair(market.table, PAIR)
-    market.table.write(pair_store.save_pair(change(read), read, market.clock()))
-    for mine in (read, replace(read, fee_bps=Decimal(77))):
+    (read,) = pair_store.saved_pairs(market.table)
+    market.table.write(pair_store.save_pair(change(read.pair), read, market.clock()))
+    for mine in (read.pair, replace(read.pair, fee_bps=Decimal(77))):
         with pytest.raises(PairMoved):
             market.table.write(pair_store.save_pair(mine, read, market.clock()))
     with pytest.raises(PairMoved):
-        market.table.write(pair_store.save_pair(read, None, market.clock()))
-    assert pair_store.pair(market.table, PAIR) == change(read)
+        market.table.write(pair_store.save_pair(read.pair, None, market.clock()))
+    assert pair_store.pair(market.table, PAIR) == change(read.pair)
 
 
 def read_account(market: Market) -> TradingAccount:

@@ -19,6 +19,7 @@ from common.domain.custody import store as custody
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.custody.ties import Status as Tie
+from common.domain.pairs import store as pair_store
 from common.domain.trade_cursors import TradesCursor
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
@@ -29,7 +30,6 @@ from functions.market_making import (
     configuration,
     hummingbot,
     leg_store,
-    pair_store,
     quotes_store,
     risk,
     shard_store,

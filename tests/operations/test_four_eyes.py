@@ -52,13 +52,21 @@ ALONE = {
         *("POST payments/{payment_id}/replay", "POST reminders/{reminder_id}/snooze"),
         "POST proposals/{proposal_id}/dismiss",
     ),
-    "limits of risk: where coins go is the exchange's and the payer's own": (
-        *("PUT pairs/{pair_id}", "PUT trading-accounts/{account_id}", "PUT billing/segments/{segment_id}"),
-    ),
+    "limits of risk: where coins go is the exchange's and the payer's own": ("PUT trading-accounts/{account_id}",),
 }
 # What takes two and is no customer's of ours: it is a dealer's, a stranger's, the desk's own, or everybody's.
 NOBODYS = (
-    *("catalogue/", "prices/", "deposits/", "payments/", "totals/", "ties/", "shortages/"),
+    *(
+        "catalogue/",
+        "prices/",
+        "pairs/",
+        "billing/segments/",
+        "deposits/",
+        "payments/",
+        "totals/",
+        "ties/",
+        "shortages/",
+    ),
     *("outgoing/{outgoing_id}/decide", "outgoing/{outgoing_id}/resend"),
     *("snapshots/{snapshot_id}/refund", "snapshots/{snapshot_id}/take"),
 )

@@ -357,7 +357,7 @@ PLANTS: list[Plant] = [
     plant(
         "billing-a-car-beyond-the-deposit",
         Kind.LIMIT,
-        f"{HERE}/model.py:segment_of",
+        "common/domain/segments/model.py:segment_of",
         "each.deposit_min_kopecks <= deposit_kopecks",
         "each.deposit_min_kopecks < deposit_kopecks + 1_000_000_000",
         "The desk buys cars that are dearer than the dealer's security allows.",

@@ -7,6 +7,7 @@ from tests.planted.plants import Kind, Plant, plant
 MARKET, LIMIT, CONTENTION = (f"tests/orders/test_{name}.py" for name in ("market_orders", "limit_orders", "contention"))
 HOLDS, OPEN = "tests/domain/test_holds.py", "tests/domain/test_open_orders.py"
 PROPOSALS = "tests/operations/test_proposals.py"
+AGREED = "tests/operations/test_agreed.py"
 OPERATIONS, CATALOGUE_KINDS = "tests/operations/test_operations.py", "functions/operations/service/catalogue_kinds.py"
 PROPOSING = "functions/operations/service/proposals.py:Proposals"
 ACCOUNTS, DAILY = "tests/accounts/test_accounts.py", "tests/payouts/test_daily_limit.py"
@@ -309,6 +310,52 @@ PLANTS: list[Plant] = [
         "Rules that were proposed once are confirmed over those that others have set since.",
         f"{OPERATIONS}::test_rules_that_were_changed_to_and_fro_since_are_looked_at_again",
         f"{OPERATIONS}::test_one_operator_alone_changes_no_rule_and_switches_off",
+    ),
+    plant(
+        "proposals-a-pairs-fee-with-switching-off",
+        Kind.CONDITION,
+        "common/domain/pairs/model.py:is_switched_off",
+        "after == replace(before, enabled=False)",
+        "not after.enabled",
+        "One operator alone sets the fee of a pair in the request that disables it.",
+        f"{AGREED}::test_one_operator_alone_disables_a_pair_and_does_nothing_else",
+    ),
+    plant(
+        "proposals-one-sets-a-fee",
+        Kind.CONDITION,
+        "functions/operations/service/interventions.py:Interventions.save_pair",
+        "saved is None or not is_disabled(saved.pair, pair)",
+        "saved is None",
+        "One operator sets no fee, a friend opens his orders, and the operator sets it back.",
+        f"{AGREED}::test_one_operator_alone_sets_no_fee_and_another_one_sees_which",
+    ),
+    plant(
+        "proposals-a-pair-of-before",
+        Kind.CONDITION,
+        "functions/operations/service/pair_kinds.py:_saved",
+        "text(saved.saved_at)",
+        '"there"',
+        "A fee that was proposed once is confirmed over what others have set since.",
+        f"{AGREED}::test_a_pair_that_was_changed_to_and_fro_is_looked_at_again",
+        f"{AGREED}::test_one_operator_alone_disables_a_pair_and_does_nothing_else",
+    ),
+    plant(
+        "proposals-a-segment-of-before",
+        Kind.CONDITION,
+        "functions/operations/service/segment_kinds.py:_saved",
+        "text(saved.saved_at)",
+        '"there"',
+        "What a deposit allows was proposed once, and is confirmed over what others have set since.",
+        f"{AGREED}::test_a_segment_that_was_changed_to_and_fro_is_looked_at_again",
+    ),
+    plant(
+        "proposals-a-segment-that-allows-more-for-less",
+        Kind.CONDITION,
+        "functions/operations/service/segment_kinds.py:SegmentChange._checked",
+        "        check_segment(after, [each.segment for each in subject.segments])\n",
+        "",
+        "A dealer with the smaller deposit bids on the dearer cars.",
+        f"{AGREED}::test_a_larger_deposit_never_allows_less",
     ),
     plant(
         "proposals-a-price-that-nobody-has-looked-at",

@@ -22,8 +22,14 @@ PAYING, MOVING, RETURNING, OPENING, OPERATORS, BALANCING, HALTS, QUOTES, RECEIVI
         "sending",
     )
 )
-SAVED, PROPOSALS, ACTS = (
-    f"tests/{name}.py" for name in ("market_making/test_saved", "operations/test_proposals", "operations/test_acts")
+SAVED, PROPOSALS, ACTS, AGREED = (
+    f"tests/{name}.py"
+    for name in (
+        "market_making/test_saved",
+        "operations/test_proposals",
+        "operations/test_acts",
+        "operations/test_agreed",
+    )
 )
 BILLS, BUYOUT, COMPARING, REQUISITES, PARKED = (
     f"tests/billing/test_{name}.py" for name in ("bills", "fast_buyout", "comparing", "requisites", "parked_payments")
@@ -155,20 +161,12 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-pair-is-saved-over-anothers-change",
         Kind.CONDITION,
-        f"{MAKING}/:save_pair",
-        "        & (item.enabled == before.enabled),",
-        ",",
-        "A pair that an operator has just closed is open again, by who only meant to change its fee.",
+        "common/domain/pairs/store.py:save_pair",
+        "when=item.updated_at == was.saved_at,",
+        "when=item.PK.exists(),",
+        "A pair that an operator has just closed is open again, by the confirmation of another fee.",
         f"{SAVED}::test_a_pair_is_not_saved_over_what_another_has_changed",
-    ),
-    plant(
-        "guards-a-pairs-fee-is-saved-over-anothers",
-        Kind.CONDITION,
-        f"{MAKING}/:save_pair",
-        "        & (item.fee_bps == before.fee_bps)\n",
-        "",
-        "The fee that owners pay is set back by who only meant to open the pair.",
-        f"{SAVED}::test_a_pair_is_not_saved_over_what_another_has_changed",
+        f"{AGREED}::test_a_pair_that_was_changed_to_and_fro_is_looked_at_again",
     ),
     plant(
         "guards-an-accounts-shard-changes-under-its-orders",
@@ -311,11 +309,11 @@ PLANTS: list[Plant] = [
     plant(
         "guards-a-segment-is-saved-over-anothers",
         Kind.CONDITION,
-        f"{BILLING}/deposit_store.py:save_segment",
-        "return Write.put(item, when=as_it_was, otherwise=moved)",
+        "common/domain/segments/store.py:save_segment",
+        "return Write.put(item, when=SegmentItem.updated_at == was.saved_at, otherwise=moved)",
         "return Write.put(item)",
         "What a deposit allows is set back by who has not seen the change.",
-        f"{BUYOUT}::test_a_segment_is_not_saved_over_what_another_has_changed",
+        f"{AGREED}::test_a_segment_is_not_saved_over_what_another_has_changed",
     ),
     plant(
         "guards-a-release-ends-twice",

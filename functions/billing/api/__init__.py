@@ -14,26 +14,25 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BeforeValidator, Field
 
 from common import clock, http
+from common.domain.segments.model import SEGMENT_ID_PATTERN, Segment
 from common.http import IdempotencyKey, OptionalKey, answer, caller
 from common.idempotency import Replayable
 from common.identity import BILLING
 from common.pages import LIMIT_DEFAULT
 from common.requisites import TEXT_MAX, PayerKind, Requisites
 from common.roubles import roubles
-from common.wire import Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, Roubles, View
+from common.wire import Instant, InstantText, RequestBody, Roubles, View
 from functions.billing.api import months, operators, received  # noqa: F401  # their routes
 from functions.billing.api.door import BillId, Limit, app, cursors
 from functions.billing.model import (
     CME_DEALER_ID_PATTERN,
     DEAL_ID_PATTERN,
-    SEGMENT_ID_PATTERN,
     Account,
     Bill,
     Deal,
     Dealer,
     Offer,
     Operation,
-    Segment,
 )
 from functions.billing.service.corrections import Change
 from functions.billing.wiring import bills, corrections, dealers, fast_buyouts
@@ -104,13 +103,6 @@ class ChangedDeal(RequestBody):
     )
     cme_dealer_id: CmeDealerId | None = Field(default=None, description="who has the car now")
     cancelled: Annotated[Literal[True], BeforeValidator(_true)] | None = None
-
-
-class SegmentRequest(OperatorAct):
-    """Cars of up to price_max, for whoever has deposit_min on his deposit."""
-
-    deposit_min: Roubles
-    price_max: Roubles
 
 
 class BillAsked(RequestBody):
@@ -333,15 +325,6 @@ def segments() -> SegmentList:
     """The more a dealer has on his deposit, the dearer the cars that he may bid on."""
     caller(app).must_have(BILLING)
     return SegmentList(items=[_segment(each) for each in fast_buyouts().segments()])
-
-
-@app.put("/operations/billing/segments/<segment_id>", tags=["operators"], summary="Write a segment, new or changed")
-def save_segment(segment_id: SegmentInPath, body: SegmentRequest) -> OperatorOutcomeView:
-    """It counts for the next bid. A larger deposit has to allow dearer cars."""
-    operator = caller(app).must_be_operator()
-    segment = Segment(segment_id, body.deposit_min, body.price_max)
-    saved = fast_buyouts().save_segment(segment, body.reason, operator, dry_run=body.dry_run)
-    return OperatorOutcomeView.of(saved)
 
 
 def _made(made: Replayable[Bill]) -> Response[BillView]:

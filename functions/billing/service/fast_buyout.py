@@ -10,14 +10,14 @@ from datetime import datetime
 from typing import assert_never
 
 from common import keys
-from common.domain import audit, rulings, work
-from common.domain.audit import AuditEntry
+from common.domain import rulings, work
 from common.domain.rulings import Deposit, Matter, Ruling
+from common.domain.segments import store as segment_store
+from common.domain.segments.model import Segment, segment_of
 from common.gateways.billing import Billing, RefundState
 from common.idempotency import Replayable
 from common.log import log
 from common.machines import Machines, Standing
-from common.operator_outcome import OperatorOutcome
 from common.roubles import KOPECKS_MAX, roubles
 from common.table.table import Table
 from common.table.transaction import Busy
@@ -38,7 +38,6 @@ from functions.billing.model import (
     Release,
     ReleasedBefore,
     ReleaseStatus,
-    Segment,
     Stage,
 )
 from functions.billing.service import refunding
@@ -87,11 +86,11 @@ class FastBuyouts:
 
         Raises DealerNotFound, SegmentNotFound.
         """
-        asked = None if segment_id is None else deposit_store.segment(self.table, segment_id)
+        asked = None if segment_id is None else segment_store.segment(self.table, segment_id)
         dealer = store.dealer(self.table, model.dealer_id(cme_dealer_id))
         accounts = {account.type: account for account in store.accounts(self.table, dealer.dealer_id)}
         deposit = accounts[AccountType.DEPOSIT].balance_kopecks if AccountType.DEPOSIT in accounts else 0
-        segment = model.segment_of(deposit, deposit_store.segments(self.table))
+        segment = segment_of(deposit, segment_store.segments(self.table))
         owes = list(store.open_bills(self.table, dealer.dealer_id, AccountType.SETTLEMENT))
         found = FastBuyout(dealer, deposit, segment, sum(bill.left_kopecks for bill in owes))
         now = self.now()
@@ -102,21 +101,7 @@ class FastBuyouts:
 
     def segments(self) -> Sequence[Segment]:
         """Those of cheap cars first."""
-        return deposit_store.segments(self.table)
-
-    def save_segment(self, segment: Segment, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Write a segment, new or changed. A repeat changes nothing. Raises SegmentWrong, Moved, Busy."""
-        saved = {each.segment_id: each for each in deposit_store.segments(self.table)}
-        before = saved.get(segment.segment_id)
-        model.check_segment(segment, list(saved.values()))
-        if segment == before:
-            return OperatorOutcome.repeat(segment.segment_id, None, "is so already; nothing to do")
-        says = f"{_told(before)} → {_told(segment)}"
-        if not dry_run:
-            at = self.now()
-            entry = AuditEntry(at, operator, "billing segment", segment.segment_id, f"{says}: {reason}")
-            self.table.write(deposit_store.save_segment(segment, before, at), *audit.entry(self.table, entry))
-        return OperatorOutcome(segment.segment_id, None, None, done=not dry_run, says=says)
+        return segment_store.segments(self.table)
 
     def release(self, cme_dealer_id: str, key: str | None = None) -> Replayable[Release]:
         """The dealer leaves, and all that is on his deposit is paid back, to those requisites that he has now; two
@@ -311,9 +296,3 @@ def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | No
         limit, owed = roubles(found.segment.price_max_kopecks), roubles(found.owed_kopecks)
         return f"his deposit allows cars of {limit} together, and he owes {owed} for those that he has"
     return None
-
-
-def _told(segment: Segment | None) -> str:
-    if segment is None:
-        return "none"
-    return f"deposit {roubles(segment.deposit_min_kopecks)}, cars up to {roubles(segment.price_max_kopecks)}"

@@ -9,8 +9,8 @@ from pydantic import Field
 
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
-from common.wire import OperatorAct, OperatorOutcomeView, View
-from functions.market_making.api.door import AccountId, Exchange, app
+from common.wire import Exchange, OperatorAct, OperatorOutcomeView, View
+from functions.market_making.api.door import AccountId, app
 from functions.market_making.model import ORDERS_PER_ACCOUNT_MAX, SHARDS
 from functions.market_making.wiring import halting, overseeing
 

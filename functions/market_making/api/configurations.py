@@ -10,9 +10,9 @@ from common import clock
 from common.campaigns import Kind
 from common.http import caller
 from common.money import plain
-from common.wire import InstantText, RequestBody, View
+from common.wire import Exchange, InstantText, RequestBody, Symbol, View
 from functions.market_making import hummingbot
-from functions.market_making.api.door import Exchange, OrderId, Symbol, app
+from functions.market_making.api.door import OrderId, app
 from functions.market_making.campaigns import Expected
 from functions.market_making.service.steering import Configured
 from functions.market_making.wiring import campaigning, opening, steering

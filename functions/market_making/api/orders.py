@@ -13,10 +13,10 @@ from common.campaigns import Kind, campaign_id
 from common.http import IdempotencyKey, answer, caller
 from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, why_short
-from common.wire import Amount, InstantText, RequestBody, View, WhyShort
+from common.wire import Amount, Exchange, InstantText, RequestBody, Symbol, View, WhyShort
 from functions.market_making import configuration, hummingbot
 from functions.market_making.api.configurations import Parameters
-from functions.market_making.api.door import Exchange, Limit, OrderId, Symbol, app, cursors
+from functions.market_making.api.door import Limit, OrderId, app, cursors
 from functions.market_making.campaigns import Choice
 from functions.market_making.model import CUSTODY_DECIMALS, Order, Status, Terms
 from functions.market_making.service.opening import memo_of, to_pay

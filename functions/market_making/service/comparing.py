@@ -19,13 +19,14 @@ from common.domain.custody import shortages
 from common.domain.custody.model import OVERLAP
 from common.domain.custody.service import unspent
 from common.domain.custody.shortages import ShortageMoved
+from common.domain.pairs import store as pair_store
 from common.domain.timeline import CLOCK
 from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable, times
 from common.log import count, log
 from common.money import EXACT, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import cursor_store, pair_store
+from functions.market_making import cursor_store
 from functions.market_making.service.booked import Booked, Booking, nothing
 
 LOOKS = 3

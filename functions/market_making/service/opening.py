@@ -10,21 +10,21 @@ from uuid import UUID
 
 from common.domain import flow_halts
 from common.domain.flow_halts import Flow
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair, PairNotFound
 from common.domain.timeline import CUSTOMER
 from common.errors import Conflict
 from common.idempotency import Replayable, derived_uuid, uuid_of
 from common.money import EXACT, Quantity, plain
 from common.owner import Owner
 from common.table.table import Page, Position, Table
-from functions.market_making import memo, model, pair_store, quotes_store, store
+from functions.market_making import memo, model, quotes_store, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
     UNPAID_LIMIT,
     FundingTooSmall,
     NoCapacity,
     Order,
-    Pair,
-    PairNotFound,
     Status,
     Terms,
     TradingAccount,

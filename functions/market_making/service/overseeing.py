@@ -1,4 +1,4 @@
-"""What operators look at and do by themselves: orders of everybody, trading accounts and pairs."""
+"""What operators look at and do by themselves: orders of everybody, and trading accounts; they look at pairs, too."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from common.domain.audit import AuditEntry
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Incoming, Kind, Outgoing
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair
 from common.domain.timeline import TimelineEvent
 from common.operator_outcome import OperatorOutcome, changes
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from functions.market_making import account_store, leg_store, pair_store, quotes_store, shard_store, store
+from functions.market_making import account_store, leg_store, quotes_store, shard_store, store
 from functions.market_making.model import (
     ORDERS_PER_SHARD_MAX,
     FeeCoinOwn,
@@ -23,10 +25,6 @@ from functions.market_making.model import (
     NothingToWithdraw,
     NotStoppable,
     Order,
-    Pair,
-    PairFixed,
-    PairNotFound,
-    PairTaken,
     ShardFull,
     Status,
     TradingAccount,
@@ -192,38 +190,6 @@ class Overseeing:
         """Also those that are not traded now."""
         return pair_store.pairs(self.table)
 
-    def save_pair(
-        self, pair: Pair, reason: str, operator: str, *, dry_run: bool, keep_enabled: bool = False
-    ) -> OperatorOutcome:
-        """Write a pair, new or changed; `keep_enabled`: whether it is traded stays as it is. A repeat changes nothing.
-
-        Raises PairFixed, PairTaken, PairMoved, Busy.
-        """
-        before = self._pair(pair)
-        if before is not None and keep_enabled:
-            pair = Pair(**{**vars(pair), "enabled": before.enabled})
-        pair_id, status = str(pair.pair_id), None if before is None else _enabled(before.enabled)
-        says = changes(None if before is None else vars(before), vars(pair))
-        if not says:
-            return OperatorOutcome.repeat(pair_id, status, "is so already; nothing to do")
-        if not dry_run:
-            entry = self._entry("mm save-pair", pair_id, f"{says}: {reason}", operator)
-            self.table.write(pair_store.save_pair(pair, before, self.now()), *entry)
-        return OperatorOutcome(pair_id, status, _enabled(pair.enabled), done=not dry_run, says=says)
-
-    def _pair(self, saved: Pair) -> Pair | None:
-        """The pair as it is. Raises PairFixed, PairTaken."""
-        for other in pair_store.pairs(self.table):
-            if other.pair_id != saved.pair_id and (other.exchange, other.symbol) == (saved.exchange, saved.symbol):
-                raise PairTaken(f"{other.pair_id} is {saved.symbol} at {saved.exchange}", id=str(other.pair_id))
-        try:
-            before = pair_store.pair(self.table, saved.pair_id)
-        except PairNotFound:
-            return None
-        if _fixed(before) != _fixed(saved):
-            raise PairFixed(f"it is {before.symbol} at {before.exchange}, and stays so", id=str(saved.pair_id))
-        return before
-
     def _account(self, account_id: str) -> TradingAccount | None:
         try:
             return account_store.account(self.table, account_id)
@@ -234,10 +200,6 @@ class Overseeing:
         return audit.entry(self.table, AuditEntry(self.now(), operator, action, subject, detail))
 
 
-def _fixed(pair: Pair) -> tuple[str, str, str, str]:
-    return pair.symbol, pair.exchange, pair.base_asset_id, pair.quote_asset_id
-
-
 def _enabled(enabled: bool) -> str:
-    """The status of an account or a pair, as operators are told it."""
+    """The status of an account, as operators are told it."""
     return "ENABLED" if enabled else "DISABLED"

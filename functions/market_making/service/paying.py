@@ -17,13 +17,15 @@ from common.domain import flow_halts, halts, rulings
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
 from common.domain.flow_halts import Flow, Halted
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair, PairNotFound
 from common.domain.rulings import Matter
 from common.domain.timeline import CUSTODY, MACHINE, TimelineEvent, record
 from common.log import log
 from common.machines import Machines, Standing
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import account_store, model, pair_store, store
+from functions.market_making import account_store, model, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
     CHECK_AFTER_SECONDS,
@@ -32,8 +34,6 @@ from functions.market_making.model import (
     MarketMakingOrderMoved,
     NoCapacity,
     Order,
-    Pair,
-    PairNotFound,
     PaymentIncomplete,
     Status,
     TradingAccount,

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from common.domain.pairs.model import Pair
 from common.gateways.custody import Address, Custody, CustodyAssetUnknown, CustodyRefused
 from common.gateways.exchange.funds import ExchangeFunds, NetworkUnknown
 from common.money import Quantity
-from functions.market_making.model import Fees, Order, Pair
+from functions.market_making.model import Fees, Order
 from functions.market_making.networks import ChainUnknown, network
 
 CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's

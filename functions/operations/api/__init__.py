@@ -53,6 +53,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     halts,
     market_making,
     operators,
+    pairs,
     payments,
     payouts,
     work,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,9 @@ from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
 from common.domain.ledger import store as ledger
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import Pair
+from common.domain.pairs.model import is_switched_off as is_disabled
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
@@ -26,7 +29,7 @@ from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.sealed import shortened
 from functions.operations import model
-from functions.operations.service import RUNNING, Operations
+from functions.operations.service import RUNNING, Operations, pair_kinds
 from functions.operations.service.catalogue_kinds import SET, is_switched_off, traded, written
 from functions.operations.service.catalogue_kinds import change_of as change_of_asset
 from functions.operations.service.catalogue_kinds import changed as changed_asset
@@ -173,6 +176,30 @@ class Interventions:
         self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
         return self.proposals.propose(SET, asset_id, written(given), None, reason, operator, dry_run=dry_run)
+
+    def save_pair(
+        self, pair: Pair, reason: str, operator: str, *, dry_run: bool, keep_enabled: bool = False
+    ) -> OperatorOutcome:
+        """Write a pair, new or changed; another operator confirms it. One alone disables it, if he changes nothing
+        else. `keep_enabled`: whether it is traded stays as it is. A repeat changes nothing.
+
+        Raises PairFixed, PairTaken, PairMoved, Busy.
+        """
+        pair_id, there = str(pair.pair_id), pair_store.saved_pairs(self.operations.table)
+        saved = next((each for each in there if each.pair.pair_id == pair.pair_id), None)
+        if saved is not None and keep_enabled:
+            pair = replace(pair, enabled=saved.pair.enabled)
+        if saved is None or not is_disabled(saved.pair, pair):
+            given = pair_kinds.written(pair)
+            return self.proposals.propose(pair_kinds.SAVE, pair_id, given, None, reason, operator, dry_run=dry_run)
+        told = pair_kinds.change_of(saved.pair, pair)
+        if not dry_run:
+            now = self.operations.now()
+            done = AuditEntry(now, operator, pair_kinds.SAVE, pair_id, f"{told}: {reason}")
+            audit.write_stop(self.operations.table, done, pair_store.save_pair(pair, saved, now))
+        says = f"{told}: it opens no order; that it does again another operator confirms"
+        before, after = pair_kinds.traded(saved.pair), pair_kinds.traded(pair)
+        return OperatorOutcome(pair_id, before, after, done=not dry_run, says=says)
 
     def save_client(
         self,

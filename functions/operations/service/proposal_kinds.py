@@ -24,8 +24,10 @@ from functions.operations.service import (
     customer_kinds,
     deposit_kinds,
     market_making_kinds,
+    pair_kinds,
     payment_kinds,
     payout_kinds,
+    segment_kinds,
 )
 from functions.operations.service.subjects import Kind, Subject
 
@@ -125,8 +127,10 @@ KINDS: Mapping[str, Kind] = {  # by the command
     **customer_kinds.KINDS,
     **market_making_kinds.KINDS,
     **deposit_kinds.KINDS,
+    **pair_kinds.KINDS,
     **payment_kinds.KINDS,
     **payout_kinds.KINDS,
+    **segment_kinds.KINDS,
 }
 
 

@@ -23,6 +23,8 @@ from common.domain.deposits import CreditedAlready
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved, AccountNotFound
 from common.domain.limits import Limited
+from common.domain.pairs import store as pair_store
+from common.domain.pairs.model import PairMoved, PairTaken
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved, EventDecided
@@ -30,6 +32,8 @@ from common.domain.persons import AccountForgotten, Person, PersonMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
+from common.domain.segments import store as segment_store
+from common.domain.segments.model import SegmentMoved, SegmentWrong
 from common.domain.timeline import TimelineEvent
 from common.domain.trade_cursors import CursorElsewhere
 from common.domain.work import Redriven
@@ -40,7 +44,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
-from functions.operations.service import Operations, why_not_forgotten
+from functions.operations.service import Operations, pair_kinds, segment_kinds, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
@@ -63,10 +67,12 @@ MOVED = (
     ExchangeOrderMoved,
     IncomingMoved,
     OutgoingMoved,
+    PairMoved,
     PayoutUnsettled,
     PersonMoved,
     Redriven,
     RefundKnown,
+    SegmentMoved,
     ShortageMoved,
     TieMoved,
 )
@@ -94,7 +100,7 @@ class Proposals:
         customer whose it is, where he was asked for already.
 
         Raises NothingKnown, EventNotFound; NotProposable; EvidenceNotBelieved; BeneficiaryDecides; DailyLimitExceeded;
-        Busy; of an asset what `catalogue_kinds` refuses.
+        Busy; of a rule what its kind refuses: `catalogue_kinds`, `pair_kinds`, `segment_kinds`.
         """
         if reference is not None and not adjustments.spelled(reference):
             raise NotProposable(f"a reference has letters or digits, by which others find it: {reference!r} has none")
@@ -162,7 +168,7 @@ class Proposals:
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject, proposal.terms)
         try:
             says = kind.says(subject, proposal.terms)
-        except (NothingToDo, SymbolTaken) as so_now:
+        except (NothingToDo, PairTaken, SegmentWrong, SymbolTaken) as so_now:
             raise NotProposable(so_now.detail, id=proposal.subject) from None
         # The write looks at whose money it was when it was proposed.
         since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
@@ -251,7 +257,7 @@ class Proposals:
 
     def _go_on(self, subject: Subject) -> None:
         """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
-        if subject.is_asset or subject.event is not None:
+        if subject.is_rule or subject.event is not None:
             return
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
@@ -265,6 +271,11 @@ class Proposals:
         """Raises NothingKnown, NotProposable, AssetNotFound."""
         if command in COMMANDS:
             return self._asset(command, subject_id)
+        if command == pair_kinds.SAVE:
+            return self._pair(subject_id)
+        if command == segment_kinds.SAVE:
+            item, case = self._item(command, subject_id), Case(keys.SEGMENT, None, self.operations.now())
+            return Subject(item, case, segments=segment_store.saved_segments(self.operations.table))
         if command == DISMISS:
             return self._event(subject_id)
         subject = self._read(subject_id)
@@ -291,6 +302,17 @@ class Proposals:
         item, case = self._item(command, asset_id), Case(keys.ASSET, status, self.operations.now())
         return Subject(item, case, saved=saved, listings=listings)
 
+    def _pair(self, pair_id: str) -> Subject:
+        """A pair, which may be new."""
+        subject = Subject(
+            self._item(pair_kinds.SAVE, pair_id),
+            Case(keys.PAIR, None, self.operations.now()),
+            pairs=pair_store.saved_pairs(self.operations.table),
+        )
+        saved = pair_kinds.saved_of(subject)
+        status = None if saved is None else pair_kinds.traded(saved.pair)
+        return replace(subject, case=replace(subject.case, status=status))
+
     def _event(self, webhook_id: str) -> Subject:
         """An event of the bank, and the order of which it tells. Raises EventNotFound, NotProposable."""
         event = self.events.known(webhook_id)
@@ -304,7 +326,13 @@ class Proposals:
         """Raises NothingKnown, EventNotFound."""
         if command == DISMISS:
             return store.of_event(self.events.known(subject_id))
-        return store.of_catalogue(subject_id) if command in COMMANDS else self.operations.known(subject_id)
+        if command in COMMANDS:
+            return store.of_rule(keys.ASSET(asset_id=subject_id))
+        if command == pair_kinds.SAVE:
+            return store.of_rule(keys.PAIR(pair_id=subject_id))
+        if command == segment_kinds.SAVE:
+            return store.of_rule(keys.SEGMENT(segment_id=subject_id))
+        return self.operations.known(subject_id)
 
     def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
         """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
@@ -318,7 +346,7 @@ class Proposals:
         return [limits.count_by_operator(self.limit, operator, kind, amount, at)]
 
     def _beneficiaries(self, subject: Subject) -> frozenset[str]:
-        if subject.is_asset:
+        if subject.is_rule:
             return frozenset()
         items = (each.item for each in (subject, subject.other) if each is not None)
         return frozenset[str]().union(*map(self.operations.beneficiaries, items))
@@ -349,9 +377,9 @@ def _why_not(command: str, subject: Subject) -> str:
 
 
 def _tell(subject_id: str, item: KnownItem, told: str, operator: str, at: datetime) -> list[Write]:
-    """An event of the life of what a proposal is about, which does not move it; an asset has no life beside it, nor has
+    """An event of the life of what a proposal is about, which does not move it; a rule has no life beside it, nor has
     an event of the bank."""
-    if item.is_asset or item.row is keys.BANK_EVENT:
+    if item.is_rule or item.row is keys.BANK_EVENT:
         return []
     assert item.status is not None
     event = TimelineEvent(at, item.status, item.status, told, operator)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -10,9 +10,11 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
+from common.domain.pairs.model import SavedPair
 from common.domain.payouts.store import BankEventItem
 from common.domain.persons import Person
 from common.domain.proposals.model import Proposal, Terms
+from common.domain.segments.model import SavedSegment
 from common.sealed import Sealed
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
@@ -30,18 +32,20 @@ class Subject:
     saved: SavedAsset | None = None  # of the catalogue; none: it is new
     event: BankEventItem | None = None  # of the bank, that it is
     listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
+    pairs: Sequence[SavedPair] = ()  # all there are, where it is about one, which may be new
+    segments: Sequence[SavedSegment] = ()  # as the pairs
     person: Person | None = None  # the customer whose it is; none where it is nobody's
 
     @property
     def id(self) -> str:
         if self.event is not None:
             return self.event.webhook_id
-        return str(self.item.asset_id) if self.is_asset else self.item.PK
+        return self.item.rule_id if self.is_rule else self.item.PK
 
     @property
-    def is_asset(self) -> bool:
-        """Of the catalogue: it has no machine, and no life beside the proposals about it."""
-        return self.item.is_asset
+    def is_rule(self) -> bool:
+        """By which is traded: it has no machine, and no life beside the proposals about it."""
+        return self.item.is_rule
 
     def shown(self, words: str) -> str:
         """With the accounts that are sealed in them, as operators see them. Raises DataKeysUnavailable."""

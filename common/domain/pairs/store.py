@@ -8,10 +8,10 @@ from uuid import UUID
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
+from common.domain.pairs.model import Pair, PairMoved, PairNotFound, SavedPair
 from common.table.items import DecimalAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
-from functions.market_making.model import Pair, PairMoved, PairNotFound
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -38,11 +38,18 @@ def pairs(table: Table) -> list[Pair]:
     return [_pair_of(item) for item in table.all(PairItem, query)]
 
 
-def save_pair(saved: Pair, before: Pair | None, at: datetime) -> Write:
-    """A new pair, or what may change of one that is as it was read. Refused with PairMoved."""
+def saved_pairs(table: Table) -> list[SavedPair]:
+    """As of now, with when each was written."""
+    query = Query(partition(keys.PAIR.partition()) & Item.SK.startswith(keys.PAIR.prefix), consistent=True)
+    return [SavedPair(_pair_of(item), item.updated_at) for item in table.all(PairItem, query)]
+
+
+def save_pair(saved: Pair, was: SavedPair | None, at: datetime) -> Write:
+    """A new pair, or what may change of one that is as it was read, and was not changed to and fro since. Refused with
+    PairMoved."""
     item = PairItem
     moved = PairMoved("the pair was saved by somebody else meanwhile", id=str(saved.pair_id))
-    if before is None:
+    if was is None:
         return Write.insert(_pair_item(saved, at), otherwise=moved)
     return Write.update(
         item(*keys.PAIR(pair_id=str(saved.pair_id))),
@@ -51,10 +58,7 @@ def save_pair(saved: Pair, before: Pair | None, at: datetime) -> Write:
         item.fee_bps.set(saved.fee_bps),
         item.enabled.set(saved.enabled),
         item.updated_at.set(at),
-        when=(item.base_min == before.base_min)
-        & (item.quote_min == before.quote_min)
-        & (item.fee_bps == before.fee_bps)
-        & (item.enabled == before.enabled),
+        when=item.updated_at == was.saved_at,
         otherwise=moved,
     )
 

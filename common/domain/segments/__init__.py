@@ -1,0 +1,1 @@
+"""Which cars dealers may bid on, for which deposit."""
