@@ -113,3 +113,10 @@ def test_a_clock_that_was_set_back_keeps_nobody_out(buckets: Buckets) -> None:
     with pytest.raises(TooManyRequests):
         buckets.take(Asking.OPERATOR, "olga", 60, NOON)
     buckets.take(Asking.OPERATOR, "olga", 60, NOON - timedelta(hours=1))
+
+
+def test_behind_a_bucket_that_may_be_true_a_clock_set_back_is_seen_too(buckets: Buckets) -> None:
+    buckets.take(Asking.OPERATOR, "oleg", 60, NOON)
+    for _ in range(60):
+        buckets.take(Asking.OPERATOR, "olga", 60, NOON)
+    buckets.take(Asking.OPERATOR, "olga", 60, NOON - timedelta(seconds=30))
