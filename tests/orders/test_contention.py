@@ -200,22 +200,25 @@ def test_an_order_that_is_filled_cancelled_and_expired_at_once_ends_one_way(seed
     desk.check()
 
 
-def withdrawing(seed: int) -> tuple[Desk, Interleaver, Owner, str, OperatorOutcome]:
-    """And what an operator has proposed: that it was paid by another way."""
+def withdrawing(seed: int) -> tuple[Desk, Interleaver, Owner, str]:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="100.00")
     desk.clients(ann)
     asked: str = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made.transfer_id
+    return desk, interleaver, ann, asked
+
+
+def said_paid(desk: Desk, asked: str) -> OperatorOutcome:
+    """An operator proposes that it was paid by another way."""
     propose = desk.proposals.propose
-    proposed = propose("withdrawals complete", asked, {}, "wire 42", "by wire", "olga", dry_run=False)
-    return desk, interleaver, ann, asked, proposed
+    return propose("withdrawals complete", asked, {}, "wire 42", "by wire", "olga", dry_run=False)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(seed: int) -> None:
-    desk, interleaver, ann, asked, proposed = withdrawing(seed)
+    desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
-        lambda: desk.confirmed(proposed),
+        lambda: desk.confirmed(said_paid(desk, asked)),
         lambda: desk.by_hand("give_back", asked, "no such bank", "otto"),
     )
     assert [type(outcome.error) for outcome in outcomes if outcome.error] in ([PayoutUnsettled], [NotProposable])
@@ -225,11 +228,11 @@ def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(see
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_withdrawal_paid_while_operators_decide_is_paid_or_given_back_once(seed: int) -> None:
-    desk, interleaver, ann, asked, proposed = withdrawing(seed)
+    desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
         lambda: desk.payouts.create(asked),
         lambda: desk.payouts.create(asked),  # another generation of its machine
-        lambda: desk.confirmed(proposed),
+        lambda: desk.confirmed(said_paid(desk, asked)),
         lambda: desk.by_hand("give_back", asked, "no such bank", "otto"),
         lambda: desk.by_hand("retry", asked, "once more", "olga"),
     )
@@ -247,7 +250,7 @@ def test_a_withdrawal_paid_while_operators_decide_is_paid_or_given_back_once(see
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_attempt_that_two_webhooks_and_a_look_up_decide_is_decided_once(seed: int) -> None:
-    desk, interleaver, ann, asked, _ = withdrawing(seed)
+    desk, interleaver, ann, asked = withdrawing(seed)
     desk.payouts.create(asked)
     desk.clock.forward(seconds=5)
     desk.world.simulated.settle()
