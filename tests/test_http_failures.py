@@ -44,6 +44,18 @@ class Forbidden:
         return call
 
 
+class Throttled:
+    """A table that has too much to do. It numbers what it is asked, as AWS does."""
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            error = {"Code": "ThrottlingException", "Message": "slower"}
+            numbered = {"HTTPStatusCode": 400, "RequestId": f"AWS-{operation}"}
+            raise ClientError({"Error": error, "ResponseMetadata": numbered}, operation)  # type: ignore[typeddict-item]
+
+        return call
+
+
 @pytest.fixture
 def world() -> Iterator[World]:
     world = World.kept()
@@ -189,3 +201,23 @@ def test_what_is_down_is_told_also_where_only_warnings_are(world: World, lines: 
         answer = doors.customer().get("/balance")
     (told,) = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
     assert (told["level"], told["message"], told["refusal"]) == ("WARNING", "refused", answer.problem)
+
+
+@HERE
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [("GET", "/balance", "get_item"), ("POST", "/balance/deposits", "transact_write_items")],
+)
+def test_a_call_that_the_table_refused_is_told_by_its_id_and_the_requests(
+    world: World, lines: io.BytesIO, method: str, path: str, operation: str
+) -> None:
+    """Also where only warnings are told."""
+    log.setLevel("WARNING")
+    world.desk.client = Throttled()
+    with opened(world.desk) as doors:
+        answer = doors.customer().send(method, path, None if method == "GET" else {"amount": "1.00"})
+    assert answer.status == 503
+    told = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
+    (failed,) = [line for line in told if line["message"] == "table call failed"]
+    assert (failed["operation"], failed["table_request_id"]) == (operation, f"AWS-{operation}")
+    assert {f"/requests/{line['request_id']}" for line in told} == {answer.json["instance"]}
