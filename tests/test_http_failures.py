@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -44,12 +45,15 @@ class Forbidden:
         return call
 
 
-class Throttled:
-    """A table that has too much to do. It numbers what it is asked, as AWS does."""
+@dataclass(frozen=True)
+class Refusing:
+    """A table that refuses all, and numbers what it is asked, as AWS does."""
+
+    code: str
 
     def __getattr__(self, operation: str) -> Any:
         def call(**_: Any) -> Any:
-            error = {"Code": "ThrottlingException", "Message": "slower"}
+            error = {"Code": self.code, "Message": "no"}
             numbered = {"HTTPStatusCode": 400, "RequestId": f"AWS-{operation}"}
             raise ClientError({"Error": error, "ResponseMetadata": numbered}, operation)  # type: ignore[typeddict-item]
 
@@ -204,19 +208,20 @@ def test_what_is_down_is_told_also_where_only_warnings_are(world: World, lines: 
 
 
 @HERE
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 503), ("AccessDeniedException", 500)])
 @pytest.mark.parametrize(
     ("method", "path", "operation"),
     [("GET", "/balance", "get_item"), ("POST", "/balance/deposits", "transact_write_items")],
 )
 def test_a_call_that_the_table_refused_is_told_by_its_id_and_the_requests(
-    world: World, lines: io.BytesIO, method: str, path: str, operation: str
+    world: World, lines: io.BytesIO, method: str, path: str, operation: str, code: str, status: int
 ) -> None:
     """Also where only warnings are told."""
     log.setLevel("WARNING")
-    world.desk.client = Throttled()
+    world.desk.client = Refusing(code)
     with opened(world.desk) as doors:
         answer = doors.customer().send(method, path, None if method == "GET" else {"amount": "1.00"})
-    assert answer.status == 503
+    assert answer.status == status
     told = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
     (failed,) = [line for line in told if line["message"] == "table call failed"]
     assert (failed["operation"], failed["table_request_id"]) == (operation, f"AWS-{operation}")
