@@ -2,7 +2,8 @@
 
 `type` of a problem is `/problems/` and the class name of the refusal: it never changes, and docs/problems/ has a page
 of it. `detail` is for people, `instance` is of this one request, by which our logs know it; further members are the
-refusal's facts. Order of the checks: body size and form, token, route, shape of the request, domain.
+refusal's facts. Order of the checks: body size and form, token, fair use, sign-outs, route, shape of the
+request, domain.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupp
 from aws_lambda_powertools.event_handler.openapi.params import Header
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import aws, clock, identity, sign_outs
+from common import aws, clock, fair_use, identity, sign_outs
 from common.errors import Conflict, Denied, NotFound, Refusal, Rejected, Unavailable
 from common.log import count, flush, log
 from common.settings import settings
@@ -39,6 +40,7 @@ STATUS = {
     Conflict: HTTPStatus.CONFLICT,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    fair_use.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
 }
 
 # From 3.13 on, Python calls it otherwise.
@@ -221,13 +223,20 @@ def raw_body(app: APIGatewayHttpResolver) -> bytes:
 
 
 def serve(
-    app: APIGatewayHttpResolver, compose: Callable[[], object], *, open_routes: Collection[str] = ()
+    app: APIGatewayHttpResolver,
+    compose: Callable[[], object],
+    *,
+    open_routes: Collection[str] = (),
+    stops: Collection[str] = (),
 ) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
     """The Lambda handler of an API. In Lambda the service is composed at once: start-up has more CPU than a request,
     and the first customer does not wait for it.
 
     `open_routes` (`POST /webhooks/baas`) are asked without a token, and prove by a signature who is asking. It is over
     the body as it was sent, so nothing is said against their body but its length before that is checked.
+
+    `stops` (`POST /operations/flows/{flow}/halt`) are never refused for how often somebody has asked: who halts is in a
+    hurry.
     """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         compose()
@@ -237,7 +246,9 @@ def serve(
         log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
         try:
             open_ = event.get("routeKey") in open_routes
-            answer = _checked(event, signed=open_) or (None if open_ else _identified(event))
+            answer = _checked(event, signed=open_) or (
+                None if open_ else _identified(event, limited=event.get("routeKey") not in stops)
+            )
             if answer is None and asked["http"]["path"].endswith("\n"):  # which the router's pattern does not see
                 answer = _answer(RouteNotFound("there is no such route"), event)
             answer = answer or app.resolve(event, context)
@@ -276,11 +287,15 @@ def _checked(event: dict[str, Any], *, signed: bool) -> dict[str, Any] | None:
     return None
 
 
-def _identified(event: dict[str, Any]) -> dict[str, Any] | None:
-    """The refusal of a token that is not ours, or whose operator was signed out, before the request is looked at."""
+def _identified(event: dict[str, Any], *, limited: bool) -> dict[str, Any] | None:
+    """The refusal of a token that is not ours, or that asks too often, or whose operator was signed out, before the
+    request is looked at. Who asks too often is refused before the table is asked."""
     claims = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
     try:
         asking = identity.caller(claims, settings(), clock.now(), event["rawPath"])
+        if limited:
+            method = event["requestContext"]["http"]["method"]
+            fair_use.must_be_fair(asking, method, settings(), clock.now())
         if asking.operator:
             sign_outs.must_be_signed_in(aws.table(), asking)
     except Refusal as refusal:

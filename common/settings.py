@@ -30,6 +30,10 @@ _WHOLE_NUMBERS = {
     "STUCK_HOURS": (Decimal(1), Decimal(720)),
     "PAYOUT_BACK_OFF_SECONDS": (Decimal(1), Decimal(86_400)),
     "EXCHANGE_FEE_MAX_BPS": (Decimal(0), Decimal(10_000)),
+    "CUSTOMER_READS_PER_MINUTE": (Decimal(1), Decimal(10) ** 6),
+    "CUSTOMER_WRITES_PER_MINUTE": (Decimal(1), Decimal(10) ** 6),
+    "OPERATOR_REQUESTS_PER_MINUTE": (Decimal(1), Decimal(10) ** 6),
+    "SYSTEM_REQUESTS_PER_MINUTE": (Decimal(1), Decimal(10) ** 6),
 }
 _ADDRESSES = (
     *("PRICE_ORACLE_URL", "EXCHANGE_URL", "BANK_URL", "CUSTODY_URL", "HUFI_LAUNCHER_URL", "HUFI_ORACLE_URL"),
@@ -163,6 +167,10 @@ class Settings:
     webhook_key_secret: str | None  # Secrets Manager id of the key that webhooks' secrets are made with
     webhooks_to_loopback: bool  # may a customer's receiver be this machine? local only
     commission_percent: Decimal  # of a deal of a new dealer, that the desk gets
+    customer_reads_per_minute: int  # of one caller, in one process: common.fair_use
+    customer_writes_per_minute: int
+    operator_requests_per_minute: int
+    system_requests_per_minute: int
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -219,6 +227,10 @@ class Settings:
             webhook_key_secret=environment.get("WEBHOOK_KEY_SECRET") or None,
             webhooks_to_loopback=environment.get("WEBHOOKS_TO_LOOPBACK") == "yes",
             commission_percent=Decimal(needed("COMMISSION_PERCENT")),
+            customer_reads_per_minute=int(needed("CUSTOMER_READS_PER_MINUTE")),
+            customer_writes_per_minute=int(needed("CUSTOMER_WRITES_PER_MINUTE")),
+            operator_requests_per_minute=int(needed("OPERATOR_REQUESTS_PER_MINUTE")),
+            system_requests_per_minute=int(needed("SYSTEM_REQUESTS_PER_MINUTE")),
         )
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
 from common.errors import Refusal
+from common.fair_use import TooManyRequests
 from common.http import BodyRefused, InvalidRequest, RouteNotFound
 from common.idempotency import IdempotencyKeyReused
 from common.identity import NotACustomer, OperatorsOnly, ScopeMissing, TokenRefused
@@ -26,7 +27,7 @@ from common.table.table import TableUnavailable
 from common.table.transaction import Busy
 from docgen.answers import answered
 from docgen.code import modules, says_first
-from docgen.problems import HEADERS, OF_API_GATEWAY, PROBLEM_SCHEMAS, problem, refused
+from docgen.problems import HEADERS, OF_API_GATEWAY, PROBLEM_SCHEMAS, problem, refused, too_many
 from docgen.schemas import apart, reachable, said_shortly, titled, untitled
 from docgen.told import TOLD
 from docgen.webhooks import webhooks
@@ -48,8 +49,8 @@ fields and further types of problems; what is told here never goes.
 Every refusal is a problem (RFC 9457). Its `type` never changes, and names a page of docs/problems; `instance` is of the
 one request, by which our logs know it. What API Gateway refuses itself, before the desk has seen it, has its own form,
 `{"message": "Unauthorized"}`, and its id in the header `apigw-requestid`: 401 for a token that it does not take, 404
-for a path and method that are no operation, 429 for too many requests at once, 413 and 431 for what is too large, 503
-when nothing answers in time."""
+for a path and method that are no operation, 429 for too many requests at once of all who ask, 413 and 431 for what is
+too large, 503 when nothing answers in time."""
 
 
 class UntoldOperation(LookupError):
@@ -66,7 +67,8 @@ def openapi() -> Json:
         handlers = _handlers(_http_functions()[name])
         for path, operations in document["paths"].items():
             paths[path] |= {method: _operation(path, method, op, handlers) for method, op in operations.items()}
-    used = _refusals_used(paths)
+    responses = {**OF_API_GATEWAY, TooManyRequests.__name__: too_many(TooManyRequests)}
+    used = _refusals_used({**paths, **responses})
     return {
         "openapi": "3.1.0",
         "info": {
@@ -88,10 +90,10 @@ def openapi() -> Json:
                     "customer or a dealers' system.",
                 }
             },
-            "schemas": worded(titled(reachable(schemas | PROBLEM_SCHEMAS, [paths, *OF_API_GATEWAY.values()]))),
+            "schemas": worded(titled(reachable(schemas | PROBLEM_SCHEMAS, [paths, *responses.values()]))),
             "examples": {kind.__name__: {"value": problem(kind)} for kind in used},
             "headers": HEADERS,
-            "responses": OF_API_GATEWAY,
+            "responses": responses,
         },
     }
 
@@ -141,7 +143,7 @@ def _operation(path: str, method: str, drawn: Json, handlers: Mapping[str, Calla
         **{str(s): {**content, "description": t, **(repeated if told.repeats else {})} for s, t in told.done.items()},
         **({} if signed else {"401": {"$ref": "#/components/responses/Unauthorized"}}),
         **refused([*told.refuses, *_common_refusals(path, method, drawn, signed=signed)]),
-        "429": {"$ref": "#/components/responses/TooManyRequests"},
+        "429": {"$ref": f"#/components/responses/{_too_many(path, method)}"},
     }
     return operation
 
@@ -149,6 +151,12 @@ def _operation(path: str, method: str, drawn: Json, handlers: Mapping[str, Calla
 def _document() -> Json:
     """Bytes, not text."""
     return {"schema": {"type": "string", "format": "binary"}}
+
+
+def _too_many(path: str, method: str) -> str:
+    """Who stops something, or signs what he sends, is refused by API Gateway alone for how often is asked."""
+    unlimited = _open_routes().union(*(getattr(api, "STOPS", set()) for api in _http_functions().values()))
+    return "TooManyOfAll" if f"{method.upper()} {path}" in unlimited else TooManyRequests.__name__
 
 
 @cache

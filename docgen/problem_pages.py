@@ -20,6 +20,9 @@ _WHAT_TO_DO = {
     409: "Look at what it is about, which is not, or not any more, as the request needs it. The same request may be "
     "answered otherwise once that has changed.",
     422: "Change the request: the same one gets the same answer.",
+    429: "Wait for the seconds that `Retry-After` says, and send the same request again, with the same "
+    "Idempotency-Key. A program that is told news by webhooks need not ask for them so often. API Gateway answers 429 "
+    "as well, in its own form, when all who ask together are too many.",
     503: "Nothing is decided. Send the same request again, with the same Idempotency-Key, after the seconds that "
     "`Retry-After` says.",
 }
@@ -39,19 +42,20 @@ us the `instance` of the answer: our logs know the request by it.
 
 def pages(document: Json) -> dict[str, str]:
     """By path below the root."""
-    answered = _answered(document["paths"])
+    answered = _answered(document["paths"], document["components"]["responses"])
     examples = document["components"]["examples"]
     return {
         f"{FOLDER}/{name}.md": _page(name, example["value"], answered[name]) for name, example in examples.items()
     } | {f"{FOLDER}/InternalError.md": _BUG}
 
 
-def _answered(paths: Mapping[str, Json]) -> dict[str, list[str]]:
+def _answered(paths: Mapping[str, Json], shared: Mapping[str, Json]) -> dict[str, list[str]]:
     """By the name of a problem, the operations that answer so."""
     found: dict[str, list[str]] = defaultdict(list)
     for path, operations in sorted(paths.items()):
         for method, operation in sorted(operations.items()):
-            for response in operation["responses"].values():
+            for told in operation["responses"].values():
+                response = shared[told["$ref"].rpartition("/")[2]] if "$ref" in told else told
                 for name in response.get("content", {}).get("application/problem+json", {}).get("examples", ()):
                     found[name].append(f"`{method.upper()} {path}`")
     return found

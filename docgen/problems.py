@@ -23,6 +23,7 @@ TITLES = {
     404: "Not Found",
     409: "Conflict",
     422: "Unprocessable Entity",
+    429: "Too Many Requests",
     503: "Service Unavailable",
 }
 
@@ -37,7 +38,7 @@ def refused(refusals: Sequence[type[Refusal]]) -> Json:
 
 def _problems(status: int, kinds: Sequence[type[Refusal]]) -> Json:
     names = [kind.__name__ for kind in kinds]
-    later = {"headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}} if status == 503 else {}
+    later = {"headers": {"Retry-After": {"$ref": "#/components/headers/Retry-After"}}} if status in (429, 503) else {}
     return {
         "description": "\n".join(f"- `{kind.__name__}`: {says_first(kind)}" for kind in kinds),
         **later,
@@ -125,12 +126,28 @@ def _of_api_gateway(description: str, message: str) -> Json:
     }
 
 
+def too_many(kind: type[Refusal]) -> Json:
+    """What the desk answers to one who asks too often, and API Gateway to all together."""
+    gateway = OF_API_GATEWAY["TooManyOfAll"]["content"]["application/json"]
+    either = {"anyOf": [gateway["schema"], {"$ref": f"{SCHEMAS}Problem"}]}
+    return {
+        **_problems(429, [kind]),
+        "description": f"- `{kind.__name__}`: {says_first(kind)}\n- API Gateway itself, in its own form: more requests "
+        "than the desk takes at once, of all who ask. Nothing was done either; it does not say for how long.",
+        "content": {
+            # A client that does not look at the type of the content reads the first, and has to be able to read both.
+            "application/json": {**gateway, "schema": either},
+            **_problems(429, [kind])["content"],
+        },
+    }
+
+
 # Its answers have fixed bodies. The header `apigw-requestid` has the request's id.
 OF_API_GATEWAY = {
     "Unauthorized": _of_api_gateway(
         "No token, or one that the authorizer does not take. API Gateway itself answers this.", "Unauthorized"
     ),
-    "TooManyRequests": _of_api_gateway(
+    "TooManyOfAll": _of_api_gateway(
         "More requests than the desk takes at once. API Gateway itself answers this; nothing was done: send the "
         "request again, a little later.",
         "Too Many Requests",

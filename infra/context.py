@@ -28,6 +28,7 @@ from common.workflow import Machine, Size
 from infra import streams
 from infra.audit import AuditAnchors
 from infra.bundle import Assets, Bundle, Target
+from infra.concurrency import RESERVED
 from infra.contexts import Context
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
@@ -165,6 +166,8 @@ class ContextStack(NestedStack):
             log_group=log,
             **_watched(shared.environment),
             retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
+            # The embedded AWS runs functions one beside another as it can, and knows no account that would run out.
+            reserved_concurrent_executions=None if shared.environment.embedded else RESERVED.get(name),
         )
         function.node.add_dependency(role)
         self.functions[name] = function

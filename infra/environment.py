@@ -99,6 +99,10 @@ class Environment:
     operator_limit_usd: str = "100000"
     stuck_hours: str = "4"
     payout_back_off_seconds: str = "60"
+    customer_reads_per_minute: str = "600"  # more than a person asks; so are the others
+    customer_writes_per_minute: str = "300"
+    operator_requests_per_minute: str = "3000"
+    system_requests_per_minute: str = "3000"
     log_level: LogLevel = LogLevel.INFO
     trace_functions: bool = False  # X-Ray samples requests to APIs, too: Lambda's rate cannot be changed
 
@@ -140,6 +144,10 @@ class Environment:
             "HUFI_ORACLE_URL": self.hufi_oracle_url,
             "BILLING_URL": self.billing_url,
             "COMMISSION_PERCENT": self.commission_percent,
+            "CUSTOMER_READS_PER_MINUTE": self.customer_reads_per_minute,
+            "CUSTOMER_WRITES_PER_MINUTE": self.customer_writes_per_minute,
+            "OPERATOR_REQUESTS_PER_MINUTE": self.operator_requests_per_minute,
+            "SYSTEM_REQUESTS_PER_MINUTE": self.system_requests_per_minute,
         }
 
     @property
@@ -190,7 +198,12 @@ class Environment:
             if name is EnvironmentName.PRODUCTION and unsaid:
                 raise UnfitEnvironment(f"environments/{name}.toml: production says {', '.join(unsaid)}")
         read = cls(
-            **{"log_level": _LOG_LEVEL[name], "payout_back_off_seconds": _PAYOUT_BACK_OFF[name], **settled.given},
+            **{
+                "log_level": _LOG_LEVEL[name],
+                "payout_back_off_seconds": _PAYOUT_BACK_OFF[name],
+                **(_UNLIMITED if name is EnvironmentName.LOCAL else {}),
+                **settled.given,
+            },
             name=name,
         )
         wrong = read._violations
@@ -236,6 +249,10 @@ class Settled(BaseModel):
     operator_limit_usd: str | None = None
     stuck_hours: str | None = None
     payout_back_off_seconds: str | None = None
+    customer_reads_per_minute: str | None = None
+    customer_writes_per_minute: str | None = None
+    operator_requests_per_minute: str | None = None
+    system_requests_per_minute: str | None = None
     log_level: Literal["INFO", "WARNING", "ERROR"] | None = None
     trace_functions: bool | None = None
 
@@ -313,6 +330,16 @@ _LOG_LEVEL = {
     EnvironmentName.STAGING: LogLevel.INFO,
     EnvironmentName.PRODUCTION: LogLevel.WARNING,
 }
+# On a laptop stories and measurements ask as fast as they can, all of them as a few customers.
+_UNLIMITED = dict.fromkeys(
+    (
+        "customer_reads_per_minute",
+        "customer_writes_per_minute",
+        "operator_requests_per_minute",
+        "system_requests_per_minute",
+    ),
+    "1000000",
+)
 _PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
 _PAGES = re.compile(r"https://[^\s?#]+")
 _MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")

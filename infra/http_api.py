@@ -22,6 +22,7 @@ LOGGED = {  # every byte is paid for with every request: the time is CloudWatch'
     "status": "$context.status",
     "milliseconds": "$context.responseLatency",
     "username": "$context.authorizer.claims.username",
+    "source_address": "$context.identity.sourceIp",  # here alone: no line of ours has it
     "error": "$context.authorizer.error",
     "integration_error": "$context.integrationErrorMessage",
 }

@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -40,6 +41,21 @@ class Forbidden:
         def call(**_: Any) -> Any:
             error = {"Code": "AccessDeniedException", "Message": "arn:aws:iam::123456789012:role/secret"}
             raise ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation)  # type: ignore[typeddict-item]
+
+        return call
+
+
+@dataclass(frozen=True)
+class Refusing:
+    """A table that refuses all, and numbers what it is asked, as AWS does."""
+
+    code: str
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            error = {"Code": self.code, "Message": "no"}
+            numbered = {"HTTPStatusCode": 400, "RequestId": f"AWS-{operation}"}
+            raise ClientError({"Error": error, "ResponseMetadata": numbered}, operation)  # type: ignore[typeddict-item]
 
         return call
 
@@ -189,3 +205,24 @@ def test_what_is_down_is_told_also_where_only_warnings_are(world: World, lines: 
         answer = doors.customer().get("/balance")
     (told,) = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
     assert (told["level"], told["message"], told["refusal"]) == ("WARNING", "refused", answer.problem)
+
+
+@HERE
+@pytest.mark.parametrize(("code", "status"), [("ThrottlingException", 503), ("AccessDeniedException", 500)])
+@pytest.mark.parametrize(
+    ("method", "path", "operation"),
+    [("GET", "/balance", "get_item"), ("POST", "/balance/deposits", "transact_write_items")],
+)
+def test_a_call_that_the_table_refused_is_told_by_its_id_and_the_requests(
+    world: World, lines: io.BytesIO, method: str, path: str, operation: str, code: str, status: int
+) -> None:
+    """Also where only warnings are told."""
+    log.setLevel("WARNING")
+    world.desk.client = Refusing(code)
+    with opened(world.desk) as doors:
+        answer = doors.customer().send(method, path, None if method == "GET" else {"amount": "1.00"})
+    assert answer.status == status
+    told = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
+    (failed,) = [line for line in told if line["message"] == "table call failed"]
+    assert (failed["operation"], failed["table_request_id"]) == (operation, f"AWS-{operation}")
+    assert {f"/requests/{line['request_id']}" for line in told} == {answer.json["instance"]}

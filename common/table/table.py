@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from common.errors import Unavailable
 from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write
+from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write, tell_failed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -184,6 +184,7 @@ class Table:
                 "the desk can not look into its books now; send the request again", retry_after_seconds=1
             ) from (unreachable)
         except ClientError as error:
+            tell_failed(operation, error)
             code = error.response["Error"]["Code"]
             if code in BUSY or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise TableUnavailable(

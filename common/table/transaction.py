@@ -14,6 +14,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 
 from common.errors import Conflict, Refusal, Rejected, Unavailable
+from common.log import log
 from common.table.items import Item, RawItem
 
 if TYPE_CHECKING:
@@ -55,6 +56,18 @@ class _NotWritten(Exception):
 
 class _Unknown(Exception):
     """It may have been written or not: the answer was lost, or the table failed inside."""
+
+
+def tell_failed(operation: str, failure: BaseException | None) -> None:
+    """That a call of the table has failed for good, by the id that AWS has given it; the line has the request's, too.
+    A table that nobody has reached has given none."""
+    if isinstance(failure, ClientError):
+        told = {
+            "operation": operation,
+            "code": failure.response["Error"]["Code"],
+            "table_request_id": failure.response.get("ResponseMetadata", {}).get("RequestId"),
+        }
+        log.warning("table call failed", extra=told)
 
 
 @dataclass(frozen=True)
@@ -186,6 +199,7 @@ class Transaction:
         p = self.patience
         deadline = p.monotonic() + p.budget_seconds
         longest, token, perhaps_written = p.first_pause_seconds, uuid.uuid4().hex, False
+        failed: BaseException | None
         while True:
             try:
                 return self._try(token)
@@ -194,13 +208,16 @@ class Transaction:
                     raise
                 # An earlier try may be on its way still, and be done after this refusal.
                 raise Busy("the outcome is not known; send it again", retry_after_seconds=1) from refusal
-            except _Unknown:
+            except _Unknown as unknown:
+                failed = unknown.__context__
                 perhaps_written = True  # the same token: what was done is answered with success, what was not is done
-            except _NotWritten:
+            except _NotWritten as not_now:
+                failed = not_now.__context__
                 if not perhaps_written:
                     token = uuid.uuid4().hex
             pause = longest * p.jitter()
             if p.monotonic() + pause >= deadline:
+                tell_failed("transact_write_items", failed)
                 raise Busy("the table is busy; send the same request again", retry_after_seconds=1)
             p.sleep(pause)
             longest = min(longest * 2, p.longest_pause_seconds)
@@ -218,6 +235,7 @@ class Transaction:
                 raise _Unknown from error
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise _Unknown from error
+            tell_failed("transact_write_items", error)
             raise
         except BotoCoreError as unreachable:  # no connection, a time-out, a connection that broke
             raise _Unknown from unreachable

@@ -80,6 +80,9 @@ def test_what_is_told_of_operations_is_of_operations_there_are() -> None:
     assert {operation["operationId"] for operation in OPERATIONS.values()} == set(told.TOLD)
 
 
+STOPS = {"halt_flow", "halt_account", "halt_market_making", "stop_for_owner", "sign_out_operator", "disable_operator"}
+
+
 @pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
 def test_an_operation_asks_for_a_token_and_tells_its_refusals(operation: dict[str, Any]) -> None:
     assert operation["operationId"].isidentifier()
@@ -92,7 +95,9 @@ def test_an_operation_asks_for_a_token_and_tells_its_refusals(operation: dict[st
     assert {"400", "403", "503"} <= operation["responses"].keys()
     assert ("401" in operation["responses"]) is not signed
     assert ("422" in operation["responses"]) is not signed  # no query has more than its route knows
-    assert operation["responses"]["429"] == {"$ref": "#/components/responses/TooManyRequests"}
+    alone = signed or operation["operationId"] in STOPS
+    by = "TooManyOfAll" if alone else "TooManyRequests"
+    assert operation["responses"]["429"] == {"$ref": f"#/components/responses/{by}"}
     for status, response in operation["responses"].items():
         if status > "401" and status != "429":  # which API Gateway answers, in its own form
             assert list(response["content"]) == ["application/problem+json"]

@@ -15,6 +15,7 @@ from common.workflow import Size
 from functions.market_making.workflow import SIZES
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
+from infra.concurrency import OF_ACCOUNT, UNRESERVED_MIN
 from infra.context import title
 from infra.contexts import Route, contexts
 from infra.environment import Environment, EnvironmentName
@@ -337,10 +338,25 @@ def test_each_pool_has_a_page_that_gives_a_code_to_this_machine_alone(
     assert styled == (set() if environment is EnvironmentName.LOCAL else {APP, DESK})
 
 
+@EVERYWHERE
+def test_what_moves_money_on_has_processes_of_its_own(synth: Synth, environment: EnvironmentName) -> None:
+    """On AWS: the webhook, the sweeper, and the task of each machine."""
+    functions = _functions(synth(environment))
+    said = {name: f.get("ReservedConcurrentExecutions") for name, f in functions.items()}
+    reserved = {name: number for name, number in said.items() if number is not None}
+    if environment is EnvironmentName.LOCAL:
+        assert reserved == {}
+    else:
+        assert reserved.keys() == TASKS | {"payouts.webhook", "operations.sweep"}
+        assert min(reserved.values()) >= 2
+        assert 2 * sum(reserved.values()) <= OF_ACCOUNT - UNRESERVED_MIN, "two environments may share an account"
+
+
 def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
     stage = staging.only("ApiGatewayV2::Stage")
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
-    assert json.loads(stage["AccessLogSettings"]["Format"])["status"] == "$context.status"
+    logged = json.loads(stage["AccessLogSettings"]["Format"])
+    assert (logged["status"], logged["source_address"]) == ("$context.status", "$context.identity.sourceIp")
     classes = {log["LogGroupName"]: log.get("LogGroupClass") for log in staging.of("Logs::LogGroup").values()}
     assert classes.pop("/aws/vendedlogs/cryptodesk-staging-api") == "INFREQUENT_ACCESS"
     assert set(classes.values()) == {None}  # where metrics are printed, and filters are set

@@ -17,4 +17,10 @@ from functions.market_making.api import (  # noqa: F401  # their routes
 from functions.market_making.api.door import app
 from functions.market_making.wiring import opening
 
-handler = http.serve(app, opening)
+STOPS = {  # which nobody is refused for asking often
+    "POST /operations/market-making/{order_id}/halt",
+    "POST /operations/market-making/{order_id}/stop",
+    "POST /operations/trading-accounts/{account_id}/halt",
+}
+
+handler = http.serve(app, opening, stops=STOPS)
