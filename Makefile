@@ -27,7 +27,7 @@ help:  ## what can be done
 
 install: $(INSTALLED) $(TOOLS) $(GENERATOR)  ## everything, as the lock files say
 
-up: install  ## the whole desk on this machine (PORT, DOCS_PORT … choose other ports, and are remembered)
+up: $(INSTALLED) $(TOOLS)  ## the whole desk on this machine (PORT, DOCS_PORT … choose other ports, and are remembered)
 	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
@@ -44,7 +44,7 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # What iterates over a set of strings does so alike in every run.
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
-test: install clients  ## every rule and every kind of fault (8 minutes on two cores)
+test: install clients  ## every rule and every kind of fault (9 minutes on two cores)
 prove: install clients  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

@@ -53,6 +53,7 @@ HEAVIEST = (  # in this order before all others: whoever is left alone in the en
     "tests/purchases/test_lying_lives.py",
     "tests/market_making/test_crash_matrix_",
     "tests/test_http_failures.py",
+    "tests/test_crash_matrix.py",
     "tests/purchases/test_crash_matrix.py",
     "tests/offramp/test_crash_matrix.py",
     "tests/operations/test_acts.py",
