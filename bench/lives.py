@@ -35,6 +35,7 @@ SAID = {
     "status": "201",
     "milliseconds": "23",
     "username": "somebody",
+    "source_address": "198.51.100.200",
     "error": "-",
     "integration_error": "-",
 }
