@@ -39,7 +39,7 @@ from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
 from common.operator_pool import OperatorPool
 from common.owner import Owner
-from common.sealed import Sealed
+from common.sealed import Sealed, shortened
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
@@ -511,6 +511,12 @@ class Desk:
     def account(self, username: str, account_id: str) -> Sealed:
         """What stands for an account of a customer in the table."""
         return self._persons(self._direct()).of(username).sealed(account_id)
+
+    def mark_of(self, username: str, account_id: str) -> str:
+        """By which timelines tell an account of his from others."""
+        sealed = self._persons(self._direct()).of(username).sealed_if_known(account_id)
+        assert sealed is not None
+        return shortened(sealed)
 
     def account_id(self, username: str, account: Sealed | None) -> str | None:
         """The account that this stands for."""

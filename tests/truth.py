@@ -15,7 +15,7 @@ pays it, says that it has paid and has not, or pays more than it was asked for, 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -24,6 +24,7 @@ from typing import Any
 
 from common import keys
 from common.gateways.exchange import client_order_id
+from common.money import Money
 from tests.books import SOLD, UNPAID
 from tests.desk import Desk
 from tests.liars import LyingBank, LyingExchange
@@ -36,6 +37,7 @@ KINDS = {
     "sell_order",
     "withdrawal",
     "asset_transaction",
+    "event",
     "desk_transaction",
     "purchase",
     "sale",
@@ -118,7 +120,8 @@ class Truth:
             yield from self._not_earned(sale, by_hand=sale["PK"] in by_hand)
         for order in (*kinds["sell_order"], *kinds["withdrawal"]):
             if "total_amount" in order:
-                yield from self._mispaid(order, spent[order["PK"]], beyond[order["PK"]])
+                told = [event["reason"] for event in kinds["event"] if event["PK"] == order["PK"]]
+                yield from self._mispaid(order, spent[order["PK"]], beyond[order["PK"]], told)
         members: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for purchase in kinds["purchase"]:
             members[purchase["batch_id"]].append(purchase)
@@ -214,8 +217,9 @@ class Truth:
         if got < least - Fraction(CENT) * (len(members) + 2):
             yield f"not theirs: {batch_id} gave ${got} for {gone}, ${float(least)} is the least that can be"
 
-    def _mispaid(self, order: dict[str, Any], spent: Decimal, beyond: Decimal) -> Iterator[str]:
-        """What the bank has paid, against what has left the customer's balance for it, or is still held."""
+    def _mispaid(self, order: dict[str, Any], spent: Decimal, beyond: Decimal, told: Sequence[str]) -> Iterator[str]:
+        """What the bank has paid, against what has left the customer's balance for it, or is still held. `told`: the
+        reasons of its moves; an approval is taken away by a dispute, and was one all the same."""
         assert self.bank is not None
         order_id, due, paid = order["PK"], order["total_amount"], self.paid(order["PK"])
         its_own = sum((more for _, more in self._credits(f"{order_id}-")), Decimal(0))
@@ -227,15 +231,12 @@ class Truth:
         if short and not self._has(order, self.bank.claimed):
             yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
         if due > self.desk.payout_max.usd:
-            approved = (
-                {self.desk.account_id(order["username"], order["approved_account"])}
-                if order.get("approved_amount") == due
-                else set[str | None]()
-            )
             records = self.desk.world.simulated.records()
             asked = {r.terms.account_id for r in records if r.terms.reference_id.startswith(order_id)}
-            if not asked <= approved | {"acc-of-a-stranger"}:
-                yield f"{order_id} was sent to {asked}, ${due}, and {approved} was approved"
+            for account_id in asked - {"acc-of-a-stranger"}:
+                said = f"approved: ${Money(due)} may be paid to {self.desk.mark_of(order['username'], account_id)}"
+                if said not in told:
+                    yield f"{order_id} was sent to {account_id}, ${due}, and that was not approved"
 
     def _has(self, order: dict[str, Any], references: set[str]) -> bool:
         return any(f"{order['PK']}-{n + 1:02d}" in references for n in range(int(order.get("attempts", 0))))
