@@ -116,30 +116,6 @@ table of this page, and the table that is deployed.
 | OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
 | UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
 | ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
-
-| index             | partition key | sort key    | holds                                   | for                                                                                     |
-|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
-| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
-| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
-| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
-
-| index             | partition key | sort key    | holds                                   | for                                                                                     |
-|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
-| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
-| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
-| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
-
-| index             | partition key | sort key    | holds                                   | for                                                                                     |
-|-------------------|---------------|-------------|-----------------------------------------|-----------------------------------------------------------------------------------------|
-| UserOrdersIndex   | username      | ASSET_ID    | the whole item                          | a user's orders of one asset, newest first; his withdrawals, clients and recurring buys |
-| UserTimelineIndex | username      | timeline_at | the whole item                          | all of a user's orders, newest first                                                    |
-| OpenWorkIndex     | open_work     | due_at      | keys, waits_for                         | unfinished work by the time it is due: the sweeper, expiry, the desk                    |
-| UserOpenIndex     | username      | waits_since | the whole item                          | what of a user's is open: what his holds are for                                        |
-| ListedIndex       | listed        | listed_at   | keys, sub, before, after, reason, actor | what operators list by time: all users, and what has failed on a day                    |
 """
 
 import re

@@ -61,6 +61,8 @@ from cryptodesk_client.models import (
 )
 from cryptodesk_client.types import File
 
+from tests.common.test_requisites import COMPANY
+
 T = TypeVar("T")
 
 
@@ -120,19 +122,7 @@ def _customer(ann: AuthenticatedClient, key: Callable[[], str]) -> None:
 
 
 def _dealer(cme: AuthenticatedClient) -> None:
-    requisites = RequisitesBody(
-        kind=PayerKind.COMPANY,
-        name="ООО «Автосалон»",
-        inn="7707083893",
-        kpp="773601001",
-        ogrn="1027700132195",
-        legal_address="117997, Москва, ул. Вавилова, 19",
-        post_address="117997, Москва, ул. Вавилова, 19",
-        bank_name="ПАО Сбербанк",
-        bik="044525225",
-        account="40702810938000000001",
-        correspondent_account="30101810400000000225",
-    )
+    requisites = RequisitesBody(**{**vars(COMPANY), "kind": PayerKind.COMPANY})
     dealer = BillingRegistration(
         cme_dealer_id="cme-7",
         requisites=requisites,
