@@ -224,8 +224,8 @@ def settled_by_two(on_call: OnCall) -> None:
 
 
 WAYS = [
-    Way("custody-not-believed", "what we know, by now", in_doubt, goes_on),
-    Way("custody-not-believed", "that it was sent, as it should be", in_doubt_and_sent, goes_on),
+    Way("custody-not-believed", "the same as `work show`, by now", in_doubt, goes_on),
+    Way("custody-not-believed", "that the transfer was sent, as it should be", in_doubt_and_sent, goes_on),
     Way("custody-not-believed", "that it was never sent", in_doubt, goes_on),
     Way("custody-off", "does not come back", stolen, goes_on),
     Way("custody-short", "shows enough of it", outputs_hidden, goes_on),

@@ -385,7 +385,7 @@ def joined(on_call: OnCall) -> None:
 WAYS = [
     Way("leg-refused", "bring it home", a_leg_was_refused, ends, rings=("MarketMakingStopped",)),
     Way("market-making-stopped", "it is there by now", credited_late, goes_on),
-    Way("market-making-stopped", "its transfer X… waits for one", its_refund_was_refused, ends),
+    Way("market-making-stopped", "and it is to be sent", its_refund_was_refused, ends),
     Way("market-making-stopped", "is not to be sent any more", a_leg_is_late, ends, rings=("TransfersDenied",)),
     Way("market-making-stopped", "account at Mixin is closed", its_refund_was_refused, ends),
     Way("market-making-stopped", "tells of deposit", credited_less, ends),
@@ -396,7 +396,7 @@ WAYS = [
     Way("market-making-stopped", "came home`", came_otherwise, ends),
     Way("market-making-stopped", "withdraws less by now", too_small, ends),
     Way("market-making-stopped", "are finer than", too_fine, ends),
-    Way("accounts-off", "Once what is missing is there again", account_short, goes_on),
+    Way("accounts-off", "What was missing is there again", account_short, goes_on),
     Way(
         "quotes-not-believed",
         ("tells them rightly by now", "was halted meanwhile"),
@@ -414,7 +414,7 @@ WAYS = [
     Way("quotes-not-believed", "It quotes", doubted_while_it_quotes, ends),
     Way(
         "accounts-off",
-        ("The exchange takes its fees", "Once what is missing is there again"),
+        ("The exchange takes its fees", "What was missing is there again"),
         fees_in_another_coin,
         goes_on,
         rings=("AccountsOff",),
