@@ -236,8 +236,8 @@ WAYS = [
     Way("snapshot-ties", "The rest has to go on", flooded, settled_by_two),
     Way("snapshot-ties", "is untaken", untaken, goes_on),
     Way("transfers-denied", "It waits for a person", denied, goes_on),
-    Way("transfers-denied", "an order that has failed meanwhile", denied_of_one_that_has_failed, ends),
+    Way("transfers-denied", "that order has failed meanwhile", denied_of_one_that_has_failed, ends),
     Way("transfers-failed", "It is a bug", buggy, goes_on),
     Way("snapshots-failed", "disable the pair", fees_not_known, goes_on),
-    Way("needs-person", "in the list `outgoing`", refused, goes_on, rings=PERSON),
+    Way("needs-person", "in the list `outgoing`: `X…`", refused, goes_on, rings=PERSON),
 ]

@@ -399,19 +399,19 @@ WAYS = [
     Way("accounts-off", "What was missing is there again", account_short, goes_on),
     Way(
         "quotes-not-believed",
-        ("tells them rightly by now", "was halted meanwhile"),
+        ("reports them rightly by now", "was halted meanwhile"),
         lying_for_a_while,
         ends,
         rings=("MarketMakingStopped",),
     ),
     Way(
         "quotes-not-believed",
-        ("does not tell them rightly", "was halted meanwhile"),
+        ("does not report them rightly", "was halted meanwhile"),
         lying_trades,
         ends,
         rings=("MarketMakingStopped",),
     ),
-    Way("quotes-not-believed", "It quotes", doubted_while_it_quotes, ends),
+    Way("quotes-not-believed", "The order still quotes", doubted_while_it_quotes, ends),
     Way(
         "accounts-off",
         ("The exchange takes its fees", "What was missing is there again"),
@@ -440,7 +440,7 @@ WAYS = [
     ),
     Way("stray-trades", "Trades are missing in", lacking, all_is_booked, rings=()),
     Way("stray-trades", "Trades are missing in", blinded, all_is_booked),
-    Way("ticks-late", "It goes on", late, ends, rings=("TicksLate",)),
+    Way("ticks-late", "It does not end", late, ends, rings=("TicksLate",)),
     Way("quotes-paused", "It has lost", refused_quotes, goes_on, leaves=("mm halt",)),
     Way("quotes-paused", "It has lost", refused_quotes, let_go, leaves=("mm stop",)),
 ]
