@@ -54,7 +54,6 @@ class HttpApi:
             "Api",
             api_name=environment.prefix,
             default_authorizer=self._authorizer,
-            cors_preflight=_cors(environment),
             create_default_stage=False,
         )
         log = aws_logs.LogGroup(
@@ -105,16 +104,3 @@ class HttpApi:
         if route.open:
             return aws_apigatewayv2.HttpNoneAuthorizer()
         return self._of_operators if route.path.startswith(OPERATIONS) else self._authorizer
-
-
-def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:
-    """A page from elsewhere may call the API only where that page is our own Swagger UI."""
-    if not environment.docs_origins:
-        return None
-    return aws_apigatewayv2.CorsPreflightOptions(
-        allow_origins=list(environment.docs_origins),
-        allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
-        expose_headers=["idempotent-replayed", "retry-after"],
-        max_age=Duration.hours(1),
-    )
