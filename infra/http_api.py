@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Duration, RemovalPolicy, aws_apigatewayv2, aws_kms, aws_lambda, aws_logs
+from aws_cdk import RemovalPolicy, aws_apigatewayv2, aws_kms, aws_lambda, aws_logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
