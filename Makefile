@@ -65,7 +65,7 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 		tests/operations/test_acts.py $(wildcard tests/*/test_*crash_matrix*.py)
 	@python -m tests.planted --jobs 2
 
-check: install clients  ## format, lint, types, import contracts, and the stack with cdk-nag
+check: install clients  ## format, lint, types, import contracts, and the stacks with cdk-nag and cfn-lint
 	ruff format --check .
 	ruff check .
 	mypy
@@ -73,7 +73,8 @@ check: install clients  ## format, lint, types, import contracts, and the stack 
 	@python -m docgen.breaking
 	tsc --project web
 	cdk synth --quiet --strict --context environment=staging
-	cdk synth --quiet --strict --context environment=production
+	cdk synth --quiet --strict --context environment=production --output build/cdk.production
+	cfn-lint -- build/cdk.production/*.template.json
 
 clients: install $(CLIENTS)/openapi.json  ## a Python and a TypeScript client of the API, made of docs/openapi.json into build/clients
 
