@@ -189,12 +189,18 @@ def _parsed(text: str) -> dict[str, Any]:
         raise BodyRefused(f"{constant} is not JSON")
 
     try:
-        body = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
+        body = json.loads(text, object_pairs_hook=once, parse_constant=no_constant, parse_float=_number)
     except ValueError:  # also an integer of thousands of digits
         raise BodyRefused("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BodyRefused("the body is not a JSON object")
     return body
+
+
+def _number(written: str) -> int | float:
+    """3.0 is the whole number 3, as JSON Schema has it and some programs write it. No amount is a number."""
+    whole, _, part = written.partition(".")
+    return int(whole) if part and not part.strip("0") else float(written)
 
 
 def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Response[BodyT]:
