@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Duration, RemovalPolicy, aws_apigatewayv2, aws_kms, aws_lambda, aws_logs
+from aws_cdk import RemovalPolicy, aws_apigatewayv2, aws_kms, aws_lambda, aws_logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -54,7 +54,6 @@ class HttpApi:
             "Api",
             api_name=environment.prefix,
             default_authorizer=self._authorizer,
-            cors_preflight=_cors(environment),
             create_default_stage=False,
         )
         log = aws_logs.LogGroup(
@@ -105,16 +104,3 @@ class HttpApi:
         if route.open:
             return aws_apigatewayv2.HttpNoneAuthorizer()
         return self._of_operators if route.path.startswith(OPERATIONS) else self._authorizer
-
-
-def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:
-    """A page from elsewhere may call the API only where that page is our own Swagger UI."""
-    if not environment.docs_origins:
-        return None
-    return aws_apigatewayv2.CorsPreflightOptions(
-        allow_origins=list(environment.docs_origins),
-        allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
-        expose_headers=["idempotent-replayed", "retry-after"],
-        max_age=Duration.hours(1),
-    )

@@ -102,6 +102,9 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
         CfnOutput(self, "OperatorPoolId", value=state.operator_pool.users.user_pool_id)
         CfnOutput(self, "OperatorPoolClientId", value=state.operator_pool.client.user_pool_client_id)
+        if state.user_pool.console is not None and state.operator_pool.console is not None:
+            CfnOutput(self, "ConsoleClientId", value=state.user_pool.console.user_pool_client_id)
+            CfnOutput(self, "OperatorConsoleClientId", value=state.operator_pool.console.user_pool_client_id)
         for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
             CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
         for function, of in state.queues.items():

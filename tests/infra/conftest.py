@@ -22,7 +22,7 @@ ENVIRONMENTS = {
     EnvironmentName.LOCAL: Environment(
         EnvironmentName.LOCAL,
         endpoint_url="http://127.0.0.1:4566",
-        docs_origins=("http://127.0.0.1:4580",),
+        console_origins=("http://127.0.0.1:4580",),
         price_oracle_url="http://127.0.0.1:4590",
     ),
     EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),

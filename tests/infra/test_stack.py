@@ -294,7 +294,8 @@ def test_every_route_wants_a_token_of_one_user_pool_but_where_the_bank_signs(
         assert jwt["Issuer"] == {
             "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
         }
-        assert len(of_pool) == (1 if pool == OPERATORS else 3)  # the app's, and those of the dealers' systems
+        console = environment is EnvironmentName.LOCAL
+        assert len(of_pool) == (1 if pool == OPERATORS else 3) + console  # the app's, and those of the dealers' systems
 
 
 @EVERYWHERE
@@ -377,12 +378,29 @@ def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
     assert set(classes.values()) == {None}  # where metrics are printed, and filters are set
 
 
-def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
-    local: Synthesised, staging: Synthesised, production: Synthesised
-) -> None:
-    assert local.only("ApiGatewayV2::Api")["CorsConfiguration"]["AllowOrigins"] == ["http://127.0.0.1:4580"]
+@EVERYWHERE
+def test_no_page_from_elsewhere_may_call_the_api(synth: Synth, environment: EnvironmentName) -> None:
+    """The console and Swagger UI have it under their own address."""
+    assert "CorsConfiguration" not in synth(environment).only("ApiGatewayV2::Api")
+
+
+def test_the_console_has_a_client_of_each_pool_that_takes_no_password(local: Synthesised) -> None:
+    """It comes back to the console alone; a token is spent by its use, which the embedded AWS does not know of."""
+    clients = [c for at, c in local.of("Cognito::UserPoolClient").items() if "Console" in at]
+    assert [client["UserPoolId"] for client in clients] == [{"Ref": CUSTOMERS}, {"Ref": OPERATORS}]
+    for client in clients:
+        assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid"])
+        assert (client["GenerateSecret"], client["EnableTokenRevocation"]) == (False, True)
+        assert "ExplicitAuthFlows" not in client
+        assert client["CallbackURLs"] == ["http://127.0.0.1:4580/signed-in"]
+        assert client["LogoutURLs"] == ["http://127.0.0.1:4580/"]
+        assert (client["AccessTokenValidity"], client["RefreshTokenValidity"]) == (5, 8 * 60)
+        assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+
+
+def test_there_is_no_console_on_aws_yet(staging: Synthesised, production: Synthesised) -> None:
     for made in (staging, production):
-        assert "CorsConfiguration" not in made.only("ApiGatewayV2::Api")
+        assert not [at for at in made.of("Cognito::UserPoolClient") if "Console" in at]
 
 
 @EVERYWHERE
@@ -897,6 +915,7 @@ def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: 
     for ours in (APP, DESK):
         assert "ALLOW_USER_PASSWORD_AUTH" in app.pop(ours)["ExplicitAuthFlows"]
         assert there.pop(ours)["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    app = {at: client for at, client in app.items() if "Console" not in at}
     for client in (*app.values(), *there.values()):  # the dealers' systems: by their secret, and with their scope alone
         assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["client_credentials"], True)
         assert "ALLOW_USER_PASSWORD_AUTH" not in client.get("ExplicitAuthFlows", [])
