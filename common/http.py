@@ -34,15 +34,6 @@ SIGNED_BYTES_MAX = 64 * 1024  # of what others send us signed: as much as we rea
 
 PROBLEMS, REQUESTS = "/problems/", "/requests/"  # where `type` and `instance` begin: relative, as each stage has a host
 
-STATUS = {
-    Denied: HTTPStatus.FORBIDDEN,
-    NotFound: HTTPStatus.NOT_FOUND,
-    Conflict: HTTPStatus.CONFLICT,
-    Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
-    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
-    fair_use.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
-}
-
 # From 3.13 on, Python calls it otherwise.
 _TITLE = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Entity"}
 
@@ -76,6 +67,23 @@ class InvalidRequest(Rejected):
 
 class RouteNotFound(NotFound):
     """There is no such route."""
+
+
+class MethodNotAllowed(Refusal):
+    """The path takes other methods, which `Allow` names.
+
+    API Gateway sends no such request: it answers 404 itself."""
+
+
+STATUS = {
+    Denied: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    MethodNotAllowed: HTTPStatus.METHOD_NOT_ALLOWED,
+    fair_use.TooManyRequests: HTTPStatus.TOO_MANY_REQUESTS,
+}
 
 
 def problem(refusal: Refusal, request_id: str) -> Response[str]:
@@ -140,13 +148,23 @@ def api() -> APIGatewayHttpResolver:
 
     @app.not_found
     def unknown(_: NotFoundError) -> Response[str]:
-        return told(RouteNotFound("there is no such route"))
+        if not (methods := _methods(app, app.current_event.path)):
+            return told(RouteNotFound("there is no such route"))
+        answer = told(MethodNotAllowed(f"this path takes {', '.join(methods)}", methods=methods))
+        answer.headers["Allow"] = ", ".join(methods)
+        return answer
 
     @app.exception_handler(Exception)
     def bug(_: Exception) -> Response[str]:
         return _bug(app.current_event.request_context.request_id)
 
     return app
+
+
+def _methods(app: APIGatewayHttpResolver, path: str) -> list[str]:
+    """Those of the routes that have this path."""
+    routes = [*app._static_routes, *app._dynamic_routes]
+    return sorted({route.method for route in routes if route.rule.match(path)})
 
 
 def _bug(request_id: str) -> Response[str]:
@@ -189,12 +207,18 @@ def _parsed(text: str) -> dict[str, Any]:
         raise BodyRefused(f"{constant} is not JSON")
 
     try:
-        body = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
+        body = json.loads(text, object_pairs_hook=once, parse_constant=no_constant, parse_float=_number)
     except ValueError:  # also an integer of thousands of digits
         raise BodyRefused("the body is not JSON") from None
     if not isinstance(body, dict):
         raise BodyRefused("the body is not a JSON object")
     return body
+
+
+def _number(written: str) -> int | float:
+    """3.0 is the whole number 3, as JSON Schema has it and some programs write it. No amount is a number."""
+    whole, _, part = written.partition(".")
+    return int(whole) if part and not part.strip("0") else float(written)
 
 
 def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Response[BodyT]:

@@ -6,7 +6,7 @@ float. So are signs, exponents, `NaN` and `Infinity`.
 
 import re
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 
@@ -19,6 +19,7 @@ from pydantic import (
     GetCoreSchemaHandler,
     PlainSerializer,
     PlainValidator,
+    StringConstraints,
     WithJsonSchema,
 )
 from pydantic_core import CoreSchema, core_schema
@@ -30,10 +31,27 @@ from common.operator_outcome import OperatorOutcome
 from common.roubles import PATTERN as ROUBLES_PATTERN
 from common.roubles import kopecks
 
-_AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
+
+def _amount_text(decimals: int = FRACTION_DIGITS_MAX) -> str:
+    """What an amount is written as: so many decimals that are not zero behind all others. No `\\d`, which is a digit of
+    any script where Python or Rust reads it, and one of ten in JSON Schema."""
+    zeros = f"0{{0,{FRACTION_DIGITS_MAX - decimals}}}" if decimals < FRACTION_DIGITS_MAX else ""
+    return rf"(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})(\.[0-9]{{1,{decimals}}}{zeros})?"
+
+
+_AMOUNT = _amount_text()
+_ABOVE_ZERO = "(?=.*[1-9])"
 _FEE = rf"{_AMOUNT} [A-Z0-9]{{1,20}}"
+_FEES = rf"{_FEE}(, {_FEE}){{0,4}}$"
+_NO_COIN_TWICE = r"(?!.* ([A-Z0-9]{1,20}),(.*,)? [0-9.]+ \1(,|$))"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
 _TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?"
+# The same for the document, with a zone. In UTC a time is in the years 1 to 9999: at both ends the document wants UTC.
+_TIME_TOLD = (
+    r"^(?!0000|0001-01-01.*[+]|9999-12-31.*-[0-9:]+$)[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ]([01][0-9]|2[0-3]):[0-5][0-9]"
+    r"(:[0-5][0-9](\.[0-9]{1,9})?)?([Zz]|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$"
+)
+_DAY = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 CLIENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$"
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,128}$"
@@ -97,37 +115,55 @@ def _amount_or_all(written: Any) -> Decimal | Literal["all"]:
     return "all" if written == "all" else _positive(_decimal(written))
 
 
-def _amount_json(example: str) -> dict[str, Any]:
-    return {"type": "string", "pattern": f"^{_AMOUNT}$", "examples": [example]}
+def _day(written: str) -> str:
+    return date.fromisoformat(written).isoformat()
 
 
-def _amount_schema(example: str) -> WithJsonSchema:
-    return WithJsonSchema(_amount_json(example))
+def _amount_json(example: str, *, decimals: int = FRACTION_DIGITS_MAX, zero: bool = False) -> dict[str, Any]:
+    pattern = f"^{'' if zero else _ABOVE_ZERO}{_amount_text(decimals)}$"
+    return {"type": "string", "pattern": pattern, "examples": [example]}
 
 
-Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), _amount_schema("0.5")]
+def amount_schema(example: str, *, decimals: int = FRACTION_DIGITS_MAX, zero: bool = False) -> WithJsonSchema:
+    """What the document says of an amount of so many decimals at most: what it lets pass has its form."""
+    return WithJsonSchema(_amount_json(example, decimals=decimals, zero=zero))
+
+
+Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), amount_schema("0.5")]
 AmountOrAll = Annotated[  # no union of pydantic's, whose refusal would name the member and not the field
     Decimal | Literal["all"],
     PlainValidator(_amount_or_all),
     WithJsonSchema({"anyOf": [{"const": "all", "type": "string"}, _amount_json("0.5")]}),
 ]
 Dollars = Annotated[
-    Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
+    Decimal,
+    BeforeValidator(_decimal),
+    AfterValidator(_positive),
+    AfterValidator(_cents),
+    amount_schema("50.00", decimals=2),
 ]
 # Whole kopecks, above zero.
 Roubles = Annotated[
     int,
     BeforeValidator(_kopecks),
-    WithJsonSchema({"type": "string", "pattern": ROUBLES_PATTERN, "examples": ["25000.00"]}),
+    WithJsonSchema(
+        {"type": "string", "pattern": f"^{_ABOVE_ZERO}{ROUBLES_PATTERN.removeprefix('^')}", "examples": ["25000.00"]}
+    ),
 ]
 # A market, and where it is: of market making.
 Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", examples=["BTC-USDT"])]
-AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), _amount_schema("0.5")]
-DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
+AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), amount_schema("0.5", zero=True)]
+DollarsOrZero = Annotated[
+    Decimal, BeforeValidator(_decimal), AfterValidator(_cents), amount_schema("49.10", decimals=2, zero=True)
+]
 FeesInCoins = Annotated[
     str,
-    Field(pattern=rf"^{_FEE}(, {_FEE}){{0,4}}$", examples=["0.0002 BNB, 0.001 SOL"]),
+    Field(
+        pattern=f"^{_FEES}",
+        examples=["0.0002 BNB, 0.001 SOL"],
+        json_schema_extra={"pattern": f"^{_NO_COIN_TWICE}{_FEES}"},
+    ),
     AfterValidator(_fees),
 ]
 Reference = Annotated[
@@ -137,7 +173,21 @@ Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7
 ClientId = Annotated[str, Field(pattern=CLIENT_ID_PATTERN, examples=["ann-main"])]
 BankAccount = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$", examples=["acc-ann"])]
 AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]
-Instant = Annotated[datetime, BeforeValidator(_time), AfterValidator(_aware)]
+Instant = Annotated[
+    datetime,
+    BeforeValidator(_time),
+    AfterValidator(_aware),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": _TIME_TOLD}),
+]
+Day = Annotated[
+    str,
+    StringConstraints(pattern=_DAY),
+    AfterValidator(_day),
+    WithJsonSchema(
+        {"type": "string", "format": "date", "pattern": _DAY.replace("^", "^(?!0000)"), "examples": ["2026-11-21"]}
+    ),
+]
+
 InstantText = Annotated[
     datetime,
     PlainSerializer(clock.text, return_type=str),

@@ -31,6 +31,7 @@ _WHAT_TO_DO = """Released clients would break. Do it so that they do not:
 - a new field or parameter of a request is optional, and left out it is as before;
 - what a request may say only grows, what an answer may say only shrinks; an answer may get further fields;
 - a schema and an operation keep their names, which are names in clients.
+A pattern that only tells what was refused all along breaks nobody: look that it does, and release it.
 What has to be otherwise gets a path of its own. `python -m docgen.breaking --release` makes the API of now the released
 one: only after those who use it were told."""
 

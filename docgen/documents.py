@@ -1,14 +1,15 @@
 """All documents that are drawn from the code: `python -m docgen` writes them, `--check` says whether they are stale.
 
-| document          | drawn from                                                                            |
-|-------------------|---------------------------------------------------------------------------------------|
-| docs/openapi.json | every `functions.*.api`, as one API; and `docgen.told`, which their types do not tell |
-| docs/problems/    | the problems that the API's document knows, a page each                               |
-| docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and of what several use  |
-| docs/machines.md  | the definitions of the state machines, between the words of the page                  |
-| docs/table.md     | `common.keys`                                                                         |
-| docs/webhooks.md  | its table of event types: `docgen.webhooks`                                           |
-| README.md         | its two pictures, of a machine and of a portfolio: `docgen.pictures`                  |
+| document           | drawn from                                                                            |
+|--------------------|---------------------------------------------------------------------------------------|
+| docs/openapi.json  | every `functions.*.api`, as one API; and `docgen.told`, which their types do not tell |
+| docs/asyncapi.json | the messages of notifications, and of the billing system: `docgen.asyncapi`           |
+| docs/problems/     | the problems that the API's document knows, a page each                               |
+| docs/states.md     | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and of what several use  |
+| docs/machines.md   | the definitions of the state machines, between the words of the page                  |
+| docs/table.md      | `common.keys`                                                                         |
+| docs/webhooks.md   | its table of event types: `docgen.webhooks`                                           |
+| README.md          | its two pictures, of a machine and of a portfolio: `docgen.pictures`                  |
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import json
 from typing import Any
 
 from common import keys
-from docgen import machines, pictures, problem_pages, webhooks
+from docgen import asyncapi, machines, pictures, problem_pages, webhooks
 from docgen.openapi import openapi
 from docgen.states import states
 from infra.bundle import ROOT
@@ -30,6 +31,7 @@ def documents() -> dict[str, str]:
     api = _tidy(openapi())
     return {
         "docs/openapi.json": json.dumps(api, indent=2, sort_keys=True, ensure_ascii=False) + "\n",
+        asyncapi.PAGE: json.dumps(asyncapi.asyncapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n",
         **{path: DRAWN + page for path, page in problem_pages.pages(api).items()},
         "docs/states.md": DRAWN + states(),
         "docs/table.md": f"{DRAWN}# The table\n\n{keys.as_markdown()}\n",

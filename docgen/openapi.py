@@ -49,8 +49,8 @@ fields and further types of problems; what is told here never goes.
 Every refusal is a problem (RFC 9457). Its `type` never changes, and names a page of docs/problems; `instance` is of the
 one request, by which our logs know it. What API Gateway refuses itself, before the desk has seen it, has its own form,
 `{"message": "Unauthorized"}`, and its id in the header `apigw-requestid`: 401 for a token that it does not take, 404
-for a path and method that are no operation, 429 for too many requests at once of all who ask, 413 and 431 for what is
-too large, 503 when nothing answers in time."""
+for a path and method that are no operation (it knows no 405), 429 for too many requests at once of all who ask, 413 and
+431 for what is too large, 503 when nothing answers in time."""
 
 
 class UntoldOperation(LookupError):
@@ -73,7 +73,7 @@ def openapi() -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "Cryptodesk",
-            "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
+            "version": version(),
             "description": re.sub(r"(?<!\n)\n(?!\n)", " ", _DESCRIPTION.strip()),
         },
         "servers": [{"url": "/"}],
@@ -96,6 +96,12 @@ def openapi() -> Json:
             "responses": responses,
         },
     }
+
+
+def version() -> str:
+    """Of what the documents tell."""
+    told: str = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    return told
 
 
 def _http_functions() -> dict[str, ModuleType]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from common import http
+from common.http import MethodNotAllowed
+from docgen.problems import problem
 
 Json = dict[str, Any]
 
@@ -17,6 +19,7 @@ _WHAT_TO_DO = {
     400: "Send the body in the form that is asked for. Nothing of the request was looked at.",
     403: "Ask with a token that may do this: the same request under the same token gets the same answer.",
     404: "Look at the ids of the request: nothing is known under them that is yours.",
+    405: "Ask by one of the methods that `Allow` names.",
     409: "Look at what it is about, which is not, or not any more, as the request needs it. The same request may be "
     "answered otherwise once that has changed.",
     422: "Change the request: the same one gets the same answer.",
@@ -26,6 +29,11 @@ _WHAT_TO_DO = {
     503: "Nothing is decided. Send the same request again, with the same Idempotency-Key, after the seconds that "
     "`Retry-After` says.",
 }
+
+_BY_WHOEVER_IS_ASKED_OTHERWISE = (
+    'no operation over the API: there API Gateway answers `404 {"message": "Not Found"}` itself, for a path that there '
+    "is not and for a method that a path has not. A function that is called past it answers so."
+)
 
 _BUG = """# InternalError
 
@@ -45,8 +53,13 @@ def pages(document: Json) -> dict[str, str]:
     answered = _answered(document["paths"], document["components"]["responses"])
     examples = document["components"]["examples"]
     return {
-        f"{FOLDER}/{name}.md": _page(name, example["value"], answered[name]) for name, example in examples.items()
-    } | {f"{FOLDER}/InternalError.md": _BUG}
+        f"{FOLDER}/{name}.md": _page(name, example["value"], _by(answered[name])) for name, example in examples.items()
+    } | {
+        f"{FOLDER}/InternalError.md": _BUG,
+        f"{FOLDER}/{MethodNotAllowed.__name__}.md": _page(
+            MethodNotAllowed.__name__, problem(MethodNotAllowed), _BY_WHOEVER_IS_ASKED_OTHERWISE
+        ),
+    }
 
 
 def _answered(paths: Mapping[str, Json], shared: Mapping[str, Json]) -> dict[str, list[str]]:
@@ -61,7 +74,11 @@ def _answered(paths: Mapping[str, Json], shared: Mapping[str, Json]) -> dict[str
     return found
 
 
-def _page(name: str, example: Json, operations: list[str]) -> str:
+def _by(operations: list[str]) -> str:
+    return f"{len(operations)} operation{'' if len(operations) == 1 else 's'}: {', '.join(operations)}"
+
+
+def _page(name: str, example: Json, by: str) -> str:
     status = example["status"]
     return f"""# {name}
 
@@ -75,5 +92,5 @@ def _page(name: str, example: Json, operations: list[str]) -> str:
 {json.dumps(example, indent=2, ensure_ascii=False)}
 ```
 
-**Answered by** {len(operations)} {"operation" if len(operations) == 1 else "operations"}: {", ".join(operations)}
+**Answered by** {by}
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from functions.notifications.model import TEST_TYPE, TOLD
+from functions.notifications.model import TEST_TYPE, TOLD, EndpointStatus
 
 Json = dict[str, Any]
 
@@ -62,8 +62,7 @@ MEANINGS: dict[str, tuple[str, str]] = {
 
 def webhooks() -> Json:
     """By type."""
-    statuses = {f"{entity}.{each.lower()}": each for entity, told in TOLD.items() for each in told}
-    return {type_: {"post": _message(type_, statuses.get(type_, "ACTIVE"))} for type_ in MEANINGS}
+    return {type_: {"post": _message(type_)} for type_ in MEANINGS}
 
 
 def drawn(page: str) -> str:
@@ -75,20 +74,33 @@ def drawn(page: str) -> str:
     return f"{before}{_BEGINS}\n{table}\n\n{_ENDS}{after}"
 
 
-def _message(type_: str, status: str) -> Json:
-    means, route = MEANINGS[type_]
-    headers = {
-        "webhook-id": "The same at every attempt: a repeat is known by it.",
-        "webhook-timestamp": "Seconds since 1970, of this attempt.",
-        "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`; with a "
-        "space between them where two secrets are in force.",
-    }
-    text = {"type": "string"}
+HEADERS = {
+    "webhook-id": "The same at every attempt: a repeat is known by it.",
+    "webhook-timestamp": "Seconds since 1970, of this attempt.",
+    "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{body}`; with a "
+    "space between them where two secrets are in force.",
+}
+_TEXT = {"type": "string"}
+
+
+def status(type_: str) -> str:
+    """Of the thing that a message of this type is about."""
+    entity, _, name = type_.partition(".")
+    return EndpointStatus.ACTIVE if type_ == TEST_TYPE else next(s for s in TOLD[entity] if s.lower() == name)
+
+
+def payload(type_: str) -> Json:
+    """The schema of a message's body."""
     said = {
-        "type": {**text, "const": type_},
-        "timestamp": {**text, "format": "date-time", "description": "when it has become so"},
-        "data": _all_of({"id": text, "status": {**text, "const": status}}),
+        "type": {**_TEXT, "const": type_},
+        "timestamp": {**_TEXT, "format": "date-time", "description": "when it has become so"},
+        "data": _all_of({"id": _TEXT, "status": {**_TEXT, "const": status(type_)}}),
     }
+    return _all_of(said)
+
+
+def _message(type_: str) -> Json:
+    means, route = MEANINGS[type_]
     return {
         "operationId": f"told_{type_.replace('.', '_')}",
         "tags": ["webhooks"],
@@ -96,10 +108,10 @@ def _message(type_: str, status: str) -> Json:
         "description": f"{means[0].upper()}{means[1:]}. `{route}` tells more.",
         "security": [],
         "parameters": [
-            {"name": name, "in": "header", "required": True, "description": about, "schema": text}
-            for name, about in headers.items()
+            {"name": name, "in": "header", "required": True, "description": about, "schema": _TEXT}
+            for name, about in HEADERS.items()
         ],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": _all_of(said)}}},
+        "requestBody": {"required": True, "content": {"application/json": {"schema": payload(type_)}}},
         "responses": {
             "2XX": {"description": "taken: it is not sent again"},
             "410": {"description": "nothing more is wanted: the endpoint is disabled"},

@@ -76,7 +76,7 @@ class Field:
 
     @property
     def is_amount(self) -> bool:
-        return "\\.\\d" in self.schema.get("pattern", "")
+        return "(\\.[0-9]" in self.schema.get("pattern", "") and not self.is_time
 
     @property
     def is_time(self) -> bool:

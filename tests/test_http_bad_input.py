@@ -643,11 +643,12 @@ class TestKeys:
 
 
 def test_what_has_no_route_is_not_found(world: World, doors: Doors) -> None:
-    """API Gateway sends no such request; whoever calls the function otherwise gets a problem, too."""
+    """API Gateway sends no such request; whoever calls the function otherwise gets a problem, too. Of a path that there
+    is he is told the methods."""
     now = world.desk.clock.at
     token = doors.customer().token
     assert token is not None
-    for context in ROUTES.values():
+    for context in sorted({*ROUTES.values()}):
         for method, at in (
             ("GET", "/"),
             ("GET", "/nope"),
@@ -657,7 +658,10 @@ def test_what_has_no_route_is_not_found(world: World, doors: Doors) -> None:
         ):
             sent = event(method, at, claims=token.claims(now), now=now)
             answer = handled(context, sent)
-            assert (answer.status, answer.problem) == (404, "RouteNotFound")
+            methods = sorted({route.method for route, of in ROUTES.items() if (of, route.path) == (context, at)})
+            expected = (405, "MethodNotAllowed", ", ".join(methods)) if methods else (404, "RouteNotFound", None)
+            assert (answer.status, answer.problem, answer.headers.get("allow")) == expected
+            assert answer.json["instance"] == "/requests/request"
 
 
 def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> None:

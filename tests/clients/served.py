@@ -1,7 +1,8 @@
 """A desk behind a real HTTP server on this machine, as a client that was made of the API's document meets it.
 
-The token is the name of whoever asks: `ann`, a customer, or `cme`, a dealers' system. Under `/outside` is what is no
-part of the API: a customer's wallet, a dealer's bank, and time, which passes when it is asked to.
+The token is the name of whoever asks: `ann`, a customer, `cme`, a dealers' system, or `olga`, an operator. Under
+`/outside` is what is no part of the API: a customer's wallet, a dealer's bank, and time, which passes when it is asked
+to.
 """
 
 from __future__ import annotations
@@ -12,19 +13,24 @@ from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
+from infra.contexts import Route
 from sandbox.mixin.assets import units_of
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import openapi
 from tests.desk import Desk
-from tests.doors import Doors, opened
+from tests.doors import Answer as Told
+from tests.doors import Client, Doors, Token, opened
 from tests.market_making.market import ANN as WALLET
 from tests.market_making.market import US
 
+Watch = Callable[[Route, Told], None]
+
 
 @contextmanager
-def served(desk: Desk) -> Iterator[str]:
-    """Within the block the desk answers at this URL, as its document says."""
-    with opened(desk, openapi.check) as doors, serve(lambda request: _answer(doors, request), name="desk") as running:
+def served(desk: Desk, watch: Watch = openapi.check) -> Iterator[str]:
+    """Within the block the desk answers at this URL. `watch` sees every answer; without one, each has to be as the
+    document says."""
+    with opened(desk, watch) as doors, serve(lambda request: _answer(doors, request), name="desk") as running:
         yield running.url
 
 
@@ -46,10 +52,10 @@ def _answer(doors: Doors, request: Request) -> Answer:
         _OUTSIDE[request.path[1]](doors.desk, json.loads(request.body or b"{}"))
         return as_json({})
     name = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    client = doors.dealer_system() if name == "cme" else doors.customer(name)
+    token = _KNOWN[name](doors).token if name in _KNOWN else None
     path, _, query = request.target.partition("?")
     headers = [(name.lower(), value) for name, value in request.headers.items()]
-    told = doors.ask(request.method, path, token=client.token, query=query, headers=headers, body=request.body or None)
+    told = doors.ask(request.method, path, token=token, query=query, headers=headers, body=request.body or None)
     others = {name: value for name, value in told.headers.items() if name != "content-type"}
     body = told.text.encode("latin-1" if told.content_type == "application/pdf" else "utf-8")
     return Answer(told.status, body, others, told.content_type)
@@ -85,4 +91,12 @@ _OUTSIDE: Mapping[str, Callable[[Desk, Mapping[str, Any]], None]] = {
     "pay": _pay,
     "pay-bill": _pay_bill,
     "wait": _wait,
+}
+
+# She signs in again after whoever has signed her out, be it herself.
+OLGA = Token("olga", "sub-olga", ("operators", "approvers"), {"auth_time": "9999999999"})
+_KNOWN: Mapping[str, Callable[[Doors], Client]] = {
+    "ann": Doors.customer,
+    "cme": Doors.dealer_system,
+    "olga": lambda doors: doors.as_(OLGA),
 }

@@ -251,8 +251,9 @@ def test_a_new_asset_never_changes_one_that_is_there(desk: Desk) -> None:
     there = desk.list_exchange_asset("SOL")
     rules = {name: getattr(there, name) for name in NEEDED}
     assert not desk.interventions.list_asset("SOL", rules, "4716", "olga", dry_run=False).done
-    with pytest.raises(AssetExists):
-        desk.interventions.list_asset("SOL", {**rules, "active": False}, "4716", "olga", dry_run=False)
+    for other in ({"active": False}, {"precision": there.precision - 1}):
+        with pytest.raises(AssetExists):
+            desk.interventions.list_asset("SOL", rules | other, "4716", "olga", dry_run=False)
     assert desk.orders.catalogue.listing("SOL").asset == there
 
 

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from common.owner import Owner
 from tests.desk import Desk
-from tests.payouts.test_events import an_event
+from tests.seen import an_event
 from tests.web.conftest import Tabs
 
 _GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"

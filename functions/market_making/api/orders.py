@@ -13,7 +13,7 @@ from common.campaigns import Kind, campaign_id
 from common.http import IdempotencyKey, answer, caller
 from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, why_short
-from common.wire import Amount, Exchange, InstantText, RequestBody, Symbol, View, WhyShort
+from common.wire import Amount, Exchange, InstantText, RequestBody, Symbol, View, WhyShort, amount_schema
 from functions.market_making import configuration, hummingbot
 from functions.market_making.api.configurations import Parameters
 from functions.market_making.api.door import Limit, OrderId, app, cursors
@@ -32,7 +32,7 @@ def _payable(amount: Decimal) -> Decimal:
     return amount
 
 
-Payable = Annotated[Amount, AfterValidator(_payable)]
+Payable = Annotated[Amount, AfterValidator(_payable), amount_schema("0.1", decimals=CUSTODY_DECIMALS)]
 
 
 class HufiCampaign(RequestBody):

@@ -36,6 +36,7 @@ from common.wire import (
     Amount,
     AssetId,
     BankAccount,
+    Day,
     Dollars,
     DollarsOrZero,
     InstantText,
@@ -59,7 +60,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     payouts,
     work,
 )
-from functions.operations.api.door import ActView, Day, Limit, act_views, app, cursors, done, propose
+from functions.operations.api.door import ActView, Limit, act_views, app, cursors, done, propose
 from functions.operations.service.catalogue_kinds import CONFIRM
 from functions.operations.wiring import anchoring, interventions, operations, reconciliation
 

@@ -8,26 +8,20 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field
 
 from common.domain.comparisons import Comparison, Line
 from common.http import caller
 from common.money import plain
-from common.wire import InstantText, RequestBody, View
+from common.wire import Day, InstantText, RequestBody, View
 from functions.operations.api.door import app
 from functions.operations.wiring import comparing_bank, comparing_exchange, cross_checking
-
-DayText = Annotated[
-    str,
-    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
-]
 
 
 class ComparisonRequest(RequestBody):
     """Which day is to be compared, again perhaps. It must be over."""
 
-    date: DayText = Field(examples=["2026-11-21"])
+    date: Day
 
 
 class AskedView(View):
@@ -60,7 +54,7 @@ class BankComparisonView(View):
 
 
 @app.get("/operations/compare/bank", tags=["operators"], summary="What the comparison of a day with the bank has found")
-def comparison_with_bank(date_: Annotated[DayText | None, Query(alias="date")] = None) -> BankComparisonView:
+def comparison_with_bank(date_: Annotated[Day | None, Query(alias="date")] = None) -> BankComparisonView:
     """Without a date, of the last day that was compared: each day is, once it is over."""
     caller(app).must_be_viewer()
     return _compared(comparing_bank().found(None if date_ is None else date.fromisoformat(date_)))
@@ -102,7 +96,7 @@ class ExchangeComparisonView(View):
     tags=["operators"],
     summary="What the comparison of a day with the exchange has found",
 )
-def comparison_with_exchange(date_: Annotated[DayText | None, Query(alias="date")] = None) -> ExchangeComparisonView:
+def comparison_with_exchange(date_: Annotated[Day | None, Query(alias="date")] = None) -> ExchangeComparisonView:
     """Without a date, of the last day that was compared: each day is, once it is over."""
     caller(app).must_be_viewer()
     found = comparing_exchange().found(None if date_ is None else date.fromisoformat(date_))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import date
 from functools import cache
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Query
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import Field
 
 from common import aws, clock, http
 from common.domain.acts import PossibleAct
@@ -23,12 +22,6 @@ from functions.operations.wiring import proposals
 app = http.api()
 
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Day = Annotated[
-    str,
-    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
-    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
-    Query(examples=["2026-11-21"]),
-]
 
 
 class ActView(View):

@@ -12,8 +12,8 @@ from common.domain.timeline import Failure
 from common.http import caller
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
-from common.wire import InstantText, View
-from functions.operations.api.door import Day, Limit, app, cursors
+from common.wire import Day, InstantText, View
+from functions.operations.api.door import Limit, app, cursors
 from functions.operations.service.pools import OpenPool
 from functions.operations.wiring import finding, open_pools, operations
 

@@ -12,7 +12,7 @@ from common.domain import acts, audit, clients, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import AssetExists, AssetNotFound
+from common.domain.catalogue.model import Asset, AssetExists, AssetNotFound, PrecisionLowered
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
@@ -146,7 +146,7 @@ class Interventions:
         Raises AssetExists, ImpossibleAsset, SymbolTaken, Busy.
         """
         saved = catalogue.find(self.operations.table, asset_id)
-        if saved is not None and changed_asset(asset_id, saved.asset, given) != saved.asset:
+        if saved is not None and _has_other_rules(saved.asset, given):
             raise AssetExists(f"{asset_id} is in the catalogue, with other rules; change these by PATCH", id=asset_id)
         return self._propose_rules(asset_id, given, reason, operator, dry_run=dry_run)
 
@@ -250,6 +250,14 @@ def _begins(case: Case) -> str:
     question to the bank, and pay by it."""
     number = None if case.payout is None else next_attempt(case.payout, case.latest)
     return "" if number is None or case.payout is None else f" with attempt {number} to pay ${case.payout.amount}"
+
+
+def _has_other_rules(asset: Asset, given: Mapping[str, Any]) -> bool:
+    """Fewer decimals are other rules as well, however little it could be changed to them. Raises ImpossibleAsset."""
+    try:
+        return changed_asset(asset.asset_id, asset, given) != asset
+    except PrecisionLowered:
+        return True
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:
