@@ -20,7 +20,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down user demo test prove simulate check clients docs bench deploy lock clean
+.PHONY: help install up down user demo test prove simulate check clients vendor docs bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,16 +65,21 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 		tests/operations/test_acts.py $(wildcard tests/*/test_*crash_matrix*.py)
 	@python -m tests.planted --jobs 2
 
-check: install clients  ## format, lint, types, import contracts, and the stack with cdk-nag
+check: install clients  ## format, lint, types, import contracts, and the stacks with cdk-nag and cfn-lint
 	ruff format --check .
 	ruff check .
 	mypy
 	lint-imports
 	@python -m docgen.breaking
+	tsc --project web
 	cdk synth --quiet --strict --context environment=staging
-	cdk synth --quiet --strict --context environment=production
+	cdk synth --quiet --strict --context environment=production --output build/cdk.production
+	cfn-lint -- build/cdk.production/*.template.json
 
 clients: install $(CLIENTS)/openapi.json  ## a Python and a TypeScript client of the API, made of docs/openapi.json into build/clients
+
+vendor: $(INSTALLED) $(TOOLS)  ## what the console's pages are made of, from node_modules into web/vendor
+	@python -m docgen.vendor
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen
@@ -135,6 +140,6 @@ $(CLIENTS)/openapi.json: docs/openapi.json docgen/python-client.yml requirements
 $(TOOLS): package.json package-lock.json .npmrc
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
 		|| { echo "Node 20 or newer is needed"; exit 1; }
-	@echo "Installing the CDK command line into node_modules …"
+	@echo "Installing the CDK command line and what pages are made of into node_modules …"
 	@npm ci --loglevel=error --no-progress >/dev/null
 	@touch $@

@@ -31,3 +31,5 @@ METRIC = Decimal("0.30")
 ALARM = Decimal("0.10")
 DASHBOARD = Decimal("3.00")
 SECRET = Decimal("0.40")
+KEY = Decimal("1.00")  # of KMS; after its first rotation one more, and after its second: then it stays
+BACKUP_GIGABYTE = Decimal("0.10")  # of a table, kept by AWS Backup

@@ -21,6 +21,7 @@ from common.domain.catalogue.model import (
     PrecisionExceeded,
     PrecisionLowered,
     PriceMoved,
+    PriceOffStep,
     PriceUnavailable,
     SymbolTaken,
 )
@@ -370,6 +371,7 @@ TOLD: dict[str, Told] = {
             BoughtElsewhere,
             PriceMoved,
             ContradictoryTerms,
+            PriceOffStep,
             ExpiryOutOfRange,
             PrecisionExceeded,
             BelowMinimum,

@@ -243,6 +243,7 @@ WORDS: Mapping[str, str] = {
     "price_source": "whose price it is; null: there is none yet",
     "price_source_id": "what the source of prices calls the asset",
     "price_status": "whether there is a price, and whether it may be traded on: FRESH, STALE or MISSING",
+    "price_step": "the price of a limit order is a multiple of it, in dollars",
     "proposal_id": "of the proposal",
     "proposed_at": "when it was proposed",
     "proposed_by": "which operator proposed it",

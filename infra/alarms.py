@@ -15,6 +15,7 @@ from aws_cdk import (
     aws_cloudwatch_actions,
     aws_dynamodb,
     aws_iam,
+    aws_kms,
     aws_lambda,
     aws_sns,
     aws_sns_subscriptions,
@@ -24,6 +25,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.log import NAMESPACE
+from infra.backups import vault_name
 from infra.context import API_SECONDS, title
 from infra.environment import Environment
 from infra.streams import Queues
@@ -58,6 +60,7 @@ class Watch(Construct):
         scope: Construct,
         environment: Environment,
         *,
+        key: aws_kms.IKey | None,
         table: aws_dynamodb.ITable,
         api: aws_apigatewayv2.HttpApi,
         missed: aws_sqs.IQueue,
@@ -68,13 +71,13 @@ class Watch(Construct):
         tasks: Collection[str],
         every_minutes: Mapping[str, int],
     ) -> None:
-        """`tasks` are those of the functions that machines call, `every_minutes` says how often those of the clock
-        run."""
+        """`key` encrypts what alarms say; `tasks` are those of the functions that machines call, `every_minutes` says
+        how often those of the clock run."""
         super().__init__(scope, "Watch")
         self._prefix = environment.prefix
         self._runbooks = environment.runbooks_url.rstrip("/") if environment.runbooks_url else RUNBOOKS
         self.alarms: list[aws_cloudwatch.Alarm] = []
-        self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True)
+        self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True, master_key=key)
         # A policy of its own, here for TLS, takes the place of the one that lets alarms in.
         self.topic.add_to_resource_policy(
             aws_iam.PolicyStatement(
@@ -89,6 +92,7 @@ class Watch(Construct):
         self._dashboard(
             [
                 *self._books_and_prices(),
+                *([] if environment.embedded else self._backups(vault_name(environment))),
                 *self._payouts(),
                 *self._custody(),
                 *self._quotes(),
@@ -198,6 +202,20 @@ class Watch(Construct):
             ("Differences with the bank, with the exchange: always 0", [bank_off, exchange_off]),
             ("Days compared with the bank, with the exchange", self._all("BankCompared", "ExchangeCompared")),
         ]
+
+    def _backups(self, vault: str) -> list[Graph]:
+        jobs = [
+            aws_cloudwatch.Metric(
+                namespace="AWS/Backup",
+                metric_name=f"NumberOfBackupJobs{ended}",
+                dimensions_map={"BackupVaultName": vault},
+                period=Duration.hours(1),
+                statistic="Sum",
+            )
+            for ended in ("Completed", "Failed")
+        ]
+        self._alarm("BackupFailed", jobs[1], "backup-failed", "The table's copy of this month could not be made.")
+        return [("Copies of the table that were made, that failed", jobs)]
 
     def _payouts(self) -> list[Graph]:
         overdue, needs_person = self._ours("WorkOverdue", "Maximum"), self._ours("WorkNeedsPerson", "Maximum")

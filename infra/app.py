@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from aws_cdk import App, Validations
-from cdk_nag import AwsSolutionsChecks
 
 from infra import bundle, nag
 from infra.bundle import Target
@@ -22,7 +21,7 @@ def build(app: App) -> CryptodeskStack:
         app, StateStack(app, environment), bundle.build(Target.of(environment.embedded)), contexts()
     )
     nag.acknowledge(stack)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    Validations.of(app).add_plugins(*(pack(app) for pack in nag.packs(environment)))
     return stack
 
 

@@ -16,6 +16,7 @@ from aws_cdk import (
     aws_events,
     aws_events_targets,
     aws_iam,
+    aws_kms,
     aws_lambda,
     aws_logs,
     aws_sqs,
@@ -30,6 +31,7 @@ from infra.audit import AuditAnchors
 from infra.bundle import Assets, Bundle, Target
 from infra.concurrency import RESERVED
 from infra.contexts import Context
+from infra.encryption import reading
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.http_api import HttpApi
@@ -40,6 +42,7 @@ API_SECONDS = 29  # API Gateway waits 30
 TASK_SECONDS = 60  # an exchange or the bank is asked twice at most, each within 12
 TASK = Size(MEMORY_MIB, TASK_SECONDS)
 SCHEDULE_SECONDS = 55  # a round ends before the next begins; it stops taking on work 8 s before that
+ASKED_MINUTES_MAX = 6 * 60  # so long Lambda keeps what it is asked
 LOG_DELIVERY = [
     "logs:CreateLogDelivery",
     "logs:GetLogDelivery",
@@ -71,6 +74,8 @@ class Shared:
     assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
+    secret_keys: Mapping[Secret, str]  # those of the keys that encrypt them, where there are any of ours
+    told_key: aws_kms.IKey | None  # that encrypts logs
     data_key: str  # the ARN of the key that wraps those of dealers and customers
     anchors: AuditAnchors
     operator_pool: str  # the ARN of the user pool of operators
@@ -89,6 +94,7 @@ class ContextStack(NestedStack):
         super().__init__(scope, title(context.name))
         self._shared = shared
         self.functions: dict[str, aws_lambda.Function] = {}
+        self.queue_mappings: list[aws_lambda.CfnEventSourceMapping] = []
         for door, routes in context.routes.items():
             name = f"{context.name}.{door}"
             function = self._function(name, f"functions.{name}.handler", API_SECONDS)
@@ -102,7 +108,10 @@ class ContextStack(NestedStack):
             self.machines = {name: self._machine(name, machine) for name, machine in made.items()}
         for name, minutes in context.every_minutes.items():
             handler = f"functions.{context.name}.schedule.{name}"
-            self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
+            round_ = self._function(
+                f"{context.name}.{name}", handler, SCHEDULE_SECONDS, asynchronous=_asked_once(minutes)
+            )
+            self._every(minutes, round_)
         for name, topic in context.topics.items():
             self._take(f"{context.name}.{name}", f"functions.{context.name}.stream.{name}", topic)
         for name, entities in context.entities.items():
@@ -119,10 +128,11 @@ class ContextStack(NestedStack):
         """A function, and where what it takes comes from."""
         shared = self._shared
         queues, kafka, secret = shared.queues[name], shared.environment.kafka, shared.secrets.get(Secret.KAFKA_KEY)
+        kafka_secrets = [Secret.KAFKA_KEY] if secret is not None else []
         group = f"{shared.environment.prefix}-{streams.GROUP}"
-        received = streams.statements(queues, topic, kafka, group, secret)
+        received = [*streams.statements(queues, topic, kafka, group, secret), *self._reading(kafka_secrets)]
         function = self._function(name, handler, streams.SECONDS, more=received)
-        streams.from_queue(self, function, queues)
+        self.queue_mappings.append(streams.from_queue(self, function, queues))
         if kafka is not None:
             streams.from_kafka(self, function, topic, kafka, group, queues, secret)
 
@@ -133,6 +143,7 @@ class ContextStack(NestedStack):
         seconds: int,
         memory_mib: int = MEMORY_MIB,
         more: Sequence[aws_iam.PolicyStatement] = (),
+        asynchronous: Mapping[str, Any] | None = None,
     ) -> aws_lambda.Function:
         if name not in GRANTS:
             raise NoGrant(f"infra/grants.py says nothing about {name}")
@@ -145,6 +156,7 @@ class ContextStack(NestedStack):
             f"{construct_id}Log",
             log_group_name=f"/aws/lambda/{function_name}",
             retention=aws_logs.RetentionDays.ONE_MONTH,
+            encryption_key=self._shared.told_key,
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = aws_iam.Role(self, f"{construct_id}Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
@@ -165,7 +177,7 @@ class ContextStack(NestedStack):
             environment=dict(shared.variables),
             log_group=log,
             **_watched(shared.environment),
-            retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
+            **(asynchronous or {}),
             # The embedded AWS runs functions one beside another as it can, and knows no account that would run out.
             reserved_concurrent_executions=None if shared.environment.embedded else RESERVED.get(name),
         )
@@ -181,6 +193,7 @@ class ContextStack(NestedStack):
             f"{construct_id}MachineLog",
             log_group_name=f"/aws/vendedlogs/states/{self._shared.environment.prefix}-{name}",
             retention=aws_logs.RetentionDays.ONE_MONTH,
+            encryption_key=self._shared.told_key,
             removal_policy=RemovalPolicy.DESTROY,
         )
         role = aws_iam.Role(
@@ -215,7 +228,8 @@ class ContextStack(NestedStack):
 
     def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
         table = self._shared.table.table_arn
-        secrets = [self._shared.secrets[s] for s in sorted(grant.secrets) if s in self._shared.secrets]
+        readable = [s for s in sorted(grant.secrets) if s in self._shared.secrets]
+        secrets = [self._shared.secrets[s] for s in readable]
         statements = [
             _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn]),
             _allow(sorted(grant.table), [table]),
@@ -225,7 +239,7 @@ class ContextStack(NestedStack):
         if grant.machines:
             statements += self._on_machines(grant)
         if secrets:
-            statements.append(_allow([READ_SECRET], secrets))
+            statements += [_allow([READ_SECRET], secrets), *self._reading(readable)]
         statements += self._on_data_keys(grant)
         if grant.anchors:
             statements += self._shared.anchors.statements(grant.anchors)
@@ -235,6 +249,10 @@ class ContextStack(NestedStack):
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
         return statements
+
+    def _reading(self, secrets: Sequence[Secret]) -> list[aws_iam.PolicyStatement]:
+        keys = self._shared.secret_keys
+        return reading({self._shared.secrets[s]: keys[s] for s in secrets if s in keys})
 
     def _on_data_keys(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
         """One key wraps them all; whose a wrapped one is, its encryption context says. The ids of dealers begin with a
@@ -303,6 +321,12 @@ class ContextStack(NestedStack):
 def title(name: str) -> str:
     """`market_making`, `offramp.create_payout` and `sell-order` as parts of a construct's id."""
     return "".join(part.capitalize() for part in re.split(r"[._-]", name))
+
+
+def _asked_once(minutes: int) -> dict[str, Any]:
+    """Of what the clock calls, and nobody waits for: the next round does what this one has not, and one that found no
+    place to run does not come late, with all the others that found none."""
+    return {"retry_attempts": 0, "max_event_age": Duration.minutes(min(max(minutes, 2), ASKED_MINUTES_MAX))}
 
 
 def _watched(environment: Environment) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Of staging and production it stands in `environments/NAME.toml`, which is kept with the code: docs/deploy.md has what
 may be said there. `cdk … -c environment=NAME` chooses one (staging, where nothing is said), and nothing else of theirs
 is told to the command line. A laptop's is told by `-c name=value`, since every laptop has its own ports, and is in no
-file; it has two names more: `endpoint_url`, of the embedded AWS, and `docs_origins`, of the Swagger UI.
+file; it has two names more: `endpoint_url`, of the embedded AWS, and `console_origins`, of the console.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class Kafka:
 class Environment:
     name: EnvironmentName
     endpoint_url: str | None = None  # of the embedded AWS: functions are told, since its runtime does not
-    docs_origins: tuple[str, ...] = ()  # pages whose scripts may call the API
+    console_origins: tuple[str, ...] = ()  # where the console is: people come back there with a code
     price_oracle_url: str = "https://api.coingecko.com"
     price_oracle_key: bool = False  # the oracle asks for a key; a secret is made, and filled by hand
     exchange: str = "binance"
@@ -186,7 +186,7 @@ class Environment:
         if name is EnvironmentName.LOCAL:
             if "endpoint_url" not in told:
                 raise UnknownEnvironment("-c environment=local wants -c endpoint_url, of the embedded AWS")
-            told["docs_origins"] = told["docs_origins"].split(",") if "docs_origins" in told else []
+            told["console_origins"] = told["console_origins"].split(",") if "console_origins" in told else []
             settled = _said(OfLaptop, "-c", told)
         elif told:
             raise UnknownEnvironment(
@@ -286,11 +286,11 @@ class Settled(BaseModel):
 
 class OfLaptop(Settled):
     endpoint_url: str
-    docs_origins: list[str]
+    console_origins: list[str]
 
     @property
     def given(self) -> dict[str, Any]:
-        return {**super().given, "docs_origins": tuple(self.docs_origins)}
+        return {**super().given, "console_origins": tuple(self.console_origins)}
 
 
 _KNOWN = tuple(OfLaptop.model_fields)

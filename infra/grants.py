@@ -226,7 +226,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "payouts.read_payout": Grant(table=frozenset({GET, UPDATE})),
     "payouts.create_payout": _PAYS,
-    "payouts.check_payout": replace(_PAYS, table=frozenset({GET, QUERY, PUT, UPDATE})),
+    "payouts.check_payout": _PAYS,
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/market-making

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from aws_cdk import Duration, RemovalPolicy, aws_apigatewayv2, aws_lambda, aws_logs
+from aws_cdk import RemovalPolicy, aws_apigatewayv2, aws_kms, aws_lambda, aws_logs
 from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
 from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
 from constructs import Construct
@@ -35,7 +35,14 @@ class RouteTwice(ValueError):
 class HttpApi:
     """The API of all contexts. `add_routes` leads routes to a function."""
 
-    def __init__(self, scope: Construct, environment: Environment, user_pool: UserPool, operators: UserPool) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        environment: Environment,
+        user_pool: UserPool,
+        operators: UserPool,
+        log_key: aws_kms.IKey | None,
+    ) -> None:
         self._authorizer = HttpJwtAuthorizer("Tokens", user_pool.issuer, jwt_audience=list(user_pool.client_ids))
         self._of_operators = HttpJwtAuthorizer(
             "OperatorTokens", operators.issuer, jwt_audience=list(operators.client_ids)
@@ -47,7 +54,6 @@ class HttpApi:
             "Api",
             api_name=environment.prefix,
             default_authorizer=self._authorizer,
-            cors_preflight=_cors(environment),
             create_default_stage=False,
         )
         log = aws_logs.LogGroup(
@@ -56,6 +62,7 @@ class HttpApi:
             # A name under this prefix needs no resource policy of its own, of which a region has only ten.
             log_group_name=f"/aws/vendedlogs/{environment.prefix}-api",
             retention=aws_logs.RetentionDays.ONE_MONTH,
+            encryption_key=log_key,
             removal_policy=RemovalPolicy.DESTROY,
             # It is searched and never watched: at half the price there are no filters and no live tail.
             log_group_class=None if environment.embedded else aws_logs.LogGroupClass.INFREQUENT_ACCESS,
@@ -97,16 +104,3 @@ class HttpApi:
         if route.open:
             return aws_apigatewayv2.HttpNoneAuthorizer()
         return self._of_operators if route.path.startswith(OPERATIONS) else self._authorizer
-
-
-def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:
-    """A page from elsewhere may call the API only where that page is our own Swagger UI."""
-    if not environment.docs_origins:
-        return None
-    return aws_apigatewayv2.CorsPreflightOptions(
-        allow_origins=list(environment.docs_origins),
-        allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
-        allow_headers=["authorization", "content-type", "idempotency-key"],
-        expose_headers=["idempotent-replayed", "retry-after"],
-        max_age=Duration.hours(1),
-    )

@@ -38,7 +38,8 @@ class CryptodeskStack(DeskStack):
         environment = state.target_environment
         super().__init__(scope, NAME, environment, "Cryptodesk: a serverless desk for crypto orders")
         self.state = state
-        self.http_api = HttpApi(self, environment, state.user_pool, state.operator_pool)
+        keys = state.own_keys
+        self.http_api = HttpApi(self, environment, state.user_pool, state.operator_pool, keys.told if keys else None)
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
@@ -48,6 +49,8 @@ class CryptodeskStack(DeskStack):
             assets=assets,
             table=state.table,
             secrets={name: arn(secret) for name, secret in state.secrets.items()},
+            secret_keys={name: keys.of(name).key_arn for name in state.secrets} if keys else {},
+            told_key=keys.told if keys else None,
             data_key=state.data_key.key_arn,
             anchors=state.anchors,
             operator_pool=state.operator_pool.users.user_pool_arn,
@@ -67,10 +70,12 @@ class CryptodeskStack(DeskStack):
         self.contexts = [ContextStack(self, context, shared) for context in contexts]
         self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
         self.machines = {name: m for made in self.contexts for name, m in made.machines.items()}
+        self.queue_mappings = [mapping for made in self.contexts for mapping in made.queue_mappings]
         self.ticking = frozenset(name for made in self.contexts for name in made.ticking)
         self.watch = Watch(
             self,
             environment,
+            key=keys.told if keys else None,
             table=state.table,
             api=self.http_api.api,
             missed=self.missed,
@@ -92,6 +97,9 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
         CfnOutput(self, "OperatorPoolId", value=state.operator_pool.users.user_pool_id)
         CfnOutput(self, "OperatorPoolClientId", value=state.operator_pool.client.user_pool_client_id)
+        if state.user_pool.console is not None and state.operator_pool.console is not None:
+            CfnOutput(self, "ConsoleClientId", value=state.user_pool.console.user_pool_client_id)
+            CfnOutput(self, "OperatorConsoleClientId", value=state.operator_pool.console.user_pool_client_id)
         for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
             CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
         for function, of in state.queues.items():

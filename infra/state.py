@@ -16,6 +16,8 @@ from constructs import Construct
 
 from infra import streams
 from infra.audit import AuditAnchors
+from infra.backups import back_up
+from infra.encryption import own_keys
 from infra.environment import Environment
 from infra.grants import Secret
 from infra.table import table
@@ -23,6 +25,23 @@ from infra.user_pool import operator_pool, user_pool
 
 NAME = "CryptodeskState"
 SERVICE = "cryptodesk"
+DESCRIBED = {
+    Secret.CURSOR_KEY: "Signs the cursors of lists; replace it at any time",
+    Secret.EXCHANGE_KEY: "Replace it by the exchange's key, a JSON object",
+    Secret.BILLING_KEY: "Replace it by the billing system's key",
+    Secret.TAXPAYER_KEY: "Marks taxpayers; never replace it",
+    Secret.WEBHOOK_KEY: "Makes the secrets of customers' webhooks; never replace it",
+    Secret.BANK_KEY: "Replace it by the bank's key",
+    Secret.BANK_WEBHOOK: "Replace it by what the bank signs webhooks with",
+    Secret.CUSTODY_READ: "Replace it by the custody's session, a JSON object",
+    Secret.CUSTODY_SPEND: "Replace it by the same with the spend private key",
+    Secret.READING_KEYS: "Replace it by the trading accounts' keys that only read",
+    Secret.TRADING_KEYS: "Replace it by their keys that may trade",
+    Secret.WITHDRAWING_KEYS: "Replace it by their keys that may withdraw",
+    Secret.CAMPAIGN_KEYS: "Replace it by their login keys at HuFi, a JSON object",
+    Secret.PRICE_ORACLE_KEY: "Replace it by the oracle's key",
+    Secret.KAFKA_KEY: "Replace it by our login at the brokers, a JSON object",
+}
 
 
 class DeskStack(Stack):
@@ -47,7 +66,10 @@ class DeskStack(Stack):
 class StateStack(DeskStack):
     def __init__(self, scope: Construct, environment: Environment) -> None:
         super().__init__(scope, NAME, environment, "Cryptodesk: its books, its users and its secrets")
-        self.table = table(self, environment)
+        self.own_keys = own_keys(self, environment)
+        self.table = table(self, environment, self.own_keys.table if self.own_keys else None)
+        if not environment.embedded:
+            back_up(self, environment, self.table)
         self.user_pool = user_pool(self, environment)
         self.operator_pool = operator_pool(self, environment)
         self.secrets = self._secrets(environment)
@@ -63,36 +85,16 @@ class StateStack(DeskStack):
         self.given_up_changes = streams.given_up_changes(self, environment)
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
-        secrets: dict[Secret, aws_secretsmanager.Secret] = {
-            Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
-            Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
-            Secret.BILLING_KEY: self._secret("BillingKey", "Replace it by the billing system's key"),
-            Secret.TAXPAYER_KEY: self._secret("TaxpayerKey", "Marks taxpayers; never replace it"),
-            Secret.WEBHOOK_KEY: self._secret(
-                "WebhookKey", "Makes the secrets of customers' webhooks; never replace it"
-            ),
-            Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
-            Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
-            Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
-            Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
-            Secret.READING_KEYS: self._secret("ReadingKeys", "Replace it by the trading accounts' keys that only read"),
-            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by their keys that may trade"),
-            Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
-            Secret.CAMPAIGN_KEYS: self._secret("CampaignKeys", "Replace it by their login keys at HuFi, a JSON object"),
-        }
-        if environment.price_oracle_key:
-            secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
-        if environment.kafka is not None and environment.kafka.brokers:
-            secrets[Secret.KAFKA_KEY] = self._secret(
-                "KafkaKey", "Replace it by our login at the brokers, a JSON object"
-            )
-        return secrets
+        left_out = {Secret.PRICE_ORACLE_KEY} if not environment.price_oracle_key else set()
+        left_out |= {Secret.KAFKA_KEY} if environment.kafka is None or not environment.kafka.brokers else set()
+        return {name: self._secret(name, says) for name, says in DESCRIBED.items() if name not in left_out}
 
-    def _secret(self, name: str, description: str) -> aws_secretsmanager.Secret:
+    def _secret(self, name: Secret, description: str) -> aws_secretsmanager.Secret:
         return aws_secretsmanager.Secret(
             self,
-            name,
+            "".join(part.capitalize() for part in name.split("_")),
             description=description,
+            encryption_key=self.own_keys.of(name) if self.own_keys else None,
             generate_secret_string=aws_secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),

@@ -25,6 +25,7 @@ SECONDS = 30  # of a call
 VISIBILITY = Duration.seconds(6 * SECONDS)  # AWS's advice: a batch may be called for again before it is given back
 KEPT = Duration.days(14)  # the most that a queue does
 RECEIVED_MAX = 20  # for an hour
+QUEUE_AT_ONCE = 10  # a flood of messages waits in the queue, and takes no places from the APIs
 BATCH_OF_QUEUE, BATCH_OF_KAFKA, BATCH_OF_TABLE = 10, 100, 100
 KAFKA_RETRIES = 100
 # For hours: Lambda waits up to a minute between two. By then the stream still has what is given up.
@@ -92,15 +93,16 @@ def _queue(
     )
 
 
-def from_queue(scope: Construct, function: aws_lambda.IFunction, of: Queues) -> None:
-    aws_lambda.CfnEventSourceMapping(
+def from_queue(scope: Construct, function: aws_lambda.IFunction, of: Queues) -> aws_lambda.CfnEventSourceMapping:
+    return aws_lambda.CfnEventSourceMapping(
         scope,
         f"{function.node.id}FromQueue",
         function_name=function.function_arn,
         event_source_arn=of.taken.queue_arn,
         batch_size=BATCH_OF_QUEUE,
+        scaling_config=aws_lambda.CfnEventSourceMapping.ScalingConfigProperty(maximum_concurrency=QUEUE_AT_ONCE),
         function_response_types=["ReportBatchItemFailures"],
-    ).node.add_dependency(function)
+    )
 
 
 def from_kafka(
@@ -144,7 +146,7 @@ def from_kafka(
         maximum_retry_attempts=KAFKA_RETRIES,
         destination_config=mapping.DestinationConfigProperty(on_failure=destination),
         **where,  # type: ignore[arg-type]
-    ).node.add_dependency(function)
+    )
 
 
 def from_table(
@@ -171,7 +173,7 @@ def from_table(
             on_failure=mapping.OnFailureProperty(destination=given_up.queue_arn)
         ),
         filter_criteria=mapping.FilterCriteriaProperty(filters=[mapping.FilterProperty(pattern=pattern)]),
-    ).node.add_dependency(function)
+    )
 
 
 def of_the_table(table: aws_dynamodb.Table, given_up: aws_sqs.IQueue) -> Sequence[aws_iam.PolicyStatement]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import RemovalPolicy, aws_dynamodb
+from aws_cdk import RemovalPolicy, aws_dynamodb, aws_kms
 from constructs import Construct
 
 from common import keys
@@ -11,14 +11,16 @@ from infra.environment import Environment
 TIME_TO_LIVE = "expires"  # epoch seconds; only items that may vanish have it
 
 
-def table(scope: Construct, environment: Environment) -> aws_dynamodb.Table:
+def table(scope: Construct, environment: Environment, key: aws_kms.IKey | None) -> aws_dynamodb.Table:
+    encryption = aws_dynamodb.TableEncryption
     made = aws_dynamodb.Table(
         scope,
         "Table",
         partition_key=_text(keys.PK),
         sort_key=_text(keys.SK),
         billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
-        encryption=aws_dynamodb.TableEncryption.AWS_MANAGED,
+        encryption=encryption.AWS_MANAGED if key is None else encryption.CUSTOMER_MANAGED,
+        encryption_key=key,
         point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
             point_in_time_recovery_enabled=True
         ),

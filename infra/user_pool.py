@@ -3,6 +3,7 @@ groups by hand, each with a second factor. One pool can not ask a second factor 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,11 @@ OPERATORS_DAY_HOURS = 12  # so long `desk` renews a login: the next morning asks
 # Where `desk login` listens (console/callback.py): a code comes back to this machine alone, and needs its verifier.
 CALLBACKS = tuple(f"http://127.0.0.1:{port}/signed-in" for port in (14321, 14322, 14323))
 CUSTOMERS_TOKEN_MINUTES = 5  # who is disabled is out by then; an app asks for the next one by its refresh token
+CONSOLE_TOKEN_MINUTES = 5  # a page asks for the next one by itself
+CONSOLE_DAY_HOURS = 8
+CONSOLE_SIGNED_IN = "/signed-in"  # where the console takes a code (web/session.js)
+# A refresh token is spent by its use; so long it is taken once more, of who got no answer, or duplicated a tab.
+CONSOLE_SPENT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -32,11 +38,13 @@ class UserPool:
     client: aws_cognito.UserPoolClient
     machines: tuple[aws_cognito.UserPoolClient, ...]  # the clients of the dealers' systems
     issuer: str  # of its tokens
+    console: aws_cognito.UserPoolClient | None  # of a browser; None: there is no console
 
     @property
     def client_ids(self) -> tuple[str, ...]:
         """Of all whose tokens are taken."""
-        return tuple(client.user_pool_client_id for client in (self.client, *self.machines))
+        console = () if self.console is None else (self.console,)
+        return tuple(client.user_pool_client_id for client in (self.client, *console, *self.machines))
 
 
 def user_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -63,14 +71,14 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         "App",
         # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
-        **_by_page(),
+        **_by_page(CALLBACKS),
         access_token_validity=validity,
         id_token_validity=validity,
         refresh_token_validity=Duration.days(30),
     )
     # Where the dealers' systems ask for tokens, too.
     _page(scope, users, client, environment, prefix=environment.prefix)
-    return UserPool(users, client, _machines(users), _issuer(scope, users))
+    return UserPool(users, client, _machines(users), _issuer(scope, users), _console(users, environment))
 
 
 def operator_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -104,16 +112,33 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         "Desk",
         # As the customers' client: by SRP no password leaves the operator's machine.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=True),
-        **_by_page(),
+        **_by_page(CALLBACKS),
         access_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
         id_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
         refresh_token_validity=Duration.hours(OPERATORS_DAY_HOURS),
     )
     _page(scope, users, client, environment, prefix=f"{environment.prefix}-desk")
-    return UserPool(users, client, (), _issuer(scope, users))
+    return UserPool(users, client, (), _issuer(scope, users), _console(users, environment))
 
 
-def _by_page() -> dict[str, Any]:
+def _console(users: aws_cognito.UserPool, environment: Environment) -> aws_cognito.UserPoolClient | None:
+    """The console's client: nobody gives a password to a page of ours, so no flow takes one."""
+    if not environment.console_origins:
+        return None
+    return users.add_client(
+        "Console",
+        **_by_page(
+            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in environment.console_origins],
+            logout_urls=[f"{origin}/" for origin in environment.console_origins],
+        ),
+        access_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
+        id_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
+        refresh_token_validity=Duration.hours(CONSOLE_DAY_HOURS),
+        refresh_token_rotation_grace_period=Duration.seconds(CONSOLE_SPENT_SECONDS),
+    )
+
+
+def _by_page(callback_urls: Sequence[str], logout_urls: Sequence[str] = ()) -> dict[str, Any]:
     """Of an app client whose users sign in at the pool's own page. It has no secret, which nobody could keep: whoever
     wants tokens for a code shows that he has asked for it (PKCE)."""
     return {
@@ -124,7 +149,8 @@ def _by_page() -> dict[str, Any]:
         "o_auth": aws_cognito.OAuthSettings(
             flows=aws_cognito.OAuthFlows(authorization_code_grant=True),
             scopes=[aws_cognito.OAuthScope.OPENID],
-            callback_urls=list(CALLBACKS),
+            callback_urls=list(callback_urls),
+            logout_urls=list(logout_urls) or None,
         ),
     }
 

@@ -49,7 +49,7 @@ out = Console(highlight=False, soft_wrap=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
 Port = Annotated[int | None, typer.Option(envvar="PORT", help="Of the embedded AWS and the API.")]
-DocsPort = Annotated[int | None, typer.Option(envvar="DOCS_PORT", help="Of the Swagger UI page.")]
+DocsPort = Annotated[int | None, typer.Option(envvar="DOCS_PORT", help="Of the console, and of Swagger UI.")]
 PricesPort = Annotated[int | None, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
 ExchangePort = Annotated[int | None, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
 BankPort = Annotated[int | None, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
@@ -244,6 +244,7 @@ def _running_desk() -> Desk:
 def _facts(desk: Desk) -> dict[str, object]:
     return {
         "api_url": desk.api_url,
+        "console_url": desk.environment.console_url,
         "docs_url": desk.environment.docs_url,
         "prices_url": desk.environment.prices_url,
         "exchange_url": desk.environment.exchange_url,
@@ -268,6 +269,7 @@ def _welcome(desk: Desk) -> None:
     post = "curl -s -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json'"
     lines = [
         "",
+        f"Console     {desk.environment.console_url}",
         f"API         {desk.api_url}",
         f"Swagger UI  {desk.environment.docs_url}",
         f"Prices      {desk.environment.prices_url}/sandbox/state",

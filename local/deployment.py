@@ -49,6 +49,8 @@ class Deployment:
     campaign_keys_secret: str
     payments_queue_url: str
     cme_client_id: str
+    console_client_id: str  # of customers
+    operator_console_client_id: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -71,6 +73,8 @@ class Deployment:
             campaign_keys_secret=outputs["CampaignKeysSecret"],
             payments_queue_url=outputs["PaymentsQueueUrl"],
             cme_client_id=outputs["CmeClientId"],
+            console_client_id=outputs["ConsoleClientId"],
+            operator_console_client_id=outputs["OperatorConsoleClientId"],
         )
 
 
@@ -119,7 +123,6 @@ def deploy(environment: LocalEnvironment, wanted: str) -> Deployment:
         str(outputs),
     )
     deployment = Deployment.read(json.loads(outputs.read_text())[STACK])
-    _mend_cors(environment, deployment)
     saved = httpx.post(f"{environment.aws_url}{SAVE}", timeout=300)  # what is noted as deployed, a crash leaves there
     if saved.is_error:
         raise DeploymentFailed(f"deployed, and not saved: {saved.status_code}. Is the disk full?")
@@ -127,21 +130,11 @@ def deploy(environment: LocalEnvironment, wanted: str) -> Deployment:
     return deployment
 
 
-def _mend_cors(environment: LocalEnvironment, deployment: Deployment) -> None:
-    """MiniStack's CloudFormation stores the API's CORS settings under names that its API does not look for."""
-    resources = json.loads((environment.folder / "cdk.out" / f"{STACK}.template.json").read_text())[
-        "Resources"
-    ].values()
-    api = next(r for r in resources if r["Type"] == "AWS::ApiGatewayV2::Api")
-    settings = api["Properties"]["CorsConfiguration"]
-    environment.client("apigatewayv2").update_api(ApiId=deployment.api_id, CorsConfiguration=settings)
-
-
 def _context(environment: LocalEnvironment) -> list[str]:
     told = {
         "environment": "local",
         "endpoint_url": environment.aws_url,
-        "docs_origins": f"http://127.0.0.1:{environment.docs_port},http://localhost:{environment.docs_port}",
+        "console_origins": f"http://127.0.0.1:{environment.docs_port},http://localhost:{environment.docs_port}",
         "price_oracle_url": environment.prices_url,
         "exchange_url": environment.exchange_url,
         "bank_url": environment.bank_url,

@@ -91,6 +91,10 @@ class LocalEnvironment:
         return f"http://127.0.0.1:{self.billing_port}"
 
     @property
+    def console_url(self) -> str:
+        return f"http://127.0.0.1:{self.docs_port}/"
+
+    @property
     def docs_url(self) -> str:
         return f"http://127.0.0.1:{self.docs_port}/docs"
 

@@ -1,4 +1,5 @@
-"""A whole local stack: the embedded AWS with the desk deployed to it, the outside world, the page. Up, down, what runs.
+"""A whole local stack: the embedded AWS with the desk deployed to it, the outside world, the console. Up, down, what
+runs.
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
@@ -28,9 +29,10 @@ from local.seed import Desk
 
 AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
 CAMPAIGNS, BILLING = "campaigns", "billing system"
-DOCS = "docs page"
+DOCS = "docs page"  # and the console: local/front.py
 TAKE_PAYMENTS = "cryptodesk-billing-take-payments"  # the function: Kafka waits for it until it is there
 OPENAPI = ROOT / "docs" / "openapi.json"
+WEB = ROOT / "web"
 # The embedded AWS before whom its functions ask; the custody and the campaigns before the exchange that they ask.
 STOPPING_ORDER = (DOCS, AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
 
@@ -72,7 +74,13 @@ class LocalStack:
             self._start(progress, BILLING)
             desk = Desk(self.environment, self._deploy(progress))
             self._start(progress, BANK, desk.api_url)
-            self._start(progress, DOCS, desk.api_url)
+            self._start(
+                progress,
+                DOCS,
+                desk.api_url,
+                desk.deployment.console_client_id,
+                desk.deployment.operator_console_client_id,
+            )
             with progress.step("seed") as tell:
                 done = seed.seed(desk)
                 tell(", ".join(done) if done else "all there")
@@ -149,7 +157,7 @@ class LocalStack:
             self._book.add(name, process)
             tell(f"on port {port}")
 
-    def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str]:
+    def _told(self, name: str, api_url: str = "", *clients: str) -> tuple[list[str], int, str]:
         """How a process is started, on which port, and where it answers."""
         environment, folder = self.environment, self.environment.folder
         match name:
@@ -181,7 +189,10 @@ class LocalStack:
                 arguments += ["--webhook-url", f"{api_url}/webhooks/baas"]
             case _:
                 port, url = environment.docs_port, environment.docs_url
-                arguments = ["local.swagger_ui", "--api-url", api_url, "--openapi", str(OPENAPI)]
+                customers, operators = clients
+                arguments = ["local.front", "--web", str(WEB), "--openapi", str(OPENAPI)]
+                arguments += ["--api-url", api_url, "--aws-url", environment.aws_url]
+                arguments += ["--customers", customers, "--operators", operators]
         return [arguments[0], "--port", str(port), *arguments[1:]], port, url
 
     def _deploy(self, progress: Progress) -> Deployment:

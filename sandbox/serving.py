@@ -168,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = do_OPTIONS = _answer
 
     def version_string(self) -> str:
         return self.server.name

@@ -33,12 +33,14 @@ settings.load_profile("decided")
 
 SHARED = {  # what is dear and made once in a process: the files that ask for it go to one worker
     "tests/journeys/": ("test_",),
+    "tests/web/": ("test_console", "test_pictures"),
     "tests/infra/": ("test_alarms_of_payouts", "test_environment", "test_machines", "test_pages", "test_stack"),
 }
 
 HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do
     "tests/journeys/",
     "tests/planted/",
+    "tests/web/test_console.py",
     "tests/market_making/test_crash_matrix.py",
     "tests/billing/test_crash_matrix_refunds.py",
     "tests/market_making/test_more_faulty_lives.py",

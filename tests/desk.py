@@ -17,7 +17,7 @@ from common.clock import text
 from common.data_keys import DataKeys
 from common.domain import clients, work
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import Asset, Execution, Quote
+from common.domain.catalogue.model import PRICE_STEP, Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
@@ -459,6 +459,7 @@ class Desk:
             desk_buys_max=Money(rules.get("desk_buys_max", "100")),
             spread_bps=rules.get("spread_bps", 0),
             fees_bps=Fees(rules.get("fees_bps", {})),
+            price_step=Price(rules["price_step"]) if "price_step" in rules else PRICE_STEP,
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))

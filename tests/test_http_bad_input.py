@@ -126,7 +126,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
-        *("min_pooled", "price", "quantity", "quote_amount"),
+        *("min_pooled", "price", "price_step", "quantity", "quote_amount"),
         *("base_min", "base_quantity", "quote_min", "quote_quantity"),
         *MAY_BE_NOTHING,
     }
@@ -611,6 +611,7 @@ class TestTerms:
             ("spread_bps", -1),
             ("spread_bps", 5_001),
             ("min_pooled", "0"),
+            ("price_step", "0"),
             ("exchange_symbol", "sol"),
         ):
             assert about(bad.body(route, {**good, name: value}), f"body.{name}")

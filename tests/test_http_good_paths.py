@@ -357,6 +357,7 @@ class TestOperators:
             "desk_buys_max": "100.00",
             "spread_bps": 0,
             "fees_bps": "none",
+            "price_step": "0.000000000000000001",
         }
         assert (saved.json["before"], saved.json["after"]) == ("PROPOSED", "CONFIRMED")
         rules = {"asset_id": "DOGE", **defaults, **body}

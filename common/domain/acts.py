@@ -212,7 +212,7 @@ def _may_retry(case: Case) -> bool:
 
 
 def _may_abandon(case: Case) -> bool:
-    return case.latest is not None and is_abandonable(case.latest)
+    return case.payout is not None and is_abandonable(case.payout, case.latest)
 
 
 def _is_late(case: Case) -> bool:

@@ -15,7 +15,16 @@ group = group_of("What can be traded, by which rules.")
 
 # Dollars are texts as well.
 TEXTS = frozenset(
-    {"name", "min_notional", "max_notional", "min_pooled", "desk_buys_max", "price_source_id", "exchange_symbol"}
+    {
+        "name",
+        "min_notional",
+        "max_notional",
+        "min_pooled",
+        "desk_buys_max",
+        "price_step",
+        "price_source_id",
+        "exchange_symbol",
+    }
 )
 AssetId = Annotated[str, typer.Argument(metavar="ASSET", help="Such as BTC.")]
 

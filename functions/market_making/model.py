@@ -35,6 +35,9 @@ FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 ORDERS_PER_ACCOUNT_MAX = 14  # docs/decisions/0035: the exchange's limit in ten seconds, and two to spare
 ORDERS_PER_SHARD_MAX = 100
+# From the last quote until it is sure that none can come to be any more, and two looks to spare; until then its token
+# is not taken for lost.
+CLOSES_WITHIN = timedelta(minutes=2)
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
 DUST_SHARE = Decimal("0.01")  # of the smallest order: so much of an asset may stay at the exchange, its payer's
 CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide

@@ -312,14 +312,15 @@ def limit_order(
     """The pending order that `asked` becomes, of a customer of this tier. It fills at the market, which may be better
     than its price already, so its notional is within the asset's bounds at both. `quote` is without the asset's spread.
 
-    Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, FeeTakesAll,
-    AmountTooLarge.
+    Raises BoughtElsewhere, AmountTooLarge, PriceOffStep, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum,
+    AboveMaximum, FeeTakesAll.
     """
     assert asked.order_price is not None
     assert asked.quantity is not None
     check_execution(asset, asked.order_type)
     if asked.order_price.usd_per_unit.adjusted() >= PRICE_DIGITS_MAX:
         raise AmountTooLarge(f"a price has at most {PRICE_DIGITS_MAX} digits before the point")
+    asset.check_price(asked.order_price)
     expires_at = asked.expires_at or now + ORDER_LIFETIME_DEFAULT
     if not now < expires_at <= now + ORDER_LIFETIME_MAX:
         raise ExpiryOutOfRange(f"expires_at is after now and within {ORDER_LIFETIME_MAX.days} days")

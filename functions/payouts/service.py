@@ -92,7 +92,9 @@ class PayoutActs:
         payout = self._payout(kind, order_id)
         attempt = self._latest(payout)
         nothing = PayoutUnsettled("there is no pending attempt that could be abandoned", id=order_id)
-        if attempt is None or not is_abandonable(attempt):
+        if payout.said_paid is not None:
+            raise PayoutUnsettled(why_not_by_one(payout, attempt), id=order_id, order_status=payout.status)
+        if attempt is None or not is_abandonable(payout, attempt):
             raise nothing
         at = self.payouts.now()
         due_at = at + timedelta(seconds=NEVER_BOOKED_SECONDS + ABANDONED_SECONDS) + work.SOON
@@ -153,9 +155,7 @@ class PayoutActs:
     def _must_be_decidable(self, payout: Payout, operator: str) -> None:
         latest = self._latest(payout)
         if payout.said_unpaid_by == operator:
-            why = (
-                f"{operator} has dismissed that it was paid by another way: another operator decides what becomes of it"
-            )
+            why = f"{operator} has dismissed that it was paid: another operator decides what becomes of it"
             raise PayoutUnsettled(why, id=payout.order_id, order_status=payout.status)
         if not is_decidable_by_one(payout, latest):
             raise PayoutUnsettled(why_not_by_one(payout, latest), id=payout.order_id, order_status=payout.status)

@@ -22,7 +22,7 @@ ENVIRONMENTS = {
     EnvironmentName.LOCAL: Environment(
         EnvironmentName.LOCAL,
         endpoint_url="http://127.0.0.1:4566",
-        docs_origins=("http://127.0.0.1:4580",),
+        console_origins=("http://127.0.0.1:4580",),
         price_oracle_url="http://127.0.0.1:4590",
     ),
     EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),
@@ -77,12 +77,16 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
 
 
 def of_environment(code: Path, environment: Environment) -> Synthesised:
+    _, stack = built(code, environment)
+    return Synthesised(environment, stack, Templates(stack.state, stack))
+
+
+def built(code: Path, environment: Environment) -> tuple[App, CryptodeskStack]:
+    """With no code in its functions."""
     (code / "nothing.py").touch()
     assets = Assets(*(Bundle(code, digit * 64) for digit in "012345"))
     app = App()
-    state = StateStack(app, environment)
-    stack = CryptodeskStack(app, state, assets, contexts())
-    return Synthesised(environment, stack, Templates(state, stack))
+    return app, CryptodeskStack(app, StateStack(app, environment), assets, contexts())
 
 
 @pytest.fixture(scope="session")

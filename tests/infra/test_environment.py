@@ -61,7 +61,7 @@ def test_without_a_word_it_is_staging_and_never_production() -> None:
 @pytest.mark.parametrize("environment", ["staging", "production"])
 def test_what_is_kept_with_the_code_may_be_deployed_once_it_is_somebodys(environment: str) -> None:
     read = Environment.read({"environment": environment}.get)
-    assert (read.name, read.endpoint_url, read.docs_origins) == (environment, None, ())
+    assert (read.name, read.endpoint_url, read.console_origins) == (environment, None, ())
     assert read.nobodys == (["alarm_email", "bank_url"] if environment == "production" else [])
     assert {path.name for path in FOLDER.iterdir()} == {"staging.toml", "production.toml"}
 
@@ -93,7 +93,7 @@ def test_what_a_file_says_is_said_nowhere_else() -> None:
         Environment.read(told.get)
 
 
-@pytest.mark.parametrize("name", ["exchnge_url", "customer_deposits", "endpoint_url", "docs_origins", "name"])
+@pytest.mark.parametrize("name", ["exchnge_url", "customer_deposits", "endpoint_url", "console_origins", "name"])
 def test_a_name_that_is_not_known_is_refused_with_those_that_are(name: str) -> None:
     with pytest.raises(UnfitEnvironment, match=f"staging.toml: {name} is not known; known are alarm_email, bank_url"):
         _of_text(f'{name} = "yes"')
@@ -188,9 +188,9 @@ def test_an_environment_that_can_not_be_is_refused() -> None:
 
 
 def test_pages_are_listed_with_commas() -> None:
-    local = Environment.read((LAPTOP | {"docs_origins": "http://a:1,http://b:2"}).get)
-    assert local.docs_origins == ("http://a:1", "http://b:2")
-    assert Environment.read(LAPTOP.get).docs_origins == _read().docs_origins == ()
+    local = Environment.read((LAPTOP | {"console_origins": "http://a:1,http://b:2"}).get)
+    assert local.console_origins == ("http://a:1", "http://b:2")
+    assert Environment.read(LAPTOP.get).console_origins == _read().console_origins == ()
 
 
 def test_the_outside_systems_are_the_real_ones_unless_said() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import dataclass
+from fnmatch import fnmatch
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from infra.bundle import ROOT
 from infra.concurrency import OF_ACCOUNT, UNRESERVED_MIN
 from infra.context import title
 from infra.contexts import Route, contexts
+from infra.encryption import MOVES_MONEY
 from infra.environment import Environment, EnvironmentName
 from infra.grants import (
     CUSTODY_KEYS,
@@ -34,6 +37,7 @@ from infra.grants import (
     START,
     TOKEN,
     TOKEN_FAILS,
+    UNWRAP,
     Grant,
     Secret,
 )
@@ -82,6 +86,7 @@ STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::Secr
 CUSTOMERS, OPERATORS = "Users0A0EEA89", "OperatorUsers0F328748"  # the user pools
 APP, DESK = "UsersApp5991AB8C", "OperatorUsersDesk2573B898"  # and their clients
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
+AWS = pytest.mark.parametrize("environment", [EnvironmentName.STAGING, EnvironmentName.PRODUCTION])
 
 
 def _function_name(made: Synthesised, grant: str) -> str:
@@ -138,6 +143,7 @@ def _named(made: Synthesised, resource: Any) -> str:
     if _type(made, resource) == "AWS::KMS::Key":
         state = made.stack.state
         keys = {logical_id(state.data_key): "DataKey", logical_id(state.anchors.key): "signing key"}
+        keys |= {_own(made).money: "money key", _own(made).secrets: "secrets key"} if state.own_keys else {}
         return keys[resource["Fn::GetAtt"][0]]
     if resource == {"Fn::GetAtt": [OPERATORS, "Arn"]}:
         return "operators"
@@ -183,6 +189,7 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
     state, others = ENVIRONMENTS[environment].stack_name("CryptodeskState"), ENVIRONMENTS[environment].stack_name(NAME)
     assert set(kinds) == {state, others} | {title(context.name) for context in contexts()}
     policies = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::Cognito::ManagedLoginBranding"}
+    policies |= {"AWS::IAM::Role"} | {f"AWS::Backup::Backup{what}" for what in ("Vault", "Plan", "Selection")}
     assert set(kinds.pop(state)) - policies == STATE | {"AWS::SQS::Queue"}
     assert not STATE & set().union(*kinds.values())
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
@@ -224,19 +231,24 @@ def test_the_table_forgets_what_has_expired_and_can_go_back_in_time(synth: Synth
     table = synth(environment).only("DynamoDB::Table")
     assert table["TimeToLiveSpecification"] == {"AttributeName": TIME_TO_LIVE, "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
-    assert table["SSESpecification"] == {"SSEEnabled": True}
+    assert table["SSESpecification"]["SSEEnabled"] is True
 
 
-@pytest.mark.parametrize("environment", [EnvironmentName.STAGING, EnvironmentName.PRODUCTION])
+@AWS
 def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     retained = [r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"]
-    kept = {r["Type"]: r for r in retained if r["Properties"].get("KeyUsage") != "SIGN_VERIFY"}
-    assert len([r for r in retained if r["Type"] == "AWS::KMS::Key"]) == 2
+    kept = {r["Type"]: r for r in retained}
+    named = {logical_id(made.stack.state.data_key), logical_id(made.stack.state.anchors.key)} | {_own(made).table}
+    assert {i for i, r in made.resources.items() if r["Type"] == "AWS::KMS::Key" and r in retained} == named
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     pools = [r["Properties"] for r in retained if r["Type"] == "AWS::Cognito::UserPool"]
     assert [pool["DeletionProtection"] for pool in pools] == ["ACTIVE", "ACTIVE"]
-    assert kept["AWS::KMS::Key"]["Properties"]["EnableKeyRotation"] is True
+    assert kept["AWS::Backup::BackupVault"]
+    rotated = {i for i, key in made.of("KMS::Key").items() if key.get("EnableKeyRotation")}
+    assert rotated == set(made.of("KMS::Key")) - {logical_id(made.stack.state.anchors.key)}, (
+        "AWS rotates none that sign"
+    )
     lock = kept["AWS::S3::Bucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     in_production = environment is EnvironmentName.PRODUCTION
     assert lock == ({"Mode": "COMPLIANCE", "Days": 2555} if in_production else {"Mode": "GOVERNANCE", "Days": 1})
@@ -279,7 +291,8 @@ def test_every_route_wants_a_token_of_one_user_pool_but_where_the_bank_signs(
         assert jwt["Issuer"] == {
             "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
         }
-        assert len(of_pool) == (1 if pool == OPERATORS else 3)  # the app's, and those of the dealers' systems
+        console = environment is EnvironmentName.LOCAL
+        assert len(of_pool) == (1 if pool == OPERATORS else 3) + console  # the app's, and those of the dealers' systems
 
 
 @EVERYWHERE
@@ -362,12 +375,29 @@ def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
     assert set(classes.values()) == {None}  # where metrics are printed, and filters are set
 
 
-def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
-    local: Synthesised, staging: Synthesised, production: Synthesised
-) -> None:
-    assert local.only("ApiGatewayV2::Api")["CorsConfiguration"]["AllowOrigins"] == ["http://127.0.0.1:4580"]
+@EVERYWHERE
+def test_no_page_from_elsewhere_may_call_the_api(synth: Synth, environment: EnvironmentName) -> None:
+    """The console and Swagger UI have it under their own address."""
+    assert "CorsConfiguration" not in synth(environment).only("ApiGatewayV2::Api")
+
+
+def test_the_console_has_a_client_of_each_pool_that_takes_no_password(local: Synthesised) -> None:
+    """It comes back to the console alone; a token is spent by its use, which the embedded AWS does not know of."""
+    clients = [c for at, c in local.of("Cognito::UserPoolClient").items() if "Console" in at]
+    assert [client["UserPoolId"] for client in clients] == [{"Ref": CUSTOMERS}, {"Ref": OPERATORS}]
+    for client in clients:
+        assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid"])
+        assert (client["GenerateSecret"], client["EnableTokenRevocation"]) == (False, True)
+        assert "ExplicitAuthFlows" not in client
+        assert client["CallbackURLs"] == ["http://127.0.0.1:4580/signed-in"]
+        assert client["LogoutURLs"] == ["http://127.0.0.1:4580/"]
+        assert (client["AccessTokenValidity"], client["RefreshTokenValidity"]) == (5, 8 * 60)
+        assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
+
+
+def test_there_is_no_console_on_aws_yet(staging: Synthesised, production: Synthesised) -> None:
     for made in (staging, production):
-        assert "CorsConfiguration" not in made.only("ApiGatewayV2::Api")
+        assert not [at for at in made.of("Cognito::UserPoolClient") if "Console" in at]
 
 
 @EVERYWHERE
@@ -393,7 +423,133 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, made.environment) | _on_keys(grant)
+    } | _on_machines(grant, made.environment) | _on_keys(grant) | _unwraps(made, _read_secrets(made, name, secrets))
+
+
+def _read_secrets(made: Synthesised, name: str, of_grant: set[Secret]) -> set[Secret]:
+    """Lambda's poller reads its own in the name of what takes payments."""
+    kafka = {Secret.KAFKA_KEY} & set(made.stack.state.secrets) if name == "billing.take_payments" else set()
+    return of_grant | kafka
+
+
+def _unwraps(made: Synthesised, secrets: set[Secret]) -> dict[str, set[str]]:
+    """What reading secrets needs of the keys that encrypt them."""
+    if made.environment.embedded:
+        return {}
+    named = {"money key": secrets & MOVES_MONEY, "secrets key": secrets - MOVES_MONEY}
+    return {key: {UNWRAP} for key, of_key in named.items() if of_key}
+
+
+@AWS
+def test_a_function_unwraps_the_secrets_that_it_may_read_and_no_others(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    """By the key's context, and through Secrets Manager alone: one key encrypts several."""
+    made = synth(environment)
+    for name, function in _functions(made).items():
+        read, unwrapped = set(), set()
+        for statement in _statements(made, function):
+            if _list(statement["Action"]) == [READ_SECRET]:
+                read |= {_named(made, secret) for secret in _list(statement["Resource"])}
+            elif _list(statement["Action"]) == [UNWRAP] and _named(made, statement["Resource"]) != "DataKey":
+                told = statement["Condition"]["StringEquals"]
+                assert "secretsmanager." in json.dumps(told["kms:ViaService"])
+                unwrapped |= {_named(made, secret) for secret in _list(told["kms:EncryptionContext:SecretARN"])}
+        assert unwrapped == read, name
+
+
+@dataclass(frozen=True)
+class Own:
+    """Logical ids of the keys of our own."""
+
+    table: str
+    told: str
+    money: str
+    secrets: str
+
+
+def _own(made: Synthesised) -> Own:
+    keys = made.stack.state.own_keys
+    assert keys is not None
+    return Own(*(logical_id(key) for key in (keys.table, keys.told, keys.money, keys.secrets)))
+
+
+@AWS
+def test_what_is_kept_on_aws_is_under_keys_of_our_own(synth: Synth, environment: EnvironmentName) -> None:
+    made = synth(environment)
+    own = _own(made)
+    assert made.only("DynamoDB::Table")["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Fn::GetAtt": [own.table, "Arn"]},
+    }
+    assert {json.dumps(log["KmsKeyId"]) for log in made.of("Logs::LogGroup").values()} == {
+        json.dumps({"Fn::GetAtt": [own.told, "Arn"]})
+    }
+    assert own.told in json.dumps(made.only("SNS::Topic")["KmsMasterKeyId"])
+    for name, secret in made.stack.state.secrets.items():
+        key = own.money if name in MOVES_MONEY else own.secrets
+        assert made.of("SecretsManager::Secret")[logical_id(secret)]["KmsKeyId"] == {"Fn::GetAtt": [key, "Arn"]}
+
+
+def test_each_secret_with_which_money_is_moved_is_under_the_key_for_those() -> None:
+    """The others are read, are signed with, or are of whoever else looks."""
+    looks = {Secret.CURSOR_KEY, Secret.TAXPAYER_KEY, Secret.WEBHOOK_KEY, Secret.BANK_WEBHOOK, Secret.KAFKA_KEY}
+    assert set(Secret) - MOVES_MONEY == looks | {Secret.CUSTODY_READ, Secret.READING_KEYS, Secret.PRICE_ORACLE_KEY}
+
+
+@AWS
+def test_a_key_lets_in_the_service_that_uses_it_and_nobody_else(synth: Synth, environment: EnvironmentName) -> None:
+    """Beside the account's own policies. Who may use the table may use its key, but through DynamoDB alone."""
+    made = synth(environment)
+
+    def let_in(key: str) -> list[tuple[str, set[str]]]:
+        statements = made.of("KMS::Key")[key]["KeyPolicy"]["Statement"]
+        root, *others = statements
+        assert (root["Action"], "root" in json.dumps(root["Principal"])) == ("kms:*", True)
+        return [(json.dumps(s["Principal"]), set(s.get("Condition", {}).get("StringEquals", {}))) for s in others]
+
+    own = _own(made)
+    assert let_in(own.table) == [
+        ('{"AWS": "*"}', {"kms:CallerAccount", "kms:ViaService"}),
+        ('{"Service": "dynamodb.amazonaws.com"}', set()),
+    ]
+    logs, alarms = let_in(own.told)
+    assert "logs." in logs[0]
+    assert alarms[0] == '{"Service": "cloudwatch.amazonaws.com"}'
+    logged = made.of("KMS::Key")[own.told]["KeyPolicy"]["Statement"][1]["Condition"]["ArnLike"]
+    patterns = [_text(pattern) for pattern in logged["kms:EncryptionContext:aws:logs:arn"]]
+    for log in made.of("Logs::LogGroup").values():
+        assert any(fnmatch(f":log-group:{log['LogGroupName']}", f"*{p[p.index(':log-group:') :]}") for p in patterns)
+    for key in (own.money, own.secrets):
+        assert all(via == {"kms:ViaService"} for _, via in let_in(key))
+    assert let_in(logical_id(made.stack.state.data_key)) == []
+
+
+def _text(joined: Any) -> str:
+    return "".join(part if isinstance(part, str) else "" for part in joined["Fn::Join"][1])
+
+
+@AWS
+def test_a_copy_of_the_table_is_made_each_month_and_kept_for_a_year(synth: Synth, environment: EnvironmentName) -> None:
+    """In a vault of the environment's own name, where nobody deletes one within a month. One that fails is told."""
+    made = synth(environment)
+    (rule,) = made.only("Backup::BackupPlan")["BackupPlan"]["BackupPlanRule"]
+    assert (rule["ScheduleExpression"], rule["Lifecycle"]) == ("cron(30 3 1 * ? *)", {"DeleteAfterDays": 365})
+    vault = made.only("Backup::BackupVault")
+    name = f"{made.environment.prefix}-books"
+    assert (vault["BackupVaultName"], vault["LockConfiguration"]) == (name, {"MinRetentionDays": 30})
+    chosen = made.only("Backup::BackupSelection")["BackupSelection"]["Resources"]
+    assert chosen == [{"Fn::GetAtt": [logical_id(made.stack.state.table), "Arn"]}]
+    (alarm,) = [a for a in made.of("CloudWatch::Alarm").values() if a.get("Namespace") == "AWS/Backup"]
+    assert alarm["Dimensions"] == [{"Name": "BackupVaultName", "Value": name}]
+
+
+def test_what_the_embedded_aws_does_not_know_is_left_out_there(local: Synthesised) -> None:
+    kinds = {resource["Type"] for resource in local.resources.values()}
+    assert not [kind for kind in kinds if kind.startswith("AWS::Backup::")]
+    assert len(local.of("KMS::Key")) == 2, "those that the desk itself asks"
+    assert not any("KmsKeyId" in log for log in local.of("Logs::LogGroup").values())
 
 
 def _on_keys(grant: Grant) -> dict[str, set[str]]:
@@ -685,6 +841,7 @@ def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: 
     for ours in (APP, DESK):
         assert "ALLOW_USER_PASSWORD_AUTH" in app.pop(ours)["ExplicitAuthFlows"]
         assert there.pop(ours)["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    app = {at: client for at, client in app.items() if "Console" not in at}
     for client in (*app.values(), *there.values()):  # the dealers' systems: by their secret, and with their scope alone
         assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["client_credentials"], True)
         assert "ALLOW_USER_PASSWORD_AUTH" not in client.get("ExplicitAuthFlows", [])

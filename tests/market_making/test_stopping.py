@@ -10,6 +10,7 @@ from common import keys
 from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
+from functions.market_making.quotes import MISSED_AGAIN, NEVER_PLACED
 from tests.faulty import ENDPOINT, Faulty
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, FailBefore, Fault, Faults, planned
 from tests.market_making.audit import in_custody, items, live, live_until, meanwhile, people_told, room_taken
@@ -215,3 +216,13 @@ def test_an_order_that_hears_of_its_stop_needs_no_other_machine(market: Market) 
     withdraw(market)
     is_home(market)
     assert len(market.machine.executions) == 1
+
+
+def test_who_closes_an_order_has_until_all_of_it_is_over(market: Market) -> None:
+    stop(market)
+    key = keys.item_named(market.order().order_id)
+    assert key is not None
+    waits = work.find(market.table, key)
+    assert waits is not None
+    assert waits.due_at is not None
+    assert waits.due_at > market.clock() + NEVER_PLACED + 2 * MISSED_AGAIN

@@ -396,14 +396,18 @@ def events_of_the_bank(desk: Desk, ann: Owner) -> None:
 
 def proposals(desk: Desk, ann: Owner) -> None:
     """Of what the bank has paid: one is dismissed, another one confirmed, and a third one can not be any more."""
-    desk.world.simulated.set_outcome("pending", times=1)
-    thing_id = withdraw(desk, ann)
+    desk.world.simulated.set_outcome("pending", times=2)
+    thing_id, other = withdraw(desk, ann), withdraw(desk, ann)
     desk.world.machines.run()
-    dismissed, confirmed, _ = [proposed(desk, thing_id, paid) for paid in ("38.00", "39.00", "37.00")]
+    dismissed = proposed(desk, thing_id, "1.00")
     check(desk, Counter())
     desk.proposals.dismiss(dismissed, "of another one", "olga", dry_run=False)
+    confirmed = proposed(desk, thing_id, "1.00")
+    proposed(desk, other, "1.00")
     check(desk, Counter())
     desk.proposals.confirm(confirmed, "so it is", "olga", dry_run=False)
+    desk.world.simulated.decide(f"{other}-01", "complete")
+    desk.events.receive(desk.world.simulated.event_of(f"{other}-01"))
 
 
 def proposed(desk: Desk, thing_id: str, paid: str) -> str:

@@ -48,6 +48,7 @@ CHANGED: dict[str, Any] = {  # none of it is what a new asset has
     "min_pooled": "3",
     "desk_buys_max": "4",
     "spread_bps": 54,
+    "price_step": "0.05",
     "fees_bps": {"STANDARD": 57, "SILVER": 56, "GOLD": 55},
 }
 

@@ -35,7 +35,7 @@ from common.domain.payouts.model import ATTEMPTS_MAX, EventOutcome
 from common.domain.proposals.model import OwnProposal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
-from common.money import Money
+from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.notifications.model import Change
@@ -138,6 +138,7 @@ def test_every_rule_is_confirmed_as_it_was_proposed(desk: Desk) -> None:
         pool_top_up=True,
         desk_buys_max=Money(0),
         fees_bps=Fees({Tier.STANDARD: 30, Tier.GOLD: 0}),
+        price_step=Price("0.25"),
     )
     assert save_asset(desk, other).done
     desk.clock.forward(seconds=5)

@@ -212,8 +212,8 @@ class TestProposing:
 
     def test_something_else_has_another_id(self, desk: Desk, ann: Owner) -> None:
         order_id = awaiting(desk, ann)
-        ids = {propose(desk, order_id).id, propose(desk, order_id, paid="98.00").id}
-        other = desk.proposals.propose(PAYOUT, order_id, {"paid": "99.00"}, "line 12", "a fee", "otto", dry_run=False)
+        ids = {propose(desk, order_id, dry_run=True).id, propose(desk, order_id, paid="98.00", dry_run=True).id}
+        other = desk.proposals.propose(PAYOUT, order_id, {"paid": "99.00"}, "line 12", "a fee", "otto", dry_run=True)
         assert len(ids | {other.id}) == 3
 
     def test_is_for_what_the_bank_has_not_decided(self, desk: Desk, ann: Owner) -> None:
@@ -334,7 +334,9 @@ class TestConfirming:
     def test_is_of_the_attempt_that_was_meant(self, desk: Desk, ann: Owner) -> None:
         """What was proposed for the first attempt is not done to the second one."""
         order_id = awaiting(desk, ann)
-        proposed = propose(desk, order_id).id
+        desk.by_hand("abandon", order_id, "the bank says so", "otto", dry_run=False)
+        desk.clock.forward(seconds=NEVER_BOOKED_SECONDS + 1)
+        proposed = propose(desk, order_id, paid="0").id
         desk.world.simulated.set_outcome("pending", times=1)
         desk.world.simulated.decide(f"{order_id}-01", "fail")
         desk.run(until=lambda: len(attempts(desk, order_id)) == 2)

@@ -12,6 +12,7 @@ from common.domain.catalogue.model import (
     AssetInactive,
     BelowMinimum,
     Execution,
+    PriceOffStep,
     PriceUnavailable,
 )
 from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
@@ -54,6 +55,15 @@ def test_a_resting_sale_holds_its_units_until_the_market_comes_up(desk: Desk) ->
     _, (btc,) = desk.orders.holdings(ann)
     assert (btc.whole.amount, btc.cost_basis, btc.realised_gain) == (Decimal(1), Money(100), Money(50))
     assert desk.orders.order(ann, order.order_id).price_per_unit == Price(125)
+
+
+@pytest.mark.parametrize("price", ["95.01", "95.024999999999999999"])
+def test_the_price_of_a_limit_order_is_a_multiple_of_its_step(desk: Desk, price: str) -> None:
+    desk.list_asset("BTC", "100", price_step="0.025")
+    ann = desk.customer(usd="1000.00")
+    with pytest.raises(PriceOffStep, match=r"a multiple of \$0\.025"):
+        desk.buy(ann, "1", order_price=price)
+    assert desk.buy(ann, "1", order_price="95.025").order_price == Price("95.025")
 
 
 def test_a_fill_is_at_the_limit_or_at_what_is_better_for_the_customer(desk: Desk) -> None:

@@ -501,7 +501,7 @@ def test_what_is_said_to_be_paid_nobody_pays_or_frees_meanwhile(desk: Desk, ann:
         f"an operator: it was paid by another way, as olga says: confirm or dismiss {proposed.id}"
     )
     for act in ("retry", "give_back"):
-        with pytest.raises(PayoutUnsettled, match=f"{proposed.id} says that it was paid by another way"):
+        with pytest.raises(PayoutUnsettled, match=f"{proposed.id} says that it was paid: another"):
             move(desk, act, order_id, operator="oleg")
     with pytest.raises(NotDriven):
         desk.interventions.redrive(order_id, "go on", "oleg", dry_run=False)
@@ -549,7 +549,7 @@ def test_who_dismisses_what_is_said_to_be_paid_does_not_pay_it_alone(desk: Desk,
         desk.proposals.dismiss(proposed.id, "not so", "ann", dry_run=False)
     desk.proposals.dismiss(proposed.id, "nobody has paid", "otto", dry_run=False)
     for act in ("retry", "give_back"):
-        with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid by another way"):
+        with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid: another"):
             move(desk, act, order_id, operator="otto")
     with pytest.raises(NotDriven):
         desk.interventions.redrive(order_id, "go on", "otto", dry_run=False)
@@ -576,6 +576,116 @@ def test_the_banks_id_of_a_rejected_attempt_is_its_payouts_own(desk: Desk, ann: 
     with pytest.raises(NotProposable, match=f"it is that of {order_id}-05"):
         propose_paid(desk, other, wire=theirs)
     assert desk.confirmed(propose_paid(desk, order_id, wire=theirs)).done
+
+
+# While an operator says that the bank has paid the pending attempt
+
+
+def test_what_the_bank_is_said_to_have_paid_is_not_paid_by_the_next(desk: Desk, ann: Owner) -> None:
+    """Its statement has it, and it does not know the reference: abandoned by another operator, the attempt would be
+    rejected, and the machine would begin the next one by itself."""
+    order_id = unsent(desk, ann)
+    proposed = say(desk, order_id, "99.90")
+    with pytest.raises(PayoutUnsettled, match=f"{proposed.id} says that it was paid: another operator confirms"):
+        move(desk, "abandon", order_id, operator="oleg")
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.interventions.redrive(order_id, "go on", "oleg", dry_run=False)
+    desk.run()
+    assert waits_for_person(desk, order_id) == (
+        f"an operator: the bank does not know the attempt, and {proposed.id} says that it was paid: confirm or "
+        "dismiss it"
+    )
+    assert desk.confirmed(proposed).done
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == ("FILLED", ["COMPLETED"])
+    assert (desk.world.simulated.records(), dollars(desk, ann)) == ([], (Money(1000), Money(0)))
+
+
+def test_nor_where_it_was_abandoned_before(desk: Desk, ann: Owner) -> None:
+    order_id = unsent(desk, ann)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    move(desk, "abandon", order_id, operator="oleg")
+    proposed = say(desk, order_id, "90.00")
+    desk.run()
+    assert (decided(desk, order_id), desk.world.simulated.records()) == (["PENDING"], [])
+    assert desk.confirmed(proposed).done
+    assert (decided(desk, order_id), dollars(desk, ann)) == (["COMPLETED"], (Money("1009.90"), Money(0)))
+
+
+@pytest.mark.parametrize("act", ["abandon", "send"])
+def test_nor_in_the_moment_when_that_is_said(desk: Desk, ann: Owner, act: str) -> None:
+    order_id = unsent(desk, ann)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    if act == "send":
+        desk.interventions.redrive(order_id, "go on", "oleg", dry_run=False)
+    before_next_write(desk, lambda: say(desk, order_id, "99.90"), containing=f"{order_id}")
+    if act == "send":
+        desk.payouts.check(order_id)
+    else:
+        with pytest.raises(PayoutUnsettled):
+            move(desk, act, order_id, operator="oleg")
+    desk.run()
+    assert (decided(desk, order_id), desk.world.simulated.records()) == (["PENDING"], [])
+
+
+def test_nor_where_it_is_said_and_dismissed_while_the_bank_rejects_it(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    event = told(desk, f"{order_id}-01", "fail")
+
+    def said_and_dismissed() -> None:
+        desk.proposals.dismiss(say(desk, order_id, "99.90").id, "no such line", "otto", dry_run=False)
+
+    before_next_write(desk, said_and_dismissed, containing="failure_code")
+    desk.events.receive(event)
+    desk.run()
+    assert (decided(desk, order_id), bool(waits_for_person(desk, order_id))) == (["REJECTED"], True)
+
+
+def test_what_the_bank_itself_says_counts_and_who_dismisses_pays_not_alone(desk: Desk, ann: Owner) -> None:
+    """It rejects what it is said to have paid: that is not tried again before both have been looked at."""
+    order_id = awaiting(desk, ann)
+    proposed = say(desk, order_id, "99.90")
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))
+    desk.run()
+    assert (decided(desk, order_id), bool(waits_for_person(desk, order_id))) == (["REJECTED"], True)
+    with pytest.raises(NotProposable):
+        desk.confirmed(proposed)
+    with pytest.raises(BeneficiaryDecides):
+        desk.proposals.dismiss(proposed.id, "not so", "ann", dry_run=False)
+    desk.proposals.dismiss(proposed.id, "the bank says no", "otto", dry_run=False)
+    with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid"):
+        move(desk, "retry", order_id, operator="otto")
+    assert move(desk, "retry", order_id, operator="oleg").done
+    desk.run()
+    assert (decided(desk, order_id), len(paid(desk, order_id))) == (["REJECTED", "COMPLETED"], 1)
+
+
+def test_the_bank_pays_what_it_is_said_to_have_paid_once(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    proposed = say(desk, order_id, "50.00")
+    with pytest.raises(NotProposable, match=f"{proposed.id} says so already"):
+        say(desk, order_id, "60.00")
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
+    with pytest.raises(NotProposable):
+        desk.confirmed(proposed)
+    desk.proposals.dismiss(proposed.id, "the bank has paid it", "otto", dry_run=False)
+    assert (status(desk, order_id), dollars(desk, ann), overdue(desk)) == ("FILLED", (Money(1000), Money(0)), [])
+
+
+def test_who_dismisses_it_while_it_is_pending_begins_no_other_alone(desk: Desk, ann: Owner) -> None:
+    order_id = unsent(desk, ann)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.proposals.dismiss(say(desk, order_id, "99.90").id, "no such line", "otto", dry_run=False)
+    move(desk, "abandon", order_id, operator="otto")
+    desk.run()
+    assert (decided(desk, order_id), bool(waits_for_person(desk, order_id))) == (["REJECTED"], True)
+    with pytest.raises(NotDriven):
+        desk.interventions.redrive(order_id, "go on", "otto", dry_run=False)
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "retry", order_id, operator="otto")
+    assert move(desk, "retry", order_id, operator="oleg").done
+    desk.run()
+    assert len(paid(desk, order_id)) == 1
 
 
 # While the bank says both that it has paid and that it has not

@@ -289,7 +289,7 @@ def approved_for_another_account(on_call: OnCall) -> Facts:
     new = desk.account("rich", "acc-new")
     save_client(desk, Client("rich-bank", ClientKind.BANKING, rich, ClientStatus.ACTIVE, desk.clock(), new))
     desk.run()
-    return found
+    return found | {"APPROVED": desk.mark_of("rich", "acc-rich"), "NOW": desk.mark_of("rich", "acc-new")}
 
 
 def strange_event(on_call: OnCall) -> Facts:
@@ -439,7 +439,7 @@ WAYS = [
         "and not as it was approved",
         approved_for_another_account,
         after=approved_anew,
-        tells=("may be paid to acc-rich", "account_id acc-new"),
+        tells=("may be paid to {APPROVED}", "account_id {NOW}"),
     ),
     Way("parked-events", "is not understood", strange_event),
     Way("payout-pending", "will never pay it", abandoned, after=given_back, rings=("WorkOverdue",)),

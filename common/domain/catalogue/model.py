@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from common.domain.fees import NONE, Fees
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
+from common.money import EXACT, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
 FEE_PRECISION = 8  # decimals of a fee that an exchange takes in the coin it has bought
@@ -23,6 +23,7 @@ SLIPPAGE_BOUND_BPS = 300  # above 4.5 % a buyer gains who sells to his own order
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
 MIN_POOLED = Money(1)
+PRICE_STEP = Price(Decimal(1).scaleb(-FRACTION_DIGITS_MAX))  # any price is a multiple of it
 DESK_BUYS_MAX = Money(100)
 PRICE_AGE_MAX_SECONDS = 180
 ELSEWHERE = "exchange"  # before the exchange's name for a coin that is not our asset of that name
@@ -43,6 +44,10 @@ class AssetInactive(Conflict):
 
 class PrecisionExceeded(Rejected):
     """The quantity has more decimals than the asset."""
+
+
+class PriceOffStep(Rejected):
+    """The price of a limit order is no multiple of the asset's step."""
 
 
 class BelowMinimum(Rejected):
@@ -139,6 +144,7 @@ class Asset:
     desk_buys_max: Money = DESK_BUYS_MAX  # what the desk's own book buys a day of what the exchange takes no lot of
     spread_bps: int = 0  # from what the desk buys at to what it sells at, of the price: half of it on either side
     fees_bps: Fees = NONE  # what of an instant trade is the desk's, beside its spread
+    price_step: Price = PRICE_STEP  # the price of a limit order is a multiple of it
 
     @property
     def too_coarse(self) -> bool:
@@ -158,6 +164,14 @@ class Asset:
         if fraction_digits(quantity.amount) > self.precision:
             raise PrecisionExceeded(
                 f"{quantity} has more than the {self.precision} decimals of {self.asset_id}", precision=self.precision
+            )
+
+    def check_price(self, price: Price) -> None:
+        """Of a limit order. Raises PriceOffStep."""
+        if EXACT.remainder(price.usd_per_unit, self.price_step.usd_per_unit):
+            raise PriceOffStep(
+                f"the price of an order of {self.asset_id} is a multiple of ${self.price_step}, and ${price} is none",
+                price_step=str(self.price_step),
             )
 
     def check_notional(self, notional: Money) -> None:

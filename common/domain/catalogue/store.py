@@ -18,6 +18,7 @@ from common.domain.catalogue.model import (
     FILL_BAND_BPS,
     MIN_POOLED,
     POOL_DEADLINE_SECONDS,
+    PRICE_STEP,
     SLIPPAGE_MAX_BPS,
     Asset,
     AssetMoved,
@@ -62,6 +63,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     desk_buys_max = DecimalAttribute(null=True)
     spread_bps = DecimalAttribute(null=True)
     fees_bps = JSONAttribute(null=True)  # by tier
+    price_step = DecimalAttribute(null=True)
     exchange_symbol = UnicodeAttribute(null=True)
 
 
@@ -208,6 +210,7 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.desk_buys_max.set(asset.desk_buys_max.usd),
         item.spread_bps.set(Decimal(asset.spread_bps)),
         item.fees_bps.set(dict(asset.fees_bps.named)),
+        item.price_step.set(asset.price_step.usd_per_unit),
         item.exchange_symbol.set(asset.exchange_symbol),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
@@ -334,6 +337,7 @@ def _asset(item: AssetItem) -> Asset:
         desk_buys_max=DESK_BUYS_MAX if item.desk_buys_max is None else Money(item.desk_buys_max),
         spread_bps=_whole(item.spread_bps, 0),
         fees_bps=Fees({Tier(tier): int(bps) for tier, bps in (item.fees_bps or {}).items()}),
+        price_step=PRICE_STEP if item.price_step is None else Price(item.price_step),
     )
 
 

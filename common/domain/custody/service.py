@@ -39,7 +39,7 @@ from common.table.transaction import Write
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are looked at, and more where they do not cover it
 PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
 DENIED_MAX = timedelta(hours=6)  # so long it is tried again; then a person looks
-LOOK_EVERY = timedelta(seconds=30)  # at what the custody has, and its chain has not
+LOOK_EVERY = timedelta(seconds=15)  # at what the custody has, and its chain has not
 SHORT_PAUSE = timedelta(seconds=30)
 SHORT_MAX = timedelta(minutes=30)  # for so long the outputs of an outgoing may be on their way; then a person looks
 

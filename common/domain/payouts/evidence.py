@@ -97,10 +97,9 @@ def said_unpaid(
         return []
     claimed = adjustments.claimed_by(table, reference) == payout.order_id
     released = [adjustments.release(reference, payout.order_id)] if claimed else []
-    return [
-        *released,
-        store.say_unpaid(payout, by, at, f"that it was paid by another way is dismissed ({proposal_id})"),
-    ]
+    latest = store.latest(table, payout)
+    asks = latest is None or latest.status is not AttemptStatus.PENDING
+    return [*released, store.say_unpaid(payout, by, at, f"that it was paid is dismissed ({proposal_id})", asks=asks)]
 
 
 def _is_of_attempt(ours: str | None, payout: Payout) -> bool:

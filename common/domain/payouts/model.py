@@ -137,7 +137,8 @@ class Payout:
     so `contradictions` times. `needs_person`: it waits for an operator, and no machine moves it; `awaits_approval`: for
     two, who approve it. `uncounted`: how many attempts the bank refused because of the desk itself, its funds or
     rights. `returned`: its dollars went to the customer's balance instead. `said_paid`: the proposal, not decided yet,
-    that it was paid by another way; `said_unpaid_by`: the operator who has dismissed what another one has said so.
+    that it was paid, by another way or by the pending attempt; `said_unpaid_by`: the operator who has dismissed what
+    another one has said so.
     """
 
     order_id: str
@@ -167,6 +168,11 @@ class Payout:
     def open(self) -> bool:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
+
+    @property
+    def was_said_paid(self) -> bool:
+        """Does an operator say so, or has he, and another one has dismissed it?"""
+        return self.said_paid is not None or self.said_unpaid_by is not None
 
     @property
     def disputed_attempt(self) -> int | None:
@@ -268,11 +274,11 @@ def back_off(attempts: int, first: timedelta) -> timedelta:
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
     """Does only an operator's act lead on, and no machine? So it is once the payout has failed, while it is to be
-    approved, while it is disputed, and once somebody has said that it was paid by another way, except that a pending
-    attempt is still asked for."""
+    approved, while it is disputed, and once somebody has said that it was paid, except that a pending attempt is still
+    asked for."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
-    said = payout.said_paid is not None or payout.said_unpaid_by is not None
-    return payout.status == payout.kind.failed or ((payout.disputed or said) and not pending) or is_approvable(payout)
+    stopped = payout.disputed or payout.was_said_paid
+    return payout.status == payout.kind.failed or (stopped and not pending) or is_approvable(payout)
 
 
 def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
@@ -309,9 +315,10 @@ def is_exhausted(payout: Payout) -> bool:
     return payout.counted >= payout.attempts_max or not has_attempts_left(payout)
 
 
-def is_abandonable(attempt: Attempt) -> bool:
-    """Is it pending, and has nobody abandoned it yet?"""
-    return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
+def is_abandonable(payout: Payout, latest: Attempt | None) -> bool:
+    """Is an attempt pending, has nobody abandoned it yet, and does nobody say that the bank has paid it?"""
+    pending = latest is not None and latest.status is AttemptStatus.PENDING and latest.abandoned_at is None
+    return pending and payout.said_paid is None
 
 
 def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
@@ -348,10 +355,7 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
 def why_not_by_one(payout: Payout, latest: Attempt | None) -> str:
     """Why a single operator neither pays it once more nor gives it back, and what can be done."""
     if payout.said_paid is not None:
-        return (
-            f"{payout.said_paid} says that it was paid by another way: another operator confirms that, or dismisses it "
-            "first"
-        )
+        return f"{payout.said_paid} says that it was paid: another operator confirms that, or dismisses it first"
     if payout.disputed and is_decidable(payout, latest):
         return (
             f"the bank contradicts itself about attempt {payout.disputed_attempt} and may have paid it: two operators "

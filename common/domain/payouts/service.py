@@ -61,7 +61,7 @@ class Payouts:
         if stage is Stage.FAILED and not payout.needs_person:
             return self._stop(payout, "its payout has failed")
         if stage is Stage.STOPPED and not payout.needs_person:
-            return self._stop(payout, "its payout is disputed")
+            return self._stop(payout, "its payout is disputed" if payout.disputed else _said(payout))
         return Standing(stage, wait_seconds, facts(payout, latest))
 
     def create(self, order_id: str) -> Standing:
@@ -166,8 +166,11 @@ class Payouts:
             return self._doubt(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
 
     def _send_again_or_reject(self, payout: Payout, attempt: Attempt, person: Person, asked_at: datetime) -> Standing:
-        """The bank, asked at `asked_at`, does not know the pending attempt. One that an operator has abandoned is
+        """The bank, asked at `asked_at`, does not know the pending attempt. Where an operator says that it has paid it,
+        a person has to look. One that an operator has abandoned is
         rejected, once nothing of it can be booked any more; another one is sent again, unless a person has to look."""
+        if payout.said_paid is not None:
+            return self._stop(payout, f"the bank does not know the attempt, and {_said(payout)}: confirm or dismiss it")
         if attempt.abandoned_at is not None:
             if not attempt.is_sent_by_nobody(self.now()):
                 raise PayoutUnclear("the attempt was abandoned just now and may still be on its way to the bank")
@@ -207,7 +210,7 @@ class Payouts:
         flow_halts.must_run(self.table, Flow.PAYOUTS)
         repeat = replace(attempt, repeats=attempt.repeats + 1, repeated_at=self.now())
         try:
-            self.table.write(store.repeat(attempt, repeat.sent_at))
+            self.table.write(store.repeat(attempt, repeat.sent_at), store.not_said_paid(payout))
         except AttemptMoved:
             return self.read(payout.order_id)
         return self._send(payout, repeat, person, account_id, alone=attempt.repeat_refused_at is not None)
@@ -360,6 +363,10 @@ def misfit(attempt: Attempt, told: Adjustment, account: Sealed | None) -> str | 
     if not wrong:
         return None
     return f"the bank tells of {', '.join(wrong)} for {attempt.reference_id}, adjustment {told.adjustment_id}"
+
+
+def _said(payout: Payout) -> str:
+    return f"{payout.said_paid} says that it was paid"
 
 
 def warn_of_misfit(reference_id: str, why: str) -> None:

@@ -58,7 +58,7 @@ class PayableItem(work.OpenWork):
     disputed = BooleanAttribute(null=True)
     disputed_attempts = UnicodeAttribute(null=True)  # their numbers, each after a space
     contradictions = DecimalAttribute(null=True)  # how often it has, ever
-    said_paid = UnicodeAttribute(null=True)  # the proposal that it was paid by another way
+    said_paid = UnicodeAttribute(null=True)  # the proposal that it was paid
     said_unpaid_by = UnicodeAttribute(null=True)  # who has dismissed what another one has said so
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
@@ -339,6 +339,8 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
     return Write.update(
         _order(payout),
         item.status.set(kind.paid),
+        item.said_paid.remove(),
+        item.said_unpaid_by.remove(),
         item.updated_at.set(at),
         *work.done(),
         when=(item.status == kind.paying) & _counted(number),
@@ -350,12 +352,13 @@ def pause(
     payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str, *, counts: bool = True
 ) -> Write:
     """Attempt `number` was rejected: the order waits for the next one, until `next_at`. It waits for a person instead
-    if that is None, and if it did so before, since this rejection does not clear up what the person was asked about.
-    Unless it `counts`, an attempt uses up none of those that the customer has. Refused with AttemptMoved."""
+    if that is None, and if it did so before, since this rejection does not clear up what the person was asked about;
+    and where somebody has said that the bank has paid it, be that dismissed by now. Unless it `counts`, an attempt uses
+    up none of those that the customer has. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
     rejected = "rejected" if counts else "rejected and does not count, since the bank refuses the desk itself"
     waits_for = f"the attempt after {number}, which was {rejected}: {why}"
-    if payout.disputed or payout.needs_person or next_at is None:
+    if payout.disputed or payout.needs_person or payout.was_said_paid or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
         for_whom: Condition = item.open_work.exists()
     else:
@@ -370,6 +373,7 @@ def pause(
         when=(item.status == kind.paying)
         & _counted(number)
         & _dispute_as_read(payout)
+        & _said_as_read(payout)
         & _uncounted_as_read(payout)
         & for_whom,
         otherwise=AttemptMoved("the order is not being paid"),
@@ -541,16 +545,43 @@ def say_paid(payout: Payout, proposal_id: str, at: datetime, why: str) -> list[W
     return [order, *_still_rejected(payout, _unsettled(payout))]
 
 
-def say_unpaid(payout: Payout, by: str | None, at: datetime, why: str) -> Write:
-    """What was said of it is dismissed, `by` another one than has said it: a person says how it goes on. Refused with
+def say_pending_paid(payout: Payout, attempt: Attempt, proposal_id: str, at: datetime) -> list[Write]:
+    """An operator says that the bank has paid the pending attempt. The bank is still asked for it, and what it tells
+    counts; but it is neither sent again nor abandoned, and none follows it, until that is decided. Refused with
     PayoutUnsettled."""
+    item, attempted = PayableItem, AttemptItem
+    order = Write.update(
+        _order(payout),
+        item.said_paid.set(proposal_id),
+        item.updated_at.set(at),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    pending = Write.check(
+        attempted(*_attempt_key(attempt.order_id, attempt.number)),
+        when=(attempted.status == AttemptStatus.PENDING) & _sent_as_read(attempt),
+        otherwise=_unsettled(payout),
+    )
+    return [order, pending]
+
+
+def not_said_paid(payout: Payout) -> Write:
+    """The condition that nobody says that it was paid. Refused with AttemptMoved."""
+    never: Condition = PayableItem.said_paid.does_not_exist()
+    return Write.check(_order(payout), when=never, otherwise=AttemptMoved("somebody says that it was paid"))
+
+
+def say_unpaid(payout: Payout, by: str | None, at: datetime, why: str, *, asks: bool) -> Write:
+    """What was said of it is dismissed, `by` another one than has said it; `asks`: a person says how it goes on. While
+    an attempt is pending, its machine does. Refused with PayoutUnsettled."""
     item = PayableItem
+    goes_on = work.waits(payout.kind.row, payout.order_id, now=at, due_at=at + work.SOON, waits_for=f"the bank; {why}")
     return Write.update(
         _order(payout),
         item.said_paid.remove(),
         item.said_unpaid_by.remove() if by is None else item.said_unpaid_by.set(by),
         item.updated_at.set(at),
-        *_asks(payout, at, why),
+        *(_asks(payout, at, why) if asks else goes_on),
         when=(item.status == payout.status) & _as_read(payout),
         otherwise=_unsettled(payout),
     )
@@ -643,15 +674,18 @@ def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Wr
 
 
 def _as_read(payout: Payout) -> Condition:
-    """Nobody has begun an attempt, nor has the bank contradicted itself, nor has an operator said that it was paid by
-    another way, since the order was read."""
+    """Nobody has begun an attempt, nor has the bank contradicted itself, nor has an operator said that it was paid,
+    since the order was read."""
     rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout) & _said_as_read(payout)
     return rule
 
 
 def _said_as_read(payout: Payout) -> Condition:
-    said = PayableItem.said_paid
+    """Nobody has said that it was paid, nor dismissed that, both of which may have been since."""
+    said, unsaid = PayableItem.said_paid, PayableItem.said_unpaid_by
     rule: Condition = said.does_not_exist() if payout.said_paid is None else said == payout.said_paid
+    by = payout.said_unpaid_by
+    rule &= unsaid.does_not_exist() if by is None else unsaid == by
     return rule
 
 

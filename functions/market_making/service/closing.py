@@ -81,7 +81,8 @@ class Closing:
             told = "an unknown part" if gone.executed is None else plain(gone.executed)
             why = f"of order {gone.exchange_order_id} {told} is executed, and trades tell of {plain(gone.settled)}"
             return self._held_up(order, after, seen, why)
-        raise QuotesOpen(f"of the order {len(after.slots)} quotes may be open", id=order.order_id)
+        still = f"{len(after.slots)} quotes may be open" if after.slots else "what was sent last may still come to be"
+        raise QuotesOpen(f"of the order {still}", id=order.order_id)
 
     def _go_on(self, cycling: Cycling, known: Known, planned: Plan, maker: Maker, market: Market) -> Quotes:
         """The quotes as they are in the table afterwards."""

@@ -19,6 +19,7 @@ from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import account_store, campaign_store, model, quotes_store, shard_store, store
 from functions.market_making.model import (
+    CLOSES_WITHIN,
     QUOTING_SECONDS,
     FeeCoinOwn,
     MarketMakingOrderMoved,
@@ -150,7 +151,7 @@ class Quoting:
         # The token may be lost on its way: then its execution waits on, and the sweeper starts the next one.
         further = [*work.supersede(), *([store.send_home()] if home else [])]
         self.table.write(
-            store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
+            store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end", due_at=at + CLOSES_WITHIN),
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
             *shard_store.tell_shard(order, Status.STOPPING, at),
             *also,

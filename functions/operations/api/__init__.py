@@ -16,6 +16,7 @@ from common.domain.catalogue.model import (
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
     PRICE_AGE_MAX_SECONDS,
+    PRICE_STEP,
     SLIPPAGE_BOUND_BPS,
     SLIPPAGE_MAX_BPS,
     Asset,
@@ -28,7 +29,7 @@ from common.domain.payouts.store import BankEventItem, payee_of
 from common.domain.persons import AccountState, Person
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
-from common.money import Money, plain
+from common.money import Money, Price, plain
 from common.pages import LIMIT_DEFAULT
 from common.wire import (
     CLIENT_ID_PATTERN,
@@ -133,6 +134,9 @@ class AssetRequest(OperatorAct):
         description="of instant trades, beside the spread: what of the amount is the desk's, in basis points, by tier; "
         "of a new asset none",
     )
+    price_step: Amount | None = Field(
+        default=None, description=f"the price of a limit order is a multiple of it; of a new asset {PRICE_STEP}"
+    )
     exchange_symbol: AssetId | None = Field(
         default=None, description="what the exchange calls it, since it was renamed there; of a new asset its own name"
     )
@@ -143,6 +147,8 @@ class AssetRequest(OperatorAct):
         dollars = ("min_notional", "max_notional", "min_pooled", "desk_buys_max")
         if self.fees_bps is not None:
             said["fees_bps"] = {Tier(tier): bps for tier, bps in said["fees_bps"].items()}
+        if self.price_step is not None:
+            said["price_step"] = Price(self.price_step)
         return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 
@@ -168,6 +174,7 @@ class OperatedAssetView(View):
     min_pooled: str
     desk_buys_max: str
     spread_bps: int
+    price_step: str
     fees_bps: dict[Tier, int] = Field(description="of the tiers that were given; others pay what STANDARD does")
 
 
@@ -422,7 +429,9 @@ def reconcile(body: ReconcileRequest) -> ReconciledView:
 
 
 def _operated(asset: Asset) -> OperatedAssetView:
-    rules: dict[str, Any] = {k: str(rule) if isinstance(rule, Money) else rule for k, rule in vars(asset).items()}
+    rules: dict[str, Any] = {
+        k: str(rule) if isinstance(rule, Money | Price) else rule for k, rule in vars(asset).items()
+    }
     return OperatedAssetView(**{**rules, "fees_bps": asset.fees_bps.named})
 
 

@@ -45,6 +45,7 @@ _READ: Mapping[str, Callable[[str], Any]] = {
     **dict.fromkeys(_WORDS, str),
     **dict.fromkeys(("active", "pool_top_up"), "true".__eq__),
     "execution": Execution,
+    "price_step": Price,
 }  # whole numbers are the rest
 
 

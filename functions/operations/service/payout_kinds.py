@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from common.domain import adjustments
 from common.domain.payouts import evidence, store
 from common.domain.payouts.model import KINDS as PAYOUTS
 from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, Evidence, Payout, warning
@@ -65,8 +66,30 @@ class PayoutDecision:
         payout, attempt = self._of(subject)
         assert confirmed.reference is not None
         assert confirmed.decided_at is not None
+        if self._stops(attempt, confirmed):
+            must_be_the_only(payout, confirmed)
         said = Evidence(Money(confirmed.terms["paid"]), confirmed.reference, confirmed.operators)
         return evidence.decided(payout, attempt, said, confirmed.decided_at)
+
+    def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:
+        """While one says that the bank has paid the pending attempt, none follows it. A payout that is disputed is
+        stopped already."""
+        payout, attempt = self._of(subject)
+        if not self._stops(attempt, proposal):
+            return []
+        must_be_the_only(payout, proposal)
+        assert proposal.reference is not None
+        taken = adjustments.taken(table, proposal.reference, attempt.reference_id)
+        if taken is not None:  # nobody could confirm it
+            raise NotProposable(taken.detail, id=subject.id)
+        return store.say_pending_paid(payout, attempt, proposal.id, proposal.proposed_at)
+
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
+        return _freed(table, dismissed)
+
+    @staticmethod
+    def _stops(attempt: Attempt, proposal: Proposal) -> bool:
+        return attempt.status is AttemptStatus.PENDING and Money(proposal.terms["paid"]) > ZERO
 
     @staticmethod
     def _of(subject: Subject) -> tuple[Payout, Attempt]:
@@ -138,37 +161,40 @@ class PaidOtherwise:
         assert confirmed.reference is not None
         assert confirmed.decided_at is not None
         told, operators = confirmed.terms.get(PUBLIC_REASON), confirmed.operators
-        self.must_be_the_only(self._of(subject), confirmed)
+        must_be_the_only(self._of(subject), confirmed)
         return evidence.paid_otherwise(self._of(subject), confirmed.reference, told, operators, confirmed.decided_at)
 
     def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:
         """While it waits to be confirmed, nothing else becomes of the payout: the dollars have left already, if it is
         true. Raises NotProposable: another one says so, of another payment."""
         payout = self._of(subject)
-        self.must_be_the_only(payout, proposal)
+        must_be_the_only(payout, proposal)
         assert proposal.reference is not None
         by, at = proposal.proposed_by, proposal.proposed_at
         return evidence.said_paid(table, payout, proposal.id, proposal.reference, by, at)
 
     def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
-        """It is dismissed. Whoever dismisses what another one has said does not alone decide what becomes of it."""
-        payout, by, at = store.payout(table, dismissed.subject), dismissed.decided_by, dismissed.decided_at
-        assert dismissed.reference is not None
-        assert at is not None
-        other = None if by == dismissed.proposed_by else by
-        return evidence.said_unpaid(table, payout, dismissed.id, dismissed.reference, other, at)
-
-    @staticmethod
-    def must_be_the_only(payout: Payout, proposal: Proposal) -> None:
-        if payout.said_paid not in (None, proposal.id):
-            raise NotProposable(
-                f"{payout.said_paid} says so already: confirm it, or dismiss it first", id=payout.order_id
-            )
+        return _freed(table, dismissed)
 
     @staticmethod
     def _of(subject: Subject) -> Payout:
         assert subject.case.payout is not None
         return subject.case.payout
+
+
+def must_be_the_only(payout: Payout, proposal: Proposal) -> None:
+    """Raises NotProposable."""
+    if payout.said_paid not in (None, proposal.id):
+        raise NotProposable(f"{payout.said_paid} says so already: confirm it, or dismiss it first", id=payout.order_id)
+
+
+def _freed(table: Table, dismissed: Proposal) -> list[Write]:
+    """Whoever dismisses what another one has said does not alone decide what becomes of it."""
+    payout, by, at = store.payout(table, dismissed.subject), dismissed.decided_by, dismissed.decided_at
+    assert dismissed.reference is not None
+    assert at is not None
+    other = None if by == dismissed.proposed_by else by
+    return evidence.said_unpaid(table, payout, dismissed.id, dismissed.reference, other, at)
 
 
 class EventDismissal:

@@ -48,9 +48,9 @@ from functions.operations.service import Operations, pair_kinds, segment_kinds, 
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
 from functions.operations.service.payment_kinds import REFUND
-from functions.operations.service.payout_kinds import DISMISS, PaidOtherwise
+from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
-from functions.operations.service.subjects import Subject
+from functions.operations.service.subjects import Stops, Subject
 from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
@@ -133,7 +133,7 @@ class Proposals:
             return _repeated(known)
         before = None if known is None else known.status
         counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
-        stopped = kind.stopped(self.operations.table, subject, proposal) if isinstance(kind, PaidOtherwise) else []
+        stopped = kind.stopped(self.operations.table, subject, proposal) if isinstance(kind, Stops) else []
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
@@ -202,7 +202,7 @@ class Proposals:
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
         kind, refused = KINDS[proposal.command], proposal.why_no_part(operator)
-        if isinstance(kind, PaidOtherwise) and refused is not None:
+        if isinstance(kind, Stops) and refused is not None:
             raise refused
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
@@ -211,7 +211,7 @@ class Proposals:
             told = f"dismissed, what was proposed as {proposal_id}: {reason}"
             writes = [
                 proposals.dismiss(dismissed),
-                *(kind.freed(self.operations.table, dismissed) if isinstance(kind, PaidOtherwise) else ()),
+                *(kind.freed(self.operations.table, dismissed) if isinstance(kind, Stops) else ()),
                 *_tell(proposal.subject, item, told, operator, dismissed.decided_at),
             ]
             try:

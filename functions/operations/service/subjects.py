@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
@@ -16,6 +16,7 @@ from common.domain.persons import Person
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.segments.model import SavedSegment
 from common.sealed import Sealed
+from common.table.table import Table
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.store import KnownItem
@@ -70,4 +71,18 @@ class Kind(Protocol):
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         """Each under the condition that the subject is as it was read; one of them is an event of its life."""
+        ...
+
+
+@runtime_checkable
+class Stops(Kind, Protocol):
+    """A kind of proposal by which money has left already, if it is true: while it waits, nothing of it moves. It is
+    dismissed by nobody whose money it is."""
+
+    def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:
+        """In the transaction that proposes it. Raises NotProposable: another one says so."""
+        ...
+
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
+        """In the transaction that dismisses it."""
         ...

@@ -23,6 +23,7 @@ class AssetView(View):
     active: bool
     execution: str = Field(description="INSTANT: POST /orders; EXCHANGE: POST /purchases, POST /sales")
     precision: int
+    price_step: str = Field(description="of `POST /orders`: `order_price` is a multiple of it")
     min_notional: str
     max_notional: str
     price: str | None
@@ -73,6 +74,7 @@ def _asset(listing: Listing) -> AssetView:
         active=asset.active,
         execution=asset.execution,
         precision=asset.precision,
+        price_step=str(asset.price_step),
         min_notional=str(asset.min_notional),
         max_notional=str(asset.max_notional),
         price=None if quote is None else str(quote.price),

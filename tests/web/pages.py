@@ -1,0 +1,72 @@
+"""Each page of the console, with something in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from playwright.sync_api import Page, expect
+
+from common.owner import Owner
+from tests.desk import Desk
+from tests.web.conftest import Tabs
+
+_GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
+
+
+def paths(stuck: str, order_id: str, quote_id: str) -> dict[str, tuple[str | None, str]]:
+    """Who looks at it, and where."""
+    return {
+        "sign-in": (None, "/"),
+        "work": ("olga", "/work"),
+        "story": ("olga", f"/work/{stuck}"),
+        "approvals": ("olga", "/approvals"),
+        "found": ("olga", "/find/ann"),
+        "parked": ("olga", "/parked"),
+        "halts": ("olga", "/halts"),
+        "customer": ("olga", "/customers/ann"),
+        "portfolio": ("ann", "/portfolio"),
+        "orders": ("ann", "/orders"),
+        "order": ("ann", f"/orders/{order_id}"),
+        "trade": ("ann", "/trade?asset=BTC"),
+        "price": ("ann", f"/trade/{quote_id}?quantity=0.75"),
+        "cash-outs": ("ann", "/cash-outs"),
+        "cash-out": ("ann", f"/cash-outs/{stuck}"),
+        "cash-out-new": ("ann", "/cash-outs/new"),
+        "nothing": ("ann", "/no-such-page"),
+    }
+
+
+def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[str, Page]]:
+    """Its name, and a tab that has it, loaded."""
+    order_id, quote_id = _populated(tabs, desk, ann)
+    there: dict[str | None, Page] = {}
+    for name, (who, path) in paths(stuck, order_id, quote_id).items():
+        if who in there:
+            there[who].evaluate(_GO, path)
+        else:
+            there[who] = tabs.blank(who)
+            there[who].clock.set_fixed_time(desk.clock())  # a price is still good
+            there[who].goto(f"{tabs.console.url}{path}")
+        page = there[who]
+        expect(page.locator("h1")).to_be_visible()
+        expect(page.locator("[aria-busy=true]")).to_have_count(0)
+        if name == "portfolio":
+            expect(page.locator("canvas")).to_be_visible()
+        if name == "story":
+            page.get_by_role("button", name="offramp mark-filled").click()
+        yield name, page
+
+
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str]:
+    """More than one of what there can be many of; the ids of an order and of a quote."""
+    assert tabs.console.doors is not None
+    desk.mark("BTC", "112.34567")
+    sold = desk.sell(ann, "1.25")
+    desk.buy(ann, "0.5", order_price="99.5")
+    desk.cash_out(ann, "0.5", "56.17")
+    desk.mark("BTC", "104.5")
+    desk.halt("purchases")
+    olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
+    olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
+    quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
+    return sold.order_id, quoted.json["quote_id"]

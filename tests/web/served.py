@@ -1,0 +1,204 @@
+"""The console as a browser meets it: its files and headers as on a laptop (local/front.py), the real handlers of a desk
+behind `/api`, and the embedded AWS's user pools at another address.
+
+What is no part of ours is stood in for where it is short: API Gateway's look at a token (`_claims`), and what a test
+wants to go wrong between a browser and the desk.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha256
+from threading import Lock
+from typing import Any, TypeVar
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import httpx
+from ministack.services import cognito as ministack
+
+from infra.bundle import ROOT
+from infra.user_pool import CONSOLE_SIGNED_IN, CONSOLE_TOKEN_MINUTES
+from local.front import Front, pools
+from sandbox.serving import Answer, Drop, Request, as_json, serve
+from tests import openapi
+from tests.desk import Desk
+from tests.doors import Doors, Token, opened
+from tests.harness import cognito
+from tests.harness.cognito import PASSWORD
+from tests.ports import free_ports
+
+T = TypeVar("T")
+CUSTOMERS = ("ann", "bob", "eve")
+OPERATORS = {"olga": ("operators", "approvers"), "oleg": ("operators", "approvers"), "vera": ("viewers",)}
+_CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
+
+
+@dataclass
+class Console:
+    """`doors` are those of the desk of the test that runs. What is to go wrong is asked of `wrong` with each request,
+    before the desk is; `lost` is asked afterwards, and loses the answer."""
+
+    url: str
+    pool_url: str
+    clients: dict[str, str]  # of the console, by pool
+    doors: Doors | None = None
+    wrong: Callable[[Request], Answer | None] = lambda _: None
+    lost: Callable[[Request], bool] = lambda _: False
+    pool_ids: dict[str, str] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)  # tokens
+    refused: set[str] = field(default_factory=set)  # those that API Gateway takes no more
+    asked: list[str] = field(default_factory=list)  # method and path of what came to the desk
+    renewals: int = 0
+    _one_at_a_time: Lock = field(default_factory=Lock)
+
+    @contextmanager
+    def of(self, desk: Desk) -> Iterator[Desk]:
+        """Within the block it is this desk's."""
+        self.wrong, self.lost = lambda _: None, lambda _: False
+        self.asked.clear()
+        self.renewals = 0
+        with opened(desk, openapi.check) as self.doors:
+            yield desk
+        self.doors = None
+
+    def api(self, request: Request, target: str) -> Answer:
+        wrong = self.wrong(request)
+        if wrong is not None:
+            return wrong
+        bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        self.seen.add(bearer)
+        if self.doors is None or not bearer or bearer in self.refused:
+            return as_json({"message": "Unauthorized"}, 401)
+        path, _, query = target.partition("?")
+        with self._one_at_a_time:
+            self.asked.append(f"{request.method} {path}")
+            told = self.doors.ask(
+                request.method,
+                path,
+                token=_token(bearer),
+                query=query,
+                headers=[(name.lower(), value) for name, value in request.headers.items()],
+                body=request.body or None,
+            )
+        if self.lost(request):
+            raise Drop
+        others = {name: value for name, value in told.headers.items() if name != "content-type"}
+        return Answer(told.status, told.text, others, told.content_type)
+
+    def pool(self, request: Request) -> Answer:
+        """The embedded AWS's, with the headers by which its gateway lets pages ask."""
+        if request.method == "OPTIONS":
+            return Answer(204, b"", _CORS)
+        if request.path == ["logout"]:
+            query = parse_qs(request.query)
+            status, told, body = ministack.handle_logout("GET", "/logout", {}, query)
+            return Answer(status, body, {"Location": told["Location"]})
+        if "GetTokensFromRefreshToken" in request.headers.get("X-Amz-Target", ""):
+            self.renewals += 1
+        asked = httpx.Request(
+            request.method, f"{self.pool_url}{request.target}", headers=dict(request.headers), content=request.body
+        )
+        answer = cognito.over_http(asked)
+        headers = {name: value for name, value in answer.headers.items() if name.lower() == "location"}
+        return Answer(answer.status_code, answer.content, {**headers, **_CORS}, answer.headers.get("Content-Type", ""))
+
+    def end_sessions(self) -> None:
+        """Of everybody: whoever has a token has it in vain, and gets no other one by it."""
+        self.refused |= self.seen
+        for pool, users in (("customers", CUSTOMERS), ("operators", tuple(OPERATORS))):
+            for name in users:
+                apart(
+                    lambda pool=pool, name=name: cognito._client().admin_user_global_sign_out(  # type: ignore[misc]
+                        UserPoolId=self.pool_ids[pool], Username=name
+                    )
+                )
+
+    def orders_of(self, username: str) -> list[dict[str, Any]]:
+        """The last first."""
+        assert self.doors is not None
+        with self._one_at_a_time:
+            return list(self.doors.customer(username).get("/orders").json["items"])
+
+    def session(self, username: str) -> str:
+        """What the console keeps of who has signed in, in its tab's storage."""
+        pool = "operators" if username in OPERATORS else "customers"
+        return json.dumps({"pool": pool, "refresh": self._refresh(username, pool)})
+
+    def _refresh(self, username: str, pool: str) -> str:
+        """He signs in by the pool's page, as a browser would lead him there."""
+        verifier = "v" * 43
+        challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
+        back = f"{self.url}{CONSOLE_SIGNED_IN}"
+        asked = {"response_type": "code", "client_id": self.clients[pool], "redirect_uri": back, "scope": "openid"}
+        asked |= {"state": "s", "code_challenge": challenge, "code_challenge_method": "S256"}
+        page = self._at_pool("GET", f"/oauth2/authorize?{urlencode(asked)}")
+        filled = {n: html.unescape(v) for n, v in re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', page.text)}
+        led = self._at_pool("POST", "/login", {**filled, "username": username, "password": PASSWORD})
+        (code,) = parse_qs(urlsplit(led.headers["location"]).query)["code"]
+        given = {"grant_type": "authorization_code", "client_id": self.clients[pool], "redirect_uri": back}
+        told = self._at_pool("POST", "/oauth2/token", {**given, "code": code, "code_verifier": verifier})
+        return str(told.json()["refresh_token"])
+
+    def _at_pool(self, method: str, path: str, form: dict[str, str] | None = None) -> httpx.Response:
+        asked = httpx.Request(method, f"{self.pool_url}{path}", data=form)
+        return apart(lambda: cognito.over_http(asked))
+
+
+@contextmanager
+def console() -> Iterator[Console]:
+    front_port, pool_port = free_ports(2)
+    at = Console(f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{pool_port}", {})
+    with cognito.embedded():
+        for name, users in (("customers", dict.fromkeys(CUSTOMERS, ())), ("operators", OPERATORS)):
+            at.pool_ids[name], at.clients[name] = apart(lambda users=users: _pool(at.url, users))  # type: ignore[misc]
+        told = pools(at.pool_url, at.clients["customers"], at.clients["operators"])
+        front = Front(ROOT / "web", ROOT / "docs" / "openapi.json", at.api, told)
+        with serve(front, front_port, name="front"), serve(at.pool, pool_port, name="pool"):
+            yield at
+
+
+def _pool(url: str, users: Any) -> tuple[str, str]:
+    """Its id, and that of its client, which is as the stack makes the console's."""
+    client = cognito._client()
+    pool = client.create_user_pool(PoolName="people")["UserPool"]["Id"]
+    made = client.create_user_pool_client(
+        UserPoolId=pool,
+        ClientName="console",
+        AllowedOAuthFlows=["code"],
+        AllowedOAuthScopes=["openid"],
+        AllowedOAuthFlowsUserPoolClient=True,
+        CallbackURLs=[f"{url}{CONSOLE_SIGNED_IN}"],
+        LogoutURLs=[f"{url}/"],
+        AccessTokenValidity=CONSOLE_TOKEN_MINUTES,
+        TokenValidityUnits={"AccessToken": "minutes"},
+    )
+    for group in {group for groups in users.values() for group in groups}:
+        client.create_group(UserPoolId=pool, GroupName=group)
+    for name, groups in users.items():
+        client.admin_create_user(UserPoolId=pool, Username=name, MessageAction="SUPPRESS")
+        client.admin_set_user_password(UserPoolId=pool, Username=name, Password=PASSWORD, Permanent=True)
+        for group in groups:
+            client.admin_add_user_to_group(UserPoolId=pool, Username=name, GroupName=group)
+    return pool, made["UserPoolClient"]["ClientId"]
+
+
+def apart(what: Callable[[], T]) -> T:
+    """In a thread that has no event loop of its own yet, as that of a browser's test has."""
+    with ThreadPoolExecutor(1) as threads:
+        return threads.submit(what).result()
+
+
+@cache
+def _token(bearer: str) -> Token:
+    """As the authorizer would tell of it; `sub` is as the desk's tests have it."""
+    claims = cognito.claims(bearer)
+    username = claims["username"]
+    return Token(username, f"sub-{username}", tuple(claims.get("cognito:groups", ())))

@@ -1,0 +1,383 @@
+"""The console in a browser: whoever signs in, what he sees and does, and what he is told when something goes wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from common.owner import Owner
+from infra.bundle import ROOT
+from sandbox.serving import Answer, Request
+from tests.desk import Desk
+from tests.harness.cognito import PASSWORD
+from tests.seen import payout_failed, status
+from tests.web.conftest import NARROW, WIDE, Tabs, axe, sideways
+from tests.web.pages import each_page, paths
+
+PORTFOLIO_BYTES_MAX = 100_000
+
+
+@pytest.fixture
+def stuck(desk: Desk, ann: Owner) -> str:
+    """A cash-out of Ann's that her bank has refused five times."""
+    return payout_failed(desk, ann)
+
+
+def signs_in(page: Page, username: str, way: str) -> None:
+    """At the pool's own page, which alone sees the password."""
+    page.get_by_role("button", name=f"Sign in as {way}").click()
+    at_the_pool(page, username)
+
+
+def at_the_pool(page: Page, username: str) -> None:
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+
+def headed(page: Page, name: str) -> None:
+    expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
+
+
+def tried(page: Page, command: str, reason: str, done: bool = True) -> None:
+    """What it would do is looked at; then it is done."""
+    page.get_by_role("button", name=command).click()
+    form = page.get_by_role("form", name=command)
+    form.get_by_label("Reason").fill(reason)
+    form.get_by_role("button", name="See what it would do").click()
+    if done:
+        form.get_by_role("button", name="Do it").click()
+        expect(form).to_have_count(0)
+
+
+def refusing(path: str, answer: Answer) -> Callable[[Request], Answer | None]:
+    return lambda request: answer if request.target.startswith(f"/api{path}") else None
+
+
+# Signing in and out
+
+
+def test_who_signs_in_comes_back_to_the_page_that_he_asked_for(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.of(None, "/orders?x=1")
+    expect(page.get_by_text("Sign in as a customer to see this page")).to_be_visible()
+    assert page.locator("input").count() == 0
+    signs_in(page, "ann", "a customer")
+    headed(page, "Orders")
+    assert page.url == f"{tabs.console.url}/orders?x=1"
+    kept = page.evaluate("[Object.keys(localStorage), document.cookie, Object.keys(sessionStorage).sort()]")
+    assert kept == [[], "", ["drafts-of", "session"]]
+    assert json.loads(page.evaluate("sessionStorage.session")).keys() == {"pool", "refresh"}, "and no access token"
+
+
+def test_a_code_that_this_tab_has_not_asked_for_signs_nobody_in(tabs: Tabs) -> None:
+    """Somebody else's state, a code that is made up, an error instead of one."""
+    page = tabs.of()
+    page.route(f"{tabs.console.pool_url}/oauth2/authorize*", lambda route: route.fulfill(body="the pool's page"))
+    for told in ("code=c&state=another", "code=made-up&state={}", "error=e&state={}", "code=nobody-asked"):
+        page.get_by_role("button", name="Sign in as an operator").click()
+        page.wait_for_url(f"{tabs.console.pool_url}/**")
+        (state,) = parse_qs(urlsplit(page.url).query)["state"]
+        page.goto(f"{tabs.console.url}/signed-in?{told.format(state)}")
+        expect(page.get_by_role("alert")).to_contain_text("Sign in again")
+        assert (page.url, page.evaluate("sessionStorage.getItem('session')")) == (f"{tabs.console.url}/", None)
+
+
+def test_a_token_is_renewed_before_it_ends_once_for_all_who_ask(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.blank("ann")
+    page.clock.install()
+    page.goto(f"{tabs.console.url}/portfolio")
+    expect(page.get_by_text("Dollars, free", exact=True)).to_be_visible()
+    assert tabs.console.renewals == 1, "with which it has begun"
+    with page.expect_response("**/api/portfolio"):
+        page.clock.fast_forward("04:45")
+    assert tabs.console.renewals == 2
+    expect(page.locator(".stale, .failed")).to_have_count(0)
+
+
+def test_who_signs_out_is_revoked_and_forgotten(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.of("ann", "/portfolio")
+    refresh = json.loads(page.evaluate("sessionStorage.session"))["refresh"]
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in as a customer")).to_be_visible()
+    assert (page.url, page.evaluate("sessionStorage.getItem('session')")) == (f"{tabs.console.url}/", None)
+    page.evaluate(
+        "kept => sessionStorage.setItem('session', kept)", json.dumps({"pool": "customers", "refresh": refresh})
+    )
+    page.reload()
+    expect(page.get_by_role("button", name="Sign in as a customer")).to_be_visible()
+
+
+def test_who_can_not_be_revoked_is_not_told_that_he_is_signed_out(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.of("ann", "/portfolio")
+    headed(page, "Portfolio")
+    page.route(f"{tabs.console.pool_url}/**", lambda route: route.abort())
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_text("You are not signed out")).to_be_visible()
+    expect(page.get_by_text("ann", exact=True)).to_be_visible()
+
+
+def test_a_sign_in_that_ends_in_an_open_form_keeps_what_is_filled_in(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.of("ann", "/trade?asset=BTC")
+    page.get_by_label("Amount").fill("250.00")
+    tabs.console.end_sessions()
+    page.get_by_role("button", name="Get a price").click()
+    expect(page.get_by_text("Your sign-in has ended. What you have filled in is kept.")).to_be_visible()
+    assert page.get_by_label("Amount").input_value() == "250.00"
+    page.get_by_role("button", name="Sign in again").click()
+    at_the_pool(page, "ann")
+    headed(page, "Trade")
+    assert page.get_by_label("Amount").input_value() == "250.00"
+
+
+def test_what_one_has_filled_in_the_next_one_at_the_tab_does_not_find(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    desk.customer("bob")
+    page = tabs.of("ann", "/trade?asset=BTC")
+    page.get_by_label("Amount").fill("250.00")
+    page.evaluate("kept => sessionStorage.setItem('session', kept)", tabs.console.session("bob"))
+    page.reload()
+    expect(page.get_by_label("Amount")).to_have_value("")
+
+
+# Operators
+
+
+def test_work_leads_to_a_story_and_what_takes_two_to_a_second_person(tabs: Tabs, desk: Desk, stuck: str) -> None:
+    olga = tabs.of("olga", "/work")
+    expect(olga.get_by_text("1 unfinished, 1 overdue, 1 for a person")).to_be_visible()
+    olga.get_by_role("link", name=stuck).click()
+    expect(olga.get_by_text("SELL_PAYOUT_FAILED").first).to_be_visible()
+    olga.get_by_role("button", name="offramp mark-filled").click()
+    olga.get_by_label("Where others can look that up").fill("wire 4711")
+    olga.get_by_label("Reason").fill("paid by wire")
+    olga.get_by_role("button", name="See what it would do").click()
+    expect(olga.get_by_text("It would be:")).to_be_visible()
+    assert status(desk, stuck) == "SELL_PAYOUT_FAILED"
+    olga.get_by_role("button", name="Do it").click()
+    expect(olga.get_by_text("It waits for a second person")).to_be_visible()
+    assert status(desk, stuck) == "SELL_PAYOUT_FAILED"
+
+    olga.get_by_role("link", name="Approvals").click()
+    expect(olga.get_by_text("You have proposed this: another operator confirms it.")).to_be_visible()
+    oleg = tabs.of("oleg", "/approvals")
+    expect(oleg.get_by_text("1 to decide")).to_be_visible()
+    expect(oleg.get_by_text("wire 4711", exact=True)).to_be_visible()
+    oleg.get_by_role("button", name="proposals confirm").click()
+    oleg.get_by_label("Reason").fill("I have seen the wire")
+    oleg.get_by_role("button", name="See what it would do").click()
+    oleg.get_by_role("button", name="Do it").click()
+    expect(oleg.get_by_text("Nothing waits for a second person")).to_be_visible()
+    assert status(desk, stuck) == "FILLED"
+
+
+def test_an_act_that_is_changed_after_its_trial_is_tried_again(tabs: Tabs, desk: Desk, stuck: str) -> None:
+    page = tabs.of("olga", f"/work/{stuck}")
+    page.get_by_role("button", name="offramp retry-payout").click()
+    page.get_by_label("Reason").fill("the bank is well again")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_role("button", name="Do it")).to_be_visible()
+    page.get_by_label("Reason").fill("the bank is well again, it says")
+    expect(page.get_by_role("button", name="See what it would do")).to_be_visible()
+    tabs.console.lost = lambda request: request.target.endswith("retry-payout")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("Nothing was done: try again.")).to_be_visible()
+    assert status(desk, stuck) == "SELL_PAYOUT_FAILED"
+
+
+def test_who_may_only_look_is_told_which_group_an_act_needs(tabs: Tabs, stuck: str) -> None:
+    page = tabs.of("vera", f"/work/{stuck}")
+    page.get_by_role("button", name="offramp retry-payout").click()
+    page.get_by_label("Reason").fill("curious")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_text("this needs the group 'operators'")).to_be_visible()
+    expect(page.get_by_text("You are vera, in viewers.")).to_be_visible()
+
+
+def test_work_goes_by_keys(tabs: Tabs, stuck: str) -> None:
+    page = tabs.of("olga", "/work")
+    expect(page.get_by_role("link", name=stuck)).to_be_visible()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.get_by_role("link", name=stuck)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.go_back()
+    expect(page.get_by_role("link", name=stuck)).to_be_visible()
+    page.keyboard.press("/")
+    page.keyboard.type("ann")
+    page.keyboard.press("Enter")
+    headed(page, "Found: ann")
+
+
+def test_a_flow_is_halted_by_one_and_lifted_by_another(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    olga = tabs.of("olga", "/halts")
+    olga.get_by_label("Flow").select_option("cash-outs")
+    olga.get_by_label("Of one asset").fill("btc")
+    tried(olga, "flows halt", "the exchange is strange")
+    expect(olga.get_by_role("rowheader", name="cash-outs of BTC")).to_be_visible()
+    tried(olga, "flows lift", "it is well again", done=False)
+    expect(olga.get_by_text("none of those who have halted it lifts it").or_(olga.locator(".failed"))).to_be_visible()
+    oleg = tabs.of("oleg", "/halts")
+    tried(oleg, "flows lift", "it is well again")
+    expect(oleg.get_by_text("Nothing is halted.")).to_be_visible()
+
+
+def test_a_name_leads_to_where_the_money_of_its_customer_is(tabs: Tabs, stuck: str) -> None:
+    page = tabs.of("vera", "/find/ann")
+    page.get_by_role("link", name="ann").first.click()
+    headed(page, "Customer ann")
+    expect(page.get_by_role("table", name="Open, oldest first")).to_contain_text(stuck)
+
+
+# Customers
+
+
+def test_a_price_is_promised_and_bought_at_once_however_often_it_is_pressed(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    page = tabs.of("ann", "/trade?asset=BTC")
+    page.get_by_label("Amount").fill("250.00")
+    page.get_by_role("button", name="Get a price").click()
+    expect(page.get_by_role("timer")).to_contain_text(re.compile(r"Good for \d+ s more"))
+    page.get_by_role("button", name="Buy 2.5 BTC").dblclick()
+    headed(page, "Order")
+    expect(page.get_by_text("COMPLETED")).to_be_visible()
+    expect(page.get_by_text("$250.00").first).to_be_visible()
+    assert tabs.console.asked.count("POST /orders") == 1
+
+
+def test_an_answer_that_is_lost_is_asked_for_again_under_one_key(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    """Also after the tab was loaded anew: what was filled in, and its key, are still there."""
+    page = tabs.of("ann", "/trade?asset=BTC")
+    page.get_by_label("Amount").fill("100.00")
+    page.get_by_role("button", name="Get a price").click()
+    tabs.console.lost = lambda request: (request.method, request.target) == ("POST", "/api/orders")
+    page.get_by_role("button", name="Buy 1 BTC").click()
+    expect(page.get_by_text("It may have been done.")).to_be_visible()
+    page.reload()
+    expect(page.get_by_text("An order was placed at it")).to_be_visible()
+    tabs.console.lost = lambda _: False
+    page.get_by_role("link", name="see it").click()
+    expect(page.get_by_text("COMPLETED")).to_be_visible()
+    assert [order["quantity"] for order in tabs.console.orders_of("ann")] == ["1", "10"]
+
+
+def test_a_cash_out_is_followed_from_ticket_to_bank(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    desk.mark("BTC", "100")
+    page = tabs.of("ann", "/cash-outs/new")
+    page.get_by_label("Quantity").fill("1.5")
+    expect(page.get_by_text("About $150.00")).to_be_visible()
+    tabs.console.lost = lambda request: request.method == "POST"
+    page.get_by_role("button", name="Sell and pay out").click()
+    expect(page.get_by_text("It may have been done.")).to_be_visible()
+    expect(page.get_by_label("Quantity")).to_be_disabled()
+    tabs.console.lost = lambda _: False
+    desk.mark("BTC", "110")  # what is asked again is what he has seen
+    page.get_by_role("button", name="Ask again").click()
+    expect(
+        page.get_by_text("Accepted: your coins are about to be sold").or_(page.get_by_text("Your coins are being sold"))
+    ).to_be_visible()
+    desk.mark("BTC", "100")
+    desk.run()
+    page.reload()
+    expect(page.get_by_role("status").get_by_text("Paid")).to_be_visible()
+    page.get_by_role("link", name="Cash-outs").click()
+    expect(page.get_by_role("link", name="1.5 BTC")).to_have_count(1)
+
+
+# What goes wrong
+
+
+def test_what_can_not_be_loaded_says_why_and_what_is_kept_says_how_old(tabs: Tabs, ann: Owner) -> None:
+    problem = {"type": "/problems/TableUnavailable", "title": "Service Unavailable", "status": 503}
+    problem |= {"detail": "the books do not answer; ask again", "instance": "/requests/r-47"}
+    down = refusing("/portfolio", Answer(503, json.dumps(problem), {"Retry-After": "1"}, "application/problem+json"))
+    tabs.console.wrong = down
+    page = tabs.blank("ann")
+    page.clock.install()
+    page.goto(f"{tabs.console.url}/portfolio")
+    expect(page.get_by_text("the books do not answer")).to_be_visible()
+    expect(page.get_by_text("r-47")).to_be_visible()
+    tabs.console.wrong = lambda _: None
+    page.clock.fast_forward("00:01")  # as it was told
+    expect(page.get_by_text("Dollars, free", exact=True)).to_be_visible()
+    tabs.console.wrong = down
+    page.clock.fast_forward("00:15")
+    expect(page.get_by_text("Not refreshed since")).to_be_visible()
+    expect(page.get_by_text("Dollars, free", exact=True)).to_be_visible()
+    tabs.console.wrong = lambda _: None
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".stale")).to_have_count(0)
+
+
+def test_a_page_that_nobody_looks_at_asks_nothing(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.blank("ann")
+    page.clock.install()
+    page.goto(f"{tabs.console.url}/orders")
+    expect(page.get_by_role("link", name="BUY 10 BTC")).to_be_visible()
+    page.evaluate("""() => {
+      Object.defineProperty(document, "hidden", { value: true, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }""")
+    asked = len(tabs.console.asked)
+    page.clock.fast_forward("10:00")
+    assert len(tabs.console.asked) == asked
+    with page.expect_response("**/api/orders*"):
+        page.evaluate("""() => {
+          delete document.hidden;
+          document.dispatchEvent(new Event("visibilitychange"));
+        }""")
+        page.clock.fast_forward("00:01")
+
+
+def test_nobody_sees_a_page_that_is_for_others(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.of("ann", "/work")
+    expect(page.get_by_text("it is for an operator, and you are signed in as a customer")).to_be_visible()
+    assert not [asked for asked in tabs.console.asked if "/operations" in asked]
+
+
+def test_a_customer_sees_what_is_halted(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    desk.halt("orders")
+    page = tabs.of("ann", "/portfolio")
+    expect(page.locator(".halted")).to_contain_text("orders")
+    assert tabs.of("olga", "/work").locator(".halted").inner_text().startswith("Halted: orders, by olga")
+
+
+# Each page
+
+
+def test_each_page_is_accessible_and_fits_a_telephone(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> None:
+    faults = {}
+    for name, page in each_page(tabs, desk, ann, stuck):
+        page.set_viewport_size(WIDE)
+        faults[name] = axe(page)
+        page.set_viewport_size(NARROW)
+        faults[name] += ["it scrolls to the side"] if sideways(page) else []
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+def test_no_page_is_left_out_there() -> None:
+    routes = re.findall(r"path: /\^(.+?)\$/,", (ROOT / "web" / "app.js").read_text())
+    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q").values()]
+    assert len(routes) > 10
+    assert [route for route in routes if not any(re.fullmatch(route.replace("\\/", "/"), path) for path in at)] == []
+
+
+def test_what_the_portfolio_takes_over_the_wire_is_little(tabs: Tabs, ann: Owner) -> None:
+    page = tabs.blank("ann")
+    taken: dict[str, float] = {}
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    urls: dict[str, str] = {}
+    session.on("Network.requestWillBeSent", lambda told: urls.update({told["requestId"]: told["request"]["url"]}))
+    session.on(
+        "Network.loadingFinished", lambda told: taken.update({urls[told["requestId"]]: told["encodedDataLength"]})
+    )
+    page.goto(f"{tabs.console.url}/portfolio")
+    expect(page.locator("canvas")).to_be_visible()
+    print(f"the portfolio takes {sum(taken.values()):,.0f} bytes in {len(taken)} answers")
+    assert any(url.endswith("/vendor/uplot.js") for url in taken)
+    assert sum(taken.values()) <= PORTFOLIO_BYTES_MAX

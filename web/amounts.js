@@ -1,0 +1,54 @@
+// @ts-check
+// Amounts are the texts that the desk tells. They are never numbers: what is computed here is computed with whole digits.
+
+const AMOUNT = /^(-?)(\d+)(?:\.(\d+))?$/;
+
+/** Sign, whole part and decimals. @param {string} text @returns {[string, string, string]} */
+function parts(text) {
+  const found = AMOUNT.exec(text);
+  if (!found) throw new TypeError(`${text} is no amount`);
+  return [found[1] ?? "", found[2] ?? "", found[3] ?? ""];
+}
+
+/** @param {string} whole */
+const grouped = (whole) => whole.replace(/\B(?=(\d{3})+$)/g, ",");
+
+/** Dollars with their cents; more decimals where there are some, since a price has them. @param {string | null} text */
+export function dollars(text) {
+  if (text === null) return "–";
+  const [sign, whole, decimals] = parts(text);
+  return `${sign && "−"}$${grouped(whole)}.${decimals.padEnd(2, "0")}`;
+}
+
+/** Dollars to the cent, cut off and never rounded up; the rest is told on demand. @param {string | null} text */
+export function cents(text) {
+  if (text === null) return "–";
+  const [sign, whole, decimals] = parts(text);
+  return `${sign && "−"}$${grouped(whole)}.${decimals.padEnd(2, "0").slice(0, 2)}`;
+}
+
+/** @param {string} text */
+export function quantity(text) {
+  const [sign, whole, decimals] = parts(text);
+  return `${sign && "−"}${grouped(whole)}${decimals && `.${decimals}`}`;
+}
+
+/** @param {string | null} text */
+export const isZero = (text) => text === null || /^-?[0.]+$/.test(text);
+
+/** What a person types: 1,000.50 is 1000.50; null, where it is no amount above nothing. @param {string} typed */
+export function typed(typed) {
+  const plain = typed.trim().replace(/^\$/, "").replaceAll(",", "");
+  const found = /^0*(\d{1,15})(\.\d{1,18})?$/.exec(plain);
+  if (!found || isZero(plain)) return null;
+  return `${found[1]}${found[2] ?? ""}`;
+}
+
+/** Price times quantity in dollars, rounded down to the cent. @param {string} price @param {string} of */
+export function worth(price, of) {
+  const [, whole, decimals] = parts(price);
+  const [, much, small] = parts(of);
+  const digits = (BigInt(whole + decimals) * BigInt(much + small)).toString().padStart(decimals.length + small.length + 3, "0");
+  const point = digits.length - decimals.length - small.length;
+  return `${digits.slice(0, point).replace(/^0+(?=\d)/, "")}.${digits.slice(point, point + 2).padEnd(2, "0")}`;
+}

@@ -1,0 +1,246 @@
+// @ts-check
+// The console: who is signed in, which page that address is, and what is around every page.
+
+import { render } from "./vendor/preact.js";
+import { useEffect, useMemo } from "./vendor/preact-hooks.js";
+import { signal } from "./vendor/signals.js";
+import * as api from "./api.js";
+import { Ended, Failed, SELDOM, useLive } from "./live.js";
+import { go, html, place } from "./parts.js";
+import * as session from "./session.js";
+
+/** @typedef {import('./types').PoolName} PoolName */
+/** @typedef {{ path: RegExp, title: string, of: PoolName, page: (parts: string[], query: URLSearchParams) => Promise<unknown> }} Page */
+
+/** Each is loaded when it is asked for. @type {Page[]} */
+const PAGES = [
+  {
+    path: /^\/work$/,
+    title: "Work",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/work.js")).Work} />`,
+  },
+  {
+    path: /^\/work\/([^/]+)$/,
+    title: "Story",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/story.js")).Story} id=${id} />`,
+  },
+  {
+    path: /^\/find\/([^/]+)$/,
+    title: "Found",
+    of: "operators",
+    page: async ([what]) => html`<${(await import("./pages/work.js")).Find} what=${what} />`,
+  },
+  {
+    path: /^\/approvals$/,
+    title: "Approvals",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/approvals.js")).Approvals} />`,
+  },
+  {
+    path: /^\/parked$/,
+    title: "Parked",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/parked.js")).Parked} />`,
+  },
+  {
+    path: /^\/halts$/,
+    title: "Halts",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/halts.js")).Halts} />`,
+  },
+  {
+    path: /^\/customers\/([^/]+)$/,
+    title: "Customer",
+    of: "operators",
+    page: async ([username]) => html`<${(await import("./pages/customer.js")).Customer} username=${username} />`,
+  },
+  {
+    path: /^\/portfolio$/,
+    title: "Portfolio",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/portfolio.js")).Portfolio} />`,
+  },
+  {
+    path: /^\/orders$/,
+    title: "Orders",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/orders.js")).Orders} />`,
+  },
+  {
+    path: /^\/orders\/([^/]+)$/,
+    title: "Order",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/orders.js")).Order} id=${id} />`,
+  },
+  {
+    path: /^\/trade$/,
+    title: "Trade",
+    of: "customers",
+    page: async (_, asked) => html`<${(await import("./pages/trade.js")).Trade} asset=${asked.get("asset")} />`,
+  },
+  {
+    path: /^\/trade\/([^/]+)$/,
+    title: "Your price",
+    of: "customers",
+    page: async ([id], asked) => html`<${(await import("./pages/trade.js")).AtQuote} id=${id} asked=${asked} />`,
+  },
+  {
+    path: /^\/cash-outs$/,
+    title: "Cash-outs",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/cash-out.js")).CashOuts} />`,
+  },
+  {
+    path: /^\/cash-outs\/new$/,
+    title: "Cash out",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/cash-out.js")).NewCashOut} />`,
+  },
+  {
+    path: /^\/cash-outs\/([^/]+)$/,
+    title: "Cash-out",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/cash-out.js")).CashOut} id=${id} />`,
+  },
+];
+
+/** @type {Record<PoolName, [string, string][]>} */
+const MENU = {
+  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"]],
+};
+const WHO = { operators: "an operator", customers: "a customer" };
+
+const failed = signal(/** @type {Error | null} */ (null)); // a sign-in, or a sign-out
+
+addEventListener("popstate", () => (place.value = location.pathname + location.search));
+addEventListener("click", (event) => {
+  const link = /** @type {Element} */ (event.target).closest?.("a[href^='/']");
+  if (!link || event.defaultPrevented || event.button || event.metaKey || event.ctrlKey || event.shiftKey) return;
+  event.preventDefault();
+  go(link.getAttribute("href") ?? "/");
+});
+
+function App() {
+  const { pathname, searchParams } = new URL(place.value, location.origin);
+  const who = session.person.value;
+  const page = PAGES.find((each) => each.path.test(pathname));
+  const parts = (page?.path.exec(pathname) ?? []).slice(1).map(decoded);
+  const title = page?.title ?? "Cryptodesk";
+  useEffect(() => {
+    document.title = page ? `${title} · Cryptodesk` : title;
+  }, [title]);
+  useEffect(() => {
+    scrollTo(0, 0);
+  }, [pathname]);
+  return html`
+    <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
+    ${who && html`<${Header} who=${who} pathname=${pathname} />`}
+    <main class="container" id="main" tabindex="-1">
+      <${Ended} />
+      ${failed.value && html`<${Failed} error=${failed.value} />`}
+      ${body(page, parts, searchParams)}
+    </main>`;
+}
+
+/** @param {Page | undefined} page @param {string[]} parts @param {URLSearchParams} query */
+function body(page, parts, query) {
+  const who = session.person.value;
+  if (!who) return html`<${SignIn} of=${page?.of} />`;
+  if (!page) return html`<h1 tabindex="-1">Nothing is here</h1><p>No page has this address. <a href=${home(who.pool)}>Begin anew</a>.</p>`;
+  if (page.of !== who.pool)
+    return html`<h1 tabindex="-1">${page.title}</h1><p role="alert">You may not see this: it is for ${WHO[page.of]}, and you are
+      signed in as ${WHO[who.pool]}. Sign out, and in again.</p>`;
+  return html`<${Drawn} key=${place.value} page=${() => page.page(parts, query)} title=${page.title} />`;
+}
+
+/** A page, when what draws it is there. @param {{ page: () => Promise<unknown>, title: string }} told */
+function Drawn({ page, title }) {
+  const drawn = useMemo(() => signal(/** @type {any} */ (null)), []);
+  const failed = useMemo(() => signal(/** @type {Error | null} */ (null)), []);
+  useEffect(() => {
+    page().then((got) => (drawn.value = got), () => (failed.value = new Error("This page could not be loaded.")));
+  }, []);
+  useEffect(() => {
+    if (drawn.value && arrived) /** @type {HTMLElement | null} */ (document.querySelector("main h1"))?.focus();
+    if (drawn.value) arrived = true; // the first page takes no focus away
+  }, [drawn.value]);
+  if (failed.value) return html`<h1 tabindex="-1">${title}</h1><${Failed} error=${failed.value} again=${() => location.reload()} />`;
+  return drawn.value ?? html`<p aria-busy="true">Loading …</p>`;
+}
+
+let arrived = false;
+
+/** @param {PoolName} pool */
+const home = (pool) => MENU[pool][0]?.[0] ?? "/";
+
+/** @param {{ of?: PoolName }} told */
+function SignIn({ of }) {
+  const as = (/** @type {PoolName} */ pool) => () =>
+    session.signIn(pool, of === pool ? location.pathname + location.search : home(pool));
+  return html`<section class="welcome"><h1 tabindex="-1">Cryptodesk</h1>
+    <p>${of ? `Sign in as ${WHO[of]} to see this page.` : "Who are you?"}</p>
+    <div class="ways">
+      <button class=${of === "operators" ? "outline" : undefined} onClick=${as("customers")}>Sign in as a customer</button>
+      <button class=${of === "customers" ? "outline" : undefined} onClick=${as("operators")}>Sign in as an operator</button>
+    </div></section>`;
+}
+
+/** @param {{ who: session.Person, pathname: string }} told */
+function Header({ who, pathname }) {
+  const out = () => session.signOut().catch((error) => (failed.value = error));
+  return html`<header class="container">
+    <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
+      ${MENU[who.pool].map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`)}
+    </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
+    ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
+  </header>`;
+}
+
+/** What does not go on now. Where that can not be told, each page says what it could not do. */
+function OperatorsBanner() {
+  const halts = useLive((signal) => api.get("/operations/halts", { signal }), SELDOM).state.value.value?.items ?? [];
+  return html`<div role="status">${halts.map((h) => html`<p class="halted"><strong>Halted:</strong> ${h.flow}${h.asset_id && ` of ${h.asset_id}`},
+    by ${h.halted_by.join(", ")}: ${h.reason}</p>`)}</div>`;
+}
+
+function CustomersBanner() {
+  const flows = useLive((signal) => api.get("/status", { signal }), SELDOM).state.value.value?.flows ?? [];
+  return html`<div role="status">${flows.filter((f) => f.says).map((f) => html`<p class="halted"><strong>Halted:</strong> ${f.flow}${f.assets.length > 0 && ` of ${f.assets.join(", ")}`}: ${f.says}</p>`)}</div>`;
+}
+
+/** @param {Event} event */
+function skip(event) {
+  event.preventDefault();
+  document.getElementById("main")?.focus();
+}
+
+/** @param {string} part */
+function decoded(part) {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
+
+async function begin() {
+  const config = await (await fetch("/config.json")).json();
+  api.begin(config.api);
+  await session.begin(config);
+  if (location.pathname === "/signed-in") {
+    const told = new URLSearchParams(location.search);
+    history.replaceState(null, "", "/"); // a code is nothing to come back to
+    const to = await session.signedIn(told).catch((error) => ((failed.value = error), "/"));
+    history.replaceState(null, "", to);
+  }
+  if (location.pathname === "/" && session.person.value) history.replaceState(null, "", home(session.person.value.pool));
+  place.value = location.pathname + location.search;
+}
+
+const app = /** @type {HTMLElement} */ (document.getElementById("app"));
+await begin().catch((error) => (failed.value = error));
+app.replaceChildren();
+render(html`<${App} />`, app);

@@ -1,0 +1,69 @@
+// @ts-check
+// Amounts over time, as steps. Here alone, and in no amount that is sent or told, a text becomes a number: a pixel has no
+// cents. The same is in a table behind the picture.
+
+import { useEffect, useRef } from "./vendor/preact-hooks.js";
+import { cents } from "./amounts.js";
+import { Table, When, html } from "./parts.js";
+
+/** @typedef {{ at: string, dollars: string, id: string }} Point */
+
+/** Rising in time. @param {{ points: Point[], says: string }} told */
+export function Steps({ points, says }) {
+  const box = useRef(/** @type {HTMLElement | null} */ (null));
+  const last = points.at(-1);
+  useEffect(() => {
+    const at = box.current;
+    if (!at || !points.length) return undefined;
+    /** @type {import('uplot') | undefined} */
+    let plot;
+    let gone = false;
+    const watch = new ResizeObserver(() => plot?.setSize({ width: at.clientWidth, height: 200 }));
+    const colour = getComputedStyle(at).getPropertyValue("--pico-primary").trim();
+    const text = getComputedStyle(at).getPropertyValue("--pico-muted-color").trim();
+    import("./vendor/uplot.js").then(({ default: uPlot }) => {
+      if (gone) return;
+      const stepped = uPlot.paths.stepped?.({ align: 1 });
+      const axis = { stroke: text, grid: { stroke: `${text}33` }, ticks: { stroke: `${text}33` } };
+      plot = new uPlot(
+        {
+          width: at.clientWidth,
+          height: 200,
+          legend: { show: false },
+          cursor: { show: false },
+          tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
+          series: [{}, { label: says, stroke: colour, width: 2, fill: `${colour}22`, paths: stepped }],
+          scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.1 : 1] } },
+          axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `$${tick}`) }],
+        },
+        [points.map((p) => Date.parse(p.at) / 1000), points.map((p) => Number(p.dollars))],
+        at,
+      );
+      watch.observe(at);
+    });
+    return () => {
+      gone = true;
+      watch.disconnect();
+      plot?.destroy();
+    };
+  }, [last?.id, points.length]);
+  if (!points.length) return null;
+  return html`<figure class="chart">
+    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${cents(last?.dollars ?? null)}`}></div>
+    <figcaption>${says} (UTC)</figcaption>
+    <details><summary>The same as a table</summary>
+      <${Table} caption=${says} hidden rows=${points.toReversed()} empty="" id=${(/** @type {Point} */ p) => p.id} columns=${COLUMNS} />
+    </details>
+  </figure>`;
+}
+
+/** Of a tick, in seconds: the time of day, or the day where one begins. @param {number} seconds */
+function clock(seconds) {
+  const at = new Date(seconds * 1000).toISOString();
+  return at.slice(11, 16) === "00:00" ? at.slice(0, 10) : at.slice(11, 16);
+}
+
+const COLUMNS = [
+  { name: "At (UTC)", of: (/** @type {Point} */ p) => html`<${When} at=${p.at} />` },
+  { name: "Dollars", number: true, of: (/** @type {Point} */ p) => cents(p.dollars) },
+];

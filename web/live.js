@@ -1,0 +1,206 @@
+// @ts-check
+// What every page does: what it loads is loading, there, stale, failed or forbidden; what is filled in has one
+// Idempotency-Key until an answer comes, and survives a reload and a new sign-in.
+
+import { useEffect, useMemo } from "./vendor/preact-hooks.js";
+import { signal } from "./vendor/signals.js";
+import { Refused } from "./api.js";
+import { NoAnswer, SignedOut, ended, person, signIn } from "./session.js";
+import { html, When } from "./parts.js";
+
+export const OFTEN = 5; // seconds: what others change
+export const SELDOM = 15;
+const SLOWEST_SECONDS = 60;
+
+/** @template T @typedef {{ value?: T, at?: string, error?: Error }} State */
+/** @template T @typedef {{ state: import('@preact/signals').Signal<State<T>>, again: () => void }} Live */
+
+/**
+ * Loads, and loads again every so many seconds while the page is looked at. Who is told to wait waits so long.
+ * @template T
+ * @param {(signal: AbortSignal) => Promise<T>} load @param {number} [every] @param {unknown[]} [of]
+ * @returns {Live<T>}
+ */
+export function useLive(load, every, of = []) {
+  const live = useMemo(() => {
+    const state = signal(/** @type {State<T>} */ ({}));
+    const stop = new AbortController();
+    let timer = 0;
+    let failures = 0;
+    let due = 0; // by performance.now()
+    let loading = false;
+    const once = async () => {
+      if (loading || stop.signal.aborted) return;
+      clearTimeout(timer);
+      loading = true;
+      let wait = every;
+      try {
+        const value = await load(stop.signal);
+        failures = 0;
+        state.value = { value, at: new Date().toISOString() };
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        failures += 1;
+        state.value = { ...state.peek(), error: /** @type {Error} */ (error) };
+        const told = error instanceof Refused ? error.retryAfter : null;
+        if (every) wait = told ?? Math.min(every * 2 ** failures, SLOWEST_SECONDS);
+        if (error instanceof Refused && error.status === 403) wait = undefined; // it stays so
+      } finally {
+        loading = false;
+      }
+      if (wait) later(wait);
+    };
+    /** @param {number} seconds */
+    const later = (seconds) => {
+      due = performance.now() + seconds * 1000;
+      if (!document.hidden) timer = setTimeout(once, seconds * 1000);
+    };
+    const looked = () => {
+      clearTimeout(timer);
+      if (!document.hidden && due) timer = setTimeout(once, Math.max(0, due - performance.now()));
+    };
+    return { state, again: once, begin: () => (once(), looked), stop, looked };
+  }, of);
+  useEffect(() => {
+    live.begin();
+    document.addEventListener("visibilitychange", live.looked);
+    return () => {
+      live.stop.abort();
+      document.removeEventListener("visibilitychange", live.looked);
+    };
+  }, [live]);
+  return live;
+}
+
+/**
+ * What was loaded, or why it was not.
+ * @template T
+ * @param {{ of: Live<T>, children: (value: T, at: string) => unknown }} told
+ */
+export function Loaded({ of, children }) {
+  const { value, at, error } = of.state.value;
+  if (value === undefined || at === undefined)
+    return error ? html`<${Failed} error=${error} again=${of.again} />` : html`<p aria-busy="true">Loading …</p>`;
+  const stale =
+    error && !ended.value && html`<div class="stale" role="status">
+      <p>Not refreshed since <${When} at=${at} />: ${error.message}</p>
+      <button class="outline secondary" onClick=${of.again}>Try again</button>
+    </div>`;
+  return html`${stale}${children(value, at)}`;
+}
+
+/** @param {{ error: Error, again?: () => void }} told */
+export function Failed({ error, again }) {
+  if (error instanceof SignedOut && ended.value) return null; // which is said above
+  if (error instanceof Refused && error.status === 403) return html`<${Forbidden} error=${error} />`;
+  const id = error instanceof Refused ? error.requestId : null;
+  return html`<article class="failed" role="alert">
+    <p>${error.message}</p>
+    ${error instanceof Refused && error.errors.map((e) => html`<p>${e.where}: ${e.what}</p>`)}
+    ${id && html`<p><small>Request <code>${id}</code></small></p>`}
+    ${again && html`<button class="outline secondary" onClick=${again}>Try again</button>`}
+  </article>`;
+}
+
+/** @param {{ error: Refused }} told */
+function Forbidden({ error }) {
+  const groups = person.value?.groups.join(", ");
+  return html`<article class="failed" role="alert">
+    <p>You may not see this: ${error.message}.</p>
+    <p>You are ${person.value?.username}, ${groups ? `in ${groups}` : "in no group of operators"}.</p>
+  </article>`;
+}
+
+/** Over whatever page he is at: it stays as it is, with what is filled in. */
+export function Ended() {
+  if (!ended.value) return null;
+  const again = () => signIn(person.value?.pool ?? "customers", location.pathname + location.search);
+  return html`<article class="failed" role="alert">
+    <p>Your sign-in has ended. What you have filled in is kept.</p>
+    <button onClick=${again}>Sign in again</button>
+  </article>`;
+}
+
+/**
+ * What is filled in, under one key until it is answered.
+ * @template {Record<string, string>} F @template A
+ * @typedef {object} Form
+ * @property {F} fields
+ * @property {Error | null} error
+ * @property {boolean} sending
+ * @property {boolean} unknown it may have been done: only the same may be asked again
+ * @property {(name: keyof F & string) => (event: Event) => void} typed
+ * @property {(fields: Partial<F>) => void} set
+ * @property {(event?: Event) => Promise<A | undefined>} send
+ */
+
+/**
+ * @template {Record<string, string>} F @template A
+ * @param {string} name of this form, at this page @param {F} empty
+ * @param {(fields: F, key: string) => Promise<A>} ask @param {(answer: A, fields: F) => void} [answered]
+ * @returns {Form<F, A>}
+ */
+export function useForm(name, empty, ask, answered) {
+  const at = `draft:${name}`;
+  const form = useMemo(() => {
+    const kept = JSON.parse(sessionStorage.getItem(at) ?? "null");
+    /** @type {{ fields: F, key: string, sending: boolean, unknown: boolean, error: Error | null }} */
+    const begun = { fields: empty, key: crypto.randomUUID(), unknown: false, ...kept, sending: false };
+    begun.error = begun.unknown ? new NoAnswer("No answer came when this was sent.") : null;
+    return signal(begun);
+  }, [name]);
+  const { fields, sending, unknown, error } = form.value;
+  /** @param {Partial<typeof form.value>} change */
+  const change = (change) => {
+    form.value = { ...form.peek(), ...change };
+    const { fields, key, unknown } = form.peek();
+    sessionStorage.setItem(at, JSON.stringify({ fields, key, unknown }));
+  };
+  const send = async (/** @type {Event | undefined} */ event) => {
+    event?.preventDefault();
+    if (form.peek().sending) return undefined; // pressed twice
+    const { fields, key } = form.peek();
+    change({ sending: true, unknown: true, error: null }); // a tab that dies now comes back as one that does not know
+    try {
+      const answer = await ask(fields, key);
+      form.value = { fields: empty, key: crypto.randomUUID(), sending: false, unknown: false, error: null };
+      sessionStorage.removeItem(at);
+      answered?.(answer, fields);
+      return answer;
+    } catch (failed) {
+      const error = /** @type {Error} */ (failed);
+      const refused = error instanceof Refused; // an answer: what is asked next is another request
+      change({ sending: false, unknown: error instanceof NoAnswer, error, ...(refused && { key: crypto.randomUUID() }) });
+      return undefined;
+    }
+  };
+  return {
+    fields,
+    sending,
+    unknown: unknown && !sending,
+    error,
+    set: (told) => change({ fields: { ...form.peek().fields, ...told } }),
+    typed: (field) => (event) => {
+      const { value } = /** @type {HTMLInputElement} */ (event.target);
+      change({ fields: { ...form.peek().fields, [field]: value }, error: null });
+    },
+    send,
+  };
+}
+
+/**
+ * What became of a form that was sent, and the button that sends it.
+ * @param {{ form: Form<any, any>, says: string, disabled?: boolean }} told
+ */
+export function Send({ form, says, disabled }) {
+  const { error, unknown, sending } = form;
+  return html`
+    ${unknown && html`<article class="failed" role="alert">
+      <p>${error?.message} It may have been done. Ask again: however often it is asked, it counts once.</p>
+    </article>`}
+    ${error && !unknown && html`<${Failed} error=${error} />`}
+    <button type="submit" aria-busy=${sending} disabled=${sending || (disabled && !unknown)}>
+      ${unknown ? "Ask again" : says}
+    </button>
+  `;
+}

@@ -1,0 +1,113 @@
+// @ts-check
+// What is unfinished: where an operator begins.
+
+import { useEffect, useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { get } from "../api.js";
+import { Loaded, OFTEN, useLive } from "../live.js";
+import { Heading, Table, When, go, html, segment } from "../parts.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['WaitingView']} Waiting */
+
+/** @typedef {import('../types').InQuery<import('../types').Operation<'/operations/work', 'get'>>} Asked */
+const MOST = 100; // what the desk tells at once
+
+/** @type {Record<NonNullable<Asked['context']>, true>} each of them, or the types do not agree */
+const EVERY = {
+  ...{ accounts: true, batches: true, bills: true, books: true, clients: true, dealers: true, "market-making": true },
+  ...{ offramp: true, orders: true, outgoing: true, parked: true, payments: true, proposals: true, purchases: true },
+  ...{ recurring: true, refunds: true, snapshots: true, strays: true, totals: true, webhooks: true },
+};
+const CONTEXTS = Object.keys(EVERY);
+
+export function Work() {
+  const filter = useMemo(() => signal({ context: "", urgent: false, what: "" }), []);
+  const { context, urgent, what } = filter.value;
+  const asked = /** @type {Asked} */ ({ context: context || undefined, overdue: urgent || undefined, limit: MOST });
+  const live = useLive((signal) => get("/operations/work", { query: asked, signal }), OFTEN, [context, urgent]);
+  useRowKeys();
+  const set = (/** @type {Partial<typeof filter.value>} */ change) => (filter.value = { ...filter.peek(), ...change });
+  const find = (/** @type {Event} */ event) => {
+    event.preventDefault();
+    if (what.trim()) go(`/find/${segment(what.trim())}`);
+  };
+  return html`<${Heading}>Work<//>
+    <search><form class="filters" onSubmit=${find}>
+      <label>Search <input type="search" data-search value=${what} placeholder="An id; Enter finds all else"
+        onInput=${(/** @type {any} */ e) => set({ what: e.target.value })} /></label>
+      <label>Context <select onChange=${(/** @type {any} */ e) => set({ context: e.target.value })}>
+        <option value="">all</option>${CONTEXTS.map((c) => html`<option value=${c} selected=${c === context}>${c}</option>`)}
+      </select></label>
+      <label><input type="checkbox" checked=${urgent} onChange=${(/** @type {any} */ e) => set({ urgent: e.target.checked })} />
+        Overdue, or for a person</label>
+    </form></search>
+    <${Loaded} of=${live}>${(/** @type {Schemas['WorkList']} */ list) => {
+      const rows = list.items.filter((i) => i.id.toLowerCase().includes(what.trim().toLowerCase()));
+      return html`<p role="status">${counted(list.items)}</p>
+        <${Table} caption="Unfinished work, overdue first" hidden rows=${first(rows)} columns=${COLUMNS}
+          id=${(/** @type {Waiting} */ i) => i.context + i.id}
+          empty=${what || context || urgent ? "Nothing is like that." : "Nothing is unfinished. What waits is listed here."} />`;
+    }}<//>`;
+}
+
+/** @param {Waiting[]} items */
+function counted(items) {
+  const overdue = items.filter((i) => i.overdue).length;
+  const people = items.filter((i) => i.needs_person).length;
+  const all = items.length < MOST ? `${items.length} unfinished` : `The first ${MOST} that are unfinished`;
+  return `${all}, ${overdue} overdue, ${people} for a person`;
+}
+
+const COLUMNS = [
+  { name: "Id", of: (/** @type {Waiting} */ i) => html`<a href=${`/work/${segment(i.id)}`}><code>${i.id}</code></a>` },
+  { name: "Context", of: (/** @type {Waiting} */ i) => i.context },
+  { name: "Waits for", of: (/** @type {Waiting} */ i) => html`${i.waits_for}${i.needs_person && html` <mark>for a person</mark>`}` },
+  { name: "Due (UTC)", of: (/** @type {Waiting} */ i) => html`<${When} at=${i.due_at} />${i.overdue && html` <mark>overdue</mark>`}` },
+];
+
+/** @param {Waiting[]} rows */
+const first = (rows) =>
+  rows.toSorted((a, b) => Number(b.overdue) - Number(a.overdue) || a.due_at.localeCompare(b.due_at));
+
+/** `/` goes to the search, `j` and `k` to the next row and the one before. */
+function useRowKeys() {
+  useEffect(() => {
+    const pressed = (/** @type {KeyboardEvent} */ event) => {
+      const at = /** @type {HTMLElement} */ (event.target);
+      if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(at.tagName)) return;
+      if (event.key === "/") {
+        event.preventDefault();
+        /** @type {HTMLElement | null} */ (document.querySelector("[data-search]"))?.focus();
+      }
+      if (event.key === "j" || event.key === "k") {
+        const links = [.../** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll("tbody th a"))];
+        const here = links.indexOf(/** @type {HTMLElement} */ (document.activeElement));
+        const next = event.key === "j" ? here + 1 : here < 0 ? links.length - 1 : here - 1;
+        links[Math.max(0, Math.min(next, links.length - 1))]?.focus();
+      }
+    };
+    document.addEventListener("keydown", pressed);
+    return () => document.removeEventListener("keydown", pressed);
+  }, []);
+}
+
+/** What bears an id, or the name of a customer, of a reference, of an amount. @param {{ what: string }} told */
+export function Find({ what }) {
+  const live = useLive((signal) => get("/operations/find", { query: { what }, signal }), undefined, [what]);
+  return html`<${Heading}>Found: ${what}<//>
+    <${Loaded} of=${live}>${(/** @type {Schemas['FoundList']} */ found) => html`<${Table} caption="What the desk knows by that" hidden
+      rows=${found.items} id=${(/** @type {Schemas['FoundView']} */ f) => f.kind + f.id} empty="The desk knows nothing by that."
+      columns=${FOUND} />`}<//>`;
+}
+
+/** A customer has a page, and so have events of the bank; everything else is a story. @param {Schemas['FoundView']} f */
+const at = (f) => (f.kind === "user" ? `/customers/${segment(f.id)}` : f.kind === "bank_event" ? "/parked" : `/work/${segment(f.id)}`);
+
+const FOUND = [
+  { name: "Id", of: (/** @type {Schemas['FoundView']} */ f) => html`<a href=${at(f)}><code>${f.id}</code></a>` },
+  { name: "Kind", of: (/** @type {Schemas['FoundView']} */ f) => f.kind },
+  { name: "Whose", of: (/** @type {Schemas['FoundView']} */ f) => f.username && html`<a href=${`/customers/${segment(f.username)}`}>${f.username}</a>` },
+  { name: "Status", of: (/** @type {Schemas['FoundView']} */ f) => f.status ?? "–" },
+  { name: "Known by", of: (/** @type {Schemas['FoundView']} */ f) => f.by },
+];
