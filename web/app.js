@@ -87,6 +87,24 @@ const PAGES = [
     page: async ([id], asked) => html`<${(await import("./pages/trade.js")).AtQuote} id=${id} asked=${asked} />`,
   },
   {
+    path: /^\/exchange$/,
+    title: "At the exchange",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/exchange.js")).Exchange} />`,
+  },
+  {
+    path: /^\/purchases\/([^/]+)$/,
+    title: "Purchase",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/exchange.js")).Purchase} id=${id} />`,
+  },
+  {
+    path: /^\/sales\/([^/]+)$/,
+    title: "Sale",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/exchange.js")).Sale} id=${id} />`,
+  },
+  {
     path: /^\/cash-outs$/,
     title: "Cash-outs",
     of: "customers",
@@ -109,7 +127,7 @@ const PAGES = [
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
   operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 

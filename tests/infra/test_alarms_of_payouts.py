@@ -29,7 +29,7 @@ from tests.infra.test_commands_in_pages import told
 COMMANDS_MAX = 4  # from stuck to moved
 EVERY = {f"{context.name}.{name}": n for context in contexts() for name, n in context.every_minutes.items()}  # minutes
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
-PAGES = sorted((ROOT / RUNBOOKS).glob("*.md"))
+PAGES = sorted((ROOT / RUNBOOKS).glob("[a-z]*.md"))  # README.md leads to them
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 
@@ -290,6 +290,18 @@ def test_a_runbook_says_what_it_means_where_to_look_and_what_to_do(page: Path) -
     places = [text.find(f"**{part}**") for part in ("What it means.", "Look.", "Do.")]
     assert -1 not in places
     assert places == sorted(places)
+
+
+def test_the_index_leads_from_each_alarm_to_its_page(staging: Synthesised) -> None:
+    """One row is for all functions, and one for all machines. No page is without a link."""
+    index = (ROOT / RUNBOOKS / "README.md").read_text()
+    rows = re.findall(r"^\| ([A-Z][^|]*) \| .* \| \[[a-z-]+\.md\]\(([a-z-]+\.md)\) \|$", index, re.MULTILINE)
+    told = {(alarm, page) for alarms, page in rows for alarm in alarms.split(", ")}
+    assert told == {
+        (re.sub(r"^(Errors|ExecutionsFailed)[A-Z].*", r"\1…", name), alarm["AlarmDescription"].rpartition("/")[2])
+        for name, alarm in _alarms(staging).items()
+    } | {("PaymentsGivenUp", "payments-failed.md")}  # where there is Kafka
+    assert set(re.findall(r"\]\(([a-z-]+\.md)\)", index)) == {page.name for page in PAGES}
 
 
 @EVERY_PAGE

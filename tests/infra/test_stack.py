@@ -830,7 +830,7 @@ def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environm
 
 
 def test_every_runbook_is_that_of_an_alarm_or_where_one_leads(staging: Synthesised) -> None:
-    pages = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / RUNBOOKS).glob("*.md")}
+    pages = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / RUNBOOKS).glob("[a-z]*.md")}
     named = {alarm["AlarmDescription"].partition("Runbook: ")[2] for alarm in staging.of("CloudWatch::Alarm").values()}
     led_to = {f"{RUNBOOKS}/{page}" for alarm in named for page in re.findall(r"\]\(([a-z-]+\.md)\)", pages[alarm])}
     assert named | led_to == set(pages)

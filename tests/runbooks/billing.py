@@ -220,7 +220,7 @@ WAYS = [
     ),
     Way(
         "payment-taken-back",
-        "agree again at the next payment",
+        "agree again with the next payment",
         told_too_much,
         a_quarter_of_an_hour,
         leaves=("work list --context payments", "work show"),
@@ -236,7 +236,7 @@ WAYS = [
         afterwards=True,
     ),
     Way("needs-person", "is known by now", before_its_contract, a_quarter_of_an_hour, rings=PERSON),
-    Way("needs-person", "it is some dealer's", of_a_strange_invoice, a_quarter_of_an_hour, rings=PERSON),
+    Way("needs-person", "you know whose it is", of_a_strange_invoice, a_quarter_of_an_hour, rings=PERSON),
     Way("needs-person", "or no payment", no_payment_at_all, a_quarter_of_an_hour, rings=PERSON),
     Way("needs-person", "the billing system has its money", not_readable, a_quarter_of_an_hour, rings=PERSON),
     Way("needs-person", "remind dealer", not_paid_in_time, nothing_more, rings=PERSON),

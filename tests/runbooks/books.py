@@ -157,15 +157,15 @@ def anchored(on_call: OnCall) -> None:
 WAYS = [
     Way("drift", ("Stop it from growing", "It is put right"), drifted),
     Way("books-unreadable", "says at once whether the books balance", unreadable, nothing_more),
-    Way("halted", "What it was halted for is over", halted, nothing_more),
-    Way("halted", "You are to halt something", nothing_halted, lifted, rings=()),
+    Way("halted", "The cause is gone", halted, nothing_more),
+    Way("halted", "You want to halt something", nothing_halted, lifted, rings=()),
     Way("halted", "A single asset is to stay off", halted, lifted),
     Way("hold-missing", "No drift", hold_gone, nothing_more),
     Way("price-jump", "The market is there", jumped, nothing_more),
-    Way("login-made-anew", "One proposes it", made_anew, nothing_more, rings=()),
+    Way("login-made-anew", "One operator proposes it", made_anew, nothing_more, rings=()),
     Way(
         "login-made-anew",
-        ("Write his clients again", "reconcile USERNAME"),
+        ("Save his clients again", "reconcile USERNAME"),
         made_anew_and_moved,
         nothing_more,
         rings=(),
@@ -173,7 +173,7 @@ WAYS = [
     Way("changes-late", "unread | the line", change_unread, change_read, rings=("ChangesUnread",)),
     Way(
         "login-made-anew",
-        ("have to end first", "One proposes it"),
+        ("have to end first", "One operator proposes it"),
         made_anew_while_he_sells,
         nothing_more,
         rings=(),
@@ -181,7 +181,7 @@ WAYS = [
     ),
     Way(
         "changes-late",
-        "late | the cause first",
+        "late | mend the cause first",
         not_taken,
         nothing_more,
         rings=(),

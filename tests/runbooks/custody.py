@@ -224,8 +224,8 @@ def settled_by_two(on_call: OnCall) -> None:
 
 
 WAYS = [
-    Way("custody-not-believed", "what we know, by now", in_doubt, goes_on),
-    Way("custody-not-believed", "that it was sent, as it should be", in_doubt_and_sent, goes_on),
+    Way("custody-not-believed", "the same as `work show`, by now", in_doubt, goes_on),
+    Way("custody-not-believed", "that the transfer was sent, as it should be", in_doubt_and_sent, goes_on),
     Way("custody-not-believed", "that it was never sent", in_doubt, goes_on),
     Way("custody-off", "does not come back", stolen, goes_on),
     Way("custody-short", "shows enough of it", outputs_hidden, goes_on),
@@ -236,8 +236,8 @@ WAYS = [
     Way("snapshot-ties", "The rest has to go on", flooded, settled_by_two),
     Way("snapshot-ties", "is untaken", untaken, goes_on),
     Way("transfers-denied", "It waits for a person", denied, goes_on),
-    Way("transfers-denied", "an order that has failed meanwhile", denied_of_one_that_has_failed, ends),
+    Way("transfers-denied", "that order has failed meanwhile", denied_of_one_that_has_failed, ends),
     Way("transfers-failed", "It is a bug", buggy, goes_on),
     Way("snapshots-failed", "disable the pair", fees_not_known, goes_on),
-    Way("needs-person", "in the list `outgoing`", refused, goes_on, rings=PERSON),
+    Way("needs-person", "in the list `outgoing`: `X…`", refused, goes_on, rings=PERSON),
 ]

@@ -389,10 +389,10 @@ WAYS = [
     Way("orders-turned-up", "a sale, `S…`", sale_turned_up),
     Way("orders-turned-up", "a batch, `B…`", batch_turned_up),
     Way("orders-turned-up", "a stray, `Z…`", stray_turned_up),
-    Way("exchange-off", "When it is seen to", traded_by_hand, nothing_more, afterwards=True),
+    Way("exchange-off", "When it is dealt with", traded_by_hand, nothing_more, afterwards=True),
     Way(
         "exchange-off",
-        ("*A deposit*", "When it is seen to"),
+        ("*A deposit*", "When it is dealt with"),
         deposited_by_a_stranger,
         let_go,
         tells=("a deposit of account mm1 of 70 USDT",),

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "docs" / "runbooks"
-PAGES = sorted(page.stem for page in FOLDER.glob("*.md"))
+PAGES = sorted(page.stem for page in FOLDER.glob("[a-z]*.md"))  # README.md leads to them
 HEAD = r"\|[-|]+$|\| [^|]* \| then \|$"  # of a table
 CONFIRM = ("proposals", "confirm", "PROPOSAL")
 

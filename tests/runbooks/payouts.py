@@ -392,7 +392,7 @@ def approved_anew(on_call: OnCall) -> None:
 
 PERSON = ("WorkNeedsPerson",)
 WAYS = [
-    Way("payouts-failed", "the reason is gone", failed),
+    Way("payouts-failed", "the bank's reason is gone", failed),
     Way("payouts-failed", "has another account", failed),
     Way("payouts-failed", "by another way", failed),
     Way("payouts-failed", "on the balance here", failed),
@@ -421,7 +421,7 @@ WAYS = [
     Way("bank-contradictions", "REJECTED, the order open | paid", paid_after_all),
     Way("bank-contradictions", "COMPLETED | taken back", contradicted),
     Way("bank-contradictions", "REJECTED, the order open | not paid", not_paid_after_all, after=given_back),
-    Way("bank-contradictions", "REJECTED, paid otherwise since", paid_twice),
+    Way("bank-contradictions", "the order paid otherwise since", paid_twice),
     Way(
         "bank-contradictions",
         ("paid, the first one", "REJECTED, the order open | paid"),
@@ -430,7 +430,7 @@ WAYS = [
     ),
     Way("bank-contradictions", "paid, the first one", second_was_lost, after=marked_by_two),
     Way("bank-contradictions", "paid twice | have", paid_twice_at_once),
-    Way("bank-mismatch", "More than one reference", keeps_its_fee, after=knows_why, tells=("{ID}", "{OTHER}")),
+    Way("bank-mismatch", "More than one payout", keeps_its_fee, after=knows_why, tells=("{ID}", "{OTHER}")),
     Way("parked-events", "`the bank tells of", other_amount_decided),
     Way("parked-events", "`the order is", out_of_place, tells=("the order is BASE_TXN_COMPLETED",)),
     Way("halted", "It lasts", halted_for_long, after=over, tells=("{ID}", "its first payout attempt")),
@@ -446,7 +446,7 @@ WAYS = [
     Way("payouts-to-approve", "not the customer's own doing", not_his_doing, after=given_back),
     Way("signatures-refused", "they are a stranger's", unsigned),
     Way("work-overdue", "the bank to pay attempt", never_got),
-    Way("bank-off", "When it is seen to", paid_by_hand, after=nothing_more, afterwards=True),
+    Way("bank-off", "When it is dealt with", paid_by_hand, after=nothing_more, afterwards=True),
     Way("needs-person", "and the client may be paid", blocked),
     Way("needs-person", "the client may not be paid", blocked),
     Way("needs-person", "has changed since the attempt", moved_since),

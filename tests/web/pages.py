@@ -8,12 +8,15 @@ from playwright.sync_api import Page, expect
 
 from common.owner import Owner
 from tests.desk import Desk
+from tests.seen import an_event
 from tests.web.conftest import Tabs
 
 _GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
-def paths(stuck: str, order_id: str, quote_id: str) -> dict[str, tuple[str | None, str]]:
+def paths(
+    stuck: str, order_id: str, quote_id: str, purchase_id: str, sale_id: str
+) -> dict[str, tuple[str | None, str]]:
     """Who looks at it, and where."""
     return {
         "sign-in": (None, "/"),
@@ -29,6 +32,9 @@ def paths(stuck: str, order_id: str, quote_id: str) -> dict[str, tuple[str | Non
         "order": ("ann", f"/orders/{order_id}"),
         "trade": ("ann", "/trade?asset=BTC"),
         "price": ("ann", f"/trade/{quote_id}?quantity=0.75"),
+        "exchange": ("ann", "/exchange"),
+        "purchase": ("ann", f"/purchases/{purchase_id}"),
+        "sale": ("ann", f"/sales/{sale_id}"),
         "cash-outs": ("ann", "/cash-outs"),
         "cash-out": ("ann", f"/cash-outs/{stuck}"),
         "cash-out-new": ("ann", "/cash-outs/new"),
@@ -38,9 +44,9 @@ def paths(stuck: str, order_id: str, quote_id: str) -> dict[str, tuple[str | Non
 
 def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[str, Page]]:
     """Its name, and a tab that has it, loaded."""
-    order_id, quote_id = _populated(tabs, desk, ann)
+    ids = _populated(tabs, desk, ann)
     there: dict[str | None, Page] = {}
-    for name, (who, path) in paths(stuck, order_id, quote_id).items():
+    for name, (who, path) in paths(stuck, *ids).items():
         if who in there:
             there[who].evaluate(_GO, path)
         else:
@@ -57,16 +63,24 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         yield name, page
 
 
-def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str]:
-    """More than one of what there can be many of; the ids of an order and of a quote."""
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str]:
+    """More than one of what there can be many of; the ids of an order, of a quote, a purchase
+    and a sale."""
     assert tabs.console.doors is not None
+    desk.list_exchange_asset("SOL", "100")
+    desk.purchase(ann, usd="50.00")
+    desk.run()
+    desk.mark("SOL", "100")
+    purchased = desk.purchase(ann, usd="12.00")
+    sold_there = desk.sale(ann, "0.05")
     desk.mark("BTC", "112.34567")
     sold = desk.sell(ann, "1.25")
     desk.buy(ann, "0.5", order_price="99.5")
     desk.cash_out(ann, "0.5", "56.17")
     desk.mark("BTC", "104.5")
+    desk.events.receive(an_event(desk, "pay-1", event_id="evt_1"))
     desk.halt("purchases")
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
-    return sold.order_id, quoted.json["quote_id"]
+    return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id

@@ -23,22 +23,23 @@ const FLOWS = {
 
 export function Halts() {
   const live = useLive((signal) => get("/operations/halts", { signal }), OFTEN);
-  const flow = useMemo(() => signal("orders"), []);
+  const flow = useMemo(() => signal(/** @type {Schemas['Flow']} */ ("orders")), []);
   const asset = useMemo(() => signal(""), []);
+  const title = `Halt ${FLOWS[flow.value]}${asset.value && `, of ${asset.value}`}`;
   return html`<${Heading}>Halts<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['FlowHaltList']} */ { items }) => html`
       <${Table} caption="What is halted" hidden rows=${items} columns=${COLUMNS} id=${named}
         empty="Nothing is halted. What an operator halts is listed here." />
-      ${items.map((h) => html`<${Acts} key=${named(h)} again=${live.again} story=${{ id: named(h), acts: [of("lift", h.flow)] }}
+      ${items.map((h) => html`<${Acts} key=${named(h)} again=${live.again} title=${`Lift what is halted of ${named(h)}`} story=${{ id: named(h), acts: [of("lift", h.flow)] }}
         more=${h.asset_id ? { asset_id: h.asset_id } : {}} />`)}
       <h2>Halt a flow</h2>
-      <form class="filters" onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}>
+      <form onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}>
         <label>Flow <select onChange=${(/** @type {any} */ e) => (flow.value = e.target.value)}>${Object.entries(FLOWS).map(([name, says]) =>
           html`<option value=${name} selected=${name === flow.value}>${says}</option>`)}</select></label>
         <label>Of one asset (may be left out) <input value=${asset.value} autocomplete="off"
           onInput=${(/** @type {any} */ e) => (asset.value = e.target.value.trim().toUpperCase())} /></label>
       </form>
-      <${Acts} key=${flow.value + asset.value} again=${live.again} level=${3} story=${{ id: flow.value, acts: [of("halt", flow.value)] }}
+      <${Acts} key=${flow.value + asset.value} again=${live.again} level=${3} title=${title} story=${{ id: flow.value, acts: [of("halt", flow.value)] }}
         more=${asset.value ? { asset_id: asset.value } : {}} />`}<//>`;
 }
 

@@ -34,7 +34,7 @@ const COLUMNS = [
 ];
 
 /** Those of which there is a page here: by the desk's route, ours. */
-const PAGES = { "GET /orders/": "/orders/", "GET /crypto/order/sell/": "/cash-outs/" };
+const PAGES = { "GET /orders/": "/orders/", "GET /crypto/order/sell/": "/cash-outs/", "GET /purchases/": "/purchases/", "GET /sales/": "/sales/" };
 
 /** @param {{ of: Listed }} told */
 function What({ of }) {

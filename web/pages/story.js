@@ -94,8 +94,8 @@ function line(story) {
 /** @param {string} who @param {Schemas['ExecutionView'] | null} execution */
 const steps = (who, execution) => execution?.steps.map((s) => ({ at: s.at, kind: "step", who, what: s.what })) ?? [];
 
-/** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, more?: Record<string, string> }} told */
-export function Acts({ story, again, level = 2, more = {} }) {
+/** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, title?: string, more?: Record<string, string> }} told */
+export function Acts({ story, again, level = 2, title = "What may be done", more = {} }) {
   const chosen = useMemo(() => signal(/** @type {string | null} */ (null)), [story.id]);
   const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [story.id]);
   const done = (/** @type {Outcome} */ got) => {
@@ -105,7 +105,7 @@ export function Acts({ story, again, level = 2, more = {} }) {
   };
   const open = story.acts.find((a) => a.command === chosen.value);
   return html`<section aria-label=${`What may be done about ${story.id}`}>
-    <${`h${level}`}>What may be done<//>
+    <${`h${level}`}>${title}<//>
     ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
     ${!story.acts.length && html`<p class="empty">Nothing, by hand, as it stands.</p>`}
     <ul class="acts">${story.acts.map(
