@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from common.errors import NotFound
-from common.log import flush, log
+from common.errors import NotFound, Refusal
+from common.log import count_for_release, flush, log
 from common.machines import ElsewhereNow, Standing
 
 LambdaEvent = dict[str, Any]
@@ -35,6 +35,11 @@ def step(
         except missing as gone:
             log.warning("nothing to move", extra={"why": gone.detail})
             standing = Standing(DONE, facts={"reason": gone.detail})
+        except Refusal:
+            raise
+        except Exception:  # a person hears of it by the machine that it ends
+            count_for_release()
+            raise
         finally:
             flush()
         log.info("moved", extra={"stage": standing.stage})

@@ -35,6 +35,7 @@ from infra.encryption import reading
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.http_api import HttpApi
+from infra.releases import Releases
 from infra.streams import Queues
 
 MEMORY_MIB = 512
@@ -82,6 +83,7 @@ class Shared:
     queues: Mapping[str, Queues]  # by function of a stream
     given_up_changes: aws_sqs.IQueue  # of the table, that nobody takes any more
     http_api: HttpApi
+    releases: Releases | None  # by which new versions come to be asked
     missed: aws_sqs.IQueue  # rounds that the clock could not start
     variables: Mapping[str, str]  # of every function, as common.settings reads it
 
@@ -98,7 +100,7 @@ class ContextStack(NestedStack):
         for door, routes in context.routes.items():
             name = f"{context.name}.{door}"
             function = self._function(name, f"functions.{name}.handler", API_SECONDS)
-            shared.http_api.add_routes(self, name, routes, function)
+            shared.http_api.add_routes(self, name, routes, self._live(function, errors_are_bugs=True))
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
         self.ticking: list[str] = []
         if context.workflow is not None:
@@ -120,9 +122,14 @@ class ContextStack(NestedStack):
             function = self._function(f"{context.name}.{name}", handler, streams.SECONDS, more=more)
             streams.from_table(self, function, shared.table, entities, shared.given_up_changes)
 
-    def _task(self, context: str, name: str, size: Size) -> aws_lambda.Function:
+    def _task(self, context: str, name: str, size: Size) -> aws_lambda.IFunction:
         handler = f"functions.{context}.tasks.{name}"
-        return self._function(f"{context}.{name}", handler, size.seconds, size.memory_mib)
+        function = self._function(f"{context}.{name}", handler, size.seconds, size.memory_mib)
+        return self._live(function, errors_are_bugs=False)
+
+    def _live(self, function: aws_lambda.Function, *, errors_are_bugs: bool) -> aws_lambda.IFunction:
+        releases = self._shared.releases
+        return function if releases is None else releases.live(self, function, errors_are_bugs=errors_are_bugs)
 
     def _take(self, name: str, handler: str, topic: str) -> None:
         """A function, and where what it takes comes from."""

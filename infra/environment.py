@@ -104,6 +104,7 @@ class Environment:
     operator_requests_per_minute: str = "3000"
     system_requests_per_minute: str = "3000"
     log_level: LogLevel = LogLevel.INFO
+    restart: str = ""  # where it is another one than before, all processes begin anew
     trace_functions: bool = False  # X-Ray samples requests to APIs, too: Lambda's rate cannot be changed
 
     @property
@@ -254,6 +255,7 @@ class Settled(BaseModel):
     operator_requests_per_minute: str | None = None
     system_requests_per_minute: str | None = None
     log_level: Literal["INFO", "WARNING", "ERROR"] | None = None
+    restart: str | None = None
     trace_functions: bool | None = None
 
     @classmethod

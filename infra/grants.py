@@ -260,7 +260,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "market_making.confirm_return": replace(
         _MOVES,
-        table=_MOVES.table | {DELETE},  # what has left is on its way no more
+        table=_MOVES.table | {DELETE, CHECK},  # what has left is on its way no more; nobody says that it was paid
         secrets=_TO_THE_EXCHANGE,
     ),
     "market_making.compare_accounts": Grant(

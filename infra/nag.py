@@ -89,6 +89,20 @@ def acknowledge(stack: CryptodeskStack) -> None:
     _of_machines(stack)
     if not stack.target_environment.embedded:
         _of_backups(stack)
+    if stack.releases is not None:
+        _because(
+            stack.releases.role,
+            "What CodeDeploy does to shift an alias changes with CodeDeploy: the policy that AWS keeps for it says it.",
+            f"{SOLUTIONS}-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            "AWSCodeDeployRoleForLambdaLimited]",
+        )
+        for alarm in stack.releases.alarms:
+            _because(
+                alarm,
+                "CodeDeploy looks at it, and takes the deployment back that is under way. Whoever deploys sees that; "
+                "when nothing is deployed, Bugs and Errors… tell a person of the same.",
+                *_asked("CloudWatchAlarmAction", (NIST, HIPAA)),
+            )
     for route in stack.http_api.open_routes:
         _because(
             route,

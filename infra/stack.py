@@ -14,6 +14,7 @@ from infra.context import ContextStack, Shared
 from infra.contexts import Context
 from infra.grants import Secret
 from infra.http_api import HttpApi
+from infra.releases import Releases, release
 from infra.state import DeskStack, StateStack, arn
 from infra.user_pool import DEALER_SYSTEMS
 
@@ -43,6 +44,8 @@ class CryptodeskStack(DeskStack):
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
+        named = release(environment, assets.digest)
+        self.releases = None if environment.embedded else Releases(self, environment, named)
         shared = Shared(
             environment=environment,
             target=Target.of(environment.embedded),
@@ -57,9 +60,11 @@ class CryptodeskStack(DeskStack):
             queues=state.queues,
             given_up_changes=state.given_up_changes,
             http_api=self.http_api,
+            releases=self.releases,
             missed=self.missed,
             variables={
                 **_variables(state),
+                **({} if environment.embedded else {"RELEASE": named}),
                 "DATA_KEY_ID": state.data_key.key_arn,
                 "AUDIT_KEY_ID": state.anchors.key.key_arn,
                 "AUDIT_BUCKET": state.anchors.bucket.bucket_name,

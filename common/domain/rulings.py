@@ -9,17 +9,19 @@ condition. A ruling decides nothing where the outside says by now what can be be
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 
 from common import keys
+from common.errors import Refusal
 from common.money import plain
-from common.table.items import Item
+from common.table.items import Item, RawItem
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
@@ -41,6 +43,8 @@ class Matter(StrEnum):
     TOTAL = "TOTAL"  # what is told of the contract of a dealer's account rightly is not what has come: by its type
     DEPOSIT = "DEPOSIT"  # what becomes of a dealer's deposit that is to be paid back: by the number of his release
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
+    # That is no ruling yet: one operator says, of an asset by its symbol, that its payer has it otherwise.
+    SAID = "SAID"
 
 
 class Deposit(StrEnum):
@@ -75,6 +79,10 @@ class Ruling:
     at: datetime
 
 
+class SaidOtherwise(Refusal):
+    """An operator says that who paid has it otherwise, and that is not decided yet."""
+
+
 Rulings = Mapping[tuple[Matter, str], Ruling]  # by what they are on, and about
 
 
@@ -88,6 +96,43 @@ def record(ruling: Ruling) -> Write:
         updated_at=ruling.at,
     )
     return Write.put(item)
+
+
+def say(order_id: str, symbol: str, proposal_id: str, by: str, at: datetime) -> Write:
+    """One operator proposes that an asset is kept, since who paid has it otherwise: until that is decided it neither
+    leaves the exchange nor goes to him. Refused with SaidOtherwise: another proposal says so."""
+    said = RulingItem(
+        *_said(order_id, symbol), terms={}, reference=proposal_id, operators=by, created_at=at, updated_at=at
+    )
+    return Write.put(said, when=_is_of(proposal_id), otherwise=_already(symbol))
+
+
+def unsay(order_id: str, symbol: str, proposal_id: str) -> Write:
+    """It is confirmed, or dismissed. Refused with SaidOtherwise."""
+    return Write.delete(RulingItem(*_said(order_id, symbol)), when=_is_of(proposal_id), otherwise=_already(symbol))
+
+
+def not_said(order_id: str, symbol: str) -> Write:
+    """The condition that nobody says so. Refused with SaidOtherwise."""
+    never: Condition = RulingItem.PK.does_not_exist()
+    return Write.check(RulingItem(*_said(order_id, symbol)), when=never, otherwise=_already(symbol))
+
+
+def _said(order_id: str, symbol: str) -> keys.PrimaryKey:
+    return keys.RULING(order_id=order_id, matter=Matter.SAID, about=symbol)
+
+
+def _is_of(proposal_id: str) -> Condition:
+    rule: Condition = RulingItem.PK.does_not_exist() | (RulingItem.reference == proposal_id)
+    return rule
+
+
+def _already(symbol: str) -> Callable[[RawItem | None], Refusal]:
+    def refusal(old: RawItem | None) -> Refusal:
+        which = "a proposal" if old is None else old["reference"]["S"]
+        return SaidOtherwise(f"{which} says that who paid has the {symbol} otherwise: confirm or dismiss it first")
+
+    return refusal
 
 
 def of(table: Table, order_id: str) -> Rulings:

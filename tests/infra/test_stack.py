@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatch
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from aws_cdk.aws_sqs import Queue
 
 from common import keys
+from common.log import RELEASE_BUGS
 from common.settings import Settings
 from common.workflow import Size
 from functions.market_making.workflow import SIZES
@@ -41,6 +42,7 @@ from infra.grants import (
     Grant,
     Secret,
 )
+from infra.releases import Releases, release
 from infra.stack import NAME
 from infra.streams import Queues
 from infra.table import TIME_TO_LIVE
@@ -85,6 +87,7 @@ STATE = {
 STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"}
 CUSTOMERS, OPERATORS = "Users0A0EEA89", "OperatorUsers0F328748"  # the user pools
 APP, DESK = "UsersApp5991AB8C", "OperatorUsersDesk2573B898"  # and their clients
+PARTITION = {"Ref": "AWS::Partition"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 AWS = pytest.mark.parametrize("environment", [EnvironmentName.STAGING, EnvironmentName.PRODUCTION])
 
@@ -547,7 +550,9 @@ def test_a_copy_of_the_table_is_made_each_month_and_kept_for_a_year(synth: Synth
 
 def test_what_the_embedded_aws_does_not_know_is_left_out_there(local: Synthesised) -> None:
     kinds = {resource["Type"] for resource in local.resources.values()}
-    assert not [kind for kind in kinds if kind.startswith("AWS::Backup::")]
+    unknown = ("AWS::Backup::", "AWS::CodeDeploy::", "AWS::Lambda::Alias", "AWS::Lambda::Version")
+    assert not [kind for kind in kinds if kind.startswith(unknown)]
+    assert not any("RELEASE" in f["Environment"]["Variables"] for f in local.of("Lambda::Function").values())
     assert len(local.of("KMS::Key")) == 2, "those that the desk itself asks"
     assert not any("KmsKeyId" in log for log in local.of("Logs::LogGroup").values())
 
@@ -601,7 +606,6 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_no_more(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
-    handlers = {i: f["Handler"] for i, f in made.of("Lambda::Function").items()}
     for machine in made.of("StepFunctions::StateMachine").values():
         called, without_resources = set(), set()
         for statement in _statements(made, {"Role": machine["RoleArn"]}):
@@ -610,11 +614,77 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_no_more(
                 without_resources |= actions
                 continue
             assert actions == {"lambda:InvokeFunction"}
-            called |= {handlers[arn["Fn::GetAtt"][0]] for arn in _list(statement["Resource"])}
+            called |= {_handler(made, arn) for arn in _list(statement["Resource"])}
         parts = machine["DefinitionString"]["Fn::Join"][1]
-        states = {handlers[part["Fn::GetAtt"][0]] for part in parts if "Fn::GetAtt" in part}
+        states = {_handler(made, part) for part in parts if not isinstance(part, str) and part != PARTITION}
         assert called == states > set()
         assert without_resources == LOG_DELIVERY | (set() if made.environment.embedded else TRACING)
+
+
+def _handler(made: Synthesised, asked: Any) -> str:
+    """Of the function that is asked: by its alias on AWS, by itself where AWS is embedded."""
+    function = asked["Fn::GetAtt"][0] if made.environment.embedded else _function_of(made, asked)
+    return str(made.of("Lambda::Function")[function]["Handler"])
+
+
+def _function_of(made: Synthesised, alias: dict[str, str]) -> str:
+    return str(made.of("Lambda::Alias")[alias["Ref"]]["FunctionName"]["Ref"])
+
+
+@AWS
+def test_a_tenth_asks_what_is_new_and_an_alarm_takes_it_back(synth: Synth, environment: EnvironmentName) -> None:
+    """Of each function that answers the API, and of each task: by its alias, which CodeDeploy alone shifts."""
+    made = synth(environment)
+    named = {i: f["FunctionName"] for i, f in made.of("Lambda::Function").items()}
+    groups, alarms = made.of("CodeDeploy::DeploymentGroup"), made.of("CloudWatch::Alarm")
+    shifted, looked_at = set(), set()
+    for at, alias in made.of("Lambda::Alias").items():
+        name, version = named[_function_of(made, {"Ref": at})], alias["FunctionVersion"]
+        shifted.add(name)
+        update = made.resources[at]["UpdatePolicy"]["CodeDeployLambdaAliasUpdate"]
+        group = groups[update["DeploymentGroupName"]["Ref"]]
+        assert update["ApplicationName"] == group["ApplicationName"]
+        assert group["DeploymentConfigName"] == "CodeDeployDefault.LambdaCanary10Percent5Minutes"
+        assert group["AutoRollbackConfiguration"]["Events"] == ["DEPLOYMENT_FAILURE", "DEPLOYMENT_STOP_ON_ALARM"]
+        assert group["AlarmConfiguration"]["Enabled"] is True
+        bugs, *errors = (alarms[alarm["Name"]["Ref"]] for alarm in group["AlarmConfiguration"]["Alarms"])
+        looked_at |= {alarm["Name"]["Ref"] for alarm in group["AlarmConfiguration"]["Alarms"]}
+        assert (bugs["MetricName"], bugs["Threshold"], bugs["TreatMissingData"]) == (RELEASE_BUGS, 0, "notBreaching")
+        of_version = [{d["Name"]: d["Value"] for d in alarm["Dimensions"]}["ExecutedVersion"] for alarm in errors]
+        is_door = name in {_function_name(made, of) for of in OF_HTTP}
+        assert of_version == ([version] if is_door else []), "a task ends in an exception to be asked again"
+    assert shifted == {_function_name(made, of) for of in OF_HTTP | TASKS}
+    told = {d["Name"]: d["Value"] for d in bugs["Dimensions"]}
+    releases = {f["Environment"]["Variables"]["RELEASE"] for f in _functions(made).values()}
+    assert told == {"service": made.environment.prefix, "release": releases.pop()}
+    assert not releases
+    assert looked_at == {logical_id(alarm) for alarm in _releases(made).alarms}
+
+
+def _releases(made: Synthesised) -> Releases:
+    assert made.stack.releases is not None
+    return made.stack.releases
+
+
+@AWS
+def test_the_api_and_the_machines_ask_what_is_live(synth: Synth, environment: EnvironmentName) -> None:
+    """The clock and the streams ask the newest code: a tenth of one call a minute is none."""
+    made = synth(environment)
+    integrated = {_handler(made, i["IntegrationUri"]) for i in made.of("ApiGatewayV2::Integration").values()}
+    assert integrated == {f"functions.{of}.handler" for of in OF_HTTP}
+    for let_in in made.of("Lambda::Permission").values():
+        by_api = let_in["Principal"] == "apigateway.amazonaws.com"
+        assert (let_in["FunctionName"].get("Ref") in made.of("Lambda::Alias")) == by_api
+    for mapping in made.of("Lambda::EventSourceMapping").values():
+        assert mapping["FunctionName"]["Fn::GetAtt"][0] in made.of("Lambda::Function")
+
+
+def test_a_release_is_another_where_its_code_or_a_setting_is() -> None:
+    staging = ENVIRONMENTS[EnvironmentName.STAGING]
+    names = [release(staging, "a"), release(staging, "b"), release(ENVIRONMENTS[EnvironmentName.PRODUCTION], "a")]
+    names += [release(replace(staging, restart="monday"), "a")]
+    assert len(set(names)) == len(names)
+    assert release(staging, "a") == names[0]
 
 
 @EVERYWHERE
@@ -819,7 +889,10 @@ def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environm
     alarms = made.of("CloudWatch::Alarm").values()
     tasks = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
     assert len(alarms) >= 8 + len(set(GRANTS) - tasks)  # a task's errors are its machine's
+    takes_back = "takes the deployment back: docs/deploy.md"
     for alarm in alarms:
+        if alarm["AlarmDescription"].endswith(takes_back):  # whoever deploys is told
+            continue
         runbook = alarm["AlarmDescription"].partition("Runbook: ")[2]
         if environment is EnvironmentName.PRODUCTION:  # a link that can be clicked
             assert runbook.startswith("https://pages.example/")
@@ -831,7 +904,8 @@ def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environm
 
 def test_every_runbook_is_that_of_an_alarm_or_where_one_leads(staging: Synthesised) -> None:
     pages = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / RUNBOOKS).glob("[a-z]*.md")}
-    named = {alarm["AlarmDescription"].partition("Runbook: ")[2] for alarm in staging.of("CloudWatch::Alarm").values()}
+    told = [alarm["AlarmDescription"].partition("Runbook: ")[2] for alarm in staging.of("CloudWatch::Alarm").values()]
+    named = set(filter(None, told))
     led_to = {f"{RUNBOOKS}/{page}" for alarm in named for page in re.findall(r"\]\(([a-z-]+\.md)\)", pages[alarm])}
     assert named | led_to == set(pages)
 

@@ -145,7 +145,7 @@ def _senders(made: Synthesised) -> list[str]:
 
 def test_what_is_not_taken_wakes_a_person(production: Synthesised) -> None:
     logical = {logical_id(alarm): alarm.node.id for alarm in production.stack.watch.alarms}
-    alarms = {logical[i]: alarm for i, alarm in production.of("CloudWatch::Alarm").items()}
+    alarms = {logical[i]: alarm for i, alarm in production.of("CloudWatch::Alarm").items() if i in logical}
     visible, age = "ApproximateNumberOfMessagesVisible", "ApproximateAgeOfOldestMessage"
     for name, metric, above in (
         ("PaymentsFailed", visible, 0),

@@ -22,6 +22,7 @@ from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.funds import ExchangeDeposit
 from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.market_making import account_store, leg_store, quotes_store
 from functions.market_making.model import (
@@ -606,6 +607,78 @@ class TestTheWayHome:
         market.funds = market.withdrawing = open_
         redrive(desk, M)
         until(market, Status.RETURNED)
+
+    @pytest.mark.parametrize("then", ["confirmed", "dismissed"])
+    def test_what_its_payer_is_said_to_have_otherwise_waits(self, desk: Desk, then: str) -> None:
+        """The desk has paid him of its own, and another operator alone lets the order look again: by now the exchange
+        would withdraw it, and he would have it twice. What nobody says so of comes home meanwhile."""
+        market = desk.market
+        quoting(market)
+        open_ = market.funds
+        lies(market, networks=lambda _: [])
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
+        assert "can not be withdrawn" in until_a_person(market)
+        said = kept(desk)
+        with pytest.raises(NotProposable, match=f"{said.id} says that who paid has the USDT otherwise"):
+            kept(desk, reference="ticket 4712")
+        market.funds = market.withdrawing = open_
+        for _ in range(2):
+            redrive(desk, M)
+            assert f"{said.id} says that who paid has the USDT otherwise: confirm" in until_a_person(market)
+        assert set(market.has(ANN)) == {BTC}
+        if then == "confirmed":
+            assert desk.proposals.confirm(said.id, "so it is", "oleg", dry_run=False).done
+        else:
+            assert desk.proposals.dismiss(said.id, "not so", "oleg", dry_run=False).done
+            redrive(desk, M)
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == ({BTC} if then == "confirmed" else {BTC, USDT})
+        assert desks_own(market) == (["DESK#mm1:USDT"] if then == "confirmed" else [])
+
+    def test_nor_is_the_exchange_asked_for_it_once_more(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        market.funds.refuse_next(1, ours=True)
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
+        why = until_a_person(market)
+        assert "the exchange does not withdraw" in why
+        said = kept(desk, asset="USDT" if "USDT" in why else "BTC")
+        redrive(desk, M)
+        assert f"{said.id} says that who paid has the" in until_a_person(market)
+        assert desk.proposals.confirm(said.id, "so it is", "oleg", dry_run=False).done
+        until(market, Status.RETURNED)
+        assert len(market.has(ANN)) == len(market.exchange.wallet.withdrawals.all()) == 1
+
+    def test_nor_does_it_go_to_him_where_it_is_said_while_it_comes_home(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("stuck")
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
+        assert "not come home within" in until_a_person(market)
+        (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
+        asset = "USDT" if set(market.has(ANN)) == {BTC} else "BTC"
+        said = kept(desk, asset=asset)
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+        market.run(5)
+        redrive(desk, M)
+        assert f"{said.id} says that who paid has the {asset} otherwise" in until_a_person(market)
+        with pytest.raises(NotProposable):
+            desk.proposals.confirm(said.id, "so it is", "oleg", dry_run=False)
+        assert len(market.has(ANN)) == 1
+        desk.proposals.dismiss(said.id, "it has come home", "oleg", dry_run=False)
+        redrive(desk, M)
+        until(market, Status.RETURNED)
+        assert len(market.has(ANN)) == 2
+
+
+def kept(desk: Desk, *, asset: str = "USDT", reference: str = "ticket 4711") -> OperatorOutcome:
+    """One operator says that its payer has it otherwise."""
+    terms = {"asset": asset, "payer": "paid"}
+    return desk.proposals.propose("mm keep-rest", M, terms, reference, "seen", "olga", dry_run=False)
+
+
+def desks_own(market: Market) -> list[str]:
+    return [item["PK"]["S"] for item in market.dynamo.items() if "DESK#mm1" in item["PK"]["S"]]
 
 
 def parked(market: Market, sender: str = ANN, asset_id: str = USDT, amount: str = "5000") -> Snapshot:

@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from common import keys
+from common.domain.catalogue.model import Execution
 from common.domain.pairs import store as pair_store
 from common.domain.pairs.model import Pair, PairFixed, PairMoved, PairTaken
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import OwnProposal
 from common.domain.segments import store as segment_store
 from common.domain.segments.model import Segment, SegmentMoved, SegmentWrong
+from common.money import Money
 from common.operator_outcome import OperatorOutcome
+from common.table.transaction import Busy
 from functions.operations.model import NotProposable
 from functions.operations.service import segment_kinds
 from tests.billing.dealership import CHEAP, DEAR
 from tests.desk import Desk
 from tests.market_making.market import ANN, BTC, ORDER, PAIR, USDT
+from tests.seen import around
 
 
 @pytest.fixture
@@ -135,6 +143,80 @@ def test_of_two_new_pairs_that_trade_the_same_one_is_confirmed(desk: Desk) -> No
     desk.confirmed(first)
     with pytest.raises(NotProposable, match="is ETH-USDT at"):
         desk.confirmed(second)
+
+
+def two_pairs(desk: Desk, n: int) -> Sequence[OperatorOutcome]:
+    """Both new, and of the same coins at the same exchange."""
+    of = replace(pair(desk), symbol=f"E{n}-USDT")
+    return [save(desk, of, pair_id=UUID(int=2 * n + each)) for each in (8, 9)]
+
+
+def two_segments(desk: Desk, n: int) -> Sequence[OperatorOutcome]:
+    """Both new, and each good alone: of the two the larger deposit would allow less."""
+    deposit, price = (each + 10 * n for each in (DEAR.deposit_min_kopecks, DEAR.price_max_kopecks))
+    return [
+        allow(desk, Segment(f"C{n}", deposit + 1, price + 6)),
+        allow(desk, Segment(f"D{n}", deposit + 5, price + 2)),
+    ]
+
+
+def two_assets(desk: Desk, n: int) -> Sequence[OperatorOutcome]:
+    """Both new, and called the same by the exchange."""
+    rules: dict[str, Any] = {
+        "name": "Dogecoin",
+        "precision": 8,
+        "exchange_symbol": f"DOGE{n}",
+        "execution": Execution.INSTANT,
+        "min_notional": Money(10),
+        "max_notional": Money(1000),
+        "price_source_id": f"dogecoin-{n}",
+        "price_age_max_seconds": 120,
+        "active": True,
+    }
+    names = f"DOGE{n}", f"DOGX{n}"
+    return [desk.interventions.list_asset(name, rules, "4716", "olga", dry_run=False) for name in names]
+
+
+def rules_of(desk: Desk) -> int:
+    rows = (keys.PAIR.entity, keys.SEGMENT.entity, keys.ASSET.entity)
+    return sum(item["entity_type"]["S"] in rows for item in desk.dynamo.items())
+
+
+@pytest.mark.parametrize("both", [two_pairs, two_segments, two_assets])
+def test_of_two_that_exclude_each_other_one_is_confirmed_at_once(
+    desk: Desk, both: Callable[[Desk, int], Sequence[OperatorOutcome]]
+) -> None:
+    """Two other operators confirm the one before any request of those who confirm the other, in both orders: nothing of
+    that one's own write sees what is new beside it."""
+    meanwhile = []
+    for n in range(16):
+        mine, theirs = both(desk, n)[:: 1 if n % 2 else -1]
+        before, waiting = rules_of(desk), [n // 2]
+        desk.client = at_request(desk, waiting, partial(desk.confirmed, theirs, "nina"))
+        with suppress(Busy, NotProposable):
+            desk.confirmed(mine, "otto")
+        desk.client = None
+        meanwhile += [] if waiting else [n]
+        for late, by in ((mine, "otto"), (theirs, "nina")):  # told to send it again, he is told why not
+            with suppress(NotProposable):
+                assert not desk.confirmed(late, by).done
+        assert rules_of(desk) == before + 1
+    assert len(meanwhile) >= 10
+
+
+def at_request(desk: Desk, waiting: list[int], act: Callable[[], object]) -> Any:
+    """`act` happens before the request of this number."""
+
+    def asked(real: Callable[..., Any], **request: Any) -> Any:
+        if waiting and not waiting[0]:
+            waiting.pop()
+            desk.client = None
+            act()
+        elif waiting:
+            waiting[0] -= 1
+        return real(**request)
+
+    return around(desk.dynamo, **dict.fromkeys(("get_item", "query", "transact_write_items"), asked))
 
 
 @pytest.mark.parametrize("changed", [DEARER, STRICTER], ids=["dearer cars", "more deposit"])

@@ -40,7 +40,27 @@ TALLY, STEERING, REPEATS, LISTED, LOOK_BACK, TICKING, WITHDRAWING, REWARDS, HALT
 SLOTS, LIVES = "tests/market_making/test_slots.py", "tests/market_making/test_faulty_lives.py"
 HERE = "functions/market_making"
 
+SAID_OTHERWISE = "tests/market_making/test_operators.py::TestTheWayHome"
+
 PLANTS: list[Plant] = [
+    plant(
+        "market-making-asked-for-what-its-payer-is-said-to-have",
+        Kind.CONDITION,
+        "functions/market_making/service/returning.py:Returning._withdraw",
+        "halts.not_halted(order.account_id), unsaid)",
+        "halts.not_halted(order.account_id))",
+        "One has paid the payer of the desk's own; another one has it withdrawn by a redrive meanwhile.",
+        f"{SAID_OTHERWISE}::test_nor_is_the_exchange_asked_for_it_once_more",
+    ),
+    plant(
+        "market-making-home-to-who-is-said-to-have-it",
+        Kind.CONDITION,
+        "functions/market_making/service/returning.py:Returning._pay_back",
+        "            rulings.not_said(order.order_id, leg.symbol),\n",
+        "",
+        "What comes home goes to its payer, whom one has paid otherwise, before another one has looked.",
+        f"{SAID_OTHERWISE}::test_nor_does_it_go_to_him_where_it_is_said_while_it_comes_home",
+    ),
     plant(
         "making-payment-fails-at-once",
         Kind.LIMIT,
@@ -408,8 +428,8 @@ PLANTS: list[Plant] = [
         "home-paid-with-anothers-money",
         Kind.CONDITION,
         f"{HERE}/service/returning.py:Returning._withdraw",
-        ", halts.not_halted(order.account_id))",
-        ")",
+        ", halts.not_halted(order.account_id), unsaid)",
+        ", unsaid)",
         "Of an account that is short whoever comes first is paid with the others' money.",
         f"{RETURNING}::test_nothing_is_withdrawn_of_an_account_that_is_halted_since",
     ),

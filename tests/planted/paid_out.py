@@ -113,6 +113,15 @@ PLANTS: list[Plant] = [
         f"{BY_HAND}::test_who_dismisses_what_is_said_to_be_paid_does_not_pay_it_alone",
     ),
     plant(
+        "proposals-two-rules-that-exclude-each-other",
+        Kind.CONDITION,
+        "functions/operations/service/proposals.py:Proposals._write",
+        " and link.number != _next(seen)",
+        " and False",
+        "Two pairs of operators confirm two new pairs of one market at once: a friend trades by the one without a fee.",
+        "tests/operations/test_agreed.py::test_of_two_that_exclude_each_other_one_is_confirmed_at_once",
+    ),
+    plant(
         "proposals-good-for-ever",
         Kind.CONDITION,
         "common/domain/proposals/store.py:confirm",

@@ -130,7 +130,7 @@ function Asked({ form, told: { holdings, clients, assets } }) {
       ${crypto.length > 1 && html`<${Choice} name="crypto" says="Sold by" of=${crypto} form=${form} chosen=${fields.crypto} />`}
       <${Choice} name="banking" says="Paid to" of=${banking} form=${form} chosen=${fields.banking} />
     </fieldset>
-    <p role="status">${estimate ? `About ${dollars(estimate)}, at ${dollars(price)}; what the exchange really brings is less its fee.` : "Say how much, and see about what it brings."}</p>
+    <p role="status">${estimate ? `About ${dollars(estimate)}, ${form.unknown ? "as you have asked for it" : `at ${dollars(price)}`}; what the exchange really brings is less its fee.` : "Say how much, and see about what it brings."}</p>
     ${!price && html`<p class="hint"><mark>There is no price</mark> of ${fields.asset_id} now.</p>`}
     <${Send} form=${form} says="Sell and pay out" disabled=${!estimate} />
   </form>`;

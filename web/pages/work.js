@@ -60,7 +60,7 @@ function counted(items) {
 }
 
 const COLUMNS = [
-  { name: "Id", of: (/** @type {Waiting} */ i) => html`<a href=${`/work/${segment(i.id)}`}><code>${i.id}</code></a>` },
+  { name: "Id", of: (/** @type {Waiting} */ i) => html`<a href=${i.context === "parked" ? "/parked" : `/work/${segment(i.id)}`}><code>${i.id}</code></a>` },
   { name: "Context", of: (/** @type {Waiting} */ i) => i.context },
   { name: "Waits for", of: (/** @type {Waiting} */ i) => html`${i.waits_for}${i.needs_person && html` <mark>for a person</mark>`}` },
   { name: "Due (UTC)", of: (/** @type {Waiting} */ i) => html`<${When} at=${i.due_at} />${i.overdue && html` <mark>overdue</mark>`}` },

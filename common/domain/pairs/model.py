@@ -64,8 +64,7 @@ class SavedPair:
 
 
 def check_pair(after: Pair, before: Pair | None, others: Iterable[Pair]) -> None:
-    """What it trades stays, and no other pair trades it. Two new ones that are confirmed at once may both be taken for
-    the only one: then owners choose between them. Raises PairFixed, PairTaken."""
+    """What it trades stays, and no other pair trades it. Raises PairFixed, PairTaken."""
     for other in others:
         if other.pair_id != after.pair_id and (other.exchange, other.symbol) == (after.exchange, after.symbol):
             raise PairTaken(f"{other.pair_id} is {after.symbol} at {after.exchange}", id=str(other.pair_id))

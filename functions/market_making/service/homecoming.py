@@ -98,6 +98,7 @@ class Homecoming:
                 continue
             try:
                 _hold_below(rest)
+                _hold_said(rest, ruled)
                 self._let_go(order, rest)
                 comes = True
             except Stays as why:
@@ -225,6 +226,13 @@ def _hold_below(rest: Leg) -> None:
     """Raises Stays."""
     if rest.quantity.amount < 0:
         raise Stays(f"its ledger has {told([rest])}: others' money has gone for it")
+
+
+def _hold_said(rest: Leg, ruled: Rulings) -> None:
+    """Raises Stays. Nothing is asked of the exchange for it then, which the write of that refuses besides."""
+    said = ruled.get((Matter.SAID, rest.symbol))
+    if said is not None:
+        raise Stays(f"{said.reference} says that who paid has the {rest.symbol} otherwise: confirm or dismiss it first")
 
 
 def settle_dust(table: Table, order: Order, ruled: Rulings, at: datetime) -> None:

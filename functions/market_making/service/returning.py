@@ -20,6 +20,7 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
 from common.domain.halts import AccountHalted, HaltMoved
+from common.domain.rulings import SaidOtherwise
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
 from common.gateways.exchange import ExchangeRefused, MarketUnknown
@@ -173,7 +174,11 @@ class Returning:
             return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
-        self.table.write(leg_store.ask_leg(leg, self.now()), halts.not_halted(order.account_id))
+        unsaid = rulings.not_said(order.order_id, leg.symbol)
+        try:
+            self.table.write(leg_store.ask_leg(leg, self.now()), halts.not_halted(order.account_id), unsaid)
+        except SaidOtherwise as said:
+            raise Doubted(said.detail) from None
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
@@ -220,7 +225,12 @@ class Returning:
         waiting, doubts = self._looked_for(order, underway)
         # What has come home goes on at once, wherever the rest is.
         legs = self._legs(order)
-        back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
+        back = list[Outgoing]()
+        for leg in (leg for leg in legs if leg.status is LegStatus.ARRIVED):
+            try:
+                back.append(self._pay_back(order, leg))
+            except SaidOtherwise as said:
+                doubts.append(said.detail)
         if doubts:
             return standing(self._wait_for_person(order, "; ".join(doubts)))
         if waiting:
@@ -270,7 +280,7 @@ class Returning:
         return leg_store.homeward(self.table, order.order_id)
 
     def _pay_back(self, order: Order, leg: Leg) -> Outgoing:
-        """The transfer of what has come home to who paid, decided if it is not yet."""
+        """The transfer of what has come home to who paid, decided if it is not yet. Raises SaidOtherwise."""
         assert leg.arrived is not None
         assert order.opponent_id is not None
         at, memo = self.now(), f"MM:{order.order_id}"
@@ -285,6 +295,7 @@ class Returning:
                 home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=back.outgoing_id
             ),
             custody_store.intend(back),
+            rulings.not_said(order.order_id, leg.symbol),
         )
         return back
 

@@ -98,8 +98,7 @@ def traded(asset: Asset) -> str:
 
 
 def must_be_the_only_one(asset: Asset, before: Asset | None, listings: Mapping[str, Listing]) -> None:
-    """That the exchange calls so. Raises SymbolTaken. Two proposals that are confirmed at once may both pass; then a
-    fee in that coin is booked as one of the two."""
+    """That the exchange calls so. Raises SymbolTaken."""
     if before is not None and asset.exchange_symbol == before.exchange_symbol:
         return
     for other in (listing.asset for listing in listings.values() if listing.asset.asset_id != asset.asset_id):

@@ -16,11 +16,13 @@ from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.money import plain
+from common.table.table import Table
 from common.table.transaction import Write
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
 OUT, HOME, CONFIRMED = "OUT", "HOME", "CONFIRMED"
+PAID = "paid"  # the payer of what is kept, otherwise
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class OfOrder:
 
 class Keeping:
     """That what is at the exchange of an asset, and can not be withdrawn, is the desk's. Of another asset of the order
-    it decides nothing, nor of what was asked of the exchange since."""
+    it decides nothing, nor of what was asked of the exchange since. Where the payer is said to have it otherwise, it
+    neither leaves the exchange nor goes to him while that waits: he would have it twice."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
         return {**given, "there": self._there(subject, given)}
@@ -60,7 +63,22 @@ class Keeping:
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         told = f"{confirmed.terms['there']} are the desk's if they stay there, reference {confirmed.reference}"
         (asset_id, *_) = [leg.quantity.asset_id for leg in self._legs(subject, confirmed.terms)]
-        return _ruled(subject, confirmed, Matter.KEPT, asset_id, told)
+        return [*_ruled(subject, confirmed, Matter.KEPT, asset_id, told), *self._unsaid(confirmed)]
+
+    def stopped(self, table: Table, subject: Subject, proposal: Proposal) -> list[Write]:  # noqa: ARG002
+        if proposal.terms["payer"] != PAID:
+            return []
+        by, at = proposal.proposed_by, proposal.proposed_at
+        return [rulings.say(subject.id, proposal.terms["asset"], proposal.id, by, at)]
+
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:  # noqa: ARG002
+        return self._unsaid(dismissed)
+
+    @staticmethod
+    def _unsaid(decided: Proposal) -> list[Write]:
+        if decided.terms["payer"] != PAID:
+            return []
+        return [rulings.unsay(decided.subject, decided.terms["asset"], decided.id)]
 
     def _there(self, subject: Subject, terms: Terms) -> str:
         """What of the asset is there, under which ids. Raises NotProposable."""

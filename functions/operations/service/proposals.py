@@ -10,7 +10,7 @@ from common import keys, sign_outs
 from common.domain import acts, adjustments, audit, clients, limits, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
-from common.domain.audit import AuditEntry
+from common.domain.audit import AuditEntry, Head
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import AssetMoved, AssetNotFound, NothingToConfirm, SymbolTaken
 from common.domain.catalogue.store import Catalogue
@@ -32,6 +32,7 @@ from common.domain.persons import AccountForgotten, Person, PersonMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
+from common.domain.rulings import SaidOtherwise
 from common.domain.segments import store as segment_store
 from common.domain.segments.model import SegmentMoved, SegmentWrong
 from common.domain.timeline import TimelineEvent
@@ -41,7 +42,7 @@ from common.errors import Refusal
 from common.keys import PrimaryKey
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations, pair_kinds, segment_kinds, why_not_forgotten
@@ -54,6 +55,7 @@ from functions.operations.service.subjects import Stops, Subject
 from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
+RULES = (*COMMANDS, pair_kinds.SAVE, segment_kinds.SAVE)
 NAMED = ("order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountForgotten,
@@ -148,7 +150,7 @@ class Proposals:
                 )
             except AlreadyProposed as there:
                 return _waits_already(there.proposal)
-            except AdjustmentTaken as taken:
+            except (AdjustmentTaken, SaidOtherwise) as taken:
                 raise NotProposable(taken.detail, id=subject_id) from None
             except PayoutUnsettled:
                 raise NotProposable("it has moved meanwhile; look at it again", id=subject_id) from None
@@ -165,6 +167,7 @@ class Proposals:
             return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
+        seen = audit.head(self.operations.table) if proposal.command in RULES else None
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject, proposal.terms)
         try:
             says = kind.says(subject, proposal.terms)
@@ -184,7 +187,7 @@ class Proposals:
         try:
             still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
             writes = [proposals.confirm(confirmed), still_in, *kind.writes(subject, confirmed), *counted]
-            self._write(proposal, confirmed, "proposals confirm", reason, writes)
+            self._write(proposal, confirmed, "proposals confirm", reason, writes, seen)
         except ProposalDecided:
             return self._meanwhile(confirmed)
         self._go_on(subject)
@@ -232,18 +235,31 @@ class Proposals:
         """The proposal as it is once this operator's decision is written."""
         return replace(proposal, status=status, decided_by=operator, decided_at=self.operations.now())
 
-    def _write(self, before: Proposal, after: Proposal, command: str, reason: str, writes: list[Write]) -> None:
-        """`writes`, and what is told of them."""
+    def _write(
+        self,
+        before: Proposal,
+        after: Proposal,
+        command: str,
+        reason: str,
+        writes: list[Write],
+        seen: Head | None = None,
+    ) -> None:
+        """`writes`, and what is told of them. A rule is held against all the others, new ones among them, which no
+        condition of its own write sees: it is decided on what the audit's chain had `seen` before they were read, and
+        its link is the next one. Raises Busy."""
         assert after.decided_by is not None
         assert after.decided_at is not None
         by, at = after.decided_by, after.decided_at
+        link = audit.next_link(self.operations.table, AuditEntry(at, by, command, after.id, f"{after}: {reason}"))
+        if before.command in RULES and after.status is Status.CONFIRMED and link.number != _next(seen):
+            raise Busy("another operator has done something at this moment; send it again", retry_after_seconds=1)
         try:
             self.operations.table.write(
                 *writes,
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
-                *audit.entry(self.operations.table, AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
+                *audit.writes(link),
             )
-        except (AdjustmentTaken, CreditedAlready, NothingToConfirm) as taken:
+        except (AdjustmentTaken, CreditedAlready, NothingToConfirm, SaidOtherwise) as taken:
             raise NotProposable(taken.detail, id=after.subject) from None
         except MOVED:
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
@@ -356,6 +372,10 @@ class Proposals:
         item = self.operations.known(thing_id)
         person = None if item.whose is None else self.operations.persons.of(item.whose)
         return Subject(item, self.operations.case(item), person=person)
+
+
+def _next(seen: Head | None) -> int:
+    return 1 if seen is None else seen.number + 1
 
 
 def _why_not(command: str, subject: Subject) -> str:
