@@ -41,6 +41,7 @@ HEAVIEST = (  # in this order before all others: whoever is left alone in the en
     "tests/journeys/",
     "tests/planted/",
     "tests/web/test_console.py",
+    "tests/clients/test_trial.py",
     "tests/market_making/test_crash_matrix.py",
     "tests/billing/test_crash_matrix_refunds.py",
     "tests/market_making/test_more_faulty_lives.py",

@@ -33,7 +33,7 @@ from tests.desk import Desk
 from tests.doors import Answer
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
-CHAINS, STEPS = 80, 12  # of a round, at most; of a chain
+CHAINS, STEPS = 40, 12  # of a round, at most; of a chain
 FOR_ITS_FORM = {f"{PROBLEMS}{kind.__name__}" for kind in (BodyRefused, InvalidRequest)}
 
 
