@@ -276,15 +276,16 @@ def test_two_environments_stand_beside_each_other_in_one_account(synth: Synth) -
 
 def test_two_environments_count_and_take_payments_apart(synth: Synth) -> None:
     """The same metric would ring both; the same group of consumers would take each payment in one of them."""
-    of: dict[EnvironmentName, set[str]] = {}
+    told_by: dict[EnvironmentName, set[str]] = {}
     for environment in (EnvironmentName.STAGING, EnvironmentName.PRODUCTION):
         made = synth(environment)
         alarms = [a for a in made.of("CloudWatch::Alarm").values() if a.get("Namespace") == "Cryptodesk"]
-        (counted,) = {dimension["Value"] for alarm in alarms for dimension in alarm["Dimensions"]}
+        (counted,) = {of["Value"] for alarm in alarms for of in alarm["Dimensions"] if of["Name"] == "service"}
+        assert all(any(of["Name"] == "service" for of in alarm["Dimensions"]) for alarm in alarms)
         told = {f["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] for f in made.of("Lambda::Function").values()}
         assert told == {counted}
-        of[environment] = told
-    assert of[EnvironmentName.STAGING].isdisjoint(of[EnvironmentName.PRODUCTION])
+        told_by[environment] = told
+    assert told_by[EnvironmentName.STAGING].isdisjoint(told_by[EnvironmentName.PRODUCTION])
 
 
 def test_a_deployment_refuses_politely_where_there_is_no_aws(
