@@ -41,6 +41,7 @@ PORTS = {
     BILLING: "billing_port",
 }
 API_URL = "http://127.0.0.1:1/_aws/execute-api/0123"
+CLIENTS = ("web-of-customers", "web-of-operators")  # with which the console signs in
 
 
 @pytest.fixture
@@ -66,7 +67,7 @@ def test_every_process_has_a_port_of_its_own_which_a_person_may_choose() -> None
     assert len({getattr(environment, port) for port in PORTS.values()}) == len(PORTS)
     local = LocalStack(LocalEnvironment(Path(), *(7000 + n for n in range(len(PORTS)))))
     for n, (name, field) in enumerate(PORTS.items()):
-        arguments, port, url = local._told(name, API_URL)
+        arguments, port, url = local._told(name, API_URL, *CLIENTS)
         assert port == local.environment.ports[field] == 7000 + n
         assert arguments[1:3] == ["--port", str(port)]
         assert url.startswith(f"http://127.0.0.1:{port}/")
@@ -85,7 +86,7 @@ def test_ports_are_those_of_the_last_time_but_for_those_told_now(tmp_path: Path)
 
 def test_all_clashes_are_told_at_once_with_a_command_that_works(local: LocalStack) -> None:
     """Nothing has been stopped or remembered by then, and what was chosen and is free stays in the command."""
-    docs = start(local, DOCS, API_URL)
+    docs = start(local, DOCS, API_URL, *CLIENTS)
     moved = replace(local.environment, docs_port=free_ports(1)[0], mixin_port=local.environment.bank_port)
     asked, port = LocalStack(moved), moved.bank_port
     with socket.create_server(("127.0.0.1", port)), pytest.raises(PortTaken) as told:
