@@ -268,7 +268,7 @@ PLANTS: list[Plant] = [
     plant(
         "proposals-without-a-limit-of-the-day",
         Kind.LIMIT,
-        f"{PROPOSING}._counted",
+        "functions/operations/service/proposals.py:_counted",
         "return [limits.count_by_operator(self.limit, operator, kind, amount, at)]",
         "return []",
         "One operator whose login is stolen has as much confirmed on a day as he likes.",
