@@ -4,7 +4,7 @@
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WORDS, told } from "../acts.js";
-import { act, get } from "../api.js";
+import { Refused, act, get } from "../api.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
 import { Facts, Heading, Status, When, html, segment } from "../parts.js";
 import { NoAnswer, person } from "../session.js";
@@ -134,14 +134,19 @@ function Act({ act: a, done, more }) {
   const form = useForm(`act/${a.route}/${JSON.stringify(more)}`, empty, async (fields, key) => {
     const { body, key: under } = told(a.command, fields, key);
     const dry_run = trial.peek()?.of !== JSON.stringify(fields);
-    const asked = act(a.route, { reason: "", ...body, ...more, dry_run }, under);
-    const got = await (dry_run ? asked.catch(onlyTried) : asked);
+    const seen = trial.peek()?.says.version; // what has moved since is not done
+    const asked = act(a.route, { reason: "", ...body, ...more, dry_run, ...(!dry_run && seen && { version: seen }) }, under);
+    const got = await (dry_run ? asked.catch(onlyTried) : asked.catch(moved));
     return { got, dry_run };
   }, ({ got, dry_run }, fields) => {
     if (!dry_run) return done(got);
     form.set(fields); // a trial leaves all as it is filled in
     trial.value = { says: got, of: JSON.stringify(fields) };
   });
+  const moved = (/** @type {Error} */ failed) => {
+    if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // which has to be tried anew
+    throw failed;
+  };
   const tried = trial.value?.of === JSON.stringify(form.fields) ? trial.value.says : null;
   return html`<form class="act" onSubmit=${form.send} aria-label=${a.command}>
     <p>${a.does}</p>
