@@ -6,6 +6,7 @@ import { signal } from "../vendor/signals.js";
 import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WORDS, told } from "../acts.js";
 import { Refused, act, get } from "../api.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
+import { MachinePicture } from "../machine.js";
 import { Facts, Heading, Status, When, html, segment } from "../parts.js";
 import { NoAnswer, person } from "../session.js";
 
@@ -23,7 +24,8 @@ export function Story({ id }) {
       ${story.proposal && html`<${Proposal} of=${story.proposal} />`}
       <${Acts} story=${story} again=${live.again} />
       <h2>What has become of it</h2>
-      <${Timeline} story=${story} />`}<//>`;
+      <${Timeline} story=${story} />
+      ${story.execution?.machine && html`<h2>Its machine</h2><${MachinePicture} key=${story.execution.machine} execution=${story.execution} />`}`}<//>`;
 }
 
 /** @param {StoryView} story @returns {[string, unknown][]} */
@@ -91,8 +93,14 @@ function line(story) {
   ].sort((a, b) => a.at.localeCompare(b.at));
 }
 
-/** @param {string} who @param {Schemas['ExecutionView'] | null} execution */
-const steps = (who, execution) => execution?.steps.map((s) => ({ at: s.at, kind: "step", who, what: s.what })) ?? [];
+/** Each state once, with what went wrong in it. @param {string} who @param {Schemas['ExecutionView'] | null} execution */
+const steps = (who, execution) =>
+  execution?.states.map((s) => ({
+    at: s.entered_at,
+    kind: "step",
+    who,
+    what: `${s.state}${s.attempt > 1 ? `, ${s.attempt} times tried` : ""}${s.error ? `: ${s.error}` : ""}`,
+  })) ?? [];
 
 /** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, title?: string, more?: Record<string, string> }} told */
 export function Acts({ story, again, level = 2, title = "What may be done", more = {} }) {

@@ -54,6 +54,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     deposits,
     finding,
     halts,
+    machines,
     market_making,
     operators,
     pairs,
