@@ -193,6 +193,8 @@ def outcome(told: View, *, dry_run: bool) -> Iterator[RenderableType]:
     elif dry_run:
         yield Text.assemble("With --yes: ", text(told["says"]), ".")
         yield "Nothing was done yet."
+        if told.get("version"):
+            yield text(f"`desk --seen {told['version']} … --yes` does it if it still stands so.")
     else:
         yield Text.assemble("Nothing was done: ", text(told["says"]), ".")
 

@@ -950,6 +950,7 @@ TOLD: dict[str, Told] = {
     ),
     "work": Told(_FOUND),
     "story": Told(_FOUND, (NothingKnown, MachinesUnavailable)),
+    "machine": Told(_FOUND, (MachinesUnavailable,)),
     "redrive": Told(
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),

@@ -471,6 +471,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/flows/{flow}/lift"): Call(body=_BECAUSE),
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
+    Route("GET", "/operations/machines/{machine}"): Call(),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/approve-payout"): Call(body=_BECAUSE, thing="large"),
     Route("POST", "/operations/work/{thing_id}/decide-order"): Call(
@@ -686,6 +687,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         "flow": "orders",
+        "machine": "payout",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
             (

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field
 
+from common import aws
+from common.domain.story_versions import acted
 from common.http import caller
+from common.operator_outcome import OperatorOutcome
 from common.wire import InstantText, OperatorAct, OperatorOutcomeView, View
 from functions.operations.api.customers import Username
-from functions.operations.api.door import app, done
+from functions.operations.api.door import app
 from functions.operations.service.operators import Operator
 from functions.operations.wiring import operators
 
@@ -37,7 +42,7 @@ def operator_list() -> OperatorList:
 @app.post("/operations/operators/<username>/sign-out", tags=["operators"], summary="An operator's sign-ins end")
 def sign_out_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """At once, as of a machine that was lost. He signs in anew, with his second factor."""
-    return done(operators().sign_out, username, body)
+    return _acted(operators().sign_out, username, body)
 
 
 @app.post(
@@ -46,7 +51,12 @@ def sign_out_operator(username: Username, body: OperatorAct) -> OperatorOutcomeV
 def disable_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """At once. One operator is enough to take it away. Nobody here gives it back: whoever administers the user pool
     enables him there."""
-    return done(operators().disable, username, body)
+    return _acted(operators().disable, username, body)
+
+
+def _acted(act: Callable[..., OperatorOutcome], username: str, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
 
 
 @app.post("/operations/users/<username>/own", tags=["operators"], summary="An account is the operator's own who asks")
