@@ -469,7 +469,7 @@ TOLD: dict[str, Told] = {
     ),
     "check_configuration": Told(
         {200: "so it would be"},
-        (InvalidConfiguration, PairNotFound),
+        (InvalidConfiguration, PairNotFound, PairUnreachable, NoMarketPrice, NoTradingKey, ExchangeUnavailable),
         examples={
             "of hummingbot's": {
                 "pair": "BTC-USDT",
@@ -501,6 +501,9 @@ TOLD: dict[str, Told] = {
     ),
     "market_making_configuration": Told(_FOUND, (MarketMakingOrderNotFound, NotConfigurable)),
     "market_making_performance": Told(
+        _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
+    ),
+    "market_making_book": Told(
         _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
     ),
     "market_making_fills": Told(_FOUND, (MarketMakingOrderNotFound,)),

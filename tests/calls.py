@@ -485,7 +485,13 @@ CALLS: Mapping[Route, Call] = {
         201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
     ),
     Route("POST", "/market-making/configurations/check"): Call(
-        body={"pair": "BTC-USDT", "exchange": "binance", "configuration": _CONFIGURED}
+        body={
+            "pair": "BTC-USDT",
+            "exchange": "binance",
+            "configuration": _CONFIGURED,
+            "base_quantity": "0.1",
+            "quote_quantity": "5000",
+        }
     ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
@@ -494,6 +500,7 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/book"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills.csv"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/pause"): Call(thing="running"),

@@ -62,7 +62,8 @@ def _acted(act: Callable[..., OperatorOutcome], username: str, body: OperatorAct
 @app.post("/operations/users/<username>/own", tags=["operators"], summary="An account is the operator's own who asks")
 def own_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """He proposes and confirms nothing about its money from then on. That it is not his two others find."""
-    return done(operators().own, username, body, caller(app).must_be_either())
+    operator, act = caller(app).must_be_either(), operators().own
+    return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
 
 
 def _view(operator: Operator) -> OperatorView:
