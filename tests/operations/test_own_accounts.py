@@ -94,8 +94,9 @@ def test_which_login_has_the_account_of_his_name_he_never_decides(doors: Doors) 
 
 
 def test_an_account_that_moves_in_that_moment_is_looked_at_again(desk: Desk, doors: Doors) -> None:
+    """Also where what is confirmed does not touch the account itself, as a client."""
     assert apart(doors) == "done"
-    proposed = as_(doors, "vera").post("/operations/users/olga/deposits", WIRE, key="wire-1")
+    proposed = as_(doors, "vera").put("/operations/clients/olgas/crypto", {"username": "olga", **BECAUSE})
     move = desk.proposals.propose("users move", "olga", {"sub": "s2"}, "t", "made anew", "vera", dry_run=False)
     before_next_write(desk, lambda: desk.confirmed(move, "oleg"))
     with opened(desk) as beside:
