@@ -106,7 +106,7 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
         desk.list_asset(asset_id, "100")
         oracle.set_price(asset_id, "100", walk=True)
     module = importlib.import_module(f"functions.{context.name}.schedule")
-    asked: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+    asked: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
     with _serving(module, desk, oracle), _seen() as metrics:
         getattr(module, name)({}, asked)  # the first has more to do
         desk.clock.forward(minutes=1)
