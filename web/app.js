@@ -156,6 +156,7 @@ const MENU = {
 const WHO = { operators: "an operator", customers: "a customer" };
 
 const failed = signal(/** @type {Error | null} */ (null)); // a sign-in, or a sign-out
+const docs = signal(""); // where they are, whole: no address of the console's own
 
 addEventListener("popstate", () => (place.value = location.pathname + location.search));
 addEventListener("click", (event) => {
@@ -236,6 +237,7 @@ function Header({ who, pathname }) {
   return html`<header class="container">
     <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
       ${MENU[who.pool].map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`)}
+      ${docs.value && html`<li><a href=${docs.value}>Docs</a></li>`}
     </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
     ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
   </header>`;
@@ -271,6 +273,7 @@ function decoded(part) {
 async function begin() {
   const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
+  docs.value = config.docs ? new URL(config.docs, location.origin).href : "";
   await session.begin(config);
   if (location.pathname === "/signed-in") {
     const told = new URLSearchParams(location.search);
