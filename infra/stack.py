@@ -100,6 +100,8 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=state.user_pool.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
+        if environment.identity_provider is not None and not environment.embedded:
+            CfnOutput(self, "IdentityProviderReturnsTo", value=f"{state.user_pool.page}/oauth2/idpresponse")
         CfnOutput(self, "OperatorPoolId", value=state.operator_pool.users.user_pool_id)
         CfnOutput(self, "OperatorPoolClientId", value=state.operator_pool.client.user_pool_client_id)
         if state.user_pool.console is not None and state.operator_pool.console is not None:
