@@ -4,7 +4,7 @@ groups by hand, each with a second factor. One pool can not ask a second factor 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, SecretValue, Stack, aws_cognito
@@ -38,8 +38,9 @@ class UserPool:
     client: aws_cognito.UserPoolClient
     machines: tuple[aws_cognito.UserPoolClient, ...]  # the clients of the dealers' systems
     issuer: str  # of its tokens
-    console: aws_cognito.UserPoolClient | None  # of a browser; None: there is no console
-    page: str  # the address of its domain
+    pages: str  # where people sign in
+    provider: str | None = None  # the name of the one that people come from besides
+    console: aws_cognito.UserPoolClient | None = None  # of a browser: made where the console's address is known
 
     @property
     def client_ids(self) -> tuple[str, ...]:
@@ -76,15 +77,16 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         "App",
         # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
-        **_by_page(CALLBACKS, provider=provider),
+        **_by_page(CALLBACKS, provider=None if provider is None else provider.provider_name),
         access_token_validity=validity,
         id_token_validity=validity,
         refresh_token_validity=Duration.days(30),
     )
     # Where the dealers' systems ask for tokens, too.
-    page = _page(scope, users, client, environment, prefix=environment.prefix)
-    console = _console(users, environment, provider)
-    return UserPool(users, client, _machines(users), _issuer(scope, users), console, page)
+    pages = _pages(scope, users, environment.prefix)
+    _style(scope, f"{users.node.id}Style", users, client, environment)
+    named = None if provider is None or environment.identity_provider is None else environment.identity_provider.name
+    return UserPool(users, client, _machines(users), _issuer(scope, users), pages, named)
 
 
 def operator_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -123,8 +125,9 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         id_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
         refresh_token_validity=Duration.hours(OPERATORS_DAY_HOURS),
     )
-    page = _page(scope, users, client, environment, prefix=f"{environment.prefix}-desk")
-    return UserPool(users, client, (), _issuer(scope, users), _console(users, environment), page)
+    pages = _pages(scope, users, f"{environment.prefix}-desk")
+    _style(scope, f"{users.node.id}Style", users, client, environment)
+    return UserPool(users, client, (), _issuer(scope, users), pages)
 
 
 def _identity_provider(
@@ -156,37 +159,38 @@ def _secret_of_provider(environment: Environment, settled: IdentityProvider) -> 
     return secret.unsafe_unwrap()
 
 
-def _console(
-    users: aws_cognito.UserPool,
-    environment: Environment,
-    provider: aws_cognito.UserPoolIdentityProviderOidc | None = None,
-) -> aws_cognito.UserPoolClient | None:
-    """The console's client: nobody gives a password to a page of ours, so no flow takes one."""
-    if not environment.console_origins:
-        return None
-    return users.add_client(
-        "Console",
+def with_console(scope: Construct, pool: UserPool, environment: Environment, origins: Sequence[str]) -> UserPool:
+    """With a client for the console at these addresses: nobody gives a password to a page of ours, so no flow takes
+    one. It holds nothing that could not be made anew, and is where the address is, which a stack before this one can
+    not know."""
+    if not origins:
+        return pool
+    name = f"{pool.users.node.id}Console"
+    client = aws_cognito.UserPoolClient(
+        scope,
+        name,
+        user_pool=pool.users,
         **_by_page(
-            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in environment.console_origins],
-            logout_urls=[f"{origin}/" for origin in environment.console_origins],
-            provider=provider,
+            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in origins],
+            logout_urls=[f"{origin}/" for origin in origins],
+            provider=pool.provider,  # by its name, which no export holds: it can be given up in one deployment
         ),
         access_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
         id_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
         refresh_token_validity=Duration.hours(CONSOLE_DAY_HOURS),
         refresh_token_rotation_grace_period=Duration.seconds(CONSOLE_SPENT_SECONDS),
     )
+    _style(scope, f"{name}Style", pool.users, client, environment)
+    return replace(pool, console=client)
 
 
 def _by_page(
-    callback_urls: Sequence[str],
-    logout_urls: Sequence[str] = (),
-    provider: aws_cognito.UserPoolIdentityProviderOidc | None = None,
+    callback_urls: Sequence[str], logout_urls: Sequence[str] = (), provider: str | None = None
 ) -> dict[str, Any]:
     """Of an app client whose users sign in at the pool's own page. It has no secret, which nobody could keep: whoever
     wants tokens for a code shows that he has asked for it (PKCE)."""
     known = aws_cognito.UserPoolClientIdentityProvider
-    others = () if provider is None else (known.custom(provider.provider_name),)
+    others = () if provider is None else (known.custom(provider),)
     return {
         "generate_secret": False,
         "prevent_user_existence_errors": True,
@@ -201,29 +205,32 @@ def _by_page(
     }
 
 
-def _page(
-    scope: Construct,
-    users: aws_cognito.UserPool,
-    client: aws_cognito.UserPoolClient,
-    environment: Environment,
-    *,
-    prefix: str,
-) -> str:
-    """The pool's domain, with managed login; its address. The prefix is unique in a region of AWS."""
+def _pages(scope: Construct, users: aws_cognito.UserPool, prefix: str) -> str:
+    """The pool's domain, with managed login. The prefix is unique in a region of AWS."""
     domain = users.add_domain(
         "Domain",
         cognito_domain=aws_cognito.CognitoDomainOptions(domain_prefix=f"{prefix}-{Stack.of(scope).account}"),
         managed_login_version=aws_cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     )
-    if not environment.embedded:  # which has one page, and knows no style; on AWS there is no page without
+    return domain.base_url()
+
+
+def _style(
+    scope: Construct,
+    name: str,
+    users: aws_cognito.UserPool,
+    client: aws_cognito.UserPoolClient,
+    environment: Environment,
+) -> None:
+    """Without one, a client has no page on AWS. The embedded AWS has one page, and knows no style."""
+    if not environment.embedded:
         aws_cognito.CfnManagedLoginBranding(
             scope,
-            f"{users.node.id}Style",
+            name,
             user_pool_id=users.user_pool_id,
             client_id=client.user_pool_client_id,
             use_cognito_provided_values=True,
         )
-    return domain.base_url()
 
 
 def _passwords(*, min_length: int) -> aws_cognito.PasswordPolicy:

@@ -44,6 +44,7 @@ from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
+from functions.market_making.service.previewing import Previewing
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
@@ -214,6 +215,10 @@ class Market:
     @property
     def steering(self) -> Steering:
         return Steering(self.table, self.books_of, self.clock)
+
+    @property
+    def previewing(self) -> Previewing:
+        return Previewing(self.table, self.books_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:
