@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from playwright.sync_api import Page, expect
 
 from common.owner import Owner
+from tests.billing.dealership import CME_ID
 from tests.desk import Desk
+from tests.market_making.market import ACCOUNT
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
@@ -27,6 +29,16 @@ def paths(
         "parked": ("olga", "/parked"),
         "halts": ("olga", "/halts"),
         "customer": ("olga", "/customers/ann"),
+        "books": ("olga", "/books"),
+        "audit": ("olga", "/audit"),
+        "catalogue": ("olga", "/catalogue"),
+        "asset": ("olga", "/catalogue/BTC"),
+        "pools": ("olga", "/pools"),
+        "users": ("olga", "/users"),
+        "dealers": ("olga", "/dealers"),
+        "dealer": ("olga", f"/dealers/{CME_ID}"),
+        "trading-accounts": ("olga", "/trading-accounts"),
+        "trading-account": ("olga", f"/trading-accounts/{ACCOUNT}"),
         "portfolio": ("ann", "/portfolio"),
         "orders": ("ann", "/orders"),
         "order": ("ann", f"/orders/{order_id}"),
@@ -82,5 +94,10 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str]:
     desk.halt("purchases")
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
+    desk.market.list_pair()
+    desk.dealership.active()
+    desk.dealership.billed(invoice=False)
+    desk.comparing_bank.round(lambda: True)
+    desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
     return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
