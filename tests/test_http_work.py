@@ -30,8 +30,7 @@ def test_unfinished_work_is_filtered_by_customer_and_by_who_has_to_look(desk: De
         assert waiting in told(needs_person="true")
         assert told(needs_person="true", username="ann") == [waiting]
         items = doors.operator().get("/operations/work", username="ann").json["items"]
-        assert items == [
-            i for i in doors.operator().get("/operations/work", limit=1000).json["items"] if i["id"] == waiting
-        ]
+        every = doors.operator().get("/operations/work", limit=1000).json["items"]
+        assert items == [item for item in every if item["id"] == waiting]
         assert doors.operator().get("/operations/work", limit=1001).status == 422
         assert doors.operator().get("/operations/work", username="Ann").status == 422

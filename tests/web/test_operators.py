@@ -145,16 +145,11 @@ def test_a_page_finds_the_same_faults_of_a_chain_as_the_command_line(desk: Desk)
     ]
     code = (
         "const [of, told] = process.argv.slice(1); const { chainFaults } = await import(of); const { cases, head } = "
-        "JSON.parse(told); console.log(JSON.stringify(await Promise.all(cases.map(([e, a]) => chainFaults(e, head, a)))))"
+        "JSON.parse(told); const found = await Promise.all(cases.map(([e, a]) => chainFaults(e, head, a))); "
+        "console.log(JSON.stringify(found))"
     )
-    asked = [
-        "node",
-        "--input-type=module",
-        "-e",
-        code,
-        str(ROOT / "web" / "chain.js"),
-        json.dumps({"cases": cases, "head": head}),
-    ]
+    told = json.dumps({"cases": cases, "head": head})
+    asked = ["node", "--input-type=module", "-e", code, str(ROOT / "web" / "chain.js"), told]
     ran = subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30)
     ours = [list(chain.faults(e, head, a)) for e, a in cases]
     assert json.loads(ran.stdout) == ours
