@@ -20,7 +20,9 @@ MODULES = {  # by the name that they have here, without its `.js`
     "preact-hooks": "preact/hooks/dist/hooks.mjs",
     "signals": "@preact/signals/dist/signals.module.js",
     "signals-core": "@preact/signals-core/dist/signals-core.module.js",
+    "qr": "uqr/dist/index.mjs",
     "uplot": "uplot/dist/uPlot.iife.min.js",  # its ES module is not minified
+    "yaml": "js-yaml/dist/browser/js-yaml.esm.min.mjs",
 }
 TYPES = {  # the module that a name is in the packages' own imports, and for TypeScript
     "htm": "htm",
@@ -28,17 +30,21 @@ TYPES = {  # the module that a name is in the packages' own imports, and for Typ
     "preact-hooks": "preact/hooks",
     "signals": "@preact/signals",
     "signals-core": "@preact/signals-core",
+    "qr": "uqr",
     "uplot": "uplot",
+    "yaml": "js-yaml",
 }
 ONE_THING = {"htm", "uplot"}  # it is what they export
 STYLES = {"pico.css": "@picocss/pico/css/pico.min.css", "uplot.css": "uplot/dist/uPlot.min.css"}
 LICENCES = {
     "htm": "htm/LICENSE",
+    "js-yaml": "js-yaml/LICENSE",
     "pico": "@picocss/pico/LICENSE.md",
     "preact": "preact/LICENSE",
     "signals": "@preact/signals/LICENSE",
     "signals-core": "@preact/signals-core/LICENSE",
     "uplot": "uplot/LICENSE",
+    "uqr": "uqr/LICENSE",
 }
 _IMPORTED = re.compile(r'\bfrom ?"([^"./][^"]*)"')
 _MAP = re.compile(r"\n?(//# sourceMappingURL=.*|/\*# sourceMappingURL=.*\*/)\s*$")

@@ -211,6 +211,7 @@ class World:
         desk.dealership.comparing.round(lambda: True)
         desk.comparing_bank.round(lambda: True)
         desk.comparing_exchange.round(lambda: True)
+        desk.operators.own("fred", "by mistake", "vera", dry_run=False)
         return made
 
 
@@ -380,6 +381,10 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/forget"): Call(body=_BECAUSE, username="fred"),
+    Route("POST", "/operations/users/{username}/own"): Call(body=_BECAUSE),
+    Route("POST", "/operations/users/{username}/apart"): Call(
+        body={"operator": "vera", "reference": "passport seen", **_BECAUSE}, username="fred"
+    ),
     Route("POST", "/operations/users/{username}/move"): Call(
         body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
     ),
@@ -480,7 +485,13 @@ CALLS: Mapping[Route, Call] = {
         201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
     ),
     Route("POST", "/market-making/configurations/check"): Call(
-        body={"pair": "BTC-USDT", "exchange": "binance", "configuration": _CONFIGURED}
+        body={
+            "pair": "BTC-USDT",
+            "exchange": "binance",
+            "configuration": _CONFIGURED,
+            "base_quantity": "0.1",
+            "quote_quantity": "5000",
+        }
     ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
@@ -489,6 +500,7 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/book"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills.csv"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/pause"): Call(thing="running"),

@@ -55,6 +55,7 @@ from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.halting import Halting
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
+from functions.market_making.service.previewing import Previewing
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.steering import Steering
 from functions.notifications.service import Deliveries, Endpoints
@@ -266,6 +267,10 @@ class Desk:
     @property
     def steering(self) -> Steering:
         return self.market.steering
+
+    @property
+    def previewing(self) -> Previewing:
+        return self.market.previewing
 
     @property
     def overseeing(self) -> Overseeing:

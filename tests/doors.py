@@ -83,7 +83,7 @@ SERVICES = (
         "voiding",
     ),
     *("comparing_bank", "comparing_exchange", "cross_checking"),
-    *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
+    *("campaigning", "comparing", "halting", "opening", "overseeing", "previewing", "quoting", "steering"),
 )
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -46,9 +47,14 @@ def test_a_state_tells_how_often_it_was_tried_and_what_went_wrong() -> None:
     entered = {"stateEnteredEventDetails": {"name": "PollSellOrder"}}
     failed = {"taskFailedEventDetails": {"error": "ExchangeUnavailable", "cause": "it is silent"}}
     told = ("TaskStateExited", "TaskStateEntered", "TaskScheduled", "TaskFailed", "TaskScheduled", "TaskSucceeded")
-    events = [{"type": kind, "timestamp": at} for at, kind in enumerate((*told, "TaskStateExited"))]
+    began = datetime(2026, 11, 1, tzinfo=UTC)
+    events = [
+        {"type": kind, "timestamp": began + timedelta(seconds=after)}
+        for after, kind in enumerate((*told, "TaskStateExited"))
+    ]
     events[1] |= entered
     events[3] |= failed
     (state,) = _states(events)
-    assert (state.state, state.entered_at, state.left_at, state.attempt) == ("PollSellOrder", 1, 6, 2)
+    assert (state.state, state.attempt) == ("PollSellOrder", 2)
+    assert (state.entered_at, state.left_at) == (began + timedelta(seconds=1), began + timedelta(seconds=6))
     assert state.error == "TaskFailed: ExchangeUnavailable it is silent"

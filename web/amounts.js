@@ -36,6 +36,21 @@ export function quantity(text) {
 /** @param {string | null} text */
 export const isZero = (text) => text === null || /^-?[0.]+$/.test(text);
 
+/** Is one amount above nothing below another? @param {string} one @param {string} other */
+export function isBelow(one, other) {
+  const [, whole, decimals] = parts(one);
+  const [, least, small] = parts(other);
+  const digits = Math.max(decimals.length, small.length);
+  return BigInt(whole + decimals.padEnd(digits, "0")) < BigInt(least + small.padEnd(digits, "0"));
+}
+
+/** A part of a whole, from 0 to 1, in percent. @param {string} part */
+export function percent(part) {
+  const [sign, whole, decimals] = parts(part);
+  const digits = decimals.padEnd(2, "0");
+  return `${sign && "−"}${(whole + digits.slice(0, 2)).replace(/^0+(?=\d)/, "")}.${digits.slice(2, 4).padEnd(2, "0")} %`;
+}
+
 /** What a person types: 1,000.50 is 1000.50; null, where it is no amount above nothing. @param {string} typed */
 export function typed(typed) {
   const plain = typed.trim().replace(/^\$/, "").replaceAll(",", "");

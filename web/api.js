@@ -59,6 +59,14 @@ export const get = (path, { path: inPath, query, signal } = {}) =>
 export const post = (path, { path: inPath, body, key }) => request("POST", filled(path, inPath), { body, key });
 
 /**
+ * @template {PathsWith<'patch'>} P
+ * @param {P} path
+ * @param {{ path: InPath<Operation<P, 'patch'>>, body: Body<Operation<P, 'patch'>> }} asked with the version that was read: once
+ * @returns {Promise<Answer<Operation<P, 'patch'>>>}
+ */
+export const patch = (path, { path: inPath, body }) => request("PATCH", filled(path, inPath), { body });
+
+/**
  * An act as the desk itself has listed it: method and path, filled already. All of them take a reason, and answer alike.
  * @param {string} route such as `POST /operations/work/S1/redrive`
  * @param {Schemas['OperatorAct'] & Record<string, unknown>} body @param {string} key

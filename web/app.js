@@ -182,12 +182,36 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/cash-out.js")).CashOut} id=${id} />`,
   },
+  {
+    path: /^\/market-making$/,
+    title: "Market making",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/market-making.js")).MarketMaking} />`,
+  },
+  {
+    path: /^\/market-making\/new$/,
+    title: "Make a market",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/market-making-new.js")).NewOrder} />`,
+  },
+  {
+    path: /^\/market-making\/([^/]+)$/,
+    title: "Market making",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/market-making.js")).MarketMakingOrder} id=${id} />`,
+  },
+  {
+    path: /^\/market-making\/([^/]+)\/settings$/,
+    title: "Settings",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/market-making-new.js")).OtherSettings} id=${id} />`,
+  },
 ];
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
   operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
@@ -305,7 +329,7 @@ function decoded(part) {
 }
 
 async function begin() {
-  const config = await (await fetch("/config.json")).json();
+  const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
   await session.begin(config);
   if (location.pathname === "/signed-in") {

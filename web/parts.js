@@ -3,7 +3,7 @@
 
 import htm from "./vendor/htm.js";
 import { h } from "./vendor/preact.js";
-import { useEffect, useRef } from "./vendor/preact-hooks.js";
+import { useEffect, useMemo, useRef } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";
 
 export const html = htm.bind(h);
@@ -78,6 +78,21 @@ export const Heading = ({ children }) => html`<h1 tabindex="-1">${children}</h1>
 /** Names and what they are. @param {{ of: [string, unknown][] }} told */
 export const Facts = ({ of }) =>
   html`<dl>${of.map(([name, what]) => html`<div key=${name}><dt>${name}</dt><dd>${what}</dd></div>`)}</dl>`;
+
+/** Which way something goes, and where it is. @param {{ of: string[], here: number }} told */
+export const Way = ({ of, here }) => html`<ol class="way">${of.map(
+  (stage, n) => html`<li key=${stage} class=${n < here ? "been" : n === here ? "here" : ""} aria-current=${n === here ? "step" : undefined}>${stage}</li>`,
+)}</ol>`;
+
+/** A text to be taken elsewhere exactly, and the button that does it. @param {{ text: string, what: string }} told */
+export function Copy({ text, what }) {
+  const said = useMemo(() => signal(""), [text]);
+  const copy = () =>
+    navigator.clipboard.writeText(text).then(() => (said.value = "Copied"), () => (said.value = "Mark it, and copy it by hand"));
+  return html`<span class="copy"><code>${text}</code>
+    <button type="button" class="outline secondary" aria-label=${`Copy ${what}`} onClick=${copy}>Copy</button>
+    <small role="status">${said.value}</small></span>`;
+}
 
 /**
  * A dialog: the browser traps the focus in it, and gives it back.

@@ -21,6 +21,7 @@ from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
+from functions.market_making.service.previewing import Previewing
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
@@ -71,6 +72,11 @@ def quoting() -> Quoting:
 @cache
 def steering() -> Steering:
     return Steering(aws.table(), configured.books, clock.now)
+
+
+@cache
+def previewing() -> Previewing:
+    return Previewing(aws.table(), configured.books, clock.now)
 
 
 @cache

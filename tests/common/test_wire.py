@@ -22,7 +22,7 @@ from common.wire import (
     Instant,
     Roubles,
 )
-from functions.market_making.api.orders import Payable
+from functions.market_making.api.door import Payable
 
 AMOUNTS = (
     *("0", "0.0", "0.00", "00", "01", "1", "1.", ".5", "1.5", "1.05", "1.50", "1.500", "1.501", "0.001", "0.000", "-1"),

@@ -44,6 +44,7 @@ from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
+from functions.market_making.service.previewing import Previewing
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.receiving import Receiving
 from functions.market_making.service.refunding import Refunding
@@ -130,7 +131,9 @@ class Market:
             products = {service: named[service] for service in services}
             named.update(services)
             try:
-                return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+                return getattr(tasks, name)(
+                    event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
+                )
             except Refusal:
                 raise
             except Exception as bug:
@@ -212,6 +215,10 @@ class Market:
     @property
     def steering(self) -> Steering:
         return Steering(self.table, self.books_of, self.clock)
+
+    @property
+    def previewing(self) -> Previewing:
+        return Previewing(self.table, self.books_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:

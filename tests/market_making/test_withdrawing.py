@@ -17,10 +17,11 @@ from common.gateways.exchange.maker import Book, Level, OwnTrade
 from common.gateways.exchange.maker import Market as XMarket
 from common.table.transaction import Write
 from functions.market_making import quotes_store
+from functions.market_making.book import bounded
 from functions.market_making.model import Status
 from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_store import QuotesItem
-from functions.market_making.service.ticking import LIMITS_KEPT, bounded
+from functions.market_making.service.ticking import LIMITS_KEPT
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.venue import BUY, SELL
 from tests.market_making.market import ACCOUNT, BOB, ORDER

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
 from common.owner import Owner
+from functions.market_making.model import FIRST_SHARD
 from tests.billing.dealership import CME_ID
 from tests.desk import Desk
-from tests.market_making.market import ACCOUNT
+from tests.market_making.market import ACCOUNT, Market
+from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
@@ -17,7 +20,7 @@ _GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEv
 
 
 def paths(
-    stuck: str, order_id: str, quote_id: str, purchase_id: str, sale_id: str
+    stuck: str, order_id: str, quote_id: str, purchase_id: str, sale_id: str, markets: tuple[str, str]
 ) -> dict[str, tuple[str | None, str]]:
     """Who looks at it, and where."""
     return {
@@ -50,6 +53,11 @@ def paths(
         "cash-outs": ("ann", "/cash-outs"),
         "cash-out": ("ann", f"/cash-outs/{stuck}"),
         "cash-out-new": ("ann", "/cash-outs/new"),
+        "market-making": ("ann", "/market-making"),
+        "market-making-new": ("ann", "/market-making/new"),
+        "market-making-paying": ("ann", f"/market-making/{markets[0]}"),
+        "market-making-quoting": ("ann", f"/market-making/{markets[1]}"),
+        "market-making-settings": ("ann", f"/market-making/{markets[1]}/settings"),
         "nothing": ("ann", "/no-such-page"),
     }
 
@@ -75,9 +83,9 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         yield name, page
 
 
-def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str]:
-    """More than one of what there can be many of; the ids of an order, of a quote, a purchase
-    and a sale."""
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str]]:
+    """More than one of what there can be many of; the ids of an order, of a quote, a purchase, a sale, and of two
+    market-making orders: one is to be paid, one quotes."""
     assert tabs.console.doors is not None
     desk.list_exchange_asset("SOL", "100")
     desk.purchase(ann, usd="50.00")
@@ -94,10 +102,19 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str]:
     desk.halt("purchases")
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
-    desk.market.list_pair()
     desk.dealership.active()
     desk.dealership.billed(invoice=False)
     desk.comparing_bank.round(lambda: True)
     desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
-    return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
+    return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id, making(desk.market, ann)
+
+
+def making(market: Market, owner: Owner) -> tuple[str, str]:
+    """Orders of hers: one is to be paid, one quotes."""
+    written = Written(market, owner)
+    for asset, amount in (("BTC", Decimal(1)), ("USDT", Decimal(50_000))):
+        market.exchange.venue.deposit(ACCOUNT, asset, amount)
+    for _ in range(2):  # placed, and seen
+        market.ticking.tick(FIRST_SHARD, market.clock(), lambda: True)
+    return written.payable, written.running

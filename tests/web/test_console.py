@@ -11,15 +11,26 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from common.owner import Owner
+from functions.market_making.service.opening import memo_of
 from infra.bundle import ROOT
 from sandbox.serving import Answer, Request
 from tests.desk import Desk
 from tests.harness.cognito import PASSWORD
+from tests.market_making.market import ANN as MIXIN_ANN
+from tests.market_making.market import BTC
 from tests.seen import payout_failed, status
 from tests.web.conftest import NARROW, WIDE, Tabs, axe, sideways
-from tests.web.pages import each_page, paths
+from tests.web.pages import each_page, making, paths
 
 PORTFOLIO_BYTES_MAX = 100_000
+HUMMINGBOTS = """
+strategy: pure_market_making
+bid_spread: 0.10
+ask_spread: 0.2
+order_amount: 0.020
+order_refresh_time: 30.0
+price_ceiling: -1
+"""
 
 
 @pytest.fixture
@@ -326,6 +337,63 @@ def test_a_cash_out_is_followed_from_ticket_to_bank(tabs: Tabs, desk: Desk, ann:
     expect(page.get_by_role("link", name="1.5 BTC")).to_have_count(1)
 
 
+# Market makers
+
+
+def test_a_market_maker_sees_his_quotes_first_and_then_the_exact_transfers(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    making(desk.market, ann)
+    page = tabs.of("ann", "/market-making/new")
+    page.get_by_label("Pair").select_option("BTC-USDT at binance")
+    page.get_by_label(re.compile("^BTC")).fill("0.2")
+    page.get_by_label(re.compile("^USDT")).fill("6,000")
+    conf = HUMMINGBOTS.encode()
+    page.get_by_label("From a file of hummingbot's").set_input_files(
+        {"name": "conf.yml", "mimeType": "text/yaml", "buffer": conf}
+    )
+    expect(page.get_by_label("All others, as YAML")).to_have_value(re.compile("price_ceiling: "))
+    expect(page.get_by_label("Buy below the middle")).to_have_value("0.10")
+    page.get_by_role("button", name="See what it would quote now").click()
+    expect(page.get_by_role("row", name="SELL 60,120 0.02")).to_be_visible()
+    expect(page.get_by_role("row", name="BUY 59,940 0.02")).to_be_visible()
+    page.get_by_role("button", name="Open the order").click()
+    expect(page.get_by_text("Waits for your transfers")).to_be_visible()
+    asked = tabs.console.asked
+    assert (asked.count("POST /market-making/configurations/check"), asked.count("POST /market-making/orders")) == (
+        1,
+        1,
+    )
+
+    (order_id,) = re.findall(r"/market-making/(M\w+)", page.url)
+    order = desk.opening.order(ann, order_id)
+    due = desk.opening.payment(order)
+    assert due is not None
+    expect(page.get_by_text(f"0 of {len(due.due)} have come")).to_be_visible()
+    expect(page.get_by_role("timer")).to_have_text(re.compile(r"1[45]:\d\d min more"))
+    links = [link.get_attribute("href") for link in page.locator("a", has_text="in Mixin").all()]
+    assert links == [one.link for one in due.due]
+    desk.market.pay(MIXIN_ANN, BTC, "0.2", memo_of(order).encode())
+    desk.market.poll()
+    page.reload()
+    expect(page.get_by_text(f"1 of {len(due.due)} have come")).to_be_visible()
+    expect(page.get_by_role("heading", name="✓ 0.2 BTC")).to_contain_text("has come")
+
+
+def test_an_order_that_quotes_is_watched_paused_and_brought_home(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    _, order_id = making(desk.market, ann)
+    page = tabs.of("ann", "/market-making")
+    page.get_by_role("row").filter(has_text="It quotes").get_by_role("link").click()
+    expect(page.get_by_role("table", name="Your quotes").get_by_role("row")).to_have_count(3)
+    expect(page.get_by_text("Against holding")).to_be_visible()
+    page.get_by_role("button", name="Pause it …").click()
+    page.get_by_role("button", name="Pause it", exact=True).click()
+    expect(page.get_by_text("paused by its owner")).to_be_visible()
+    page.get_by_role("button", name="Bring its money home …").click()
+    expect(page.get_by_text("That is about 0.1 BTC and 5,000 USDT")).to_be_visible()
+    page.get_by_role("button", name="Bring its money home", exact=True).click()
+    expect(page.get_by_text("It is ending its quotes")).to_be_visible()
+    assert desk.opening.order(ann, order_id).goes_home
+
+
 # What goes wrong
 
 
@@ -401,7 +469,7 @@ def test_each_page_is_accessible_and_fits_a_telephone(tabs: Tabs, desk: Desk, an
 
 def test_no_page_is_left_out_there() -> None:
     routes = re.findall(r"path: /\^(.+?)\$/,", (ROOT / "web" / "app.js").read_text())
-    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A").values()]
+    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A", ("M", "R")).values()]
     assert len(routes) > 10
     assert [route for route in routes if not any(re.fullmatch(route.replace("\\/", "/"), path) for path in at)] == []
 

@@ -4,7 +4,7 @@
 import { get, post } from "../api.js";
 import { cents, dollars, isZero, quantity, typed, worth } from "../amounts.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Facts, Heading, Table, When, go, html, segment } from "../parts.js";
+import { Facts, Heading, Table, Way, When, go, html, segment } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['SellOrderView']} SellOrder */
@@ -46,7 +46,7 @@ export function CashOut({ id }) {
   return html`<${Heading}>Cash-out<//>
     <${Loaded} of=${live}>${(/** @type {SellOrder} */ o) => html`
       <p role="status" class="stage"><strong>${STAGES[o.status]}</strong></p>
-      <${Way} of=${o.status} />
+      ${reached(o.status) >= 0 && html`<${Way} of=${WAY.map((stage) => NAMES[stage])} here=${reached(o.status)} />`}
       <${Facts} of=${[
         ["Coins", `${quantity(o.quantity)} ${o.asset_id}`],
         ["Expected", dollars(o.estimated_amount)],
@@ -61,15 +61,8 @@ export function CashOut({ id }) {
       ]} />`}<//>`;
 }
 
-/** @param {{ of: Schemas['OfframpStatus'] }} told */
-function Way({ of }) {
-  const status = of === "SELL_PAYOUT_FAILED" ? "TARGET_TXN_PENDING" : of;
-  const here = WAY.findIndex((each) => each === status);
-  if (here < 0) return null;
-  return html`<ol class="way">${WAY.map(
-    (stage, n) => html`<li key=${stage} class=${n < here ? "been" : n === here ? "here" : ""} aria-current=${n === here ? "step" : undefined}>${NAMES[stage]}</li>`,
-  )}</ol>`;
-}
+/** @param {Schemas['OfframpStatus']} status */
+const reached = (status) => WAY.findIndex((each) => each === (status === "SELL_PAYOUT_FAILED" ? "TARGET_TXN_PENDING" : status));
 
 /** @type {Record<typeof WAY[number], string>} */
 const NAMES = { NEW: "Accepted", BASE_TXN_PENDING: "Selling", BASE_TXN_COMPLETED: "Sold", TARGET_TXN_PENDING: "Paying", FILLED: "Paid" };

@@ -153,10 +153,14 @@ class ExchangeNotReplaced(ExchangeRefused):
 
 
 class Books(Protocol):
-    """What of an exchange is told to everybody. Raises ExchangeUnavailable, MarketUnknown."""
+    """Markets, for who only looks. Raises ExchangeUnavailable, MarketUnknown."""
 
     def book(self, market: Market, levels: int) -> Book:
         """See `Maker.book`."""
+        ...
+
+    def limits(self, market: Market) -> MarketLimits:
+        """See `Maker.limits`: it weighs more than a book."""
         ...
 
 

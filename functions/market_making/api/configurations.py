@@ -12,10 +12,11 @@ from common.http import caller
 from common.money import plain
 from common.wire import Exchange, InstantText, RequestBody, Symbol, View
 from functions.market_making import hummingbot
-from functions.market_making.api.door import OrderId, app
+from functions.market_making.api.door import OrderId, Payable, app
 from functions.market_making.campaigns import Expected
+from functions.market_making.service.previewing import Preview
 from functions.market_making.service.steering import Configured
-from functions.market_making.wiring import campaigning, opening, steering
+from functions.market_making.wiring import campaigning, opening, previewing, steering
 
 Text = Annotated[str, Field(max_length=1_000)]
 Parameters = Annotated[
@@ -44,6 +45,24 @@ class CheckRequest(RequestBody):
     pair: Symbol
     exchange: Exchange = "binance"
     configuration: Parameters
+    base_quantity: Annotated[
+        Payable | None, Field(description="with both quantities it is told what would be quoted now")
+    ] = None
+    quote_quantity: Payable | None = None
+
+
+class PlannedQuoteView(View):
+    side: str = Field(description="BUY or SELL, of the base asset")
+    price: str = Field(description="of one unit of the base asset, in the quote asset")
+    quantity: str = Field(description="of the base asset")
+
+
+class PreviewView(View):
+    """The first quotes of an order that begins now, with so much. Others may meet it there: nothing is promised."""
+
+    price: str | None = Field(description="from which they are reckoned: by default between the best bid and ask")
+    quotes: list[PlannedQuoteView] = Field(description="what would be placed")
+    why: str | None = Field(description="why there are none; null: there are some")
 
 
 class CheckedView(View):
@@ -51,6 +70,7 @@ class CheckedView(View):
 
     pair: str
     exchange: str
+    preview: PreviewView | None = Field(description="null: it was not asked for, by both quantities")
     configuration: dict[str, Any] = Field(description="by hummingbot's names and in its units, as it would be kept")
 
 
@@ -105,9 +125,17 @@ class PerformanceView(View):
 def check_configuration(body: CheckRequest) -> CheckedView:
     """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
     _ = caller(app).owner  # whoever may open one
-    opening().named(body.exchange, body.pair)
+    pair_id = opening().named(body.exchange, body.pair)
     settings = hummingbot.read(body.configuration, body.exchange, body.pair)
-    return CheckedView(pair=body.pair, exchange=body.exchange, configuration=hummingbot.told(settings))
+    preview = None
+    if body.base_quantity is not None and body.quote_quantity is not None:
+        preview = previewing().quotes(opening().pair(pair_id), settings, body.base_quantity, body.quote_quantity)
+    return CheckedView(
+        pair=body.pair,
+        exchange=body.exchange,
+        configuration=hummingbot.told(settings),
+        preview=None if preview is None else _preview(preview),
+    )
 
 
 @app.get("/market-making/orders/<order_id>/configuration", tags=["market making"], summary="By what it quotes")
@@ -139,6 +167,17 @@ def market_making_performance(order_id: OrderId) -> PerformanceView:
         drawdown=plain(found.drawdown),
         campaigns=[_expected(one) for one in campaigning().expected(order, found.price)],
         as_of=clock.now(),
+    )
+
+
+def _preview(found: Preview) -> PreviewView:
+    return PreviewView(
+        price=None if found.price is None else plain(found.price),
+        quotes=[
+            PlannedQuoteView(side=one.side, price=plain(one.price), quantity=plain(one.quantity))
+            for one in found.quotes
+        ],
+        why=found.why,
     )
 
 

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from http import HTTPStatus
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
+from common import clock
 from common.campaigns import Kind, campaign_id
+from common.gateways.exchange.maker import Level
 from common.http import IdempotencyKey, answer, caller
-from common.money import Quantity, fraction_digits, plain
+from common.money import Quantity, plain
 from common.pages import LIMIT_DEFAULT, why_short
-from common.wire import Amount, Exchange, InstantText, RequestBody, Symbol, View, WhyShort, amount_schema
+from common.wire import Exchange, InstantText, RequestBody, Symbol, View, WhyShort
 from functions.market_making import configuration, hummingbot
 from functions.market_making.api.configurations import Parameters
-from functions.market_making.api.door import Limit, OrderId, app, cursors
+from functions.market_making.api.door import Limit, OrderId, Payable, app, cursors
 from functions.market_making.campaigns import Choice
-from functions.market_making.model import CUSTODY_DECIMALS, Order, Status, Terms
-from functions.market_making.service.opening import memo_of, to_pay
-from functions.market_making.wiring import opening, quoting, steering
+from functions.market_making.model import Order, Status, Terms
+from functions.market_making.quotes import SlotState
+from functions.market_making.service.opening import Payment, memo_of, to_pay
+from functions.market_making.wiring import opening, previewing, quoting, steering
 
 ContractAddress = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0x" + 38 * "0" + "01"])]
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
-
-
-def _payable(amount: Decimal) -> Decimal:
-    if fraction_digits(amount) > CUSTODY_DECIMALS:
-        raise ValueError(f"a transfer has at most {CUSTODY_DECIMALS} decimals")
-    return amount
-
-
-Payable = Annotated[Amount, AfterValidator(_payable), amount_schema("0.1", decimals=CUSTODY_DECIMALS)]
 
 
 class HufiCampaign(RequestBody):
@@ -111,14 +106,54 @@ class MarketMakingOrderView(View):
     updated_at: InstantText
 
 
+class DueTransferView(TransferView):
+    arrived: bool = Field(description="so much of the asset has come in, besides what the transfers before it need")
+    link: str = Field(description="opens it in the payer's Mixin: the same link is paid once")
+
+
+class PaymentView(View):
+    transfers: list[DueTransferView] = Field(description="what is to be paid, fees among it")
+    missing: dict[str, str] = Field(description="what is still to come in, by asset at Mixin")
+    seconds_left: int = Field(description="until `pay_by`, as the desk's clock has it; 0: it is over")
+
+
 class QuotingOrderView(MarketMakingOrderView):
-    """An order, and what it has at the exchange."""
+    """An order, what of its payment has come in, and what it has at the exchange."""
+
+    payment: PaymentView | None = Field(description="while it is to be paid; null: nothing is waited for")
 
     open_quotes: int = Field(description="so many orders of it are open at the exchange, or may be")
     degraded_since: InstantText | None = Field(
         description="since then the exchange tells nothing: nothing is placed, and when it tells again what has "
         "happened is settled first"
     )
+
+
+class LevelView(View):
+    price: str = Field(description="of one unit of the base asset, in the quote asset")
+    quantity: str = Field(description="of the base asset")
+
+
+class BookLevelView(LevelView):
+    own: str = Field(description="what of it is open of the order's own quotes, as the desk knows them")
+
+
+class OwnQuoteView(LevelView):
+    side: str = Field(description="BUY or SELL, of the base asset")
+    state: SlotState = Field(description="pending ones were asked for, and the exchange has not answered yet")
+
+
+class DepthView(View):
+    order_id: str
+    pair: str
+    price: str | None = Field(description="between the best bid and the best ask; null: a side is empty")
+    bids: list[BookLevelView] = Field(description="the best ten, the highest first; own quotes among them")
+    asks: list[BookLevelView] = Field(description="the best ten, the lowest first; own quotes among them")
+    quotes: list[OwnQuoteView] = Field(description="the order's own, the highest price first; `quantity` is still open")
+    base_balance: str = Field(description="what the order has there, by its own ledger")
+    quote_balance: str = Field(description="what the order has there, by its own ledger")
+    lacks: list[str] = Field(description="the assets of which it has too little for one quote of its `order_amount`")
+    as_of: InstantText
 
 
 class MarketMakingOrderPage(View):
@@ -166,8 +201,29 @@ def market_making_order(order_id: OrderId) -> QuotingOrderView:
     quotes = steering().quotes(order)
     return QuotingOrderView(
         **_view(order).model_dump(),
+        payment=_payment(opening().payment(order)),
         open_quotes=0 if quotes is None else quotes.open_at_most,
         degraded_since=None if quotes is None else quotes.degraded_at,
+    )
+
+
+@app.get("/market-making/orders/<order_id>/book", tags=["market making"], summary="Its quotes, in the market's book")
+def market_making_book(order_id: OrderId) -> DepthView:
+    """The best of both sides as the exchange tells them now, and the order's own quotes."""
+    order = opening().order(caller(app).owner, order_id)
+    found = previewing().depth(order)
+    own = [OwnQuoteView(side=q.side, price=plain(q.price), quantity=plain(q.left), state=q.state) for q in found.quotes]
+    return DepthView(
+        order_id=order_id,
+        pair=order.symbol,
+        price=None if found.price is None else plain(found.price),
+        bids=_levels(found.bids, found.own),
+        asks=_levels(found.asks, found.own),
+        quotes=own,
+        base_balance=plain(found.base),
+        quote_balance=plain(found.quote),
+        lacks=list(found.lacks),
+        as_of=clock.now(),
     )
 
 
@@ -197,6 +253,30 @@ def withdraw_market_making(order_id: OrderId) -> MarketMakingOrderView:
     """All of it goes back to who paid, less what withdrawing costs; an order that quotes is stopped first."""
     opening().order(caller(app).owner, order_id)
     return _view(quoting().bring_home(order_id))
+
+
+def _levels(levels: Sequence[Level], own: Mapping[Decimal, Decimal]) -> list[BookLevelView]:
+    return [
+        BookLevelView(price=plain(price), quantity=plain(quantity), own=plain(own.get(price, Decimal(0))))
+        for price, quantity in levels
+    ]
+
+
+def _payment(payment: Payment | None) -> PaymentView | None:
+    if payment is None:
+        return None
+    transfers = [
+        DueTransferView(
+            purpose=due.transfer.purpose,
+            asset_id=due.transfer.quantity.asset_id,
+            quantity=plain(due.transfer.quantity.amount),
+            arrived=due.arrived,
+            link=due.link,
+        )
+        for due in payment.due
+    ]
+    missing = {asset: plain(amount) for asset, amount in payment.missing.items()}
+    return PaymentView(transfers=transfers, missing=missing, seconds_left=payment.seconds_left)
 
 
 def _view(order: Order) -> MarketMakingOrderView:

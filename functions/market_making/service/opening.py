@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from urllib.parse import urlencode
 from uuid import UUID
 
 from common.domain import flow_halts
@@ -21,6 +22,7 @@ from common.table.table import Page, Position, Table
 from functions.market_making import memo, model, quotes_store, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
+    PAYABLE,
     UNPAID_LIMIT,
     FundingTooSmall,
     NoCapacity,
@@ -45,6 +47,25 @@ class ToPay:
 
     purpose: str
     quantity: Quantity
+
+
+@dataclass(frozen=True)
+class Due:
+    """A transfer that is to be made, and whether so much has come in. `link` opens it in the payer's Mixin: always
+    under the same number, by which Mixin makes it once."""
+
+    transfer: ToPay
+    arrived: bool
+    link: str
+
+
+@dataclass(frozen=True)
+class Payment:
+    """`missing`: by asset. `seconds_left` until the time for it is over."""
+
+    due: list[Due]
+    missing: dict[str, Decimal]
+    seconds_left: int
 
 
 @dataclass(frozen=True)
@@ -138,6 +159,22 @@ class Opening:
         """What has come in for it."""
         return store.transfers(self.table, order.order_id)
 
+    def payment(self, order: Order) -> Payment | None:
+        """What is to be paid, and what of it has come in; None once nothing is waited for. What came of an asset is
+        counted for the first of its transfers that it is enough for."""
+        if order.status not in PAYABLE:
+            return None
+        there, payee = self.transfers(order), self.paying.routes.custody().user_id
+        left, due = model.received(there), []
+        for part in to_pay(order):
+            asset_id, amount = part.quantity.asset_id, part.quantity.amount
+            arrived = left.get(asset_id, Decimal(0)) >= amount
+            if arrived:
+                left[asset_id] = EXACT.subtract(left[asset_id], amount)
+            due.append(Due(part, arrived, _link(payee, order, part)))
+        left_over = int((order.payment_due_at - self.now()).total_seconds())
+        return Payment(due, model.missing(order, there), max(left_over, 0))
+
     def orders(self, owner: Owner, *, limit: int, after: Position | None) -> Page[Order]:
         """A page of the owner's market-making orders, newest first, that goes on where it is short."""
         query = store.of_user(owner)
@@ -147,6 +184,18 @@ class Opening:
 def memo_of(order: Order) -> str:
     """What each of its transfers has to carry."""
     return memo.encode(Memo(order.pair_id, uuid_of(order.order_id)))
+
+
+def _link(payee: str, order: Order, part: ToPay) -> str:
+    """Source of the format: github.com/MixinNetwork/developers.mixin.one @99a7514, its payment of Safe:
+    https://mixin.one/pay/{user}?asset=&amount=&memo=&trace="""
+    asked = {
+        "asset": part.quantity.asset_id,
+        "amount": plain(part.quantity.amount),
+        "memo": memo_of(order),
+        "trace": str(derived_uuid("pay", order.order_id, part.purpose)),
+    }
+    return f"https://mixin.one/pay/{payee}?{urlencode(asked)}"
 
 
 def to_pay(order: Order) -> list[ToPay]:

@@ -13,7 +13,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
-from itertools import takewhile
 
 from common.domain import flow_halts, halts, trade_cursors
 from common.domain.flow_halts import Flow, FlowHalts
@@ -21,10 +20,11 @@ from common.domain.halts import Halt
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable
-from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
+from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import account_store, quotes_store, risk, shard_store
+from functions.market_making.book import BOOK_LEVELS, bounded
 from functions.market_making.model import Member, Status
 from functions.market_making.quotes import Quotes, following
 from functions.market_making.quotes_packing import to_the_millisecond
@@ -44,10 +44,8 @@ from functions.market_making.service.shard import (
     Ticked,
 )
 from functions.market_making.service.turned_up import TurnedUp
-from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
 QUOTED = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
-BOOK_LEVELS = 50
 LIMITS_KEPT = timedelta(hours=1)
 HALTED_WITHIN = timedelta(seconds=75)  # all that was on its way is known by then, and cancelled
 MarketKey = tuple[str, Market]  # the exchange's name, and the market
@@ -354,17 +352,6 @@ class Ticking:
             return []
         known = {number for quotes in stopping if quotes is not None for number in quotes.exchange_order_ids}
         return [trade for trade in trades if trade.exchange_order_id not in known]
-
-
-def bounded(book: Book) -> Book:
-    """As far as its numbers are such as a strategy takes: what is larger than the largest is that; a side ends where a
-    price, or a size, is none."""
-    return Book(_bounded(book.bids), _bounded(book.asks))
-
-
-def _bounded(levels: Sequence[Level]) -> list[Level]:
-    clipped = [Level(level.price, min(level.quantity, LARGEST)) for level in levels]
-    return list(takewhile(lambda level: is_plain(level.price) and is_plain(level.quantity), clipped))
 
 
 def _of_flow(halted: FlowHalts, of: AccountMarket) -> Halt | None:

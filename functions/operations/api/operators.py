@@ -23,6 +23,8 @@ class OperatorView(View):
     enabled: bool | None = Field(description="whether the user pool lets him sign in; none: he is in no group there")
     signed_out_at: InstantText | None = Field(description="who has signed in until then is refused")
     disabled_at: InstantText | None = Field(description="when he was disabled here last")
+    own_accounts: list[str] = Field(description="the customers that he says he is, beside the one of his name")
+    namesake: str | None = Field(description="the sub of the customer of his name, where two found that it is not he")
     barred: bool = Field(description="all is refused: the user pool has not said yet that it has disabled him")
 
 
@@ -57,6 +59,13 @@ def _acted(act: Callable[..., OperatorOutcome], username: str, body: OperatorAct
     return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
 
 
+@app.post("/operations/users/<username>/own", tags=["operators"], summary="An account is the operator's own who asks")
+def own_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
+    """He proposes and confirms nothing about its money from then on. That it is not his two others find."""
+    operator, act = caller(app).must_be_either(), operators().own
+    return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
+
+
 def _view(operator: Operator) -> OperatorView:
     out = operator.out
     return OperatorView(
@@ -65,5 +74,7 @@ def _view(operator: Operator) -> OperatorView:
         enabled=operator.enabled,
         signed_out_at=None if out is None else out.at,
         disabled_at=None if out is None else out.disabled_at,
+        own_accounts=sorted(operator.own.accounts),
+        namesake=None if operator.own.namesake is None else operator.own.namesake.sub,
         barred=out is not None and out.barred,
     )
