@@ -16,7 +16,7 @@ from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
-_GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
+GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
 def paths(
@@ -68,7 +68,7 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
     there: dict[str | None, Page] = {}
     for name, (who, path) in paths(stuck, *ids).items():
         if who in there:
-            there[who].evaluate(_GO, path)
+            there[who].evaluate(GO, path)
         else:
             there[who] = tabs.blank(who)
             there[who].clock.set_fixed_time(desk.clock())  # a price is still good
