@@ -52,6 +52,7 @@ export function Work() {
         <label><input type="checkbox" checked=${person} onChange=${(/** @type {any} */ e) => set({ person: e.target.checked })} />
           For a person</label>
       </fieldset>
+      <button type="submit" class="outline">Find</button>
     </form></search>
     <${Loaded} of=${live}>${(/** @type {Schemas['WorkList']} */ list) => {
       const wanted = what.trim().toLowerCase();
