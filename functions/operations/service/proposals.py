@@ -191,11 +191,11 @@ class Proposals:
         counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
         if dry_run:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
-        confirmed = self._decided(proposal, Status.CONFIRMED, operator)
+        confirmed = proposal.decided(Status.CONFIRMED, operator, self.operations.now())
         try:
             still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
-            rules = [proposals.confirm(confirmed, parts.of[operator]), still_in, *parts.as_read]
-            writes = [*rules, *kind.writes(subject, confirmed), *counted]
+            of_two = [proposals.confirm(confirmed, parts.of[operator]), still_in, *parts.as_read]
+            writes = [*of_two, *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes, seen)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -218,7 +218,7 @@ class Proposals:
         refused = proposal.why_no_part(operator, parts.of[operator])
         if isinstance(kind, Stops) and refused is not None:
             raise refused
-        dismissed = self._decided(proposal, Status.DISMISSED, operator)
+        dismissed = proposal.decided(Status.DISMISSED, operator, self.operations.now())
         if not dry_run:
             item = self._item(proposal.command, proposal.subject)
             assert dismissed.decided_at is not None
@@ -241,10 +241,6 @@ class Proposals:
         if out is not None and out.at >= proposal.proposed_at:
             return proposal.signed_out()
         return proposal.why_not_confirmed(operator, self.operations.now(), his)
-
-    def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
-        """The proposal as it is once this operator's decision is written."""
-        return replace(proposal, status=status, decided_by=operator, decided_at=self.operations.now())
 
     def _write(
         self,
