@@ -57,6 +57,66 @@ const PAGES = [
     page: async ([username]) => html`<${(await import("./pages/customer.js")).Customer} username=${username} />`,
   },
   {
+    path: /^\/books$/,
+    title: "Books",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/books.js")).Books} />`,
+  },
+  {
+    path: /^\/audit$/,
+    title: "Audit",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/audit.js")).Audit} />`,
+  },
+  {
+    path: /^\/catalogue$/,
+    title: "Catalogue",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/catalogue.js")).Catalogue} />`,
+  },
+  {
+    path: /^\/catalogue\/([^/]+)$/,
+    title: "Asset",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/catalogue.js")).AssetRules} id=${id} />`,
+  },
+  {
+    path: /^\/pools$/,
+    title: "Pools",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Pools} />`,
+  },
+  {
+    path: /^\/users$/,
+    title: "Users",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Users} />`,
+  },
+  {
+    path: /^\/dealers$/,
+    title: "Dealers",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Dealers} />`,
+  },
+  {
+    path: /^\/dealers\/([^/]+)$/,
+    title: "Dealer",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).DealersLife} id=${id} />`,
+  },
+  {
+    path: /^\/trading-accounts$/,
+    title: "Trading accounts",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).TradingAccounts} />`,
+  },
+  {
+    path: /^\/trading-accounts\/([^/]+)$/,
+    title: "Trading account",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).TradingAccount} id=${id} />`,
+  },
+  {
     path: /^\/portfolio$/,
     title: "Portfolio",
     of: "customers",
@@ -150,7 +210,7 @@ const PAGES = [
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
-  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"]],
+  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
   customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
