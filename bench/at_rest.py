@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -66,6 +66,7 @@ class AtRest:
     dashboards: int
     secrets: int
     keys: int
+    web_acls: Sequence[int]  # how many rules each has
     rounds: Mapping[str, Round]
     watched: Watched
     ticked: Watched  # of one shard
@@ -83,6 +84,7 @@ def measured(say: Say) -> AtRest:
         len(made.of("CloudWatch::Dashboard")),
         len(made.of("SecretsManager::Secret")),
         len(made.of("KMS::Key")),
+        [len(acl["Properties"]["Rules"]) for acl in made.edge.resources.values()],
         dict(rounds()),
         custody.watched(),
         custody.ticked(),
@@ -104,7 +106,7 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
         desk.list_asset(asset_id, "100")
         oracle.set_price(asset_id, "100", walk=True)
     module = importlib.import_module(f"functions.{context.name}.schedule")
-    asked: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+    asked: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
     with _serving(module, desk, oracle), _seen() as metrics:
         getattr(module, name)({}, asked)  # the first has more to do
         desk.clock.forward(minutes=1)
@@ -169,6 +171,8 @@ def told(found: AtRest) -> str:
         _counted("dashboard, of more than 50 metrics", found.dashboards, prices.DASHBOARD),
         _counted("secrets", found.secrets, prices.SECRET),
         _counted("keys of KMS", found.keys, prices.KEY),
+        _counted("web ACL", len(found.web_acls), prices.WEB_ACL),
+        _counted("its rules and groups of rules", sum(found.web_acls), prices.WEB_ACL_RULE),
         ("Lambda", f"{sum(r.times for r in rounds):,} calls", paid["Lambda"]),
         ("DynamoDB", f"{write_units:,.0f} write and {read_units:,.0f} read units", paid["DynamoDB"]),
     ]

@@ -33,3 +33,5 @@ DASHBOARD = Decimal("3.00")
 SECRET = Decimal("0.40")
 KEY = Decimal("1.00")  # of KMS; after its first rotation one more, and after its second: then it stays
 BACKUP_GIGABYTE = Decimal("0.10")  # of a table, kept by AWS Backup
+WEB_ACL = Decimal("5.00")
+WEB_ACL_RULE = Decimal("1.00")  # a group of rules is one, too

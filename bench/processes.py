@@ -71,7 +71,7 @@ OF_BARE = (
 OF_A_FUNCTION = (
     "import {module} as door",
     "from types import SimpleNamespace\n"
-    "context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)\n"
+    "context = SimpleNamespace(aws_request_id='call', get_remaining_time_in_millis=lambda: 60_000)\n"
     "door.{name}(json.loads({event!r}), context)",
 )
 

@@ -267,7 +267,11 @@ def serve(
 
     def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         asked = event["requestContext"]
-        log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
+        log.append_keys(
+            request_id=asked["requestId"],
+            route=f"{asked['http']['method']} {asked['http']['path']}",
+            function_request_id=context.aws_request_id,
+        )
         try:
             open_ = event.get("routeKey") in open_routes
             answer = _checked(event, signed=open_) or (

@@ -50,6 +50,7 @@ table of this page, and the table that is deployed.
 | audit_entry            | ACTS#{date}                                     | {number}                           |                          |               |                    |                                              |
 | audit_head             | AUDIT                                           | LAST                               |                          |               |                    |                                              |
 | sign_out               | OPERATORS                                       | OUT#{username}                     |                          |               |                    |                                              |
+| own_accounts           | OPERATORS                                       | OWN#{username}                     |                          |               |                    |                                              |
 | proposal               | {proposal_id}                                   | PROPOSAL                           | E…                       | proposals     |                    | OpenWork                                     |
 | ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                          |               |                    |                                              |
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                       | snapshots     |                    | OpenWork                                     |
@@ -398,6 +399,8 @@ AUDIT_ENTRY = Key("audit_entry", pk="ACTS#{date}", sk="{number}")
 AUDIT_HEAD = Key("audit_head", pk="AUDIT", sk="LAST")
 # Since when no earlier sign-in of an operator is good.
 SIGN_OUT = Key("sign_out", pk="OPERATORS", sk="OUT#{username}")
+# Which customers an operator is: of their money he decides nothing.
+OWN_ACCOUNTS = Key("own_accounts", pk="OPERATORS", sk="OWN#{username}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 # What two operators have decided of something that its own context carries out.
 RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
@@ -568,6 +571,7 @@ SCHEMA = [
     AUDIT_ENTRY,
     AUDIT_HEAD,
     SIGN_OUT,
+    OWN_ACCOUNTS,
     PROPOSAL,
     RULING,
     SNAPSHOT,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _TOKEN_GONE = {"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"}
 _DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
+_TRIED = {"TaskScheduled", "LambdaFunctionScheduled"}
+_OVER = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"}
 HISTORY_EVENTS_MAX = 1000  # the newest
 LISTED_MAX = 1000  # executions, with one call
 CLOCKS_DIFFER = timedelta(seconds=1)
@@ -45,6 +47,8 @@ class MachineExecution:
     name: str
     status: str  # RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED
     steps: list[Step]
+    machine: str = ""
+    states: list[StateOfExecution] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,18 @@ class Step:
 
     at: datetime
     what: str
+
+
+@dataclass(frozen=True)
+class StateOfExecution:
+    """A state that an execution was in: how often its task was tried there, and what went wrong last. It is in the last
+    one still where `left_at` is None and the execution runs."""
+
+    state: str
+    entered_at: datetime
+    left_at: datetime | None = None
+    attempt: int = 1
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -156,9 +172,15 @@ class Machines:
             return None
         asked: dict[str, Any] = {"executionArn": arn, "maxResults": HISTORY_EVENTS_MAX, "reverseOrder": True}
         newest_first = self._ask("get_execution_history", **asked)["events"]
-        return MachineExecution(
-            name, status, [step for event in reversed(newest_first) if (step := _step(event)) is not None]
-        )
+        events = list(reversed(newest_first))
+        steps = [step for event in events if (step := _step(event)) is not None]
+        return MachineExecution(name, status, steps, machine, _states(events))
+
+    def definition(self, machine: str) -> Mapping[str, Any]:
+        """What it does, in Amazon States Language. Raises MachinesUnavailable."""
+        told = self._ask("describe_state_machine", stateMachineArn=f"{self.arn_prefix}{machine}")["definition"]
+        read: Mapping[str, Any] = json.loads(told)
+        return read
 
     def _execution_arn(self, machine: str, name: str) -> str:
         return f"{self.arn_prefix.replace(':stateMachine:', ':execution:')}{machine}:{name}"
@@ -189,6 +211,30 @@ def _step(event: Mapping[str, Any]) -> Step | None:
             return None  # no failure: the states that follow say where it went
         return Step(at, f"{kind}: {error} {_message(details.get('cause', ''))}".strip()[:300])
     return None
+
+
+def _states(events: Sequence[Mapping[str, Any]]) -> list[StateOfExecution]:
+    """Oldest first. One whose beginning is too long ago to be told is not."""
+    found: list[StateOfExecution] = []
+    tries = 0
+    for event in events:
+        kind, at = event["type"], event["timestamp"]
+        if kind.endswith("StateEntered"):
+            found.append(StateOfExecution(event["stateEnteredEventDetails"]["name"], at))
+            tries = 0
+        elif not found:
+            continue
+        elif kind.endswith("StateExited"):
+            found[-1] = replace(found[-1], left_at=at)
+        elif kind in _TRIED:
+            tries += 1
+            found[-1] = replace(found[-1], attempt=tries)
+        elif kind in _OVER:
+            found[-1] = replace(found[-1], left_at=found[-1].left_at or at)
+        step = None if kind.endswith("StateEntered") else _step(event)
+        if step is not None:
+            found[-1] = replace(found[-1], error=step.what)
+    return found
 
 
 def _message(cause: str) -> str:

@@ -9,18 +9,19 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class OperatorOutcome:
     """What an act has done, or (dry run) would do. `done` is false for a dry run and for a repeat of what is so
-    already; `says` tells which."""
+    already, which `is_repeat`; `says` tells which."""
 
     id: str
     before: str | None  # its status
     after: str | None
     done: bool
     says: str
+    is_repeat: bool = False
 
     @classmethod
     def repeat(cls, thing_id: str, status: str | None, says: str) -> OperatorOutcome:
         """It is so already: nothing was done."""
-        return cls(thing_id, status, status, done=False, says=says)
+        return cls(thing_id, status, status, done=False, says=says, is_repeat=True)
 
 
 def changes(before: Mapping[str, object] | None, after: Mapping[str, object]) -> str:

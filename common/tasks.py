@@ -1,8 +1,8 @@
 """What the tasks of all state machines have in common: an id comes in, where the thing stands goes out.
 
-A task is asked for {"id"} and answers {"id", "stage", "wait_seconds", "status", "reason", …}: the table's
-word for what is next, and what a person wants to read in the console. Refusals that a machine retries or catches reach
-it by their class names.
+A task is asked for {"id"}, and told which execution asks, in which state; it answers {"id", "stage", "wait_seconds",
+"status", "reason", …}: the table's word for what is next, and what a person wants to read in the console. Refusals that
+a machine retries or catches reach it by their class names.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ def step(
         except Refusal:
             raise
         except Exception:  # a person hears of it by the machine that it ends
+            log.exception("bug")  # Lambda's own line of it does not say which execution it was
             count_for_release()
             raise
         finally:

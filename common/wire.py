@@ -5,7 +5,6 @@ float. So are signs, exponents, `NaN` and `Infinity`.
 """
 
 import re
-from dataclasses import asdict
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -222,11 +221,18 @@ class View(BaseModel):
     model_config = ConfigDict(defer_build=True)
 
 
+StoryVersion = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,6}-[0-9a-f]{16}$")]
+
+
 class OperatorAct(RequestBody):
     """What every act of an operator is told."""
 
     reason: Reason
     dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
+    version: Annotated[
+        StoryVersion | None,
+        Field(description="as a trial (`dry_run`) has told it: where it has moved since, nothing is done"),
+    ] = None
 
 
 class CustomersAct(OperatorAct):
@@ -246,7 +252,17 @@ class OperatorOutcomeView(View):
     after: str | None = Field(description="its status after")
     done: bool = Field(description="false for a dry run, and where it is so already")
     says: str = Field(description="what was done, would be done, or is so already")
+    version: str | None = Field(
+        default=None, description="of the story that a trial was made of: sent with the act, it is done to no other"
+    )
 
     @classmethod
-    def of(cls, outcome: OperatorOutcome) -> Self:
-        return cls(**asdict(outcome))
+    def of(cls, outcome: OperatorOutcome, version: str | None = None) -> Self:
+        return cls(
+            id=outcome.id,
+            before=outcome.before,
+            after=outcome.after,
+            done=outcome.done,
+            says=outcome.says,
+            version=version,
+        )

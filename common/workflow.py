@@ -37,6 +37,14 @@ LAMBDA = [
 ]
 
 
+def asking(*names: str, **more: str) -> sfn.TaskInput:
+    """What a task is asked: these fields of the state's input, `more`, and, for its log lines (`common.log.logged`),
+    which execution asks, and in which state."""
+    fields = {name: sfn.JsonPath.string_at(f"$.{name}") for name in names}
+    caller = {"execution": "$$.Execution.Name", "state": "$$.State.Name"}
+    return sfn.TaskInput.from_object(fields | more | {k: sfn.JsonPath.string_at(at) for k, at in caller.items()})
+
+
 @dataclass(frozen=True)
 class Machine:
     """What a machine is deployed from: its first state, the functions that it calls, and what it is for.
@@ -149,7 +157,7 @@ class Line:
             comment=comment,
             lambda_function=self._called(function),
             integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
-            payload=sfn.TaskInput.from_object({"id": sfn.JsonPath.string_at("$.id"), "token": sfn.JsonPath.task_token}),
+            payload=asking("id", token=sfn.JsonPath.task_token),
             task_timeout=sfn.Timeout.duration(Duration.seconds(seconds)),
             retry_on_service_exceptions=False,
         )
@@ -180,7 +188,7 @@ class Line:
             state_name=name,
             comment=comment,
             lambda_function=self._called(function),
-            payload=sfn.TaskInput.from_object({"id": sfn.JsonPath.string_at("$.id")}),
+            payload=asking("id"),
             payload_response_only=True,
             retry_on_service_exceptions=False,  # all retries are listed here
         )

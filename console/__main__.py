@@ -90,8 +90,16 @@ def main(
             show_default=False,
         ),
     ] = None,
+    seen: Annotated[
+        str | None,
+        typer.Option(
+            metavar="VERSION",
+            help="With --yes: nothing is done if it has moved since a trial that has told this version.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
-    context.obj = Given(url, token)
+    context.obj = Given(url, token, seen)
 
 
 def run() -> None:

@@ -193,6 +193,8 @@ def outcome(told: View, *, dry_run: bool) -> Iterator[RenderableType]:
     elif dry_run:
         yield Text.assemble("With --yes: ", text(told["says"]), ".")
         yield "Nothing was done yet."
+        if told.get("version"):
+            yield text(f"`desk --seen {told['version']} … --yes` does it if it still stands so.")
     else:
         yield Text.assemble("Nothing was done: ", text(told["says"]), ".")
 
@@ -612,13 +614,14 @@ def users(items: Sequence[View]) -> RenderableType:
 
 
 def operators(items: Sequence[View]) -> RenderableType:
-    table = rows("operator", "may, as one of", "signs in", "signed out (UTC)", "disabled (UTC)")
+    table = rows("operator", "may, as one of", "signs in", "signed out (UTC)", "disabled (UTC)", "is the customer")
     for item in items:
         signs_in = {True: "yes", False: "no: disabled", None: "no: in no group"}[item["enabled"]]
         if item["barred"]:
             signs_in = "refused: the user pool has not said yet that he is disabled; disable him again"
         at = [(item[name] and clock(instant(item[name]))) or "" for name in ("signed_out_at", "disabled_at")]
-        table.add_row(text(item["username"]), text(", ".join(item["groups"])), signs_in, *at)
+        own = [*item["own_accounts"], *([f"not {item['username']} ({item['namesake']})"] if item["namesake"] else ())]
+        table.add_row(text(item["username"]), text(", ".join(item["groups"])), signs_in, *at, text(", ".join(own)))
     return table
 
 

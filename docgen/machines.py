@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from common.definitions import caught, ways
 from infra.bundle import ROOT
 
 DEFINITIONS = ROOT / "tests" / "golden"  # as they are synthesised: a test compares them
 PAGE = "docs/machines.md"
 ALIKE = 3  # states that catch the same errors and lead to the same state: from so many on a sentence says it
-OTHERWISE = "otherwise"
 LINE_MAX = 120
 
 _REGION = re.compile(r"<!-- machine: ([\w-]+) -->\n.*?<!-- end -->\n", re.DOTALL)
@@ -73,8 +73,8 @@ class _Machine:
     def diagram(self) -> str:
         lines = [f"    [*] --> {self.definition['StartAt']}"]
         for name, state in self.states.items():
-            lines += [f"    {name} --> {target}{f' : {why}' if why else ''}" for target, why in _ways(state)]
-            for errors, target in _caught(state):
+            lines += [f"    {name} --> {target}{f' : {why}' if why else ''}" for target, why in ways(state)]
+            for errors, target in caught(state):
                 if name not in self._caught_alike.get((errors, target), ()):
                     lines.append(f"    {name} --> {target} : {', '.join(errors)}")
             if state["Type"] in ("Succeed", "Fail") or state.get("End"):
@@ -111,9 +111,9 @@ class _Machine:
         """States by what they catch and where it leads, where they are many."""
         found: dict[tuple[tuple[str, ...], str], list[str]] = defaultdict(list)
         for name, state in self.states.items():
-            for caught in _caught(state):
-                found[caught].append(name)
-        return {caught: names for caught, names in found.items() if len(names) >= ALIKE}
+            for each in caught(state):
+                found[each].append(name)
+        return {each: names for each, names in found.items() if len(names) >= ALIKE}
 
     @cached_property
     def _retried_alike(self) -> Mapping[str, Json]:
@@ -130,37 +130,6 @@ def _wrapped(text: str, indent: str = "") -> str:
     return textwrap.fill(
         text, LINE_MAX, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
     )  # fmt: skip
-
-
-def _ways(state: Json) -> Iterator[tuple[str, str]]:
-    """Where a state leads without an error, and on what."""
-    for choice in state.get("Choices", []):
-        yield choice["Next"], _condition(choice)
-    if "Default" in state:
-        yield state["Default"], OTHERWISE
-    if "Next" in state:
-        yield state["Next"], ""
-
-
-def _caught(state: Json) -> Iterator[tuple[tuple[str, ...], str]]:
-    for catch in state.get("Catch", []):
-        yield tuple(catch["ErrorEquals"]), catch["Next"]
-
-
-def _condition(choice: Json) -> str:
-    """A rule of a Choice: of a comparison of texts the text, of any other all of it."""
-    match choice:
-        case {"StringEquals": value}:
-            return str(value)
-        case {"And": rules}:
-            return " and ".join(map(_condition, rules))
-        case {"Or": rules}:
-            return " or ".join(map(_condition, rules))
-        case {"Not": rule}:
-            return f"not {_condition(rule)}"
-        case {"Variable": variable, **rest}:
-            return " ".join([variable, *(f"{name} {value}" for name, value in rest.items() if name != "Next")])
-    raise ValueError(f"a choice of a form that is not known here: {dict(choice)}")
 
 
 def _kind(state: Json) -> str:

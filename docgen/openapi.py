@@ -17,6 +17,7 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 
+from common.domain.story_versions import StoryMoved
 from common.errors import Refusal
 from common.fair_use import TooManyRequests
 from common.http import BodyRefused, InvalidRequest, RouteNotFound
@@ -25,6 +26,7 @@ from common.identity import NotACustomer, OperatorsOnly, ScopeMissing, TokenRefu
 from common.pages import CursorRefused
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
+from common.wire import OperatorOutcomeView
 from docgen.answers import answered
 from docgen.code import modules, says_first
 from docgen.problems import HEADERS, OF_API_GATEWAY, PROBLEM_SCHEMAS, problem, refused, too_many
@@ -190,6 +192,9 @@ def _common_refusals(path: str, method: str, drawn: Json, *, signed: bool) -> It
         yield TokenRefused
     if path.startswith("/operations/"):
         yield OperatorsOnly
+    schema = drawn["responses"]["200"]["content"]["application/json"]["schema"]
+    if schema.get("$ref", "").endswith(f"/{OperatorOutcomeView.__name__}"):
+        yield StoryMoved
     if path.startswith("/billing/"):
         yield ScopeMissing
     elif not signed and (not path.startswith("/assets") or path.endswith("/transactions")):

@@ -14,6 +14,7 @@ from docgen.problems import problem
 Json = dict[str, Any]
 
 FOLDER = "docs/problems"
+LISTED_MAX = 30  # operations: who has more of them reads the document
 
 _WHAT_TO_DO = {
     400: "Send the body in the form that is asked for. Nothing of the request was looked at.",
@@ -75,6 +76,8 @@ def _answered(paths: Mapping[str, Json], shared: Mapping[str, Json]) -> dict[str
 
 
 def _by(operations: list[str]) -> str:
+    if len(operations) > LISTED_MAX:
+        return f"{len(operations)} operations: the [document](../openapi.json) says which."
     return f"{len(operations)} operation{'' if len(operations) == 1 else 's'}: {', '.join(operations)}"
 
 

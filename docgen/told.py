@@ -151,6 +151,7 @@ from functions.operations.model import (
     StillRunning,
     TooManyDays,
 )
+from functions.operations.service.operators import TooManyOwn
 from functions.orders.model import (
     BoughtElsewhere,
     ExpiryOutOfRange,
@@ -931,6 +932,11 @@ TOLD: dict[str, Told] = {
         (OperatorNotFound, OperatorPoolUnavailable),
         examples={"he has left": {"reason": "he has left, ticket 4721"}},
     ),
+    "own_user": Told(
+        {200: "written down, or it was already"},
+        (AccountNotFound, TooManyOwn),
+        examples={"under another name": {"reason": "I have it since before I was an operator"}},
+    ),
     "flow_halts": Told(_FOUND),
     "halt_flow": Told(
         {200: "halted, or it was already"},
@@ -947,6 +953,7 @@ TOLD: dict[str, Told] = {
     ),
     "work": Told(_FOUND),
     "story": Told(_FOUND, (NothingKnown, MachinesUnavailable)),
+    "machine": Told(_FOUND, (MachinesUnavailable,)),
     "redrive": Told(
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
@@ -987,6 +994,17 @@ TOLD: dict[str, Told] = {
         {200: "proposed, or it was already: another operator confirms it; or it is credited already"},
         _PROPOSABLE,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
+    ),
+    "apart_user": Told(
+        _PROPOSED,
+        (OperatorNotFound, OperatorPoolUnavailable, *_PROPOSABLE),
+        examples={
+            "a namesake": {
+                "operator": "olga",
+                "reference": "ticket 4722, passports of both seen",
+                "reason": "a customer has signed up under her name",
+            }
+        },
     ),
     "forget_user": Told(
         _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4720"}}

@@ -9,6 +9,7 @@ from aws_cdk import App, Validations
 from infra import bundle, nag
 from infra.bundle import Target
 from infra.contexts import contexts
+from infra.edge import EdgeStack
 from infra.environment import Environment
 from infra.stack import CryptodeskStack
 from infra.state import StateStack
@@ -21,6 +22,8 @@ def build(app: App) -> CryptodeskStack:
         app, StateStack(app, environment), bundle.build(Target.of(environment.embedded)), contexts()
     )
     nag.acknowledge(stack)
+    if not environment.embedded:
+        nag.acknowledge_edge(EdgeStack(app, environment))
     Validations.of(app).add_plugins(*(pack(app) for pack in nag.packs(environment)))
     return stack
 

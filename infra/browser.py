@@ -1,5 +1,5 @@
-"""What a browser is told with each file of the console: from where it may take what, and whom it may ask. In one home,
-since a laptop's server says the same as what stands before the files on AWS."""
+"""What a browser is told with each file of the console: what it is, from where it may take what, and whom it may ask.
+In one home, since a laptop's server says the same as what stands before the files on AWS."""
 
 from __future__ import annotations
 
@@ -29,6 +29,15 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 POLICY = "Content-Security-Policy"
+TYPES = {  # of what a browser takes, by the ending; what has none of them is a page of the console's own
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".json": "application/json",
+    ".LICENSE": "text/plain; charset=utf-8",
+}
+API = "/api"  # where the HTTP API is under the console's address
 
 
 def headers(pools: Sequence[str]) -> Mapping[str, str]:
@@ -38,6 +47,11 @@ def headers(pools: Sequence[str]) -> Mapping[str, str]:
 
 def headers_of_swagger_ui() -> Mapping[str, str]:
     return _with(_SWAGGER_UI)
+
+
+def type_of(name: str) -> str | None:
+    """None: it is no file."""
+    return next((told for ending, told in TYPES.items() if name.endswith(ending)), None)
 
 
 def _with(policy: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,13 +6,15 @@ import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
+from infra import edge, publish
+from infra.console import WEB_ACL
 from infra.environment import Environment, EnvironmentName, UnfitEnvironment, UnknownEnvironment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,6 +22,8 @@ CDK = ROOT / "node_modules" / ".bin" / "cdk"
 STACK = "Cryptodesk"  # with it goes what it depends on: the stack of the state
 MADE = "build/cdk.out"  # what is looked at is what is deployed
 HOW = "docs/deploy.md says what is needed."
+
+Outputs = Callable[[str, str | None], Mapping[str, str]]  # of a stack, by its name and region; None: the desk's
 
 
 class CanNotDeploy(RuntimeError):
@@ -43,21 +47,40 @@ def account(session: botocore.session.Session) -> tuple[str, str]:
     return found["Account"], region
 
 
-def deploy(cdk: Path, environment: str, *, keep_state: bool = False) -> int:
+def outputs(session: botocore.session.Session) -> Outputs:
+    def told(stack: str, region: str | None) -> Mapping[str, str]:
+        cloudformation: Any = session.create_client("cloudformation", region_name=region)
+        (found,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        return {output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])}
+
+    return told
+
+
+def deploy(cdk: Path, environment: Environment, outputs: Outputs, *, keep_state: bool = False) -> int:
     """Asks before it widens any permission. Exit code of the CDK command line.
 
     By itself that would look at its stacks, and not into those that are nested in them, where the roles are. Its diff
-    does, and ends with 1 where a permission is widened or where it could not look.
+    does, and ends with 1 where a permission is widened or where it could not look. The web ACL comes first: CloudFront
+    is told its ARN, and there is no address before it stands.
     """
 
     def run(*words: str) -> int:
         return subprocess.run([str(cdk), *words], cwd=ROOT, check=False).returncode
 
-    if failed := run("synth", "--quiet", "--output", MADE, "--context", f"environment={environment}"):
+    if failed := run("synth", "--quiet", "--output", MADE, "--context", f"environment={environment.name}"):
         return failed
+    if failed := run("deploy", "--app", MADE, edge.NAME, "--require-approval=never"):  # it gives nobody a permission
+        return failed
+    web_acl = outputs(environment.stack_name(edge.NAME), edge.REGION)[edge.ARN]
     which = ["--app", MADE, STACK, *(["--exclusively"] if keep_state else [])]
     widens = run("diff", *which, "--method=template", "--security-only", "--fail-on=broadening") != 0
-    return run("deploy", *which, f"--require-approval={'any-change' if widens else 'never'}")
+    told = f"--parameters={environment.stack_name(STACK)}:{WEB_ACL}={web_acl}"
+    return run("deploy", *which, told, f"--require-approval={'any-change' if widens else 'never'}")
+
+
+def fill_console(s3: Any, told: Mapping[str, str]) -> None:
+    """told: outputs of the main stack."""
+    publish.publish(s3, told["ConsoleBucket"], publish.release(ROOT / "web", told["ConsoleConfig"]))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +90,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--keep-state", action="store_true", help="to go back: neither table, users nor secrets change")
     chosen = parser.parse_args(arguments)
     try:
-        number, region = account(botocore.session.get_session())
+        session = botocore.session.get_session()
+        number, region = account(session)
         environment = Environment.read({"environment": chosen.environment}.get)
         if environment.nobodys:
             raise UnfitEnvironment(
@@ -78,7 +102,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Nothing was deployed: {why}", file=sys.stderr)
         return 1
     print(f"Cryptodesk ({chosen.environment}) goes to account {number}, {region}. New permissions are asked about.")
-    return deploy(CDK, chosen.environment, keep_state=chosen.keep_state)
+    if failed := deploy(CDK, environment, outputs(session), keep_state=chosen.keep_state):
+        return failed
+    try:
+        told = outputs(session)(environment.stack_name(STACK), None)
+        fill_console(session.create_client("s3", region_name=region), told)
+    except (BotoCoreError, ClientError) as why:
+        print(f"The desk is deployed; its console is the one before: {why}. Do it again.", file=sys.stderr)
+        return 1
+    print(f"The console is at {told['ConsoleUrl']}")
+    return 0
 
 
 if __name__ == "__main__":

@@ -76,7 +76,9 @@ class Kafka:
 class Environment:
     name: EnvironmentName
     endpoint_url: str | None = None  # of the embedded AWS: functions are told, since its runtime does not
-    console_origins: tuple[str, ...] = ()  # where the console is: people come back there with a code
+    console_origins: tuple[str, ...] = ()  # of a laptop's console: people come back there with a code
+    console_domain: str | None = None  # of the console on AWS, where it is not CloudFront's own
+    console_certificate: str | None = None  # its ARN
     price_oracle_url: str = "https://api.coingecko.com"
     price_oracle_key: bool = False  # the oracle asks for a key; a secret is made, and filled by hand
     exchange: str = "binance"
@@ -176,6 +178,15 @@ class Environment:
             )
         if self.alarm_email is not None and not _MAIL.fullmatch(self.alarm_email):
             wrong.append(f"alarm_email is {self.alarm_email!r}: it is the address of who is woken")
+        if (self.console_domain is None) != (self.console_certificate is None):
+            wrong.append("console_domain and console_certificate are told together")
+        if self.console_domain is not None and not _DOMAIN.fullmatch(self.console_domain):
+            wrong.append(f"console_domain is {self.console_domain!r}: it is a name alone, such as desk.example.com")
+        if self.console_certificate is not None and not _CERTIFICATE.fullmatch(self.console_certificate):
+            wrong.append(
+                f"console_certificate is {self.console_certificate!r}: it is an ARN, arn:aws:acm:us-east-1:…, since "
+                "CloudFront takes certificates of us-east-1 alone"
+            )
         wrong += self.kafka.violations if self.kafka else []
         return [*wrong, *violations(self.variables)]
 
@@ -230,6 +241,8 @@ class Settled(BaseModel):
 
     alarm_email: str | None = None
     runbooks_url: str | None = None
+    console_domain: str | None = None
+    console_certificate: str | None = None
     exchange: str | None = None
     exchange_url: str | None = None
     exchange_quote: str | None = None
@@ -344,6 +357,8 @@ _UNLIMITED = dict.fromkeys(
 )
 _PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
 _PAGES = re.compile(r"https://[^\s?#]+")
+_DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
+_CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[\w-]+")
 _MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _EXAMPLE = re.compile(r"[@./]example(\.(com|net|org))?(?=[:/]|$)")
 _SECRET = re.compile(r"secret|password|passwd|private|credential|token|(^|_)(key|pin|seed)s?($|_)", re.IGNORECASE)

@@ -19,6 +19,7 @@ PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Delet
 CHECK = "dynamodb:ConditionCheckItem"
 START, DESCRIBE = "states:StartExecution", "states:DescribeExecution"
 LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
+DEFINITION = "states:DescribeStateMachine"
 TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
@@ -175,7 +176,8 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
+        machines=_each(START, DESCRIBE, HISTORY, DEFINITION)
+        | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, DEFINITION, TOKEN, TOKEN_FAILS})},
         person_keys=frozenset({NEW_KEY, UNWRAP}),
         anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
         operators=frozenset({END_SIGN_INS, DISABLE, FIND_MEMBER, LIST_MEMBERS}),
@@ -215,7 +217,7 @@ GRANTS: dict[str, Grant] = {
     "offramp.poll_sell_order": _SELLS,
     "offramp.cancel_sell_order": _SELLS,
     "payouts.api": Grant(
-        table=frozenset({GET, PUT, UPDATE, CHECK}),
+        table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),  # the query: the version of a story
         machines={PAYOUT: frozenset({START, DESCRIBE})},
     ),
     "payouts.webhook": Grant(

@@ -32,6 +32,12 @@ class RouteTwice(ValueError):
     """Two contexts offer the same route."""
 
 
+def bare(scope: Construct, environment: Environment) -> aws_apigatewayv2.HttpApi:
+    """With no route yet, and no word of whose tokens it takes: the console's address is before it, and the console's
+    clients, whose tokens it takes, come after that."""
+    return aws_apigatewayv2.HttpApi(scope, "Api", api_name=environment.prefix, create_default_stage=False)
+
+
 class HttpApi:
     """The API of all contexts. `add_routes` leads routes to a function."""
 
@@ -39,6 +45,7 @@ class HttpApi:
         self,
         scope: Construct,
         environment: Environment,
+        api: aws_apigatewayv2.HttpApi,
         user_pool: UserPool,
         operators: UserPool,
         log_key: aws_kms.IKey | None,
@@ -49,13 +56,7 @@ class HttpApi:
         )
         self._routes: set[Route] = set()
         self.open_routes: list[aws_apigatewayv2.HttpRoute] = []
-        self.api = aws_apigatewayv2.HttpApi(
-            scope,
-            "Api",
-            api_name=environment.prefix,
-            default_authorizer=self._authorizer,
-            create_default_stage=False,
-        )
+        self.api = api
         log = aws_logs.LogGroup(
             scope,
             "ApiLog",

@@ -16,6 +16,8 @@ from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, Secret
 
 if TYPE_CHECKING:
+    from infra.console import Console
+    from infra.edge import EdgeStack
     from infra.stack import CryptodeskStack
 
 # A finding is named by its pack and its rule; several packs ask the same under the same name.
@@ -78,6 +80,16 @@ def packs(environment: Environment) -> list[Any]:
     return [PACKS[SOLUTIONS]] if environment.embedded else list(PACKS.values())
 
 
+def acknowledge_edge(edge: EdgeStack) -> None:
+    """Say why, of what stands in us-east-1."""
+    _because(
+        edge.web_acl,
+        "Each rule counts what it has stopped, and WAF shows samples of it for three hours. A log would keep addresses "
+        "and tokens of everybody for what nobody looks at.",
+        *_asked("WAFv2LoggingEnabled", ALL_THREE),
+    )
+
+
 def acknowledge(stack: CryptodeskStack) -> None:
     """Say why."""
     _of_users(stack)
@@ -87,6 +99,8 @@ def acknowledge(stack: CryptodeskStack) -> None:
     _of_functions(stack)
     _of_contexts(stack)
     _of_machines(stack)
+    if stack.console is not None:
+        _of_console(stack.console, own_domain=stack.target_environment.console_domain is not None)
     if not stack.target_environment.embedded:
         _of_backups(stack)
     if stack.releases is not None:
@@ -289,6 +303,58 @@ def _of_backups(stack: CryptodeskStack) -> None:
         "policy that AWS keeps for it says it, and is given to the role of the backup plan alone.",
         f"{SOLUTIONS}-IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
         "AWSBackupServiceRolePolicyForBackup]",
+    )
+
+
+def _of_console(console: Console, own_domain: bool) -> None:
+    _because(
+        console.distribution,
+        "Who may come is said by accounts and groups, and what a country may is the desk's to say where it opens them.",
+        f"{SOLUTIONS}-CFR1",
+    )
+    if not own_domain:
+        _because(
+            console.distribution,
+            "Under CloudFront's own name its own certificate counts, with what CloudFront lets in by it; browsers take "
+            "TLS 1.3. A name of one's own (console_domain) lets in nothing below TLS 1.2, and is for whoever is real.",
+            f"{SOLUTIONS}-CFR4",
+        )
+    _because(
+        console.files,
+        "What lies here is in the repository, and `make deploy` puts it here again. No file is ever replaced but "
+        "index.html, which names the others.",
+        *_asked("S3BucketReplicationEnabled", ALL_THREE),
+        *_asked("S3BucketVersioningEnabled", ALL_THREE),
+    )
+    _because(
+        console.files,
+        "CloudFront alone reads it, and has a log of who asks; whoever deploys writes it.",
+        f"{SOLUTIONS}-S1",
+        *_asked("S3BucketLoggingEnabled", ALL_THREE),
+    )
+    _because(
+        console.files,
+        "It holds what every browser is given, and no secret: S3's own key will do.",
+        *_asked("S3DefaultEncryptionKMS", ALL_THREE),
+    )
+    _because(
+        console.logs,
+        "This is the log: one of its own readers would want the next.",
+        f"{SOLUTIONS}-S1",
+        *_asked("S3BucketLoggingEnabled", ALL_THREE),
+    )
+    _because(
+        console.logs,
+        "It says for 90 days which address has asked for which path. Nothing is reckoned from it, and CloudFront "
+        "itself promises no complete one; who has done what is in the audit.",
+        *_asked("S3BucketReplicationEnabled", ALL_THREE),
+        *_asked("S3BucketVersioningEnabled", ALL_THREE),
+    )
+    _because(
+        console.logs,
+        "Neither tokens nor bodies are in it. It is under S3's own key, so that no other service has to be let in to a "
+        "key of ours.",
+        *_asked("S3DefaultEncryptionKMS", ALL_THREE),
     )
 
 

@@ -1,4 +1,5 @@
-"""The main stack: the API and what its contexts share, and a nested stack for each context of `functions/`."""
+"""The main stack: the API and what its contexts share, the console before it, and a nested stack for each context of
+`functions/`."""
 
 from __future__ import annotations
 
@@ -10,13 +11,14 @@ from constructs import Construct
 from infra import streams
 from infra.alarms import Watch
 from infra.bundle import Assets, Target
+from infra.console import Console
 from infra.context import ContextStack, Shared
 from infra.contexts import Context
 from infra.grants import Secret
-from infra.http_api import HttpApi
+from infra.http_api import HttpApi, bare
 from infra.releases import Releases, release
 from infra.state import DeskStack, StateStack, arn
-from infra.user_pool import DEALER_SYSTEMS
+from infra.user_pool import DEALER_SYSTEMS, UserPool, with_console
 
 NAME = "Cryptodesk"
 # By the first deployment: docs/deploy.md
@@ -40,7 +42,11 @@ class CryptodeskStack(DeskStack):
         super().__init__(scope, NAME, environment, "Cryptodesk: a serverless desk for crypto orders")
         self.state = state
         keys = state.own_keys
-        self.http_api = HttpApi(self, environment, state.user_pool, state.operator_pool, keys.told if keys else None)
+        api = bare(self, environment)
+        self.console = None if environment.embedded else Console(self, environment, api, state.pools)
+        origins = environment.console_origins if self.console is None else (self.console.origin,)
+        users, operators = (with_console(self, pool, environment, origins) for pool in state.pools)
+        self.http_api = HttpApi(self, environment, api, users, operators, keys.told if keys else None)
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
@@ -63,7 +69,7 @@ class CryptodeskStack(DeskStack):
             releases=self.releases,
             missed=self.missed,
             variables={
-                **_variables(state),
+                **_variables(state, users, operators),
                 **({} if environment.embedded else {"RELEASE": named}),
                 "DATA_KEY_ID": state.data_key.key_arn,
                 "AUDIT_KEY_ID": state.anchors.key.key_arn,
@@ -98,14 +104,16 @@ class CryptodeskStack(DeskStack):
 
         CfnOutput(self, "ApiId", value=self.http_api.api.api_id)
         CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
-        CfnOutput(self, "UserPoolId", value=state.user_pool.users.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
-        CfnOutput(self, "OperatorPoolId", value=state.operator_pool.users.user_pool_id)
-        CfnOutput(self, "OperatorPoolClientId", value=state.operator_pool.client.user_pool_client_id)
-        if state.user_pool.console is not None and state.operator_pool.console is not None:
-            CfnOutput(self, "ConsoleClientId", value=state.user_pool.console.user_pool_client_id)
-            CfnOutput(self, "OperatorConsoleClientId", value=state.operator_pool.console.user_pool_client_id)
-        for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
+        CfnOutput(self, "UserPoolId", value=users.users.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=users.client.user_pool_client_id)
+        CfnOutput(self, "OperatorPoolId", value=operators.users.user_pool_id)
+        CfnOutput(self, "OperatorPoolClientId", value=operators.client.user_pool_client_id)
+        if users.console is not None and operators.console is not None:
+            CfnOutput(self, "ConsoleClientId", value=users.console.user_pool_client_id)
+            CfnOutput(self, "OperatorConsoleClientId", value=operators.console.user_pool_client_id)
+        if self.console is not None:
+            self.console.tell(users, operators)
+        for name, client in zip(DEALER_SYSTEMS, users.machines, strict=True):
             CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
         for function, of in state.queues.items():
             CfnOutput(self, f"{streams.QUEUES[function]}QueueUrl", value=of.taken.queue_url)
@@ -115,16 +123,16 @@ class CryptodeskStack(DeskStack):
             CfnOutput(self, f"{title}Secret", value=arn(state.secrets[name]))
 
 
-def _variables(state: StateStack) -> dict[str, str]:
+def _variables(state: StateStack, users: UserPool, operators: UserPool) -> dict[str, str]:
     """Of every function, as common.settings reads it."""
     environment, secrets = state.target_environment, state.secrets
     variables = {
         **environment.variables,
         "TABLE_NAME": state.table.table_name,
-        "TOKEN_ISSUER": state.user_pool.issuer,
-        "TOKEN_CLIENTS": ",".join(state.user_pool.client_ids),
-        "OPERATOR_ISSUER": state.operator_pool.issuer,
-        "OPERATOR_CLIENTS": ",".join(state.operator_pool.client_ids),
+        "TOKEN_ISSUER": users.issuer,
+        "TOKEN_CLIENTS": ",".join(users.client_ids),
+        "OPERATOR_ISSUER": operators.issuer,
+        "OPERATOR_CLIENTS": ",".join(operators.client_ids),
         "POWERTOOLS_SERVICE_NAME": environment.prefix,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

@@ -12,6 +12,7 @@ from aws_cdk import (
     aws_kms,
     aws_secretsmanager,
 )
+from aws_cdk import Environment as Where
 from constructs import Construct
 
 from infra import streams
@@ -21,7 +22,7 @@ from infra.encryption import own_keys
 from infra.environment import Environment
 from infra.grants import Secret
 from infra.table import table
-from infra.user_pool import operator_pool, user_pool
+from infra.user_pool import UserPool, operator_pool, user_pool
 
 NAME = "CryptodeskState"
 SERVICE = "cryptodesk"
@@ -47,7 +48,10 @@ DESCRIBED = {
 class DeskStack(Stack):
     """What the stacks have in common that are not nested in another."""
 
-    def __init__(self, scope: Construct, name: str, environment: Environment, description: str) -> None:
+    def __init__(
+        self, scope: Construct, name: str, environment: Environment, description: str, region: str | None = None
+    ) -> None:
+        """region: None is that of whoever deploys."""
         # The embedded AWS denies the roles of CDK's default synthesizer while it enforces IAM.
         synthesizer = CliCredentialsStackSynthesizer() if environment.embedded else DefaultStackSynthesizer()
         super().__init__(
@@ -57,6 +61,7 @@ class DeskStack(Stack):
             synthesizer=synthesizer,
             termination_protection=not environment.embedded,
             description=description,
+            env=None if region is None else Where(region=region),
         )
         Tags.of(self).add("service", SERVICE)
         Tags.of(self).add("environment", environment.name)
@@ -83,6 +88,11 @@ class StateStack(DeskStack):
         self.anchors = AuditAnchors(self, environment)
         self.queues = streams.queues(self, environment)
         self.given_up_changes = streams.given_up_changes(self, environment)
+
+    @property
+    def pools(self) -> tuple[UserPool, UserPool]:
+        """Of customers, and of operators."""
+        return self.user_pool, self.operator_pool
 
     def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
         left_out = {Secret.PRICE_ORACLE_KEY} if not environment.price_oracle_key else set()

@@ -30,6 +30,7 @@ OPERATIONS = {
     "stepfunctions": (
         "StartExecution",
         "DescribeExecution",
+        "DescribeStateMachine",
         "ListExecutions",
         "GetExecutionHistory",
         "SendTaskSuccess",

@@ -4,7 +4,7 @@ groups by hand, each with a second factor. One pool can not ask a second factor 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack, aws_cognito
@@ -38,7 +38,8 @@ class UserPool:
     client: aws_cognito.UserPoolClient
     machines: tuple[aws_cognito.UserPoolClient, ...]  # the clients of the dealers' systems
     issuer: str  # of its tokens
-    console: aws_cognito.UserPoolClient | None  # of a browser; None: there is no console
+    pages: str  # where people sign in
+    console: aws_cognito.UserPoolClient | None = None  # of a browser: made where the console's address is known
 
     @property
     def client_ids(self) -> tuple[str, ...]:
@@ -77,8 +78,9 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         refresh_token_validity=Duration.days(30),
     )
     # Where the dealers' systems ask for tokens, too.
-    _page(scope, users, client, environment, prefix=environment.prefix)
-    return UserPool(users, client, _machines(users), _issuer(scope, users), _console(users, environment))
+    pages = _pages(scope, users, environment.prefix)
+    _style(scope, f"{users.node.id}Style", users, client, environment)
+    return UserPool(users, client, _machines(users), _issuer(scope, users), pages)
 
 
 def operator_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -117,25 +119,32 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
         id_token_validity=Duration.minutes(OPERATORS_TOKEN_MINUTES),
         refresh_token_validity=Duration.hours(OPERATORS_DAY_HOURS),
     )
-    _page(scope, users, client, environment, prefix=f"{environment.prefix}-desk")
-    return UserPool(users, client, (), _issuer(scope, users), _console(users, environment))
+    pages = _pages(scope, users, f"{environment.prefix}-desk")
+    _style(scope, f"{users.node.id}Style", users, client, environment)
+    return UserPool(users, client, (), _issuer(scope, users), pages)
 
 
-def _console(users: aws_cognito.UserPool, environment: Environment) -> aws_cognito.UserPoolClient | None:
-    """The console's client: nobody gives a password to a page of ours, so no flow takes one."""
-    if not environment.console_origins:
-        return None
-    return users.add_client(
-        "Console",
+def with_console(scope: Construct, pool: UserPool, environment: Environment, origins: Sequence[str]) -> UserPool:
+    """With a client for the console at these addresses: nobody gives a password to a page of ours, so no flow takes
+    one. It holds nothing that could not be made anew, and is where the address is, which a stack before this one can
+    not know."""
+    if not origins:
+        return pool
+    name = f"{pool.users.node.id}Console"
+    client = aws_cognito.UserPoolClient(
+        scope,
+        name,
+        user_pool=pool.users,
         **_by_page(
-            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in environment.console_origins],
-            logout_urls=[f"{origin}/" for origin in environment.console_origins],
+            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in origins], logout_urls=[f"{origin}/" for origin in origins]
         ),
         access_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
         id_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
         refresh_token_validity=Duration.hours(CONSOLE_DAY_HOURS),
         refresh_token_rotation_grace_period=Duration.seconds(CONSOLE_SPENT_SECONDS),
     )
+    _style(scope, f"{name}Style", pool.users, client, environment)
+    return replace(pool, console=client)
 
 
 def _by_page(callback_urls: Sequence[str], logout_urls: Sequence[str] = ()) -> dict[str, Any]:
@@ -155,24 +164,28 @@ def _by_page(callback_urls: Sequence[str], logout_urls: Sequence[str] = ()) -> d
     }
 
 
-def _page(
-    scope: Construct,
-    users: aws_cognito.UserPool,
-    client: aws_cognito.UserPoolClient,
-    environment: Environment,
-    *,
-    prefix: str,
-) -> None:
+def _pages(scope: Construct, users: aws_cognito.UserPool, prefix: str) -> str:
     """The pool's domain, with managed login. The prefix is unique in a region of AWS."""
-    users.add_domain(
+    domain = users.add_domain(
         "Domain",
         cognito_domain=aws_cognito.CognitoDomainOptions(domain_prefix=f"{prefix}-{Stack.of(scope).account}"),
         managed_login_version=aws_cognito.ManagedLoginVersion.NEWER_MANAGED_LOGIN,
     )
-    if not environment.embedded:  # which has one page, and knows no style; on AWS there is no page without
+    return domain.base_url()
+
+
+def _style(
+    scope: Construct,
+    name: str,
+    users: aws_cognito.UserPool,
+    client: aws_cognito.UserPoolClient,
+    environment: Environment,
+) -> None:
+    """Without one, a client has no page on AWS. The embedded AWS has one page, and knows no style."""
+    if not environment.embedded:
         aws_cognito.CfnManagedLoginBranding(
             scope,
-            f"{users.node.id}Style",
+            name,
             user_pool_id=users.user_pool_id,
             client_id=client.user_pool_client_id,
             use_cognito_provided_values=True,

@@ -23,10 +23,9 @@ from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
 
-from infra.browser import headers, headers_of_swagger_ui
+from infra.browser import API, TYPES, headers, headers_of_swagger_ui, type_of
 from sandbox.serving import Answer, Request, serve
 
-API = "/api"
 _SWAGGER = files("aws_lambda_powertools.event_handler.openapi.swagger_ui")
 _SWAGGER_FILES = ("swagger-ui-bundle.min.js", "swagger-ui.min.css")
 _SWAGGER_PAGE = """<!doctype html>
@@ -49,12 +48,6 @@ _SWAGGER_START = """SwaggerUIBundle({
   persistAuthorization: true, validatorUrl: null, displayRequestDuration: true,
 });
 """
-_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    ".js": "text/javascript; charset=utf-8",
-    ".css": "text/css; charset=utf-8",
-    ".svg": "image/svg+xml",
-}
 _GZIPPED_FROM = 1000  # bytes: as CloudFront, which leaves what is smaller as it is
 # Of one connection, and of nobody's beyond it (RFC 9110, 7.6.1); what is sent on has these of its own.
 _HOP_BY_HOP = {
@@ -95,9 +88,9 @@ class Front:
             case "/config.json":
                 return _fresh(json.dumps({"api": API, "pools": self.pools}), "application/json")
             case "/docs":
-                return _fresh(_SWAGGER_PAGE, _TYPES[".html"])
+                return _fresh(_SWAGGER_PAGE, TYPES[".html"])
             case "/docs/start.js":
-                return _fresh(_SWAGGER_START, _TYPES[".js"])
+                return _fresh(_SWAGGER_START, TYPES[".js"])
             case "/docs/openapi.json":
                 return self._document()
             case _ if path.startswith("/docs/"):
@@ -119,10 +112,9 @@ class Front:
 
     def _file(self, parts: list[str]) -> Answer:
         """A file that a browser takes; whatever has no such ending is an address of the console's own."""
-        name = parts[-1] if parts else ""
-        kind = next((kind for ending, kind in _TYPES.items() if name.endswith(ending)), None)
+        kind = type_of(parts[-1] if parts else "")
         if kind is None:
-            return _fresh((self.web / "index.html").read_bytes(), _TYPES[".html"])
+            return _fresh((self.web / "index.html").read_bytes(), TYPES[".html"])
         at = self.web.joinpath(*parts)
         if ".." in parts or any("/" in part for part in parts) or not at.is_file():
             return _said(HTTPStatus.NOT_FOUND, "there is no such file\n")
@@ -140,7 +132,7 @@ def _said(status: HTTPStatus, text: str) -> Answer:
 def _of_swagger_ui(name: str) -> Answer:
     if name not in _SWAGGER_FILES:
         return _said(HTTPStatus.NOT_FOUND, "not found; the page is at /docs\n")
-    return _fresh((_SWAGGER / name).read_bytes(), _TYPES[Path(name).suffix])
+    return _fresh((_SWAGGER / name).read_bytes(), TYPES[Path(name).suffix])
 
 
 def _zipped(request: Request, answer: Answer) -> Answer:

@@ -211,6 +211,7 @@ class World:
         desk.dealership.comparing.round(lambda: True)
         desk.comparing_bank.round(lambda: True)
         desk.comparing_exchange.round(lambda: True)
+        desk.operators.own("fred", "by mistake", "vera", dry_run=False)
         return made
 
 
@@ -380,6 +381,10 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/forget"): Call(body=_BECAUSE, username="fred"),
+    Route("POST", "/operations/users/{username}/own"): Call(body=_BECAUSE),
+    Route("POST", "/operations/users/{username}/apart"): Call(
+        body={"operator": "vera", "reference": "passport seen", **_BECAUSE}, username="fred"
+    ),
     Route("POST", "/operations/users/{username}/move"): Call(
         body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
     ),
@@ -466,6 +471,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/flows/{flow}/lift"): Call(body=_BECAUSE),
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
+    Route("GET", "/operations/machines/{machine}"): Call(),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/approve-payout"): Call(body=_BECAUSE, thing="large"),
     Route("POST", "/operations/work/{thing_id}/decide-order"): Call(
@@ -688,6 +694,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "deal_id": "deal-1",
         "segment_id": "A",
         "flow": "orders",
+        "machine": "payout",
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(
             (

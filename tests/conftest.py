@@ -34,7 +34,14 @@ settings.load_profile("decided")
 SHARED = {  # what is dear and made once in a process: the files that ask for it go to one worker
     "tests/journeys/": ("test_",),
     "tests/web/": ("test_console", "test_pictures"),
-    "tests/infra/": ("test_alarms_of_payouts", "test_environment", "test_machines", "test_pages", "test_stack"),
+    "tests/infra/": (
+        "test_alarms_of_payouts",
+        "test_environment",
+        "test_machines",
+        "test_pages",
+        "test_stack",
+        "test_streams",
+    ),
 }
 
 HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do

@@ -38,6 +38,8 @@ REGION = "us-east-1"
 SECONDS_MAX = 20.0  # real ones: a machine that has not stopped by then never will
 MOTO: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 
+CONTEXT = SimpleNamespace(aws_request_id="call")
+
 Task = Callable[[Any, Any], Any]  # event and context, as Lambda calls a handler
 
 _names = (f"machine-{number}" for number in itertools.count(1))
@@ -203,7 +205,7 @@ def _invoking(tasks: Mapping[str, Task]) -> Callable[..., bytes]:
     ) -> bytes:
         name = function_name.rsplit(":", 1)[-1]
         try:
-            answer: Any = tasks[name](json.loads(body), None)
+            answer: Any = tasks[name](json.loads(body), CONTEXT)
         except BaseException as error:  # what is no Exception ends the process: a crash
             name_of_error = type(error).__name__ if isinstance(error, Exception) else "Runtime.ExitError"
             response_headers["x-amz-function-error"] = "Unhandled"

@@ -111,7 +111,9 @@ class Outside:
             self.process()
             try:
                 with patch.multiple(tasks, **exchanged):
-                    return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
+                    return task(
+                        event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=self.remaining_time)
+                    )
             except Refusal:
                 raise
             except Exception as bug:

@@ -419,6 +419,8 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/forget": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
+    "/operations/users/{username}/own": ({"username": "nobody"}, {}, "AccountNotFound"),
+    "/operations/users/{username}/apart": ({}, {"operator": "nobody"}, "OperatorNotFound"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/retry-payout": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),

@@ -14,6 +14,7 @@ from tests.doors import Doors, Token, opened
 
 CONFIRM = Route("POST", "/operations/proposals/{proposal_id}/confirm")
 DISMISS = Route("POST", "/operations/proposals/{proposal_id}/dismiss")
+OWN = Route("POST", "/operations/users/{username}/own")
 LIFTS = [Route("POST", f"/operations/{of}/lift") for of in ("flows/{flow}", "halts/{halt_id}")]
 ROUTES = [route for route in every_route() if route.path.startswith(calls.OPERATIONS)]
 
@@ -22,7 +23,7 @@ def may(route: Route) -> set[str]:
     """A new route is for operators, if it is not to look."""
     if route.method == "GET":
         return {VIEWERS, OPERATORS, APPROVERS}
-    either = {route: {OPERATORS, APPROVERS} for route in (DISMISS, *LIFTS)}
+    either = {route: {OPERATORS, APPROVERS} for route in (DISMISS, OWN, *LIFTS)}
     return {CONFIRM: {APPROVERS}, **either}.get(route, {OPERATORS})
 
 

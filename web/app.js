@@ -316,7 +316,7 @@ function decoded(part) {
 }
 
 async function begin() {
-  const config = await (await fetch("/config.json")).json();
+  const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
   await session.begin(config);
   if (location.pathname === "/signed-in") {

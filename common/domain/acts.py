@@ -576,6 +576,14 @@ ACTS: tuple[Act, ...] = (
     ),
     Act(
         keys.USER,
+        "users apart",
+        "POST /operations/users/{id}/apart",
+        "with a second operator: he is another person than the operator of his name, or who has said that he is it",
+        _has_account,
+        asks=("operator", "reference"),
+    ),
+    Act(
+        keys.USER,
         "users forget",
         "POST /operations/users/{id}/forget",
         "with a second operator: nobody can read his accounts at banks any more, nor pay to them",

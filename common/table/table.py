@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from common.errors import Unavailable
 from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write, tell_failed
+from common.table.transaction import BUSY, PATIENCE, Patience, Transaction, Write, ask, tell_failed
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -175,10 +175,9 @@ class Table:
             asked["ExclusiveStartKey"] = after
         return _page(kind, self._ask("scan", **asked))
 
-    def _ask(self, operation: str, **asked: Any) -> Mapping[str, Any]:
+    def _ask(self, operation: str, **given: Any) -> Mapping[str, Any]:
         try:
-            answer: Mapping[str, Any] = getattr(self.client, operation)(TableName=self.name, **asked)
-            return answer
+            return ask(self.client, operation, self.seconds, TableName=self.name, **given)
         except BotoCoreError as unreachable:
             raise TableUnavailable(
                 "the desk can not look into its books now; send the request again", retry_after_seconds=1

@@ -20,6 +20,7 @@ from common.table.items import Item, RawItem
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
+TRANSACT = "transact_write_items"
 WRITES_MAX = 100  # TransactWriteItems' own limit
 
 # Codes, of a whole call or of one reason, after which nothing was done and the same may be tried again. Those of
@@ -40,6 +41,8 @@ BUSY = {
     "TooManyRequestsException",
 }
 
+SLOW_SECONDS = 0.5  # a call takes hundredths; one that takes longer was repeated by botocore, or its answer was lost
+
 Otherwise = Refusal | Callable[[RawItem | None], Refusal]
 
 
@@ -56,6 +59,26 @@ class _NotWritten(Exception):
 
 class _Unknown(Exception):
     """It may have been written or not: the answer was lost, or the table failed inside."""
+
+
+def ask(client: DynamoDBClient, operation: str, stopwatch: Callable[[], float], **given: Any) -> Mapping[str, Any]:
+    """The answer to one call. One that was slow is told, whatever became of it, by the id that AWS has given it."""
+    began, metadata = stopwatch(), dict[str, Any]()
+    try:
+        answer: Mapping[str, Any] = getattr(client, operation)(**given)
+        metadata = answer.get("ResponseMetadata", {})
+        return answer
+    except ClientError as error:
+        metadata = dict(error.response.get("ResponseMetadata", {}))
+        raise
+    finally:
+        if (seconds := stopwatch() - began) >= SLOW_SECONDS:
+            told = {
+                "operation": operation,
+                "seconds": round(seconds, 3),
+                "attempts": metadata.get("RetryAttempts", 0) + 1,
+            }
+            log.warning("table call slow", extra=told | {"table_request_id": metadata.get("RequestId")})
 
 
 def tell_failed(operation: str, failure: BaseException | None) -> None:
@@ -217,14 +240,15 @@ class Transaction:
                     token = uuid.uuid4().hex
             pause = longest * p.jitter()
             if p.monotonic() + pause >= deadline:
-                tell_failed("transact_write_items", failed)
+                tell_failed(TRANSACT, failed)
                 raise Busy("the table is busy; send the same request again", retry_after_seconds=1)
             p.sleep(pause)
             longest = min(longest * 2, p.longest_pause_seconds)
 
     def _try(self, token: str) -> None:
         try:
-            self.client.transact_write_items(TransactItems=self._statements(), ClientRequestToken=token)
+            given = {"TransactItems": self._statements(), "ClientRequestToken": token}
+            ask(self.client, TRANSACT, self.patience.monotonic, **given)
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "TransactionCanceledException":
@@ -235,7 +259,7 @@ class Transaction:
                 raise _Unknown from error
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise _Unknown from error
-            tell_failed("transact_write_items", error)
+            tell_failed(TRANSACT, error)
             raise
         except BotoCoreError as unreachable:  # no connection, a time-out, a connection that broke
             raise _Unknown from unreachable

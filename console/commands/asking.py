@@ -28,6 +28,7 @@ class Given:
 
     url: str | None
     token: str | None
+    seen: str | None = None  # the version of the story that is acted upon
 
 
 def now() -> datetime:
@@ -104,7 +105,7 @@ def act(
 ) -> None:
     """Ask for an act; without `yes` the desk only says what it would do. Under the same `key` it is done once."""
     with desk(context, as_json) as api:
-        act_at(api, as_json, of, body, yes, method=method, key=key)
+        act_at(api, as_json, of, {**body, **said({"version": context.obj.seen})}, yes, method=method, key=key)
 
 
 def act_at(

@@ -1,4 +1,5 @@
-"""Who has an account, whose it is, and whose fees it pays; and that somebody's accounts at banks are forgotten."""
+"""Who has an account, whose it is, whose fees it pays, and whether an operator is he; and that somebody's accounts at
+banks are forgotten."""
 
 from __future__ import annotations
 
@@ -41,6 +42,29 @@ def move(
     """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
     told = {"sub": sub, "reference": reference, "reason": reason}
     asking.act(context, json_, ("users", username, "move"), told, yes)
+
+
+@group.command("own")
+def own(context: typer.Context, username: Username, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
+    """Say that a customer's account is your own: you decide nothing about its money from then on."""
+    asking.act(context, json_, ("users", username, "own"), {"reason": reason}, yes)
+
+
+@group.command("apart")
+def apart(
+    context: typer.Context,
+    username: Username,
+    operator: Annotated[
+        str, typer.Option("--operator", metavar="NAME", help="Who is not this customer.", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that a customer is another person than the operator of his name; another operator confirms it."""
+    told = {"operator": operator, "reference": reference, "reason": reason}
+    asking.act(context, json_, ("users", username, "apart"), told, yes)
 
 
 @group.command("forget")

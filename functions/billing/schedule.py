@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.comparisons import Verdict
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from common.time_left import more_time
 from functions.billing.wiring import comparing_billing, refunding, rounds
 
@@ -19,6 +19,7 @@ ACCOUNT_MILLISECONDS = 30_000  # to compare an account that has more than most
 EVERY_MINUTES = {"spread_payments": 1, "pay_refunds": 5, "compare_billing": 15}
 
 
+@logged
 def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Payments over many bills, and those that came before their invoices, go on; totals are compared; who has not paid
     in time is to be reminded. Any round may be cut short; the next one does the rest."""
@@ -33,6 +34,7 @@ def spread_payments(_: dict[str, Any], context: LambdaContext) -> dict[str, int]
     return numbers
 
 
+@logged
 def pay_refunds(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """What two operators have agreed to pay back: the billing system is asked for it, or whether it has paid it."""
     over = refunding().round(more_time(context, reserve_milliseconds=CALL_MILLISECONDS))
@@ -42,6 +44,7 @@ def pay_refunds(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"over": over}
 
 
+@logged
 def compare_billing(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """All accounts once a day, in as many rounds as it takes. `BillingOff` is the number of invoices and payments that
     differ."""

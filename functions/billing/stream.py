@@ -16,7 +16,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.errors import Refusal, Unavailable
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from common.time_left import more_time
 from functions.billing.wiring import payments
 
@@ -37,6 +37,7 @@ class Message:
     body: bytes
 
 
+@logged
 def take_payments(event: Mapping[str, Any], context: LambdaContext) -> dict[str, Any]:
     """{"batchItemFailures": [{"itemIdentifier": message id}, …]}, of a queue. Raises the first failure, of Kafka."""
     spread_on = more_time(context, reserve_milliseconds=SPREAD_RESERVE_MILLISECONDS)
@@ -48,11 +49,11 @@ def take_payments(event: Mapping[str, Any], context: LambdaContext) -> dict[str,
                 raise NotInTime("no time is left in this call; send it again")
             taken[payments().receive(message.body, spread_on)] += 1
         except Refusal as refusal:
-            log.warning("not taken now", extra={"name": message.name, "why": refusal.detail})
+            log.warning("not taken now", extra={"message_name": message.name, "why": refusal.detail})
             failed[message.name] = refusal
         except Exception as bug:
             count("Bugs")
-            log.exception("bug", extra={"name": message.name})
+            log.exception("bug", extra={"message_name": message.name})
             failed[message.name] = bug
     count("PaymentsTaken", taken.total())
     log.info("taken", extra={**taken, "failed": len(failed)})

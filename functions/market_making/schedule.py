@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.comparisons import Verdict
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from common.time_left import more_time
 from functions.market_making.wiring import balancing, campaigning, comparing, sending
 
@@ -23,6 +23,7 @@ EVERY_MINUTES = {
 }  # the functions of this module, and how often they run
 
 
+@logged
 def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     moved = sending().round(more_time(context))
@@ -32,6 +33,7 @@ def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"moved": moved}
 
 
+@logged
 def join_campaigns(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """To join one, or to ask what it pays, HuFi is asked four times at most. Any round may be cut short."""
     joined = campaigning().round(more_time(context, reserve_milliseconds=HUFI_MILLISECONDS))
@@ -40,6 +42,7 @@ def join_campaigns(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"joined": joined}
 
 
+@logged
 def compare_accounts(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short: the next begins with the others. `AccountsOff` is the number of accounts that have
     less than their orders are owed."""
@@ -49,6 +52,7 @@ def compare_accounts(_: dict[str, Any], context: LambdaContext) -> dict[str, int
     return {"compared": compared}
 
 
+@logged
 def compare_custody(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
     """`CustodyOff` is the number of assets of which the custody has not what is booked."""
     found = comparing().compare()

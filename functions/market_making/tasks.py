@@ -14,7 +14,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common import clock
 from common.clock import instant, text
 from common.gateways.custody import CustodyUnavailable
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
 from common.tasks import Answer, LambdaEvent, step
@@ -36,35 +36,43 @@ from functions.market_making.wiring import moving, paying, quoting, receiving, r
 MISSING = (MarketMakingOrderNotFound,)
 
 
+@logged
 def read_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
     return step(event, returning().read, missing=MISSING)
 
 
+@logged
 def check_payment(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, paying().check, missing=MISSING, then=Stage.WITHDRAW)
 
 
+@logged
 def refund_transfers(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, refunding().refund, missing=MISSING, then=Stage.DONE)
 
 
+@logged
 def withdraw_to_exchange(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, moving().withdraw, missing=MISSING, then=Stage.CONFIRM)
 
 
+@logged
 def confirm_deposits(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, moving().confirm, missing=MISSING, then=Stage.JOIN)
 
 
+@logged
 def join_campaign(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, quoting().join, missing=MISSING, then=Stage.START)
 
 
+@logged
 def start_quoting(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, quoting().start, missing=MISSING, then=Stage.QUOTE)
 
 
+@logged
 def await_end(event: LambdaEvent, _: LambdaContext) -> None:
     """Keep the machine's token, until the order is stopped."""
     with log.append_context_keys(id=event["id"]):
@@ -72,18 +80,22 @@ def await_end(event: LambdaEvent, _: LambdaContext) -> None:
         flush()
 
 
+@logged
 def cancel_quotes(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, quoting().cancel, missing=MISSING, then=Stage.RETURN)
 
 
+@logged
 def withdraw_from_exchange(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, returning().withdraw, missing=MISSING, then=Stage.HOME)
 
 
+@logged
 def confirm_return(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, returning().confirm, missing=MISSING, then=Stage.DONE)
 
 
+@logged
 def poll_snapshots(event: LambdaEvent, context: LambdaContext) -> Answer:
     """A custody that is silent now is asked again at the next poll."""
     began_at = instant(event["time"])
@@ -103,6 +115,7 @@ def poll_snapshots(event: LambdaEvent, context: LambdaContext) -> Answer:
     return {"time": event["time"], "stage": stage, "next_at": text(next_at or began_at + POLLS_LAST), **told}
 
 
+@logged
 def tick(event: LambdaEvent, context: LambdaContext) -> Answer:
     """Of the last of the minute's times that has come. What fails is tried again at the next."""
     began_at, shard = instant(event["time"]), event["shard"]
@@ -119,7 +132,13 @@ def tick(event: LambdaEvent, context: LambdaContext) -> Answer:
         flush()
     next_at = _next(began_at, clock.now(), TICK_EVERY, TICKS_LAST)
     stage = Tick.OVER if next_at is None else Tick.AGAIN
-    return {**event, "stage": stage, "next_at": text(next_at or began_at + TICKS_LAST), **told}
+    return {
+        "time": event["time"],
+        "shard": shard,
+        "stage": stage,
+        "next_at": text(next_at or began_at + TICKS_LAST),
+        **told,
+    }
 
 
 def _next(began_at: datetime, now: datetime, every: timedelta, last: timedelta) -> datetime | None:

@@ -38,7 +38,7 @@ from constructs import Construct
 
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
-from common.workflow import Line, Machine, Retry, Size
+from common.workflow import Line, Machine, Retry, Size, asking
 from functions.market_making.model import (
     CANCELS_EVERY_SECONDS,
     CHECK_AFTER_SECONDS,
@@ -203,7 +203,7 @@ def _snapshots(scope: Construct, tasks: Tasks) -> Machine:
         state_name="PollSnapshots",
         comment="Take what has come in at the custody since the last poll",
         lambda_function=tasks.poll_snapshots,
-        payload=sfn.TaskInput.from_object({"time": sfn.JsonPath.string_at("$.time")}),
+        payload=asking("time"),
         payload_response_only=True,
         retry_on_service_exceptions=False,
     )
@@ -229,9 +229,7 @@ def _ticker(scope: Construct, tasks: Tasks) -> Machine:
         state_name="Tick",
         comment="A cycle of each order of the shard: fills, prices, cancels, quotes",
         lambda_function=tasks.tick,
-        payload=sfn.TaskInput.from_object(
-            {"time": sfn.JsonPath.string_at("$.time"), "shard": sfn.JsonPath.string_at("$.shard")}
-        ),
+        payload=asking("time", "shard"),
         payload_response_only=True,
         retry_on_service_exceptions=False,
     )

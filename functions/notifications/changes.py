@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from functions.notifications import store
 from functions.notifications.model import TOLD, Change
 from functions.notifications.wiring import deliveries
@@ -20,6 +20,7 @@ from functions.notifications.wiring import deliveries
 ENTITIES = {"take_changes": tuple(TOLD)}
 
 
+@logged
 def take_changes(event: Mapping[str, Any], _: LambdaContext) -> dict[str, int]:
     """Raises what the table raises: then the batch comes again, whole, and what was taken of it makes nothing new."""
     made = sum(map(deliveries().receive, event["Records"]))

@@ -8,7 +8,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.gateways.receivers.http import CONNECT_SECONDS, READ_SECONDS
-from common.log import count, flush, log
+from common.log import count, flush, log, logged
 from common.time_left import more_time
 from functions.notifications.wiring import deliveries
 
@@ -17,6 +17,7 @@ EVERY_MINUTES = {"deliver": 1}  # the functions of this module, and how often th
 RESERVE_MILLISECONDS = int((CONNECT_SECONDS + READ_SECONDS) * 1000) + 10_000
 
 
+@logged
 def deliver(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     done = deliveries().deliver(more_time(context, reserve_milliseconds=RESERVE_MILLISECONDS))

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
+from common.domain.story_versions import acted
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
@@ -122,7 +123,8 @@ def sell_order(order_id: OrderId) -> SellOrderView:
 def void(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     """Nothing of it was executed at the exchange, and nothing can be any more: the coins are free again."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(voiding().void(order_id, body.reason, operator, dry_run=body.dry_run))
+    act = voiding().void
+    return acted(aws.table(), order_id, body, lambda tried: act(order_id, body.reason, operator, dry_run=tried))
 
 
 def _asked(result: Replayable[SellOrder]) -> Response[SellOrderView]:

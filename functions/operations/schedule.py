@@ -8,7 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.log import count, log, metrics
+from common.log import count, log, logged, metrics
 from common.time_left import more_time
 from functions.operations.service.comparing_days import ComparingDays
 from functions.operations.wiring import (
@@ -30,6 +30,7 @@ EVERY_MINUTES = {
 }  # the functions of this module, and how often they run
 
 
+@logged
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be,
     `BooksUnreadable` that of accounts that can not be added up."""
@@ -43,6 +44,7 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return numbers
 
 
+@logged
 def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Go on where the last round stopped. `Drift` counts what does not stand together, too."""
     checked = cross_checking().round(more_time(context))
@@ -54,6 +56,7 @@ def cross_check(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return numbers
 
 
+@logged
 def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our payouts once, and those that operators ask for again."""
     days = _compared(comparing_bank(), context)
@@ -62,6 +65,7 @@ def compare_bank(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"days": days}
 
 
+@logged
 def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Every day that is over is held against our orders once, and those that operators ask for again."""
     days = _compared(comparing_exchange(), context)
@@ -70,6 +74,7 @@ def compare_exchange(_: dict[str, Any], context: LambdaContext) -> dict[str, int
     return {"days": days}
 
 
+@logged
 def anchor_audit(_: dict[str, Any], __: LambdaContext) -> dict[str, str]:
     """Sign where the audit's chain stands, and put it where it can not be changed."""
     anchor = anchoring().round()
@@ -86,6 +91,7 @@ def _compared(comparing: ComparingDays, context: LambdaContext) -> int:
     return len(ended)
 
 
+@logged
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Start machines that a crash has left unstarted or dead, take parked events that can be placed by now, and count
     what is overdue, parked or halted."""

@@ -22,6 +22,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger.model import AccountMoved, Books
+from common.domain.own_accounts import Namesake
 from common.domain.payouts.model import AttemptStatus
 from common.domain.payouts.store import BankEventItem
 from common.domain.timeline import BILLING_SYSTEM, CUSTODY, EXCHANGE
@@ -407,6 +408,21 @@ def move_user(username: str, before: str, sub: str, at: datetime, written_at: da
         KnownItem.sub.set(sub),
         KnownItem.updated_at.set(at),
         when=(KnownItem.sub == before) & (KnownItem.updated_at == written_at),
+        otherwise=AccountMoved("others have moved the account; look at it again", id=username),
+    )
+
+
+def login(table: Table, username: str) -> Namesake | None:
+    """Who has the account of this name, and since when."""
+    item = table.get(KnownItem, keys.USER(username=username), consistent=True)
+    return None if item is None or item.sub is None else Namesake(item.sub, item.updated_at)
+
+
+def same_login(username: str, login: Namesake) -> Write:
+    """The account is this login's, and was nobody else's since. Refused with AccountMoved."""
+    return Write.check(
+        KnownItem(*keys.USER(username=username)),
+        when=(KnownItem.sub == login.sub) & (KnownItem.updated_at == login.since),
         otherwise=AccountMoved("others have moved the account; look at it again", id=username),
     )
 

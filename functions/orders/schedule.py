@@ -14,7 +14,7 @@ from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
 from common.gateways import configured
-from common.log import count, flush, log, metrics
+from common.log import count, flush, log, logged, metrics
 from common.table.table import Table
 from common.table.transaction import Patience
 from common.time_left import more_time
@@ -27,6 +27,7 @@ NONE_AGES = 86_400.0  # the seconds that are left where no price of a traded ass
 RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
+@logged
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest.
 
@@ -48,6 +49,7 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return _counted(marked=marked, filled=filled)
 
 
+@logged
 def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Cancel what is past its time."""
     return _counted(expired=book().expire(_more_time(context)))

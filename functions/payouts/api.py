@@ -8,8 +8,9 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
-from common import http
+from common import aws, http
 from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, Kind
+from common.domain.story_versions import acted
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
 from common.operator_outcome import OperatorOutcome
@@ -61,13 +62,18 @@ def abandon_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutco
 
 def _done(act: Callable[..., OperatorOutcome], kind: Kind, order_id: str, body: OperatorAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(act(kind, order_id, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), order_id, body, lambda tried: act(kind, order_id, body.reason, operator, dry_run=tried))
 
 
 def _ended(act: Callable[..., OperatorOutcome], kind: Kind, order_id: str, body: CustomersAct) -> OperatorOutcomeView:
     """By an act that the customer is told of."""
     operator, told = caller(app).must_be_operator(), body.public_reason
-    return OperatorOutcomeView.of(act(kind, order_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
+    return acted(
+        aws.table(),
+        order_id,
+        body,
+        lambda tried: act(kind, order_id, body.reason, operator, public_reason=told, dry_run=tried),
+    )
 
 
 handler = http.serve(app, acts)

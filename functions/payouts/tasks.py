@@ -6,27 +6,31 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.payouts.model import PayoutNotFound, Stage
 from common.errors import Refusal
-from common.log import flush, log
+from common.log import flush, log, logged
 from common.tasks import Answer, LambdaEvent, step
 from functions.payouts.wiring import payouts
 
 MISSING = (PayoutNotFound,)
 
 
+@logged
 def read_payout(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
     return step(event, payouts().read, missing=MISSING)
 
 
+@logged
 def create_payout(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The first of every execution."""
     return step(event, payouts().create, missing=MISSING, then=Stage.AWAIT)
 
 
+@logged
 def check_payout(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, payouts().check, missing=MISSING, then=Stage.AWAIT)
 
 
+@logged
 def await_payout(event: LambdaEvent, _: LambdaContext) -> None:
     """Keep the token for whoever decides the attempt. The wait ends by it, or by time; then the bank is asked.
 

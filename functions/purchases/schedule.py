@@ -10,7 +10,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws
-from common.log import count, flush, log, metrics
+from common.log import count, flush, log, logged, metrics
 from common.table.transaction import Patience
 from common.time_left import more_time
 from functions.purchases.service.recurring import ORDERED, POSTPONED, SKIPPED, RecurringBuys
@@ -19,6 +19,7 @@ from functions.purchases.wiring import pooling, purchases
 EVERY_MINUTES = {"close_pools": 1, "buy_recurring": 1}  # the functions of this module, and how often they run
 
 
+@logged
 def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     closed = pooling().close_overdue_pools(more_time(context))
@@ -28,6 +29,7 @@ def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"closed": closed}
 
 
+@logged
 def buy_recurring(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     found = recurring_buys().buy_due(more_time(context))

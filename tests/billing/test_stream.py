@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -58,7 +59,7 @@ def take(dealership: Dealership) -> Iterator[Take]:
     def given(event: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
         ends = dealership.clock.monotonic() + seconds
         left = lambda: int((ends - dealership.clock.monotonic()) * 1000)  # noqa: E731
-        return stream.take_payments(event, SimpleNamespace(get_remaining_time_in_millis=left))  # type: ignore[arg-type]
+        return stream.take_payments(event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=left))  # type: ignore[arg-type]
 
     with patch.object(stream, "payments", lambda: dealership.payments):
         yield given
@@ -98,12 +99,16 @@ class TestOfAQueue:
         assert take(of_queue(*reversed(parts), *parts)) == {"batchItemFailures": []}
         assert dealership.dynamo.items() == before
 
-    def test_only_what_the_table_refuses_comes_again(self, dealership: Dealership, take: Take) -> None:
+    def test_only_what_the_table_refuses_comes_again(
+        self, dealership: Dealership, take: Take, lines: io.BytesIO
+    ) -> None:
         dealership.active()
         bills = [dealership.billed(100_00) for _ in range(3)]
         bodies = [body(dealership, 100_00, bill=bill) for bill in bills]
         dealership.client = Fails(dealership, json.loads(bodies[1])["payment_id"])
         assert take(of_queue(*bodies)) == {"batchItemFailures": [{"itemIdentifier": "m1"}]}
+        told = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
+        assert [line["message_name"] for line in told if line["message"] == "not taken now"] == ["m1"]
         assert dealership.client.failed > 1  # asked again with patience, before it is given back
         dealership.client = None
         paid = [dealership.bills.bill(bill.bill_id).status for bill in bills]
@@ -220,7 +225,7 @@ class TestTime:
         dealership.check()
         dealership.client = None
         with patch.object(schedule, "rounds", lambda: dealership.rounds):
-            context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 55_000)
+            context: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 55_000)
             assert schedule.spread_payments({}, context) == {"spread": 1, "compared": 0, "differ": 0, "overdue": 0}
         assert {dealership.bills.bill(bill.bill_id).status for bill in bills} == {BillStatus.PAID}
         assert dealership.account().balance_kopecks == 7_00

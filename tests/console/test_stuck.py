@@ -145,7 +145,7 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: O
     ):
         dry, moves = ask("offramp", verb, order_id, *BECAUSE), f"SELL_PAYOUT_FAILED → {after}"
         assert dry.code == 0
-        assert dry.out == f"{order_id}: {moves}\nWith --yes: {would}.\nNothing was done yet.\n"
+        assert dry.out.startswith(f"{order_id}: {moves}\nWith --yes: {would}.\nNothing was done yet.\n`desk --seen ")
     otherwise = ask("offramp", "mark-filled", order_id, "--reference", "wire 4711", *BECAUSE)
     would = "another operator than olga confirms it; then it is FILLED; the held $99.90 count as paid"
     assert f"With --yes: {would}. Nothing was done yet." in " ".join(otherwise.out.split())
@@ -275,7 +275,7 @@ def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk
     desk.run()
     dry = ask("withdrawals", "reject", thing_id, *BECAUSE)
     says = "is REJECTED; the held $40.00 are free on the customer's balance"
-    assert dry.out == f"{thing_id}: PAYOUT_FAILED → REJECTED\nWith --yes: {says}.\nNothing was done yet.\n"
+    assert dry.out.startswith(f"{thing_id}: PAYOUT_FAILED → REJECTED\nWith --yes: {says}.\nNothing was done yet.\n")
     shown = ask("work", "show", thing_id).out
     assert f"{thing_id}, withdrawal" in shown
     assert "5 payout attempts were rejected" in shown
@@ -543,3 +543,15 @@ def test_the_billing_system_is_held_against_the_books(desk: Desk, ask: Ask) -> N
     assert (off.code, "7 0 off it was never told to us" in off.words) == (1, True)
     assert "docs/runbooks/billing-off.md" in off.out
     assert json.loads(ask("compare", "billing", "--json").out)["verdict"] == "OFF"
+
+
+def test_what_has_moved_since_its_dry_run_is_not_done_where_that_is_said(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    retry = ("offramp", "retry-payout", order_id, *BECAUSE)
+    (seen,) = re.findall(r"--seen (\S+) ", ask(*retry).out)
+    desk.world.simulated.set_outcome("fail", times=5)
+    assert ask("--seen", seen, *retry, "--yes").code == 0
+    desk.run()
+    refused = ask("--seen", seen, *retry, "--yes")
+    assert (refused.code, "has moved since this was tried" in " ".join(refused.err.split())) == (1, True)
+    assert ask(*retry, "--yes").code == 0

@@ -119,6 +119,7 @@ class Definition:
 
     start: str
     states: Mapping[str, State]
+    written: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def read(definition: Mapping[str, Any]) -> Definition:
             raise type(error)(f"state {state_name}: {error}") from error
     start = definition.get("StartAt")
     _check_ways(states, start)
-    return Definition(str(start), states)
+    return Definition(str(start), states, definition)
 
 
 def _check_ways(states: Mapping[str, State], start: Any) -> None:

@@ -195,6 +195,12 @@ class InMemoryStepFunctions:
         self._schedule(execution)
         return self._answer(executionArn=arn, startDate=now)
 
+    def describe_state_machine(self, *, stateMachineArn: str) -> Answer:
+        machine = self._machine("DescribeStateMachine", stateMachineArn)
+        kind, definition = "EXPRESS" if machine.express else "STANDARD", write(machine.definition.written)
+        told = {"stateMachineArn": stateMachineArn, "name": machine.name, "status": "ACTIVE", "type": kind}
+        return self._answer(**told, definition=definition)
+
     def describe_execution(self, *, executionArn: str) -> Answer:
         execution = self._execution("DescribeExecution", executionArn)
         answer = {**_listed(execution), "input": execution.input_text, "inputDetails": {"included": True}}

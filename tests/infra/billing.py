@@ -59,8 +59,8 @@ def billed_and_paid(recorder: Recorder) -> None:
         patch.object(tasks, "onboarding", lambda: dealership.onboarding),
         patch.object(tasks, "invoicing", lambda: dealership.invoicing),
     ):
-        tasks.read_dealer({"id": bill.dealer_id}, SimpleNamespace())  # type: ignore[arg-type]
-        tasks.read_bill({"id": bill.bill_id}, SimpleNamespace())  # type: ignore[arg-type]
+        tasks.read_dealer({"id": bill.dealer_id}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
+        tasks.read_bill({"id": bill.bill_id}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
 
 
 def corrected(recorder: Recorder) -> None:
@@ -229,7 +229,7 @@ def paid_by_messages(recorder: Recorder) -> None:
 
 
 def _context(seconds: int) -> Any:
-    return SimpleNamespace(get_remaining_time_in_millis=lambda: seconds * 1000)
+    return SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
 LIVES = (billed_and_paid, corrected, left, paid_back, refused, changed, compared, dead, paid_by_messages)

@@ -13,6 +13,7 @@ from aws_cdk import App
 
 from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
+from infra.edge import EdgeStack
 from infra.environment import Environment, EnvironmentName, Kafka, LogLevel
 from infra.stack import CryptodeskStack
 from infra.state import StateStack
@@ -31,6 +32,8 @@ ENVIRONMENTS = {
         price_oracle_key=True,
         alarm_email="desk@example.com",
         runbooks_url="https://pages.example/docs/runbooks/",
+        console_domain="desk.example.com",
+        console_certificate="arn:aws:acm:us-east-1:111111111111:certificate/1-2",
         bank_url="https://api.bank.example",
         exchange_url="https://api.binance.com",
         log_level=LogLevel.WARNING,
@@ -48,6 +51,7 @@ class Synthesised:
     environment: Environment
     stack: CryptodeskStack
     templates: Templates
+    edge: Templates  # what stands in us-east-1; nothing, where AWS is embedded
 
     @property
     def resources(self) -> Resources:
@@ -77,8 +81,9 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
 
 
 def of_environment(code: Path, environment: Environment) -> Synthesised:
-    _, stack = built(code, environment)
-    return Synthesised(environment, stack, Templates(stack.state, stack))
+    app, stack = built(code, environment)
+    edge = Templates() if environment.embedded else Templates(EdgeStack(app, environment))
+    return Synthesised(environment, stack, Templates(stack.state, stack), edge)
 
 
 def built(code: Path, environment: Environment) -> tuple[App, CryptodeskStack]:

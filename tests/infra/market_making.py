@@ -148,7 +148,7 @@ def stopped_first(recorder: Recorder) -> None:
     market.until(Status.CREATED, order)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
     with patch.object(tasks, "quoting", lambda: market.quoting):
-        tasks.await_end({"id": order, "token": "late"}, SimpleNamespace())  # type: ignore[arg-type]
+        tasks.await_end({"id": order, "token": "late"}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
     market.until(Status.STOPPED, order)
     market.run(1)  # its execution has ended, too
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)

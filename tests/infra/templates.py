@@ -75,6 +75,15 @@ class Templates:
             return self._resolved(giver, given[name])
         return {"Ref": name}  # the region, the account
 
+    def output(self, name: str) -> Any:
+        """What a stack that is not nested tells under this name."""
+        (found,) = [
+            self._resolved(stack, template["Outputs"][name]["Value"])
+            for stack, template in self._raw.items()
+            if stack not in self._given and name in template.get("Outputs", {})
+        ]
+        return found
+
     @cached_property
     def exported(self) -> dict[str, Any]:
         return dict(self._exports())

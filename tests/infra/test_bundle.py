@@ -74,7 +74,7 @@ CALLS_FUNCTIONS = """\
 import importlib, json, sys
 from types import SimpleNamespace
 sys.path.insert(0, "")
-context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+context = SimpleNamespace(aws_request_id='call', get_remaining_time_in_millis=lambda: 60_000)
 for handler, event in json.load(open(sys.argv[1])):
     module, _, name = handler.rpartition(".")
     function = getattr(importlib.import_module(module), name)

@@ -172,6 +172,33 @@ def test_runbooks_that_no_link_leads_to_are_refused(written: str) -> None:
         _read(runbooks_url=written)
 
 
+CERTIFICATE = "arn:aws:acm:us-east-1:111111111111:certificate/0a-1"
+
+
+def test_the_console_has_a_name_of_its_own_with_its_certificate() -> None:
+    read = _read(console_domain="desk.bank.io", console_certificate=CERTIFICATE)
+    assert (read.console_domain, read.console_certificate) == ("desk.bank.io", CERTIFICATE)
+    assert _read().console_domain is _read().console_certificate is None
+
+
+@pytest.mark.parametrize(
+    ("domain", "certificate", "why"),
+    [
+        ("desk.bank.io", None, "are told together"),
+        (None, CERTIFICATE, "are told together"),
+        ("https://desk.bank.io", CERTIFICATE, "a name alone"),
+        ("desk.bank.io/", CERTIFICATE, "a name alone"),
+        ("desk.bank.io", CERTIFICATE.replace("us-east-1", "eu-central-1"), "of us-east-1 alone"),
+    ],
+)
+def test_a_name_of_the_console_that_can_not_be_served_is_refused(
+    domain: str | None, certificate: str | None, why: str
+) -> None:
+    said = {"console_domain": domain, "console_certificate": certificate}
+    with pytest.raises(UnfitEnvironment, match=why):
+        _read(**{name: value for name, value in said.items() if value is not None})
+
+
 @pytest.mark.parametrize(("name", "written"), [("alarm_email", "desk"), ("bank_url", "https://bank.invalid")])
 def test_production_does_not_say_it_with_nobodys_address(name: str, written: str) -> None:
     with pytest.raises(UnfitEnvironment, match=name if name == "alarm_email" else "production has a bank"):
@@ -250,19 +277,20 @@ def test_functions_are_traced_where_somebody_asks_for_it() -> None:
 def _names(synth: Synth, environment: EnvironmentName) -> set[tuple[str, str]]:
     """What CloudFormation is told to call things, and what their templates export: one account has each once."""
     made, found = synth(environment), set[tuple[str, str]]()
-    for resource in made.resources.values():
+    for resource in (*made.resources.values(), *made.edge.resources.values()):
         for key, value in resource.get("Properties", {}).items():
             refers = isinstance(value, dict) and set(value) <= {"Ref", "Fn::GetAtt"}  # to what has a name already
             if key in NAMING and not refers:
                 found.add((resource["Type"], str(value)))
     stacks = {("stack", made.stack.stack_name), ("stack", made.stack.state.stack_name)}
+    stacks |= {("stack", name) for name in made.edge.kinds}
     return found | stacks | {("export", name) for name in made.templates.exported}
 
 
 # What names a thing in its account and region, and not within another thing, as a group of a pool is.
 NAMING = {
     *("FunctionName", "LogGroupName", "StateMachineName", "DashboardName", "Domain", "TableName", "QueueName"),
-    *("BucketName", "RoleName", "TopicName", "AlarmName", "AliasName", "SecretName", "RuleName", "ApiName"),
+    *("BucketName", "RoleName", "TopicName", "AlarmName", "AliasName", "SecretName", "RuleName", "ApiName", "Aliases"),
 }
 
 
@@ -314,28 +342,46 @@ def test_what_is_still_nobodys_is_not_deployed(
     assert "environments/production.toml still names nobody by alarm_email, bank_url" in capsys.readouterr().err
 
 
+WEB_ACL = "arn:aws:wafv2:us-east-1:111111111111:global/webacl/cryptodesk/1-2"
+
+
 @pytest.mark.parametrize(
     ("refused", "does"),
     [
-        ("nothing", ["synth", "diff", "deploy --require-approval=never"]),
-        ("diff", ["synth", "diff", "deploy --require-approval=any-change"]),  # in whichever stack it widens something
+        (
+            "nothing",
+            ["synth", "deploy CryptodeskEdge --require-approval=never", "diff", "deploy --require-approval=never"],
+        ),
+        (
+            "diff",
+            ["synth", "deploy CryptodeskEdge --require-approval=never", "diff", "deploy --require-approval=any-change"],
+        ),  # in whichever stack it widens any
         ("synth", ["synth"]),
+        ("CryptodeskEdge", ["synth", "deploy CryptodeskEdge --require-approval=never"]),
     ],
 )
 @pytest.mark.parametrize("keep_state", [False, True])
 def test_a_deployment_asks_before_it_widens_a_permission(
     tmp_path: Path, refused: str, does: list[str], keep_state: bool
 ) -> None:
+    """After the web ACL, whose ARN it tells."""
     cdk, told = tmp_path / "cdk", tmp_path / "told"
-    cdk.write_text(f'#!/bin/sh\necho "$*" >> {told}\ntest "$1" != {refused}\n')
+    cdk.write_text(f'#!/bin/sh\necho "$*" >> {told}\ntest "$1" != {refused} && test "$4" != {refused}\n')
     cdk.chmod(0o755)
-    assert deploy.deploy(cdk, "production", keep_state=keep_state) == (refused == "synth")
+    outputs = {("CryptodeskEdge", "us-east-1"): {"WebAclArn": WEB_ACL}}
+    environment = Environment(EnvironmentName.PRODUCTION)
+    failed = deploy.deploy(cdk, environment, lambda *of: outputs[of], keep_state=keep_state)
+    assert failed == (refused in ("synth", "CryptodeskEdge"))
     synth, *others = lines = told.read_text().splitlines()
-    assert [" ".join(w for w in line.split() if w == line.split()[0] or "approval" in w) for line in lines] == does
+    assert [
+        " ".join(w for w in line.split() if w in (line.split()[0], "CryptodeskEdge") or "approval" in w)
+        for line in lines
+    ] == does
     assert synth.endswith("--output build/cdk.out --context environment=production")
-    for line in others:  # what was made, and no more of it than was asked for
+    for line in others[1:]:  # what was made, and no more of it than was asked for
         assert f"--app build/cdk.out Cryptodesk {'--exclusively ' * keep_state}--" in line
     assert all("--security-only --fail-on=broadening" in line for line in others if line.startswith("diff"))
+    assert all(f"--parameters=Cryptodesk:WebAclArn={WEB_ACL} " in line for line in others[2:])
 
 
 def test_no_lock_file_names_the_host_of_a_registry() -> None:

@@ -81,6 +81,8 @@ def granted(grant: Grant) -> set[str]:
 
 
 class Context(LambdaContext):
+    _aws_request_id = "call"
+
     def __init__(self) -> None:
         self.get_remaining_time_in_millis = lambda: 55_000  # type: ignore[method-assign]
 

@@ -12,6 +12,7 @@ from aws_cdk import App, Validations
 from constructs import IConstruct
 
 from infra import nag
+from infra.edge import EdgeStack
 from infra.environment import EnvironmentName
 from tests.depth import PROVED
 from tests.infra.conftest import ENVIRONMENTS, built
@@ -45,8 +46,10 @@ def _reasons(app: IConstruct) -> Iterator[tuple[str, str, str]]:
 def test_each_finding_has_a_reason_and_each_reason_a_finding(environment: EnvironmentName, tmp_path: Path) -> None:
     app, stack = built(tmp_path, ENVIRONMENTS[environment])
     nag.acknowledge(stack)
+    nag.acknowledge_edge(EdgeStack(app, ENVIRONMENTS[environment]))
     reasons = set(_reasons(app))
     bare, _ = built(tmp_path, ENVIRONMENTS[environment])
+    EdgeStack(bare, ENVIRONMENTS[environment])
     Validations.of(bare).add_plugins(*(pack(bare) for pack in nag.packs(ENVIRONMENTS[environment])))
     found = _found(bare)
     assert {rule.partition("-")[0] for _, rule in found} == set(nag.PACKS), "each pack has looked"

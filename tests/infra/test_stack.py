@@ -85,6 +85,7 @@ STATE = {
     )
 }
 STATE |= {"AWS::DynamoDB::Table", "AWS::KMS::Key", "AWS::S3::Bucket", "AWS::SecretsManager::Secret"}
+OF_CONSOLE = {"AWS::S3::Bucket", "AWS::Cognito::UserPoolClient"}  # which can be made anew: tests/infra/test_console.py
 CUSTOMERS, OPERATORS = "Users0A0EEA89", "OperatorUsers0F328748"  # the user pools
 APP, DESK = "UsersApp5991AB8C", "OperatorUsersDesk2573B898"  # and their clients
 PARTITION = {"Ref": "AWS::Partition"}
@@ -194,7 +195,7 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
     policies = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::Cognito::ManagedLoginBranding"}
     policies |= {"AWS::IAM::Role"} | {f"AWS::Backup::Backup{what}" for what in ("Vault", "Plan", "Selection")}
     assert set(kinds.pop(state)) - policies == STATE | {"AWS::SQS::Queue"}
-    assert not STATE & set().union(*kinds.values())
+    assert STATE & set().union(*kinds.values()) <= OF_CONSOLE
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
         assert f"AWS::{kind}" not in kinds[others]
 
@@ -252,7 +253,9 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     assert rotated == set(made.of("KMS::Key")) - {logical_id(made.stack.state.anchors.key)}, (
         "AWS rotates none that sign"
     )
-    lock = kept["AWS::S3::Bucket"]["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
+    anchors = made.resources[logical_id(made.stack.state.anchors.bucket)]
+    assert anchors in retained
+    lock = anchors["Properties"]["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     in_production = environment is EnvironmentName.PRODUCTION
     assert lock == ({"Mode": "COMPLIANCE", "Days": 2555} if in_production else {"Mode": "GOVERNANCE", "Days": 1})
     assert made.stack.termination_protection
@@ -294,8 +297,9 @@ def test_every_route_wants_a_token_of_one_user_pool_but_where_the_bank_signs(
         assert jwt["Issuer"] == {
             "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
         }
-        console = environment is EnvironmentName.LOCAL
-        assert len(of_pool) == (1 if pool == OPERATORS else 3) + console  # the app's, and those of the dealers' systems
+        assert len(of_pool) == (
+            2 if pool == OPERATORS else 4
+        )  # the app's, the console's, those of the dealers' systems
 
 
 @EVERYWHERE
@@ -351,7 +355,9 @@ def test_each_pool_has_a_page_that_gives_a_code_to_this_machine_alone(
         assert all(url.startswith("http://127.0.0.1:") for url in client["CallbackURLs"])
         assert client["SupportedIdentityProviders"] == ["COGNITO"]
     styled = {style["ClientId"]["Ref"] for style in made.of("Cognito::ManagedLoginBranding").values()}
-    assert styled == (set() if environment is EnvironmentName.LOCAL else {APP, DESK})
+    of_people = {at for at, client in made.of("Cognito::UserPoolClient").items() if not client.get("GenerateSecret")}
+    assert styled == (set() if environment is EnvironmentName.LOCAL else of_people)
+    assert of_people > {APP, DESK}, "and the console's"
 
 
 @EVERYWHERE
@@ -382,25 +388,6 @@ def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
 def test_no_page_from_elsewhere_may_call_the_api(synth: Synth, environment: EnvironmentName) -> None:
     """The console and Swagger UI have it under their own address."""
     assert "CorsConfiguration" not in synth(environment).only("ApiGatewayV2::Api")
-
-
-def test_the_console_has_a_client_of_each_pool_that_takes_no_password(local: Synthesised) -> None:
-    """It comes back to the console alone; a token is spent by its use, which the embedded AWS does not know of."""
-    clients = [c for at, c in local.of("Cognito::UserPoolClient").items() if "Console" in at]
-    assert [client["UserPoolId"] for client in clients] == [{"Ref": CUSTOMERS}, {"Ref": OPERATORS}]
-    for client in clients:
-        assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid"])
-        assert (client["GenerateSecret"], client["EnableTokenRevocation"]) == (False, True)
-        assert "ExplicitAuthFlows" not in client
-        assert client["CallbackURLs"] == ["http://127.0.0.1:4580/signed-in"]
-        assert client["LogoutURLs"] == ["http://127.0.0.1:4580/"]
-        assert (client["AccessTokenValidity"], client["RefreshTokenValidity"]) == (5, 8 * 60)
-        assert client["RefreshTokenRotation"] == {"Feature": "ENABLED", "RetryGracePeriodSeconds": 60}
-
-
-def test_there_is_no_console_on_aws_yet(staging: Synthesised, production: Synthesised) -> None:
-    for made in (staging, production):
-        assert not [at for at in made.of("Cognito::UserPoolClient") if "Console" in at]
 
 
 @EVERYWHERE
@@ -550,8 +537,9 @@ def test_a_copy_of_the_table_is_made_each_month_and_kept_for_a_year(synth: Synth
 
 def test_what_the_embedded_aws_does_not_know_is_left_out_there(local: Synthesised) -> None:
     kinds = {resource["Type"] for resource in local.resources.values()}
-    unknown = ("AWS::Backup::", "AWS::CodeDeploy::", "AWS::Lambda::Alias", "AWS::Lambda::Version")
+    unknown = ("AWS::Backup::", "AWS::CodeDeploy::", "AWS::Lambda::Alias", "AWS::Lambda::Version", "AWS::CloudFront::")
     assert not [kind for kind in kinds if kind.startswith(unknown)]
+    assert local.edge.resources == {}
     assert not any("RELEASE" in f["Environment"]["Variables"] for f in local.of("Lambda::Function").values())
     assert len(local.of("KMS::Key")) == 2, "those that the desk itself asks"
     assert not any("KmsKeyId" in log for log in local.of("Logs::LogGroup").values())
@@ -915,8 +903,8 @@ def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: 
     for ours in (APP, DESK):
         assert "ALLOW_USER_PASSWORD_AUTH" in app.pop(ours)["ExplicitAuthFlows"]
         assert there.pop(ours)["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
-    app = {at: client for at, client in app.items() if "Console" not in at}
-    for client in (*app.values(), *there.values()):  # the dealers' systems: by their secret, and with their scope alone
+    others = [client for of in (app, there) for at, client in of.items() if "Console" not in at]
+    for client in others:  # the dealers' systems: by their secret, and with their scope alone
         assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["client_credentials"], True)
         assert "ALLOW_USER_PASSWORD_AUTH" not in client.get("ExplicitAuthFlows", [])
     for pool in staging.of("Cognito::UserPool").values():

@@ -94,8 +94,9 @@ def eventually(holds: Callable[[], bool], every: float = 0.1) -> None:
         time.sleep(every)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Ends with the last journey: up it works, also while nobody asks anything of it."""
     folder: Path = tmp_path_factory.mktemp("local")
     local = LocalStack(LocalEnvironment(folder, *free_ports(8)))
     try:
@@ -112,7 +113,7 @@ class InVain:
     purchase: dict[str, Any]
 
 
-@pytest.fixture(scope="session", autouse=FULL)
+@pytest.fixture(scope="package", autouse=FULL)
 def in_vain(stack: Stack) -> InVain:
     """Made before all journeys: its pool closes after a minute, in which they have other things to do."""
     username = stack.funded("pool", "100.00")

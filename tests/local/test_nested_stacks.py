@@ -12,6 +12,7 @@ import pytest
 from infra.environment import REGION_EMBEDDED
 from local.environment import LocalEnvironment
 from local.stack import AWS, LocalStack, Silent
+from tests.depth import PROVED
 from tests.ports import free_ports
 
 STATE = {
@@ -70,6 +71,7 @@ class Cloud:
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
+@PROVED
 def test_a_nested_stack_imports_and_is_updated_where_it_has_changed(cloud: Cloud) -> None:
     books = cloud.made("State", STATE)["Books"]
     first = cloud.made("Main", cloud.nested("first"))

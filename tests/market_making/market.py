@@ -131,7 +131,9 @@ class Market:
             products = {service: named[service] for service in services}
             named.update(services)
             try:
-                return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+                return getattr(tasks, name)(
+                    event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
+                )
             except Refusal:
                 raise
             except Exception as bug:

@@ -48,6 +48,8 @@ class WatchedCustody(FakeCustody):
 
 
 class Context(LambdaContext):
+    _aws_request_id = "call"
+
     def __init__(self) -> None:
         self.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
 

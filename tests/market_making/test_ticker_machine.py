@@ -56,7 +56,7 @@ class Ticker:
             self.quoted.market.clock.at += more
             return ticked
 
-        context: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 45_000)
+        context: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 45_000)
         with (
             patch.object(tasks, "ticking", lambda: SimpleNamespace(tick=slow)),
             patch.object(clock, "now", lambda: self.quoted.market.clock.at),

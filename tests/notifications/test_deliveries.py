@@ -10,6 +10,7 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from threading import Barrier
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -56,6 +57,7 @@ from tests.notifications.hooks import URL, Hooks, change_of
 from tests.orders.test_contention import shared
 
 EVE = Owner("eve", "sub-eve")
+CALL: Any = SimpleNamespace(aws_request_id="call")
 KINDS: dict[str, type[StrEnum]] = {
     "dealer": billing.DealerStatus,
     "bill": billing.BillStatus,
@@ -216,7 +218,7 @@ def test_a_change_that_can_not_be_read_is_kept_and_in_nobodys_way(
         patch.setattr(changes_door, "deliveries", lambda: hooks.deliveries)
         patch.setattr(metrics, "flush_metrics", lambda: None)
         for _ in range(2):
-            changes_door.take_changes({"Records": [record, good]}, None)  # type: ignore[arg-type]
+            changes_door.take_changes({"Records": [record, good]}, CALL)
     assert counted["ChangesUnread"] == 2
     (kept,) = hooks.desk.dynamo.items(having="record")
     assert kept["waits_for"] == {"S": "code that can read this change"}

@@ -81,6 +81,7 @@ TERMS: Mapping[str, Terms] = {
     "snapshots take": {},
     "deposit credit": {"amount": "1.00"},
     "offramp mark-filled": {},
+    "users apart": {},
     "users forget": {},
     "users move": {"sub": "sub-anew"},
     "users tier": {"tier": "GOLD"},
@@ -128,6 +129,8 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         return desk.proposals.propose(command, thing_id, told, None, "by hand", "olga", dry_run=dry_run)
     if command in TERMS:
         given, reference = TERMS[command], "line 11"
+        if command == "users apart":  # of whom it is asked: he is no operator of his name
+            given = {"operator": thing_id}
         return desk.proposals.propose(command, thing_id, given, reference, "by hand", "olga", dry_run=dry_run)
     return acts_of[command](thing_id, "by hand", "olga", dry_run=dry_run)
 
@@ -608,7 +611,7 @@ def test_what_is_listed_is_what_a_dry_run_does_not_refuse(name: str, played: dic
 def test_the_scenes_have_seen_every_act_possible_and_refused(played: dict[str, Seen]) -> None:
     if played.keys() != SCENES.keys():
         pytest.skip("needs all scenes of this module")
-    always = {("deposit credit", False), ("users tier", False)}  # of whoever has an account
+    always = {("deposit credit", False), ("users apart", False), ("users tier", False)}  # of whoever has an account
     expected = {(act.command, possible) for act in ACTS for possible in (True, False)} - always
     assert set().union(*played.values()) == expected
 
@@ -649,6 +652,7 @@ def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
         "POST /operations/flows/{id}/halt",
         "POST /operations/flows/{id}/lift",
         "POST /operations/operators/{id}/sign-out",
+        "POST /operations/users/{id}/own",
         "POST /operations/operators/{id}/disable",
     }
     assert {act.route for act in ACTS} == operators - of_no_item

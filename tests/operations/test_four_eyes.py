@@ -33,7 +33,7 @@ ALONE = {
         *("POST compare/bank", "POST compare/billing", "POST compare/custody", "POST compare/exchange"),
         "POST desk",  # adds the books up
         *("POST reconcile", "PUT clients/{client_id}/crypto"),  # which blocks him
-        *("POST operators/{username}/sign-out", "POST operators/{username}/disable"),
+        *("POST operators/{username}/sign-out", "POST operators/{username}/disable", "POST users/{username}/own"),
     ),
     "another one has stopped it, or the clock, which the exchange has to contradict": (
         *("POST flows/{flow}/lift", "POST halts/{halt_id}/lift"),

@@ -606,6 +606,8 @@ class TestTheSweeper:
 
     def test_is_a_function_of_the_clock_that_stops_in_time(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
         class Context(LambdaContext):
+            _aws_request_id = "call"
+
             def __init__(self, milliseconds: int) -> None:
                 self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
 

@@ -18,6 +18,8 @@ from tests.desk import Desk
 class Context(LambdaContext):
     """Of a function that has so many milliseconds left."""
 
+    _aws_request_id = "call"
+
     def __init__(self, milliseconds: int = 55_000) -> None:
         self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
 

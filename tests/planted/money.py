@@ -8,6 +8,7 @@ MARKET, LIMIT, CONTENTION = (f"tests/orders/test_{name}.py" for name in ("market
 HOLDS, OPEN = "tests/domain/test_holds.py", "tests/domain/test_open_orders.py"
 PROPOSALS = "tests/operations/test_proposals.py"
 AGREED = "tests/operations/test_agreed.py"
+OWN_ACCOUNTS = "tests/operations/test_own_accounts.py"
 OPERATIONS, CATALOGUE_KINDS = "tests/operations/test_operations.py", "functions/operations/service/catalogue_kinds.py"
 PROPOSING = "functions/operations/service/proposals.py:Proposals"
 ACCOUNTS, DAILY = "tests/accounts/test_accounts.py", "tests/payouts/test_daily_limit.py"
@@ -407,10 +408,55 @@ PLANTS: list[Plant] = [
         "proposals-whose-money-it-is-proposes",
         Kind.CONDITION,
         "common/domain/proposals/model.py:Proposal.why_not_proposed",
-        "return self.why_no_part(self.proposed_by)",
+        "return self.why_no_part(self.proposed_by, his)",
         "return None",
         "An operator proposes what is paid out to himself, and a friend confirms it unseen.",
         f"{PROPOSALS}::TestBeneficiaries::test_whose_money_it_is_neither_proposes_nor_confirms",
+    ),
+    plant(
+        "proposals-a-later-login-of-his-name",
+        Kind.CONDITION,
+        "common/domain/own_accounts.py:OwnAccounts.of",
+        "his_name is not None and his_name == self.namesake",
+        "his_name is not None and self.namesake is not None",
+        "An operator whose namesake has left takes that name himself, and confirms what is credited to him.",
+        f"{OWN_ACCOUNTS}::test_it_is_of_one_login_and_no_later_one_of_that_name",
+    ),
+    plant(
+        "proposals-a-namesake-who-moves-meanwhile",
+        Kind.CONDITION,
+        "functions/operations/store.py:same_login",
+        "when=(KnownItem.sub == login.sub) & (KnownItem.updated_at == login.since)",
+        "when=KnownItem.PK.exists()",
+        "In the moment of the confirmation the account becomes the operator's own.",
+        f"{OWN_ACCOUNTS}::test_an_account_that_moves_in_that_moment_is_looked_at_again",
+    ),
+    plant(
+        "proposals-who-proposed-is-whose-money-it-is-by-now",
+        Kind.CONDITION,
+        f"{PROPOSING}.confirm",
+        "refused = refused or ever.why_not_proposed(parts.of[proposal.proposed_by])",
+        "",
+        "An operator proposes what he says to be about his own money only afterwards.",
+        f"{OWN_ACCOUNTS}::test_who_says_that_an_account_is_his_decides_nothing_there",
+    ),
+    plant(
+        "proposals-an-account-that-is-his-in-that-moment",
+        Kind.CONDITION,
+        "common/domain/own_accounts.py:as_read",
+        "when=same",
+        "when=item.PK.exists() | item.PK.does_not_exist()",
+        "He confirms what is about an account that he says is his at that moment.",
+        f"{OWN_ACCOUNTS}::test_who_says_it_in_the_moment_of_his_confirmation_has_no_part",
+    ),
+    plant(
+        "proposals-who-he-is-he-decides",
+        Kind.CONDITION,
+        "functions/operations/service/parts.py:parts_of",
+        "proposal.command not in (APART, MOVE)",
+        "proposal.command != APART",
+        "Found to be no more than a namesake once, an operator confirms that the account is his own login's.",
+        f"{OWN_ACCOUNTS}::test_which_login_has_the_account_of_his_name_he_never_decides",
     ),
     plant(
         "accounts-one-wire-for-two",

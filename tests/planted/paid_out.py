@@ -18,8 +18,37 @@ PAYOUTS, CUSTODY, ACTS = "common/domain/payouts", "common/domain/custody", "func
 
 HALTS, MM_HALTS = "tests/operations/test_halts.py", "tests/market_making/test_halts.py"
 FLOWS = "common/domain/flow_halts.py"
+VERSIONS, SEEN = "tests/test_http_story_versions.py", "common/domain/story_versions.py"
 
 PLANTS: list[Plant] = [
+    plant(
+        "acts-done-to-another-story-than-was-tried",
+        Kind.CONDITION,
+        f"{SEEN}:acted",
+        "if body.dry_run or body.version in (None, version):",
+        "if body.dry_run or True:",
+        "What an operator was shown has moved meanwhile, and his act is done to what nobody has looked at.",
+        f"{VERSIONS}::test_what_has_moved_since_it_was_tried_is_not_done_and_says_how",
+        "tests/console/test_stuck.py::test_what_has_moved_since_its_dry_run_is_not_done_where_that_is_said",
+    ),
+    plant(
+        "acts-versions-without-what-a-proposal-is-about",
+        Kind.CONDITION,
+        f"{SEEN}:version_of",
+        "if proposal is not None and about is not None:",
+        "if False:",
+        "A second operator confirms what he was shown of something that is another by then.",
+        f"{VERSIONS}::test_what_a_proposal_is_about_has_not_moved_when_it_is_confirmed",
+    ),
+    plant(
+        "acts-version-younger-than-its-trial",
+        Kind.ORDER_OF_WRITES,
+        f"{SEEN}:acted",
+        "OperatorOutcomeView.of(act(body.dry_run), version if body.dry_run else None)",
+        "OperatorOutcomeView.of(act(body.dry_run), version_of(table, thing_id) if body.dry_run else None)",
+        "It moves while it is tried: the version that the trial tells is of a story that it has not looked at.",
+        f"{VERSIONS}::test_what_moves_while_it_is_tried_was_not_seen",
+    ),
     plant(
         "payouts-one-wire-for-two-payouts",
         Kind.DEDUPE_KEY,

@@ -31,7 +31,7 @@ OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to 
 NAMES = OUTSIDE | {"BATCH", "CAMPAIGN", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
 ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
 TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
-TIME = SimpleNamespace(get_remaining_time_in_millis=lambda: 600_000)
+TIME = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 600_000)
 
 
 @dataclass

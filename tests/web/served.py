@@ -38,6 +38,7 @@ from tests.ports import free_ports
 T = TypeVar("T")
 CUSTOMERS = ("ann", "bob", "eve")
 OPERATORS = {"olga": ("operators", "approvers"), "oleg": ("operators", "approvers"), "vera": ("viewers",)}
+_TOKENS = re.compile(r'"(?:AccessToken|access_token)": ?"([^"]+)"')
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
 
 
@@ -53,7 +54,7 @@ class Console:
     wrong: Callable[[Request], Answer | None] = lambda _: None
     lost: Callable[[Request], bool] = lambda _: False
     pool_ids: dict[str, str] = field(default_factory=dict)
-    seen: set[str] = field(default_factory=set)  # tokens
+    given: set[str] = field(default_factory=set)  # tokens for the API
     refused: set[str] = field(default_factory=set)  # those that API Gateway takes no more
     asked: list[str] = field(default_factory=list)  # method and path of what came to the desk
     renewals: int = 0
@@ -74,7 +75,6 @@ class Console:
         if wrong is not None:
             return wrong
         bearer = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        self.seen.add(bearer)
         if self.doors is None or not bearer or bearer in self.refused:
             return as_json({"message": "Unauthorized"}, 401)
         path, _, query = target.partition("?")
@@ -107,12 +107,12 @@ class Console:
             request.method, f"{self.pool_url}{request.target}", headers=dict(request.headers), content=request.body
         )
         answer = cognito.over_http(asked)
+        self.given |= set(_TOKENS.findall(answer.text))
         headers = {name: value for name, value in answer.headers.items() if name.lower() == "location"}
         return Answer(answer.status_code, answer.content, {**headers, **_CORS}, answer.headers.get("Content-Type", ""))
 
     def end_sessions(self) -> None:
         """Of everybody: whoever has a token has it in vain, and gets no other one by it."""
-        self.refused |= self.seen
         for pool, users in (("customers", CUSTOMERS), ("operators", tuple(OPERATORS))):
             for name in users:
                 apart(
@@ -120,6 +120,7 @@ class Console:
                         UserPoolId=self.pool_ids[pool], Username=name
                     )
                 )
+        self.refused |= self.given
 
     def orders_of(self, username: str) -> list[dict[str, Any]]:
         """The last first."""

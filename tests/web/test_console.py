@@ -202,6 +202,24 @@ def test_an_act_that_is_changed_after_its_trial_is_tried_again(tabs: Tabs, desk:
     assert status(desk, stuck) == "SELL_PAYOUT_FAILED"
 
 
+def test_what_has_moved_between_trial_and_act_is_not_done(tabs: Tabs, desk: Desk, stuck: str) -> None:
+    """Another operator had it paid once more, in vain: it stands where it stood, and is another story."""
+    page = tabs.of("olga", f"/work/{stuck}")
+    page.get_by_role("button", name="offramp credit-usd").click()
+    page.get_by_label("Reason").fill("he wants his dollars here")
+    page.get_by_role("button", name="See what it would do").click()
+    expect(page.get_by_role("button", name="Do it")).to_be_visible()
+    desk.world.simulated.set_outcome("fail", times=5)
+    desk.by_hand("retry", stuck, "the bank is well again", "oleg", dry_run=False)
+    desk.run()
+    page.get_by_role("button", name="Do it").click()
+    expect(page.get_by_text("has moved since this was tried")).to_be_visible()
+    assert status(desk, stuck) == "SELL_PAYOUT_FAILED"
+    page.get_by_role("button", name="See what it would do").click()
+    page.get_by_role("button", name="Do it").click()
+    expect(page.get_by_text("Done: is FILLED")).to_be_visible()
+
+
 def test_who_may_only_look_is_told_which_group_an_act_needs(tabs: Tabs, stuck: str) -> None:
     page = tabs.of("vera", f"/work/{stuck}")
     page.get_by_role("button", name="offramp retry-payout").click()

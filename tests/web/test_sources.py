@@ -90,7 +90,7 @@ def test_an_act_is_told_what_its_route_takes_and_nothing_else() -> None:
         assert names <= set(told["WORDS"]), act.command
         if act.command == told["KEYED_BY_REFERENCE"]:
             names.remove("reference")
-        assert names | {"reason", "dry_run"} == _members(method, path), act.command
+        assert names | {"reason", "dry_run", "version"} == _members(method, path), act.command
 
 
 def _members(method: str, path: str) -> set[str]:

@@ -4,8 +4,9 @@
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WORDS, told } from "../acts.js";
-import { act, get } from "../api.js";
+import { Refused, act, get } from "../api.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
+import { MachinePicture } from "../machine.js";
 import { Facts, Heading, Status, When, html, segment } from "../parts.js";
 import { NoAnswer, person } from "../session.js";
 
@@ -23,7 +24,8 @@ export function Story({ id }) {
       ${story.proposal && html`<${Proposal} of=${story.proposal} />`}
       <${Acts} story=${story} again=${live.again} />
       <h2>What has become of it</h2>
-      <${Timeline} story=${story} />`}<//>`;
+      <${Timeline} story=${story} />
+      ${story.execution?.machine && html`<h2>Its machine</h2><${MachinePicture} key=${story.execution.machine} execution=${story.execution} />`}`}<//>`;
 }
 
 /** @param {StoryView} story @returns {[string, unknown][]} */
@@ -91,8 +93,14 @@ function line(story) {
   ].sort((a, b) => a.at.localeCompare(b.at));
 }
 
-/** @param {string} who @param {Schemas['ExecutionView'] | null} execution */
-const steps = (who, execution) => execution?.steps.map((s) => ({ at: s.at, kind: "step", who, what: s.what })) ?? [];
+/** Each state once, with what went wrong in it. @param {string} who @param {Schemas['ExecutionView'] | null} execution */
+const steps = (who, execution) =>
+  execution?.states.map((s) => ({
+    at: s.entered_at,
+    kind: "step",
+    who,
+    what: `${s.state}${s.attempt > 1 ? `, ${s.attempt} times tried` : ""}${s.error ? `: ${s.error}` : ""}`,
+  })) ?? [];
 
 /** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, title?: string, more?: Record<string, string> }} told */
 export function Acts({ story, again, level = 2, title = "What may be done", more = {} }) {
@@ -134,14 +142,19 @@ function Act({ act: a, done, more }) {
   const form = useForm(`act/${a.route}/${JSON.stringify(more)}`, empty, async (fields, key) => {
     const { body, key: under } = told(a.command, fields, key);
     const dry_run = trial.peek()?.of !== JSON.stringify(fields);
-    const asked = act(a.route, { reason: "", ...body, ...more, dry_run }, under);
-    const got = await (dry_run ? asked.catch(onlyTried) : asked);
+    const seen = trial.peek()?.says.version; // what has moved since is not done
+    const asked = act(a.route, { reason: "", ...body, ...more, dry_run, ...(!dry_run && seen && { version: seen }) }, under);
+    const got = await (dry_run ? asked.catch(onlyTried) : asked.catch(moved));
     return { got, dry_run };
   }, ({ got, dry_run }, fields) => {
     if (!dry_run) return done(got);
     form.set(fields); // a trial leaves all as it is filled in
     trial.value = { says: got, of: JSON.stringify(fields) };
   });
+  const moved = (/** @type {Error} */ failed) => {
+    if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // which has to be tried anew
+    throw failed;
+  };
   const tried = trial.value?.of === JSON.stringify(form.fields) ? trial.value.says : null;
   return html`<form class="act" onSubmit=${form.send} aria-label=${a.command}>
     <p>${a.does}</p>

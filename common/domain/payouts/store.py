@@ -533,36 +533,33 @@ def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool
 def say_paid(payout: Payout, proposal_id: str, at: datetime, why: str) -> list[Write]:
     """An operator says that it was paid by another way: nothing of it moves until that is decided. Refused with
     PayoutUnsettled."""
-    item = PayableItem
-    order = Write.update(
-        _order(payout),
-        item.said_paid.set(proposal_id),
-        item.updated_at.set(at),
-        *_asks(payout, at, why),
-        when=(item.status == payout.status) & _as_read(payout),
-        otherwise=_unsettled(payout),
-    )
-    return [order, *_still_rejected(payout, _unsettled(payout))]
+    said = _said_paid(payout, proposal_id, at, *_asks(payout, at, why))
+    return [said, *_still_rejected(payout, _unsettled(payout))]
 
 
 def say_pending_paid(payout: Payout, attempt: Attempt, proposal_id: str, at: datetime) -> list[Write]:
     """An operator says that the bank has paid the pending attempt. The bank is still asked for it, and what it tells
     counts; but it is neither sent again nor abandoned, and none follows it, until that is decided. Refused with
     PayoutUnsettled."""
-    item, attempted = PayableItem, AttemptItem
-    order = Write.update(
+    item = AttemptItem
+    pending = Write.check(
+        item(*_attempt_key(attempt.order_id, attempt.number)),
+        when=(item.status == AttemptStatus.PENDING) & _sent_as_read(attempt),
+        otherwise=_unsettled(payout),
+    )
+    return [_said_paid(payout, proposal_id, at), pending]
+
+
+def _said_paid(payout: Payout, proposal_id: str, at: datetime, *asks: Action) -> Write:
+    item = PayableItem
+    return Write.update(
         _order(payout),
         item.said_paid.set(proposal_id),
         item.updated_at.set(at),
+        *asks,
         when=(item.status == payout.status) & _as_read(payout),
         otherwise=_unsettled(payout),
     )
-    pending = Write.check(
-        attempted(*_attempt_key(attempt.order_id, attempt.number)),
-        when=(attempted.status == AttemptStatus.PENDING) & _sent_as_read(attempt),
-        otherwise=_unsettled(payout),
-    )
-    return [order, pending]
 
 
 def not_said_paid(payout: Payout) -> Write:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -86,9 +86,9 @@ class Proposal:
         """Who has proposed it, and who has decided it."""
         return f"{self.proposed_by} and {self.decided_by}"
 
-    def why_not_proposed(self) -> Refusal | None:
-        """Why its operator can not propose it; None if he can."""
-        return self.why_no_part(self.proposed_by)
+    def why_not_proposed(self, his: Set[str]) -> Refusal | None:
+        """Why its operator, who is these customers, can not propose it; None if he can."""
+        return self.why_no_part(self.proposed_by, his)
 
     @property
     def ends_at(self) -> datetime:
@@ -100,23 +100,26 @@ class Proposal:
         why = f"{self.proposed_by} was signed out since he proposed it: dismiss it, and propose it anew if it is so"
         return ProposalEnded(why, id=self.id)
 
-    def why_not_confirmed(self, by: str, at: datetime) -> Refusal | None:
-        """Why this operator can not confirm it now; None if he can."""
+    def why_not_confirmed(self, by: str, at: datetime, his: Set[str]) -> Refusal | None:
+        """Why this operator, who is these customers, can not confirm it now; None if he can."""
         if self.status is not Status.PROPOSED:
             return too_late(self)
         if at >= self.ends_at:
             return ProposalEnded(f"it ended at {text(self.ends_at)}: look it up again, and propose it anew", id=self.id)
         if self.proposed_by == by:
             return OwnProposal(f"{by} has proposed it: another operator confirms it", id=self.id)
-        return self.why_no_part(by)
+        return self.why_no_part(by, his)
 
-    def why_no_part(self, by: str) -> Refusal | None:
-        """Why this operator can neither propose nor confirm it; None if it is not about his money."""
-        if by not in self.beneficiaries:
+    def why_no_part(self, by: str, his: Set[str]) -> Refusal | None:
+        """Why this operator, who is these customers, can neither propose nor confirm it; None if it is not about his
+        money."""
+        own = sorted(self.beneficiaries & his)
+        if not own:
             return None
+        named = by if by in own else f"{', '.join(own)}, and so of {by}"
         return BeneficiaryDecides(
-            f"it is about money of {by}, who has no part in it: one operator proposes it, another one confirms it, and "
-            "neither is its customer",
+            f"it is about money of {named}, who has no part in it: one operator proposes it, another one confirms it, "
+            f"and neither is its customer. If {own[0]} is another person than {by}, two others find it: `users apart`",
             id=self.id,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -81,17 +81,18 @@ def propose(proposal: Proposal) -> Write:
     return Write.put(item, when=free, otherwise=_by_its_state(AlreadyProposed))
 
 
-def confirm(confirmed: Proposal) -> Write:
-    """The rule of two operators is here, and that neither is whose money it is: that is as it was read. Refused with
+def confirm(confirmed: Proposal, his: Set[str]) -> Write:
+    """The rule of two operators is here, and that who confirms is not whose money it is: that is as it was read. `his`:
+    the customers that he is. Refused with
     ProposalNotFound, ProposalDecided, ProposalEnded; OwnProposal, where the same operator has proposed it;
     BeneficiaryDecides."""
     assert confirmed.decided_by is not None
     assert confirmed.decided_at is not None
     by, at = confirmed.decided_by, confirmed.decided_at
-    others = _written(confirmed.beneficiaries - {by})
+    others = _written(confirmed.beneficiaries - his)
 
     def why(now: Proposal) -> Refusal:
-        return now.why_not_confirmed(by, at) or too_late(now)
+        return now.why_not_confirmed(by, at, his) or too_late(now)
 
     item = ProposalItem
     read = item.beneficiaries.does_not_exist() if others is None else item.beneficiaries == others

@@ -7,6 +7,8 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
+from common import aws
+from common.domain.story_versions import acted
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
 from common.wire import Exchange, OperatorAct, OperatorOutcomeView, View
@@ -79,18 +81,21 @@ def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> 
     """A new one, or a change: what is left out stays as it is. Its keys are kept elsewhere, under its name."""
     operator = caller(app).must_be_operator()
     save = overseeing().save_account
-    return OperatorOutcomeView.of(
-        save(
+    return acted(
+        aws.table(),
+        None,
+        body,
+        lambda tried: save(
             account_id,
             body.exchange,
             body.capacity,
             body.enabled,
             body.reason,
             operator,
-            dry_run=body.dry_run,
+            dry_run=tried,
             shard=body.shard,
             fee_coin=body.fee_coin,
-        )
+        ),
     )
 
 
@@ -98,11 +103,13 @@ def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> 
 def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeView:
     """All that is open there is cancelled. Another operator lifts it."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(halting().halt(account_id, body.reason, operator, dry_run=body.dry_run))
+    act = halting().halt
+    return acted(aws.table(), None, body, lambda tried: act(account_id, body.reason, operator, dry_run=tried))
 
 
 @app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
 def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
     """Refused as long as the exchange has less there than is owed. Of an order: its owner may resume it."""
     operator = caller(app).must_be_either()  # where all operators have halted it, an approver
-    return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))
+    act = halting().lift
+    return acted(aws.table(), halt_id, body, lambda tried: act(halt_id, body.reason, operator, dry_run=tried))

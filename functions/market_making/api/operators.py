@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 from pydantic import Field
 
-from common import clock
+from common import aws, clock
 from common.custody import User
 from common.domain.custody.model import Outgoing
+from common.domain.story_versions import acted
 from common.http import caller
 from common.money import plain
+from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_DEFAULT
 from common.wire import InstantText, OneOf, OperatorAct, OperatorOutcomeView, View
 from functions.market_making.api.door import Limit, OrderId, app, cursors
@@ -151,21 +154,25 @@ def operated_order(order_id: OrderId) -> LifeView:
 def stop_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     """Its owner asks for it. What is open is cancelled; the money stays at the exchange until it is withdrawn."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(overseeing().stop(order_id, body.reason, operator, dry_run=body.dry_run))
+    return _acted(overseeing().stop, order_id, body, operator)
 
 
 @app.post("/operations/market-making/<order_id>/withdraw", tags=["operators"], summary="Bring its money home")
 def withdraw_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     """It goes back to who paid, and to nobody else."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(overseeing().bring_home(order_id, body.reason, operator, dry_run=body.dry_run))
+    return _acted(overseeing().bring_home, order_id, body, operator)
 
 
 @app.post("/operations/market-making/<order_id>/halt", tags=["operators"], summary="Pause an order, for its owner")
 def halt_market_making(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     """All that is open of it is cancelled. Another operator lifts it; then its owner may resume it."""
     operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(halting().halt_order(order_id, body.reason, operator, dry_run=body.dry_run))
+    return _acted(halting().halt_order, order_id, body, operator)
+
+
+def _acted(act: Callable[..., OperatorOutcome], order_id: str, body: OperatorAct, operator: str) -> OperatorOutcomeView:
+    return acted(aws.table(), order_id, body, lambda tried: act(order_id, body.reason, operator, dry_run=tried))
 
 
 def _operated(order: Order) -> OperatedOrderView:

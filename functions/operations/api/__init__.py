@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field, StringConstraints
 
-from common import http
+from common import aws, http
 from common.domain.catalogue.model import (
     DESK_BUYS_MAX,
     ESTIMATE_BAND_BPS,
@@ -27,6 +27,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import FEE_BPS_MAX, Tier
 from common.domain.payouts.store import BankEventItem, payee_of
 from common.domain.persons import AccountState, Person
+from common.domain.story_versions import acted
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money, Price, plain
@@ -53,6 +54,7 @@ from functions.operations.api import (  # noqa: F401  # their routes
     deposits,
     finding,
     halts,
+    machines,
     market_making,
     operators,
     pairs,
@@ -323,7 +325,7 @@ def list_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
     """Another operator confirms it. The first price of an asset is confirmed as well, before it is traded."""
     operator = caller(app).must_be_operator()
     act, given = interventions().list_asset, body.given()
-    return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), None, body, lambda tried: act(asset_id, given, body.reason, operator, dry_run=tried))
 
 
 @app.patch("/operations/catalogue/<asset_id>", tags=["operators"], summary="Propose other rules of an asset")
@@ -331,7 +333,7 @@ def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeVi
     """That it is not traded any more one operator says alone: `active` false, and nothing else."""
     operator = caller(app).must_be_operator()
     act, given = interventions().change_asset, body.given()
-    return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), None, body, lambda tried: act(asset_id, given, body.reason, operator, dry_run=tried))
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -477,17 +479,14 @@ def _stopped(listing: Listing) -> StoppedPriceView:
 def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
-    return OperatorOutcomeView.of(
-        interventions().save_client(
-            kind,
-            client_id,
-            owner,
-            body.reason,
-            operator,
-            dry_run=body.dry_run,
-            status=body.status,
-            account_id=account_id,
-        )
+    act = interventions().save_client
+    return acted(
+        aws.table(),
+        None,  # it may be new
+        body,
+        lambda tried: act(
+            kind, client_id, owner, body.reason, operator, dry_run=tried, status=body.status, account_id=account_id
+        ),
     )
 
 

@@ -1,20 +1,21 @@
-"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account, and
-that his accounts at banks are forgotten."""
+"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account,
+that an operator of his name is another person, and that his accounts at banks are forgotten."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from aws_lambda_powertools.event_handler.openapi.params import Path
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from common.domain.fees import Tier
-from common.http import IdempotencyKey
+from common.http import IdempotencyKey, caller
 from common.keys import USERNAME_PATTERN
 from common.money import Money
 from common.wire import Dollars, OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, propose
-from functions.operations.service.customer_kinds import CREDIT, FORGET
+from functions.operations.service.customer_kinds import APART, CREDIT, FORGET
+from functions.operations.wiring import operators
 
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
 SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
@@ -39,6 +40,11 @@ class MoveRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it is the same person")]
 
 
+class ApartRequest(OperatorAct):
+    operator: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN), Field(description="who is not this customer")]
+    reference: Annotated[Reference, Field(description="how it was found out that they are two persons")]
+
+
 @app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Propose to credit dollars that came")
 def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> OperatorOutcomeView:
     """They have come to the bank, and another operator confirms it. The Idempotency-Key is the bank's reference of
@@ -56,6 +62,15 @@ def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
 def forget_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """Nobody can read them any more, nor pay to them. The books stay. Refused while anything of him is open."""
     return propose(FORGET, username, {}, None, body)
+
+
+@app.post("/operations/users/<username>/apart", tags=["operators"], summary="Propose that he is no operator")
+def apart_user(username: Username, body: ApartRequest) -> OperatorOutcomeView:
+    """Whoever signs up under an operator's name bars him from what is about that account. Two others find that they are
+    two persons; it is of the login that has the account now. So they do where he has said by mistake that it is his."""
+    caller(app).must_be_operator()
+    operators().must_know(body.operator)
+    return propose(APART, username, {"operator": body.operator}, body.reference, body)
 
 
 @app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")

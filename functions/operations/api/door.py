@@ -12,11 +12,13 @@ from pydantic import Field
 from common import aws, clock, http
 from common.domain.acts import PossibleAct
 from common.domain.proposals.model import Terms
+from common.domain.story_versions import acted
 from common.http import caller
 from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import OperatorAct, OperatorOutcomeView, View
+from functions.operations.service.proposals import RULES
 from functions.operations.wiring import proposals
 
 app = http.api()
@@ -38,7 +40,7 @@ def done(
 ) -> OperatorOutcomeView:
     """By an operator, unless it is said by whom."""
     operator = operator or caller(app).must_be_operator()
-    return OperatorOutcomeView.of(act(thing_id, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), thing_id, body, lambda tried: act(thing_id, body.reason, operator, dry_run=tried))
 
 
 def act_views(acts: Sequence[PossibleAct]) -> list[ActView]:
@@ -48,8 +50,13 @@ def act_views(acts: Sequence[PossibleAct]) -> list[ActView]:
 def propose(command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct) -> OperatorOutcomeView:
     """What another operator confirms."""
     operator = caller(app).must_be_operator()
-    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
-    return OperatorOutcomeView.of(outcome)
+    by_hand = proposals().propose
+    return acted(
+        aws.table(),
+        None if command in RULES else thing_id,
+        body,
+        lambda tried: by_hand(command, thing_id, given, reference, body.reason, operator, dry_run=tried),
+    )
 
 
 @cache

@@ -7,7 +7,9 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
+from common import aws
 from common.domain.flow_halts import Flow
+from common.domain.story_versions import acted
 from common.http import caller
 from common.wire import AssetId, InstantText, OperatorAct, OperatorOutcomeView, View
 from functions.operations.api.door import app
@@ -58,7 +60,7 @@ def halt_flow(flow: FlowInPath, body: FlowHaltRequest) -> OperatorOutcomeView:
     is settled; what gives back goes on."""
     operator = caller(app).must_be_operator()
     act = flows().halt
-    return OperatorOutcomeView.of(act(flow, body.asset_id, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), None, body, lambda tried: act(flow, body.asset_id, body.reason, operator, dry_run=tried))
 
 
 @app.post("/operations/flows/<flow>/lift", tags=["operators"], summary="Let a flow run again: another operator")
@@ -66,4 +68,4 @@ def lift_flow(flow: FlowInPath, body: FlowHaltRequest) -> OperatorOutcomeView:
     """Only just this halt: a flow that is halted by two others besides stays halted by these."""
     operator = caller(app).must_be_either()  # where all operators have halted it, an approver
     act = flows().lift
-    return OperatorOutcomeView.of(act(flow, body.asset_id, body.reason, operator, dry_run=body.dry_run))
+    return acted(aws.table(), None, body, lambda tried: act(flow, body.asset_id, body.reason, operator, dry_run=tried))

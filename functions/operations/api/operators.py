@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from pydantic import Field
 
+from common import aws
+from common.domain.story_versions import acted
 from common.http import caller
+from common.operator_outcome import OperatorOutcome
 from common.wire import InstantText, OperatorAct, OperatorOutcomeView, View
 from functions.operations.api.customers import Username
-from functions.operations.api.door import app, done
+from functions.operations.api.door import app
 from functions.operations.service.operators import Operator
 from functions.operations.wiring import operators
 
@@ -18,6 +23,8 @@ class OperatorView(View):
     enabled: bool | None = Field(description="whether the user pool lets him sign in; none: he is in no group there")
     signed_out_at: InstantText | None = Field(description="who has signed in until then is refused")
     disabled_at: InstantText | None = Field(description="when he was disabled here last")
+    own_accounts: list[str] = Field(description="the customers that he says he is, beside the one of his name")
+    namesake: str | None = Field(description="the sub of the customer of his name, where two found that it is not he")
     barred: bool = Field(description="all is refused: the user pool has not said yet that it has disabled him")
 
 
@@ -35,7 +42,7 @@ def operator_list() -> OperatorList:
 @app.post("/operations/operators/<username>/sign-out", tags=["operators"], summary="An operator's sign-ins end")
 def sign_out_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """At once, as of a machine that was lost. He signs in anew, with his second factor."""
-    return done(operators().sign_out, username, body)
+    return _acted(operators().sign_out, username, body)
 
 
 @app.post(
@@ -44,7 +51,19 @@ def sign_out_operator(username: Username, body: OperatorAct) -> OperatorOutcomeV
 def disable_operator(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     """At once. One operator is enough to take it away. Nobody here gives it back: whoever administers the user pool
     enables him there."""
-    return done(operators().disable, username, body)
+    return _acted(operators().disable, username, body)
+
+
+def _acted(act: Callable[..., OperatorOutcome], username: str, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
+
+
+@app.post("/operations/users/<username>/own", tags=["operators"], summary="An account is the operator's own who asks")
+def own_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
+    """He proposes and confirms nothing about its money from then on. That it is not his two others find."""
+    operator, act = caller(app).must_be_either(), operators().own
+    return acted(aws.table(), None, body, lambda tried: act(username, body.reason, operator, dry_run=tried))
 
 
 def _view(operator: Operator) -> OperatorView:
@@ -55,5 +74,7 @@ def _view(operator: Operator) -> OperatorView:
         enabled=operator.enabled,
         signed_out_at=None if out is None else out.at,
         disabled_at=None if out is None else out.disabled_at,
+        own_accounts=sorted(operator.own.accounts),
+        namesake=None if operator.own.namesake is None else operator.own.namesake.sub,
         barred=out is not None and out.barred,
     )

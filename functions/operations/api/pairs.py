@@ -9,8 +9,10 @@ from uuid import UUID
 from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
+from common import aws
 from common.domain.pairs.model import Pair
 from common.domain.segments.model import SEGMENT_ID_PATTERN
+from common.domain.story_versions import acted
 from common.http import caller
 from common.wire import UUID_PATTERN, Amount, Exchange, OperatorAct, OperatorOutcomeView, Roubles, Symbol
 from functions.operations.api.door import app, propose
@@ -64,8 +66,13 @@ def save_pair(pair_id: PairId, body: PairRequest) -> OperatorOutcomeView:
         enabled=body.enabled is not False,
     )
     keep = body.enabled is None
-    saved = interventions().save_pair(pair, body.reason, operator, dry_run=body.dry_run, keep_enabled=keep)
-    return OperatorOutcomeView.of(saved)
+    act = interventions().save_pair
+    return acted(
+        aws.table(),
+        None,
+        body,
+        lambda tried: act(pair, body.reason, operator, dry_run=tried, keep_enabled=keep),
+    )
 
 
 @app.put("/operations/billing/segments/<segment_id>", tags=["operators"], summary="Propose a segment, new or changed")

@@ -73,12 +73,24 @@ class StepView(View):
     what: str
 
 
+class StateView(View):
+    """A state that an execution was in, or is in still."""
+
+    state: str = Field(description="as the machine names it")
+    entered_at: InstantText = Field(description="when it came there")
+    left_at: InstantText | None = Field(description="when it went on, or was over; null: it is there still")
+    attempt: int = Field(description="how often its task was tried there until now")
+    error: str | None = Field(description="what went wrong in it last")
+
+
 class ExecutionView(View):
     """The latest execution of its state machine: the states it entered, and what failed in them."""
 
     name: str
+    machine: str = Field(description="whose picture GET /operations/machines/{machine} tells")
     status: str
     steps: list[StepView]
+    states: list[StateView] = Field(description="the same by state, oldest first; of very many the last ones")
 
 
 class ProposalView(View):
@@ -241,8 +253,16 @@ def _story(story: Story) -> StoryView:
 def _execution(ran: MachineExecution | None) -> ExecutionView | None:
     if ran is None:
         return None
-    steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
-    return ExecutionView(name=ran.name, status=ran.status, steps=steps)
+    return ExecutionView(
+        name=ran.name,
+        machine=ran.machine,
+        status=ran.status,
+        steps=[StepView(at=step.at, what=step.what) for step in ran.steps],
+        states=[
+            StateView(state=s.state, entered_at=s.entered_at, left_at=s.left_at, attempt=s.attempt, error=s.error)
+            for s in ran.states
+        ],
+    )
 
 
 def _proposal(proposal: Proposal | None, terms: Terms) -> ProposalView | None:

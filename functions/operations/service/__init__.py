@@ -9,8 +9,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
-from common import keys
+from common import definitions, keys
 from common.data_keys import DataKeysUnavailable
+from common.definitions import Definition
 from common.domain import acts, audit, clients, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
@@ -295,6 +296,10 @@ class Operations:
 
     def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> MachineExecution | None:
         return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
+
+    def definition(self, machine: str) -> Definition:
+        """What a machine is made of. Raises MachinesUnavailable."""
+        return definitions.read(machine, self.machines.definition(machine))
 
     def _execution_before(self, item: KnownItem) -> MachineExecution | None:
         """The last one of the machine that has handed the item over."""

@@ -1,4 +1,5 @@
-"""What two operators do for a customer: dollars that came for him to the bank, whose fees he pays, and his clients."""
+"""What two operators do for a customer: dollars that came for him to the bank, whose fees he pays, his clients, and
+that an operator who has his name is another person."""
 
 from __future__ import annotations
 
@@ -7,11 +8,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.clock import text
-from common.domain import clients, deposits, persons, timeline
+from common.domain import clients, deposits, own_accounts, persons, timeline
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.fees import Tier
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Account
+from common.domain.own_accounts import Namesake, OwnAccounts
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
 from common.money import ZERO, Money
@@ -19,10 +21,11 @@ from common.operator_outcome import changes
 from common.owner import Owner, Ownership
 from common.sealed import Sealed, shortened
 from common.table.transaction import Write
+from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service.subjects import Kind, Subject
 
-CREDIT, CLIENT, FORGET = "deposit credit", "clients save", "users forget"
+APART, CREDIT, CLIENT, FORGET = "users apart", "deposit credit", "clients save", "users forget"
 
 
 class Credit:
@@ -96,6 +99,51 @@ class Forgetting:
             ledger.nothing_held(_account(subject).ownership.owner),
             _event(subject, f"the accounts at banks under key {number} are forgotten", confirmed.operators, at),
         ]
+
+
+class Apart:
+    """That an operator is another person than the customer: he has only the same name, or has said by mistake that the
+    account is his. It is of the login that has the account, and of what he has said by then."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        moved_at = self._own(subject).moved_at
+        said_at = {} if moved_at is None else {"said": text(moved_at)}
+        assert subject.item.sub is not None
+        login = {"sub": subject.item.sub, "since": text(subject.item.updated_at)}
+        return {"operator": given["operator"], **login, **said_at}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        operator = terms["operator"]
+        if self.terms(subject, terms) != terms:
+            why = f"the account of {subject.id} has moved, or {operator} has said what is his, since: look at it again"
+            raise NotProposable(why, id=subject.id)
+        if self._after(subject) == self._own(subject):
+            raise NothingToDo(f"{subject.id} is another person than {operator} already; nothing to do", id=subject.id)
+        return (
+            f"is another person than the operator {operator}, who may then propose and confirm what is about this "
+            f"money, as long as the login {terms['sub']} has the account"
+        )
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        login = Namesake(confirmed.terms["sub"], subject.item.updated_at)
+        told = f"is another person than the operator {confirmed.terms['operator']}, reference {confirmed.reference}"
+        return [
+            own_accounts.save(self._after(subject), confirmed.decided_at),
+            store.same_login(subject.id, login),
+            _event(subject, told, confirmed.operators, confirmed.decided_at),
+        ]
+
+    def _after(self, subject: Subject) -> OwnAccounts:
+        own, item = self._own(subject), subject.item
+        assert item.sub is not None
+        namesake = Namesake(item.sub, item.updated_at) if own.operator == subject.id else own.namesake
+        return replace(own, accounts=own.accounts - {subject.id}, namesake=namesake)
+
+    @staticmethod
+    def _own(subject: Subject) -> OwnAccounts:
+        assert subject.own is not None
+        return subject.own
 
 
 class ClientChange:
@@ -200,6 +248,7 @@ def _event(subject: Subject, told: str, by: str, at: datetime) -> Write:
 
 
 KINDS: Mapping[str, Kind] = {  # by the command
+    APART: Apart(),
     CREDIT: Credit(),
     CLIENT: ClientChange(),
     FORGET: Forgetting(),

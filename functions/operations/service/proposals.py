@@ -3,11 +3,12 @@ that does it, and the life of what it is about tells it."""
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys, sign_outs
-from common.domain import acts, adjustments, audit, clients, limits, timeline, work
+from common.domain import acts, adjustments, audit, clients, limits, own_accounts, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry, Head
@@ -47,7 +48,8 @@ from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations, pair_kinds, segment_kinds, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
-from functions.operations.service.customer_kinds import CLIENT, CREDIT, FORGET
+from functions.operations.service.customer_kinds import APART, CLIENT, CREDIT, FORGET
+from functions.operations.service.parts import parts_of
 from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
@@ -125,7 +127,8 @@ class Proposals:
             proposed_at=at,
             beneficiaries=self._beneficiaries(subject),
         )
-        no_part = proposal.why_not_proposed()
+        parts = parts_of(self.operations.table, proposal, proposal.beneficiaries, operator)
+        no_part = proposal.why_not_proposed(parts.of[operator])
         if no_part is not None:
             raise no_part
         known = proposals.find(self.operations.table, proposal.id)
@@ -142,6 +145,7 @@ class Proposals:
             try:
                 self.operations.table.write(
                     proposals.propose(proposal),
+                    *parts.as_read,
                     *stopped,
                     timeline.record(proposal.id, event),
                     *_tell(subject_id, subject.item, told, operator, at),
@@ -152,7 +156,7 @@ class Proposals:
                 return _waits_already(there.proposal)
             except (AdjustmentTaken, SaidOtherwise) as taken:
                 raise NotProposable(taken.detail, id=subject_id) from None
-            except PayoutUnsettled:
+            except (AccountMoved, PayoutUnsettled):
                 raise NotProposable("it has moved meanwhile; look at it again", id=subject_id) from None
         return OperatorOutcome(proposal.id, before, proposal.status, done=not dry_run, says=says)
 
@@ -173,11 +177,15 @@ class Proposals:
             says = kind.says(subject, proposal.terms)
         except (NothingToDo, PairTaken, SegmentWrong, SymbolTaken) as so_now:
             raise NotProposable(so_now.detail, id=proposal.subject) from None
-        # The write looks at whose money it was when it was proposed.
-        since = replace(proposal, beneficiaries=self._beneficiaries(subject) - proposal.beneficiaries)
-        refused = since.why_no_part(operator)
+        # Of who confirms it the write looks at whose money it was when it was proposed.
+        by_now = self._beneficiaries(subject)
+        since = replace(proposal, beneficiaries=by_now - proposal.beneficiaries)
+        ever = replace(proposal, beneficiaries=by_now | proposal.beneficiaries)
+        parts = parts_of(self.operations.table, proposal, ever.beneficiaries, proposal.proposed_by, operator)
+        refused = since.why_no_part(operator, parts.of[operator])
+        refused = refused or ever.why_not_proposed(parts.of[proposal.proposed_by])
         if dry_run and refused is None:
-            refused = self._why_not_confirmed(proposal, operator)
+            refused = self._why_not_confirmed(proposal, operator, parts.of[operator])
         if refused is not None:
             raise refused
         counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
@@ -186,7 +194,8 @@ class Proposals:
         confirmed = self._decided(proposal, Status.CONFIRMED, operator)
         try:
             still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
-            writes = [proposals.confirm(confirmed), still_in, *kind.writes(subject, confirmed), *counted]
+            rules = [proposals.confirm(confirmed, parts.of[operator]), still_in, *parts.as_read]
+            writes = [*rules, *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes, seen)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -204,7 +213,9 @@ class Proposals:
             return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
-        kind, refused = KINDS[proposal.command], proposal.why_no_part(operator)
+        kind = KINDS[proposal.command]
+        parts = parts_of(self.operations.table, proposal, proposal.beneficiaries, operator)
+        refused = proposal.why_no_part(operator, parts.of[operator])
         if isinstance(kind, Stops) and refused is not None:
             raise refused
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
@@ -224,12 +235,12 @@ class Proposals:
         says = f"nothing is done: {proposal}"
         return OperatorOutcome(proposal_id, proposal.status, dismissed.status, done=not dry_run, says=says)
 
-    def _why_not_confirmed(self, proposal: Proposal, operator: str) -> Refusal | None:
+    def _why_not_confirmed(self, proposal: Proposal, operator: str, his: Set[str]) -> Refusal | None:
         """What the write would be refused with now, by its own rules."""
         out = sign_outs.find(self.operations.table, proposal.proposed_by)
         if out is not None and out.at >= proposal.proposed_at:
             return proposal.signed_out()
-        return proposal.why_not_confirmed(operator, self.operations.now())
+        return proposal.why_not_confirmed(operator, self.operations.now(), his)
 
     def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
         """The proposal as it is once this operator's decision is written."""
@@ -301,6 +312,8 @@ class Proposals:
         if command == CLIENT:  # which may be new: no item is there that would offer it
             kind, client_id = ClientKind(terms["kind"]), terms["client"]
             return replace(subject, client=clients.existing(self.operations.table, kind, client_id))
+        if command == APART:
+            subject = replace(subject, own=own_accounts.find(self.operations.table, terms["operator"]))
         if command == FORGET:
             case = replace(subject.case, why_not_forgotten=why_not_forgotten(self.operations, subject.item))
             subject = replace(subject, case=case)

@@ -10,6 +10,7 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
+from common.domain.own_accounts import OwnAccounts
 from common.domain.pairs.model import SavedPair
 from common.domain.payouts.store import BankEventItem
 from common.domain.persons import Person
@@ -35,6 +36,7 @@ class Subject:
     listings: Mapping[str, Listing] = field(default_factory=dict)  # all of the catalogue, where it is about an asset
     pairs: Sequence[SavedPair] = ()  # all there are, where it is about one, which may be new
     segments: Sequence[SavedSegment] = ()  # as the pairs
+    own: OwnAccounts | None = None  # of the operator whom the terms name
     person: Person | None = None  # the customer whose it is; none where it is nobody's
 
     @property

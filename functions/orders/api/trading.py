@@ -9,6 +9,8 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
+from common import aws
+from common.domain.story_versions import acted
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
@@ -177,7 +179,12 @@ def fail(order_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     """What it held is free again, and its customer reads why."""
     operator = caller(app).must_be_operator()
     act, told = orders().fail, body.public_reason
-    return OperatorOutcomeView.of(act(order_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
+    return acted(
+        aws.table(),
+        order_id,
+        body,
+        lambda tried: act(order_id, body.reason, operator, public_reason=told, dry_run=tried),
+    )
 
 
 def _money(usd: Decimal | None) -> Money | None:

@@ -8,6 +8,8 @@ from http import HTTPStatus
 from aws_lambda_powertools.event_handler import Response
 from pydantic import Field
 
+from common import aws
+from common.domain.story_versions import acted
 from common.http import IdempotencyKey, answer, caller
 from common.money import Money, Price, plain
 from common.wire import (
@@ -208,7 +210,12 @@ def void_batch(batch_id: OrderId, body: CustomersAct) -> OperatorOutcomeView:
     """Nothing of it was traded, and nothing can be any more: each member gets back what is his."""
     operator = caller(app).must_be_operator()
     act, told = batches().void, body.public_reason
-    return OperatorOutcomeView.of(act(batch_id, body.reason, operator, public_reason=told, dry_run=body.dry_run))
+    return acted(
+        aws.table(),
+        batch_id,
+        body,
+        lambda tried: act(batch_id, body.reason, operator, public_reason=told, dry_run=tried),
+    )
 
 
 def _pool(state: PoolState) -> PoolView:
