@@ -40,7 +40,6 @@ UNUSED = {
     "GET /billing/segments": DEALERS,
     "GET /market-making/orders/{order_id}/fills.csv": AS_A_FILE,
     "POST /orders/cancel-all": "for programs that have many orders; a page has few, and cancels one",
-    "GET /recurring-buys/{plan_id}": FOR_PROGRAMS,
     "PATCH /recurring-buys/{plan_id}": NOT_YET,
     "GET /sales/pools": "a sale tells itself how its pool stands",
     "GET /statements.csv": AS_A_FILE,
