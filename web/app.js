@@ -206,12 +206,48 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/market-making-new.js")).OtherSettings} id=${id} />`,
   },
+  {
+    path: /^\/recurring$/,
+    title: "Recurring buys",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/recurring.js")).Recurring} />`,
+  },
+  {
+    path: /^\/recurring\/([^/]+)$/,
+    title: "Recurring buy",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/recurring.js")).Plan} id=${id} />`,
+  },
+  {
+    path: /^\/account$/,
+    title: "Account",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/account.js")).Account} />`,
+  },
+  {
+    path: /^\/statements$/,
+    title: "Statements",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/statements.js")).Statements} />`,
+  },
+  {
+    path: /^\/webhooks$/,
+    title: "Webhooks",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/webhooks.js")).Webhooks} />`,
+  },
+  {
+    path: /^\/webhooks\/([^/]+)$/,
+    title: "Webhook",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/webhooks.js")).Webhook} id=${id} />`,
+  },
 ];
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
   operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
@@ -296,11 +332,22 @@ function Header({ who, pathname }) {
   const out = () => session.signOut().catch((error) => (failed.value = error));
   return html`<header class="container">
     <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
-      ${MENU[who.pool].map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`)}
+      ${who.pool === "customers" ? html`<${CustomersLinks} pathname=${pathname} />` : html`<${Links} of=${MENU[who.pool]} pathname=${pathname} />`}
       ${docs.value && html`<li><a href=${docs.value}>Docs</a></li>`}
     </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
     ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
   </header>`;
+}
+
+/** @param {{ of: [string, string][], pathname: string }} told */
+const Links = ({ of, pathname }) =>
+  of.map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`);
+
+/** Who has no account yet can only open one: all else would be refused. @param {{ pathname: string }} told */
+function CustomersLinks({ pathname }) {
+  const { error } = useLive((signal) => api.get("/me", { signal }), SELDOM).state.value;
+  const none = error instanceof api.Refused && error.kind === "AccountNotFound";
+  return html`<${Links} of=${none ? MENU.customers.slice(0, 1) : MENU.customers} pathname=${pathname} />`;
 }
 
 /** What does not go on now. Where that can not be told, each page says what it could not do. */

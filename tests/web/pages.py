@@ -20,7 +20,13 @@ GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEve
 
 
 def paths(
-    stuck: str, order_id: str, quote_id: str, purchase_id: str, sale_id: str, markets: tuple[str, str]
+    stuck: str,
+    order_id: str,
+    quote_id: str,
+    purchase_id: str,
+    sale_id: str,
+    markets: tuple[str, str],
+    told: tuple[str, str],
 ) -> dict[str, tuple[str | None, str]]:
     """Who looks at it, and where."""
     return {
@@ -58,6 +64,12 @@ def paths(
         "market-making-paying": ("ann", f"/market-making/{markets[0]}"),
         "market-making-quoting": ("ann", f"/market-making/{markets[1]}"),
         "market-making-settings": ("ann", f"/market-making/{markets[1]}/settings"),
+        "account": ("ann", "/account"),
+        "recurring": ("ann", "/recurring"),
+        "plan": ("ann", f"/recurring/{told[0]}"),
+        "statements": ("ann", "/statements"),
+        "webhooks": ("ann", "/webhooks"),
+        "webhook": ("ann", f"/webhooks/{told[1]}"),
         "nothing": ("ann", "/no-such-page"),
     }
 
@@ -83,9 +95,9 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         yield name, page
 
 
-def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str]]:
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str], tuple[str, str]]:
     """More than one of what there can be many of; the ids of an order, of a quote, a purchase, a sale, and of two
-    market-making orders: one is to be paid, one quotes."""
+    market-making orders, one to be paid and one that quotes; of a recurring buy and of an endpoint."""
     assert tabs.console.doors is not None
     desk.list_exchange_asset("SOL", "100")
     desk.purchase(ann, usd="50.00")
@@ -107,7 +119,12 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     desk.comparing_bank.round(lambda: True)
     desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
-    return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id, making(desk.market, ann)
+    plan = customer.post("/recurring-buys", {"asset_id": "SOL", "quote_amount": "5.00", "every": "weekly"})
+    endpoint = customer.post("/webhooks/endpoints", {"url": "https://hooks.example.com/desk"})
+    told = plan.json["plan_id"], endpoint.json["endpoint_id"]
+    customer.post(f"/webhooks/endpoints/{told[1]}/test")
+    there = sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
+    return *there, making(desk.market, ann), told
 
 
 def making(market: Market, owner: Owner) -> tuple[str, str]:

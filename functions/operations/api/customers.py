@@ -88,9 +88,9 @@ class LimitView(View):
     """A limit of today (UTC). Payouts are withdrawals and cash-outs together; what operators credit counts nowhere."""
 
     kind: str = Field(description="DEPOSIT or PAYOUT")
-    limit: str
-    used: str
-    left: str
+    limit: str = Field(description="in dollars, a day (UTC)")
+    used: str = Field(description="of it, today")
+    left: str = Field(description="what may still be done today")
 
 
 class CustomerView(View):
