@@ -67,6 +67,13 @@ export const post = (path, { path: inPath, body, key }) => request("POST", fille
 export const patch = (path, { path: inPath, body }) => request("PATCH", filled(path, inPath), { body });
 
 /**
+ * @template {PathsWith<'delete'>} P
+ * @param {P} path @param {{ path: InPath<Operation<P, 'delete'>> }} asked
+ * @returns {Promise<Answer<Operation<P, 'delete'>>>}
+ */
+export const del = (path, { path: inPath }) => request("DELETE", filled(path, inPath), {});
+
+/**
  * An act as the desk itself has listed it: method and path, filled already. All of them take a reason, and answer alike.
  * @param {string} route such as `POST /operations/work/S1/redrive`
  * @param {Schemas['OperatorAct'] & Record<string, unknown>} body @param {string} key

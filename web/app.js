@@ -57,6 +57,66 @@ const PAGES = [
     page: async ([username]) => html`<${(await import("./pages/customer.js")).Customer} username=${username} />`,
   },
   {
+    path: /^\/books$/,
+    title: "Books",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/books.js")).Books} />`,
+  },
+  {
+    path: /^\/audit$/,
+    title: "Audit",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/audit.js")).Audit} />`,
+  },
+  {
+    path: /^\/catalogue$/,
+    title: "Catalogue",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/catalogue.js")).Catalogue} />`,
+  },
+  {
+    path: /^\/catalogue\/([^/]+)$/,
+    title: "Asset",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/catalogue.js")).AssetRules} id=${id} />`,
+  },
+  {
+    path: /^\/pools$/,
+    title: "Pools",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Pools} />`,
+  },
+  {
+    path: /^\/users$/,
+    title: "Users",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Users} />`,
+  },
+  {
+    path: /^\/dealers$/,
+    title: "Dealers",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Dealers} />`,
+  },
+  {
+    path: /^\/dealers\/([^/]+)$/,
+    title: "Dealer",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).DealersLife} id=${id} />`,
+  },
+  {
+    path: /^\/trading-accounts$/,
+    title: "Trading accounts",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).TradingAccounts} />`,
+  },
+  {
+    path: /^\/trading-accounts\/([^/]+)$/,
+    title: "Trading account",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).TradingAccount} id=${id} />`,
+  },
+  {
     path: /^\/portfolio$/,
     title: "Portfolio",
     of: "customers",
@@ -146,16 +206,53 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/market-making-new.js")).OtherSettings} id=${id} />`,
   },
+  {
+    path: /^\/recurring$/,
+    title: "Recurring buys",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/recurring.js")).Recurring} />`,
+  },
+  {
+    path: /^\/recurring\/([^/]+)$/,
+    title: "Recurring buy",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/recurring.js")).Plan} id=${id} />`,
+  },
+  {
+    path: /^\/account$/,
+    title: "Account",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/account.js")).Account} />`,
+  },
+  {
+    path: /^\/statements$/,
+    title: "Statements",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/statements.js")).Statements} />`,
+  },
+  {
+    path: /^\/webhooks$/,
+    title: "Webhooks",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/webhooks.js")).Webhooks} />`,
+  },
+  {
+    path: /^\/webhooks\/([^/]+)$/,
+    title: "Webhook",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/webhooks.js")).Webhook} id=${id} />`,
+  },
 ];
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
-  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"]],
+  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
 const failed = signal(/** @type {Error | null} */ (null)); // a sign-in, or a sign-out
+const docs = signal(""); // where they are, whole: no address of the console's own
 
 addEventListener("popstate", () => (place.value = location.pathname + location.search));
 addEventListener("click", (event) => {
@@ -235,10 +332,22 @@ function Header({ who, pathname }) {
   const out = () => session.signOut().catch((error) => (failed.value = error));
   return html`<header class="container">
     <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
-      ${MENU[who.pool].map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`)}
+      ${who.pool === "customers" ? html`<${CustomersLinks} pathname=${pathname} />` : html`<${Links} of=${MENU[who.pool]} pathname=${pathname} />`}
+      ${docs.value && html`<li><a href=${docs.value}>Docs</a></li>`}
     </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
     ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
   </header>`;
+}
+
+/** @param {{ of: [string, string][], pathname: string }} told */
+const Links = ({ of, pathname }) =>
+  of.map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`);
+
+/** Who has no account yet can only open one: all else would be refused. @param {{ pathname: string }} told */
+function CustomersLinks({ pathname }) {
+  const { error } = useLive((signal) => api.get("/me", { signal }), SELDOM).state.value;
+  const none = error instanceof api.Refused && error.kind === "AccountNotFound";
+  return html`<${Links} of=${none ? MENU.customers.slice(0, 1) : MENU.customers} pathname=${pathname} />`;
 }
 
 /** What does not go on now. Where that can not be told, each page says what it could not do. */
@@ -271,6 +380,7 @@ function decoded(part) {
 async function begin() {
   const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
+  docs.value = config.docs ? new URL(config.docs, location.origin).href : "";
   await session.begin(config);
   if (location.pathname === "/signed-in") {
     const told = new URLSearchParams(location.search);

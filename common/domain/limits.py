@@ -9,6 +9,7 @@ What one operator proposes on a day, and what he confirms, has a limit each: not
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -46,6 +47,20 @@ _USED_FOR = {
     Limited.PROPOSED: "what one operator proposes",
     Limited.CONFIRMED: "what one operator confirms",
 }
+
+
+@dataclass(frozen=True)
+class LimitToday:
+    """What of a daily limit is used, on a day of UTC."""
+
+    kind: Limited
+    limit: Money
+    used: Money
+
+    @property
+    def left(self) -> Money:
+        """Nothing, where the limit has been lowered below what was used."""
+        return max(Money(0), self.limit - self.used)
 
 
 class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):

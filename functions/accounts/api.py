@@ -56,6 +56,20 @@ class UserView(View):
     created_at: InstantText
 
 
+class LimitView(View):
+    kind: str = Field(description="DEPOSIT; or PAYOUT, withdrawals and cash-outs together")
+    limit: str = Field(description="in dollars, a day (UTC)")
+    used: str = Field(description="of it, today")
+    left: str = Field(description="what may still be done today")
+
+
+class MeView(UserView):
+    """Your account, what your token may ask for, and your limits of today."""
+
+    scopes: list[str] = Field(description="that your token has")
+    limits: list[LimitView] = Field(description="of today; what is not there is not for you to do")
+
+
 class BalanceView(View):
     """`current_balance` is free to spend, `held_balance` reserved for open orders and withdrawals. US dollars."""
 
@@ -149,9 +163,20 @@ def open_account() -> Response[UserView]:
 
 
 @app.get("/me", tags=["accounts"], summary="Who you are here")
-def me() -> UserView:
-    """Under which name you have an account here, and since when."""
-    return _user(accounts().me(caller(app).owner))
+def me() -> MeView:
+    """Under which name you have an account here, and since when; and what you may do today."""
+    who = caller(app)
+    user = accounts().me(who.owner)
+    limits = [
+        LimitView(kind=one.kind, limit=str(one.limit), used=str(one.used), left=str(one.left))
+        for one in accounts().limits(who.owner)
+    ]
+    return MeView(
+        username=user.owner.username,
+        created_at=user.created_at,
+        scopes=sorted(who.scopes),
+        limits=limits,
+    )
 
 
 @app.get("/balance", tags=["accounts"], summary="Your dollars")

@@ -15,7 +15,7 @@ from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import Balance, TransactionType
 from common.domain.ledger.moves import Move
-from common.domain.limits import Limited
+from common.domain.limits import Limited, LimitToday
 from common.domain.persons import AccountForgotten, Persons
 from common.domain.timeline import CUSTOMER
 from common.idempotency import IdempotencyKeyReused, Replayable
@@ -62,6 +62,16 @@ class Accounts:
     def me(self, owner: Owner) -> User:
         """Raises AccountNotFound."""
         return store.me(self.table, owner)
+
+    def limits(self, owner: Owner) -> list[LimitToday]:
+        """What he may do today (UTC), and what of it he has done; deposits only where customers may."""
+        now = self.now()
+        all_ = {Limited.DEPOSIT: self.rules.deposit_limit, Limited.PAYOUT: self.rules.withdrawal_limit}
+        return [
+            LimitToday(kind, limit, limits.used(self.table, owner, kind, now))
+            for kind, limit in all_.items()
+            if kind is not Limited.DEPOSIT or self.rules.customer_deposits
+        ]
 
     def balance(self, owner: Owner) -> Balance:
         """As of now. Raises AccountNotFound."""

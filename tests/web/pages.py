@@ -9,17 +9,24 @@ from playwright.sync_api import Page, expect
 
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
+from tests.billing.dealership import CME_ID
 from tests.desk import Desk
 from tests.market_making.market import ACCOUNT, Market
 from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
-_GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
+GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
 def paths(
-    stuck: str, order_id: str, quote_id: str, purchase_id: str, sale_id: str, markets: tuple[str, str]
+    stuck: str,
+    order_id: str,
+    quote_id: str,
+    purchase_id: str,
+    sale_id: str,
+    markets: tuple[str, str],
+    told: tuple[str, str],
 ) -> dict[str, tuple[str | None, str]]:
     """Who looks at it, and where."""
     return {
@@ -31,6 +38,16 @@ def paths(
         "parked": ("olga", "/parked"),
         "halts": ("olga", "/halts"),
         "customer": ("olga", "/customers/ann"),
+        "books": ("olga", "/books"),
+        "audit": ("olga", "/audit"),
+        "catalogue": ("olga", "/catalogue"),
+        "asset": ("olga", "/catalogue/BTC"),
+        "pools": ("olga", "/pools"),
+        "users": ("olga", "/users"),
+        "dealers": ("olga", "/dealers"),
+        "dealer": ("olga", f"/dealers/{CME_ID}"),
+        "trading-accounts": ("olga", "/trading-accounts"),
+        "trading-account": ("olga", f"/trading-accounts/{ACCOUNT}"),
         "portfolio": ("ann", "/portfolio"),
         "orders": ("ann", "/orders"),
         "order": ("ann", f"/orders/{order_id}"),
@@ -47,6 +64,12 @@ def paths(
         "market-making-paying": ("ann", f"/market-making/{markets[0]}"),
         "market-making-quoting": ("ann", f"/market-making/{markets[1]}"),
         "market-making-settings": ("ann", f"/market-making/{markets[1]}/settings"),
+        "account": ("ann", "/account"),
+        "recurring": ("ann", "/recurring"),
+        "plan": ("ann", f"/recurring/{told[0]}"),
+        "statements": ("ann", "/statements"),
+        "webhooks": ("ann", "/webhooks"),
+        "webhook": ("ann", f"/webhooks/{told[1]}"),
         "nothing": ("ann", "/no-such-page"),
     }
 
@@ -57,7 +80,7 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
     there: dict[str | None, Page] = {}
     for name, (who, path) in paths(stuck, *ids).items():
         if who in there:
-            there[who].evaluate(_GO, path)
+            there[who].evaluate(GO, path)
         else:
             there[who] = tabs.blank(who)
             there[who].clock.set_fixed_time(desk.clock())  # a price is still good
@@ -72,9 +95,9 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         yield name, page
 
 
-def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str]]:
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str], tuple[str, str]]:
     """More than one of what there can be many of; the ids of an order, of a quote, a purchase, a sale, and of two
-    market-making orders: one is to be paid, one quotes."""
+    market-making orders, one to be paid and one that quotes; of a recurring buy and of an endpoint."""
     assert tabs.console.doors is not None
     desk.list_exchange_asset("SOL", "100")
     desk.purchase(ann, usd="50.00")
@@ -91,8 +114,17 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     desk.halt("purchases")
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
+    desk.dealership.active()
+    desk.dealership.billed(invoice=False)
+    desk.comparing_bank.round(lambda: True)
+    desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
-    return sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id, making(desk.market, ann)
+    plan = customer.post("/recurring-buys", {"asset_id": "SOL", "quote_amount": "5.00", "every": "weekly"})
+    endpoint = customer.post("/webhooks/endpoints", {"url": "https://hooks.example.com/desk"})
+    told = plan.json["plan_id"], endpoint.json["endpoint_id"]
+    customer.post(f"/webhooks/endpoints/{told[1]}/test")
+    there = sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
+    return *there, making(desk.market, ann), told
 
 
 def making(market: Market, owner: Owner) -> tuple[str, str]:

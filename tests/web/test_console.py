@@ -337,6 +337,50 @@ def test_a_cash_out_is_followed_from_ticket_to_bank(tabs: Tabs, desk: Desk, ann:
     expect(page.get_by_role("link", name="1.5 BTC")).to_have_count(1)
 
 
+def test_a_customer_has_his_limits_and_his_bank_in_his_account(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    page = tabs.of("ann", "/account")
+    expect(page.get_by_text("To your bank, left today")).to_be_visible()
+    page.get_by_label("Account at your bank").fill("acc-4711")
+    page.locator("main form").evaluate("form => { form.requestSubmit(); form.requestSubmit() }")
+    expect(page.get_by_role("cell", name="acc-4711")).to_be_visible()
+    expect(page.get_by_role("cell", name="ASKED")).to_be_visible()
+    assert tabs.console.asked.count("POST /clients") == 1
+
+
+def test_who_has_no_account_yet_is_led_to_open_one(tabs: Tabs, desk: Desk) -> None:
+    page = tabs.of("bob", "/portfolio")
+    expect(page.get_by_role("button", name="Open an account")).to_be_visible()
+    expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Portfolio"])
+
+
+def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    page = tabs.of("ann", "/webhooks")
+    page.get_by_label("Address").fill("https://hooks.example.com/desk")
+    page.get_by_role("button", name="Tell it there").click()
+    headed(page, "Webhook")
+    expect(page.get_by_text(re.compile("^whsec_"))).to_be_visible()
+    page.get_by_role("button", name="Send a test …").click()
+    page.get_by_role("button", name="Send a test", exact=True).click()
+    expect(page.get_by_role("rowheader", name="test")).to_be_visible()
+    page.get_by_role("link", name="Account").click()
+    headed(page, "Account")
+    page.go_back()
+    expect(page.get_by_text("https://hooks.example.com/desk")).to_be_visible()
+    expect(page.get_by_text(re.compile("whsec_"))).to_have_count(0)
+    assert page.evaluate("JSON.stringify(sessionStorage)").find("whsec_") == -1
+
+
+def test_coins_are_bought_again_and_again_until_that_is_cancelled(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    desk.list_exchange_asset("SOL", "100")
+    page = tabs.of("ann", "/recurring")
+    page.get_by_label("Dollars each time").fill("5.00")
+    page.get_by_role("button", name="Buy so from now on").click()
+    expect(page.get_by_text("SOL for $5.00, weekly")).to_be_visible()
+    page.get_by_role("button", name="Cancel it …").click()
+    page.get_by_role("button", name="Cancel it", exact=True).click()
+    expect(page.get_by_text("CANCELLED", exact=True)).to_be_visible()
+
+
 # Market makers
 
 
@@ -469,7 +513,7 @@ def test_each_page_is_accessible_and_fits_a_telephone(tabs: Tabs, desk: Desk, an
 
 def test_no_page_is_left_out_there() -> None:
     routes = re.findall(r"path: /\^(.+?)\$/,", (ROOT / "web" / "app.js").read_text())
-    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A", ("M", "R")).values()]
+    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A", ("M", "R"), ("R", "E")).values()]
     assert len(routes) > 10
     assert [route for route in routes if not any(re.fullmatch(route.replace("\\/", "/"), path) for path in at)] == []
 

@@ -15,27 +15,13 @@ from common.domain.ledger import moves
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, AssetTransaction
 from common.domain.ledger.moves import Move
-from common.domain.limits import Limited
-from common.money import ZERO, Money
+from common.domain.limits import Limited, LimitToday
+from common.money import Money
 from common.owner import Owner
 from common.table.table import Table
 
 LAST_MOVES = 10  # that are told of a customer
 LOOKED_MAX = 5_000  # lines of one asset that are looked at for an amount
-
-
-@dataclass(frozen=True)
-class LimitToday:
-    """What of a daily limit is used, on a day of UTC."""
-
-    kind: Limited
-    limit: Money
-    used: Money
-
-    @property
-    def left(self) -> Money:
-        """Nothing, where the limit has been lowered below what was used."""
-        return max(ZERO, self.limit - self.used)
 
 
 @dataclass(frozen=True)

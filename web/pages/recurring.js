@@ -1,0 +1,112 @@
+// @ts-check
+// Coins that are bought again and again: each day, week or month.
+
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { get, post } from "../api.js";
+import { dollars, quantity, typed } from "../amounts.js";
+import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
+import { Confirm, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['RecurringBuyView']} Plan */
+/** @typedef {Schemas['DateView']} Dated */
+/** @typedef {{ plans: Plan[], assets: Schemas['AssetView'][] }} Told */
+
+export function Recurring() {
+  const live = useLive(async (signal) => {
+    const [plans, assets] = await Promise.all([get("/recurring-buys", { query: { limit: 100 }, signal }), get("/assets", { signal })]);
+    return { plans: plans.items, assets: assets.items.filter((a) => a.execution === "EXCHANGE") };
+  }, SELDOM);
+  return html`<${Heading}>Recurring buys<//>
+    <${Loaded} of=${live}>${(/** @type {Told} */ { plans, assets }) => html`
+      <${Table} caption="Your recurring buys, the last first" hidden rows=${plans} columns=${COLUMNS} id=${(/** @type {Plan} */ p) => p.plan_id}
+        empty="Nothing is bought again and again. What you ask for below is listed here." />
+      <${New} assets=${assets} />`}<//>`;
+}
+
+/** @param {Plan} p */
+const what = (p) => `${p.asset_id} ${p.quote_amount ? `for ${dollars(p.quote_amount)}` : quantity(p.quantity ?? "0")}, ${p.every}`;
+
+const COLUMNS = [
+  { name: "What", of: (/** @type {Plan} */ p) => html`<a href=${`/recurring/${segment(p.plan_id)}`}>${what(p)}</a>` },
+  { name: "Status", of: (/** @type {Plan} */ p) => html`<${Status} of=${p.status} />` },
+  { name: "Next (UTC)", of: (/** @type {Plan} */ p) => html`<${When} at=${p.next_at} />` },
+  { name: "Why", of: (/** @type {Plan} */ p) => p.reason ?? "–" },
+];
+
+/** @param {{ assets: Schemas['AssetView'][] }} told */
+function New({ assets }) {
+  const empty = { asset_id: assets[0]?.asset_id ?? "", amount: "", every: "weekly", max_price: "" };
+  const form = useForm("recurring", empty, (fields, key) => post("/recurring-buys", {
+    body: {
+      asset_id: fields.asset_id || empty.asset_id,
+      quote_amount: typed(fields.amount) ?? "",
+      every: /** @type {Schemas['Every']} */ (fields.every),
+      ...(fields.max_price && { max_price: typed(fields.max_price) ?? "" }),
+    },
+    key,
+  }), (plan) => go(`/recurring/${segment(plan.plan_id)}`));
+  const { asset_id, amount, every, max_price } = form.fields;
+  if (!assets.length) return html`<p class="empty">Nothing is bought at the exchange now.</p>`;
+  return html`<h2>Buy again and again</h2><form class="ticket" onSubmit=${form.send}>
+    <fieldset disabled=${form.unknown}>
+      <label>Asset <select name="asset_id" onChange=${form.typed("asset_id")}>${assets.map((a) => html`<option value=${a.asset_id} selected=${a.asset_id === asset_id}>${a.asset_id}, ${a.name}</option>`)}</select></label>
+      <label>Dollars each time, with the fee in them <input name="amount" inputmode="decimal" required autocomplete="off" value=${amount} aria-invalid=${amount && !typed(amount) ? "true" : undefined} onInput=${form.typed("amount")} /></label>
+      <label>How often <select name="every" onChange=${form.typed("every")}>${["daily", "weekly", "monthly"].map((e) => html`<option value=${e} selected=${e === every}>${e}</option>`)}</select></label>
+      <label>Not above this price (may be left out) <input name="max_price" inputmode="decimal" autocomplete="off" value=${max_price} aria-invalid=${max_price && !typed(max_price) ? "true" : undefined} onInput=${form.typed("max_price")} /></label>
+    </fieldset>
+    <${Send} form=${form} says="Buy so from now on" disabled=${!typed(amount) || (max_price && !typed(max_price))} />
+  </form>`;
+}
+
+/** @param {{ id: string }} told */
+export function Plan({ id }) {
+  const path = { plan_id: id };
+  const live = useLive(async (signal) => {
+    const [plan, dates] = await Promise.all([get("/recurring-buys/{plan_id}", { path, signal }), get("/recurring-buys/{plan_id}/dates", { path, signal })]);
+    return { plan, dates: dates.items };
+  }, SELDOM, [id]);
+  return html`<${Heading}>Recurring buy<//>
+    <${Loaded} of=${live}>${(/** @type {{ plan: Plan, dates: Dated[] }} */ { plan: p, dates }) => html`
+      <${Facts} of=${[
+        ["What", what(p)],
+        ["Status", html`<${Status} of=${p.status} />`],
+        ["Next (UTC)", html`<${When} at=${p.next_at} />`],
+        ...(p.max_price ? [["Not above", dollars(p.max_price)]] : []),
+        ...(p.reason ? [["Why", p.reason]] : []),
+        ["Ends (UTC)", html`<${When} at=${p.ends_at} />`],
+        ["Id", html`<code>${p.plan_id}</code>`],
+      ]} />
+      <${Acts} plan=${p} again=${live.again} />
+      <${Table} caption="Its dates, the last first" rows=${dates} columns=${DATES} id=${(/** @type {Dated} */ d) => d.due_at} empty="None of its dates has come yet." />`}<//>`;
+}
+
+const DATES = [
+  { name: "Date (UTC)", of: (/** @type {Dated} */ d) => html`<${When} at=${d.due_at} />` },
+  { name: "Outcome", of: (/** @type {Dated} */ d) => html`<${Status} of=${d.outcome} />` },
+  { name: "Purchase", of: (/** @type {Dated} */ d) => (d.order_id ? html`<a href=${`/purchases/${segment(d.order_id)}`}>see it</a>` : "–") },
+  { name: "Why", of: (/** @type {Dated} */ d) => d.reason ?? (d.missed ? `${d.missed} before it were missed` : "–") },
+];
+
+const ACTS = /** @type {const} */ ({
+  pause: { says: "Pause it", of: ["ACTIVE"], does: "Nothing is bought until you resume it; dates that pass meanwhile are not made good." },
+  resume: { says: "Resume it", of: ["PAUSED"], does: "It goes on from its next date." },
+  cancel: { says: "Cancel it", of: ["ACTIVE", "PAUSED"], does: "Nothing is bought by it any more. What was bought stays yours." },
+});
+
+/** @param {{ plan: Plan, again: () => void }} told */
+function Acts({ plan, again }) {
+  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
+  const act = asking.value;
+  const form = useForm(`recurring/${plan.plan_id}/${act}`, {}, () =>
+    act ? post(`/recurring-buys/{plan_id}/${act}`, { path: { plan_id: plan.plan_id } }) : Promise.reject(new Error("Choose what is to be done.")), () => {
+    asking.value = null;
+    again();
+  });
+  const possible = /** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).filter((verb) => /** @type {readonly string[]} */ (ACTS[verb].of).includes(plan.status));
+  return html`<p class="buttons">${possible.map((verb) => html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
+    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
+      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
+    <//>`;
+}

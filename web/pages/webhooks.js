@@ -1,0 +1,120 @@
+// @ts-check
+// Where a customer's program is told what becomes of his orders, and what it was told.
+
+import { useEffect, useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { del, get, post } from "../api.js";
+import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
+import { Confirm, Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['EndpointView']} Endpoint */
+/** @typedef {Schemas['DeliveryView']} Delivery */
+
+/** A secret that was told, until its page is left: it is told once, and kept nowhere. */
+const told = signal(/** @type {{ endpoint_id: string, secret: string } | null} */ (null));
+
+export function Webhooks() {
+  const live = useLive((signal) => get("/webhooks/endpoints", { signal }), SELDOM);
+  const form = useForm("webhook", { url: "", events: "" }, (fields, key) => {
+    const events = fields.events.split(/[\s,]+/).filter(Boolean);
+    return post("/webhooks/endpoints", { body: { url: fields.url.trim(), ...(events.length > 0 && { events }) }, key });
+  }, ({ endpoint_id, secret }) => {
+    told.value = { endpoint_id, secret };
+    go(`/webhooks/${segment(endpoint_id)}`);
+  });
+  return html`<${Heading}>Webhooks<//>
+    <${Loaded} of=${live}>${(/** @type {Schemas['EndpointList']} */ { items }) => html`
+      <${Table} caption="Where your program is told" hidden rows=${items} columns=${COLUMNS} id=${(/** @type {Endpoint} */ e) => e.endpoint_id}
+        empty="Your program is told nothing yet. Where it is told is listed here." />`}<//>
+    <h2>Be told</h2>
+    <form class="ticket" onSubmit=${form.send}>
+      <fieldset disabled=${form.unknown}>
+        <label>Address <input name="url" type="url" required maxlength="500" autocomplete="off" value=${form.fields.url} onInput=${form.typed("url")} /></label>
+        <label>Events (none: all) <input name="events" autocomplete="off" placeholder="order.completed purchase.completed" value=${form.fields.events} onInput=${form.typed("events")} /></label>
+      </fieldset>
+      <${Send} form=${form} says="Tell it there" disabled=${!form.fields.url.trim()} />
+    </form>`;
+}
+
+const COLUMNS = [
+  { name: "Address", of: (/** @type {Endpoint} */ e) => html`<a href=${`/webhooks/${segment(e.endpoint_id)}`}>${e.url}</a>` },
+  { name: "Status", of: (/** @type {Endpoint} */ e) => html`<${Status} of=${e.status} />` },
+  { name: "Events", of: (/** @type {Endpoint} */ e) => e.events.length },
+];
+
+/** @param {{ id: string }} told */
+export function Webhook({ id }) {
+  const path = { endpoint_id: id };
+  useEffect(() => () => void (told.value = null), []);
+  const live = useLive(async (signal) => {
+    const { items } = await get("/webhooks/endpoints", { signal });
+    const endpoint = items.find((e) => e.endpoint_id === id);
+    if (!endpoint) return null;
+    return { endpoint, deliveries: (await get("/webhooks/endpoints/{endpoint_id}/deliveries", { path, query: { limit: 50 }, signal })).items };
+  }, OFTEN, [id]);
+  const secret = told.value?.endpoint_id === id ? told.value.secret : null;
+  return html`<${Heading}>Webhook<//>
+    ${secret && html`<article class="done" role="status"><p><strong>Keep this secret now: it is shown this once.</strong> By it your program knows that a message is the desk's.</p>
+      <p><${Copy} text=${secret} what="the secret" /></p></article>`}
+    <${Loaded} of=${live}>${(/** @type {{ endpoint: Endpoint, deliveries: Delivery[] } | null} */ found) => {
+      if (!found) return html`<p class="empty">Nothing is told there any more. <a href="/webhooks">All of them</a>.</p>`;
+      const { endpoint: e, deliveries } = found;
+      return html`
+        <${Facts} of=${[
+          ["Address", html`<code>${e.url}</code>`],
+          ["Status", html`<${Status} of=${e.status} />`],
+          ["Signed with the secret number", e.secret_number],
+          ...(e.both_until ? [["The one before signs as well until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
+          ["Told of", e.events.join(", ")],
+        ]} />
+        <${Acts} endpoint=${e} again=${live.again} />
+        <${Table} caption="What was told, the last first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
+          empty="Nothing was told yet. Each message is listed here, with what was answered." />`;
+    }}<//>`;
+}
+
+/** @param {() => void} again */
+const deliveryColumns = (again) => [
+  { name: "Event", of: (/** @type {Delivery} */ d) => d.event_type },
+  { name: "Status", of: (/** @type {Delivery} */ d) => html`<${Status} of=${d.status} />` },
+  { name: "Answer", of: (/** @type {Delivery} */ d) => `${d.answer ?? "–"}, attempt ${d.attempts}` },
+  { name: "Next (UTC)", of: (/** @type {Delivery} */ d) => html`<${When} at=${d.next_attempt_at} />` },
+  { name: "At (UTC)", of: (/** @type {Delivery} */ d) => html`<${When} at=${d.created_at} />` },
+  { name: "Again", of: (/** @type {Delivery} */ d) => (d.status === "PENDING" ? "–" : html`<${Replay} of=${d} again=${again} />`) },
+];
+
+/** @param {{ of: Delivery, again: () => void }} told */
+function Replay({ of, again }) {
+  const form = useForm(`replay/${of.id}`, {}, () => post("/webhooks/deliveries/{delivery_id}/replay", { path: { delivery_id: of.id } }), again);
+  return html`<form class="inline" onSubmit=${form.send}><${Send} form=${form} says="Tell it again" /></form>`;
+}
+
+const ACTS = /** @type {const} */ ({
+  test: { says: "Send a test", does: "A message of the type “test” is sent there, once." },
+  rotate: { says: "Get another secret", does: "The new secret is shown this once. For a day both sign, so that your program can change over." },
+  remove: { says: "Tell nothing there any more", does: "What waits to be told is not told. The secret is forgotten." },
+});
+
+/** @param {{ endpoint: Endpoint, again: () => void }} told */
+function Acts({ endpoint: e, again }) {
+  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
+  const act = asking.value;
+  const path = { endpoint_id: e.endpoint_id };
+  const form = useForm(`webhook/${e.endpoint_id}/${act}/${e.secret_number}`, {}, async () => {
+    if (act === "test") await post("/webhooks/endpoints/{endpoint_id}/test", { path });
+    if (act === "remove") await del("/webhooks/endpoints/{endpoint_id}", { path });
+    if (act === "rotate") {
+      const { endpoint_id, secret } = await post("/webhooks/endpoints/{endpoint_id}/rotate-secret", { path, body: { secret_number: e.secret_number } });
+      told.value = { endpoint_id, secret };
+    }
+  }, () => {
+    asking.value = null;
+    again();
+  });
+  return html`<p class="buttons">${/** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).map((verb) =>
+      html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
+    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
+      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
+    <//>`;
+}
