@@ -128,11 +128,11 @@ export function Acts({ story, again, level = 2, title = "What may be done", more
 }
 
 /** @param {{ outcome: Outcome }} told */
-const Done = ({ outcome }) => html`<article class="done" role="status">
+const Done = ({ outcome }) => html`<div class="done" role="status">
   ${outcome.after === "PROPOSED"
     ? html`<p>It waits for a second person: another operator confirms ${link(outcome.id)}.</p>`
     : html`<p>${outcome.done ? "Done" : "Nothing was done"}: ${outcome.says}</p>`}
-</article>`;
+</div>`;
 
 /** A reason and what else it asks; then what it would do; then it. @param {{ act: ActView, done: (o: Outcome) => void, more: Record<string, string> }} of */
 function Act({ act: a, done, more }) {
