@@ -8,6 +8,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := node_modules/.installed
 GENERATOR := .venv-clients/.installed
+SITE := .venv-site/.installed
 CLIENTS := build/clients
 ENVIRONMENT ?= staging
 PYTEST_WORKERS ?= 3
@@ -20,12 +21,12 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down user demo test prove simulate check clients vendor docs bench deploy lock clean
+.PHONY: help install up down user demo test prove simulate check clients vendor docs site bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-install: $(INSTALLED) $(TOOLS) $(GENERATOR)  ## everything, as the lock files say
+install: $(INSTALLED) $(TOOLS) $(GENERATOR) $(SITE)  ## everything, as the lock files say
 
 up: $(INSTALLED) $(TOOLS)  ## the whole desk on this machine (PORT, DOCS_PORT … choose other ports, and are remembered)
 	@python -m local up
@@ -84,6 +85,9 @@ vendor: $(INSTALLED) $(TOOLS)  ## what the console's pages are made of, from nod
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen
 
+site: $(INSTALLED) $(SITE)  ## docs/ as a site, into build/site; the console of this machine leads to it
+	@python -m docgen.site
+
 bench: install  ## measure what is promised, into docs/benchmarks.md
 	@python -m bench
 
@@ -96,6 +100,7 @@ lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package
 	$(call compile,pyproject.toml --group embedded --constraint requirements/runtime.txt,embedded)
 	$(call compile,pyproject.toml --group dev --constraint requirements/embedded.txt,dev)
 	$(call compile,--group pyproject.toml:clients,clients)
+	$(call compile,--group pyproject.toml:site,site)
 	npm install --package-lock-only
 
 clean:  ## remove what was built, and nothing that was installed or stored
@@ -108,6 +113,7 @@ compile = uv pip compile $(1) --universal --python-version 3.11 --generate-hashe
 
 # Behind a company's proxy, the certificates that count are the system's.
 SYNC = uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+SYNC_SITE = uv pip sync --quiet --python .venv-site/bin/python --require-hashes requirements/site.txt
 SYNC_GENERATOR = uv pip sync --quiet --python .venv-clients/bin/python --require-hashes requirements/clients.txt
 
 $(INSTALLED): requirements/dev.txt requirements/uv.txt
@@ -123,6 +129,12 @@ $(GENERATOR): requirements/clients.txt $(INSTALLED)
 	@echo "Installing what makes the Python client into .venv-clients …"
 	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-clients
 	@$(SYNC_GENERATOR) 2>/dev/null || $(SYNC_GENERATOR) --system-certs
+	@touch $@
+
+$(SITE): requirements/site.txt $(INSTALLED)
+	@echo "Installing what draws the docs as a site into .venv-site …"
+	@$(BIN)/uv venv --quiet --allow-existing --python $(BIN)/python .venv-site
+	@$(SYNC_SITE) 2>/dev/null || $(SYNC_SITE) --system-certs
 	@touch $@
 
 # What is made can be relied on only whole: the copy of the document comes last, and says of which it is made.

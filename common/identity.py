@@ -7,7 +7,9 @@ once more here; a Cognito access token carries
 `iss, sub, client_id, token_use, auth_time, exp, username, cognito:groups, scope`.
 """
 
+import base64
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -42,6 +44,10 @@ VIEWERS = "viewers"  # look
 OPERATORS = "operators"  # look, act, and propose what takes two
 APPROVERS = "approvers"  # look, and confirm what another has proposed
 BILLING = "cryptodesk/billing"  # as the claim writes it: the resource server, and its scope
+
+
+# The desk's own name of whom an identity provider knows. Nobody can sign up under such a name, so nobody waits there.
+FEDERATED = re.compile(r"f\.[a-z2-7]{26}")
 
 
 @dataclass(frozen=True)
@@ -99,7 +105,8 @@ class Caller:
 
 
 def caller(claims: Mapping[str, Any], settings: Settings, now: datetime, path: str) -> Caller:
-    """Who asks for this path. Raises TokenRefused, when a claim is not as an access token of the path's pool has it."""
+    """Who asks for this path. Raises TokenRefused, when a claim is not as an access token of the path's pool has it;
+    NotACustomer, of a username that the pool should not have."""
     operator = path.startswith(OPERATIONS)
     issuer, clients = settings.token_issuer, settings.token_clients
     if operator:
@@ -115,6 +122,10 @@ def caller(claims: Mapping[str, Any], settings: Settings, now: datetime, path: s
     sub, username = claims.get("sub"), claims.get("username")
     if not sub:
         raise TokenRefused("this token has no subject")
+    if username and FEDERATED.fullmatch(str(username)):
+        raise NotACustomer("such a username is the desk's to give: sign up under another one")
+    if username and not operator and settings.identity_provider is not None:
+        username = _desks_own(str(username), str(sub), settings.identity_provider)
     signed_in_at = str(claims.get("auth_time", ""))
     if operator and not signed_in_at.isdecimal():
         raise TokenRefused("this token does not say when its owner has signed in")
@@ -126,6 +137,18 @@ def caller(claims: Mapping[str, Any], settings: Settings, now: datetime, path: s
         operator=operator,
         signed_in_at=int(signed_in_at) if operator else 0,
     )
+
+
+def _desks_own(username: str, sub: str, provider: str) -> str:
+    """What the desk calls a customer. Cognito calls whoever comes from a provider `Provider_id`, in letters of the
+    provider's choosing: he is named after his subject here, so no two are one (docs/decisions/0069). A provider's name
+    begins with a capital letter, which no username does. Raises NotACustomer."""
+    if not username.startswith(f"{provider}_"):
+        return username
+    try:
+        return f"f.{base64.b32encode(uuid.UUID(sub).bytes).decode().rstrip('=').lower()}"
+    except ValueError:
+        raise NotACustomer("this token names no customer: its subject is none of the user pool's") from None
 
 
 def _issued_elsewhere(issuer: object, settings: Settings) -> str:

@@ -171,6 +171,9 @@ class Settings:
     customer_writes_per_minute: int
     operator_requests_per_minute: int
     system_requests_per_minute: int
+    identity_provider: (
+        str | None
+    )  # what the customers' pool calls the one that it takes people from; None: there is none
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -231,6 +234,7 @@ class Settings:
             customer_writes_per_minute=int(needed("CUSTOMER_WRITES_PER_MINUTE")),
             operator_requests_per_minute=int(needed("OPERATOR_REQUESTS_PER_MINUTE")),
             system_requests_per_minute=int(needed("SYSTEM_REQUESTS_PER_MINUTE")),
+            identity_provider=environment.get("IDENTITY_PROVIDER") or None,
         )
 
 

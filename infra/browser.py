@@ -34,6 +34,7 @@ TYPES = {  # of what a browser takes, by the ending; what has none of them is a 
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".png": "image/png",
     ".json": "application/json",
     ".LICENSE": "text/plain; charset=utf-8",
 }

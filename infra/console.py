@@ -118,8 +118,8 @@ class Console(Construct):
             ],
             http_version=aws_cloudfront.HttpVersion.HTTP2_AND_3,
             price_class=aws_cloudfront.PriceClass.PRICE_CLASS_100,
-            # Where the address is CloudFront's own, its certificate is, too, and this is not asked.
-            minimum_protocol_version=aws_cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            # Where the address is CloudFront's own, its certificate says what it lets in.
+            minimum_protocol_version=aws_cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if certificate else None,
             domain_names=[domain] if domain else None,
             certificate=aws_certificatemanager.Certificate.from_certificate_arn(self, "Certificate", certificate)
             if certificate

@@ -34,7 +34,11 @@ def account(session: botocore.session.Session) -> tuple[str, str]:
     """The account and region that a deployment would go to. Raises CanNotDeploy."""
     if os.environ.get("AWS_ENDPOINT_URL"):
         raise CanNotDeploy("AWS_ENDPOINT_URL is set: that is not AWS. `make up` deploys to the embedded one.")
-    region = session.get_config_variable("region")
+    try:
+        # As the CDK command line looks for it. botocore itself does not know AWS_REGION.
+        region = os.environ.get("AWS_REGION") or session.get_config_variable("region")
+    except BotoCoreError as unknown:  # a profile that there is none of
+        raise CanNotDeploy(f"{unknown}: `aws configure list-profiles` has those that there are. {HOW}") from unknown
     if not region:
         raise CanNotDeploy(f"no region is set: export AWS_REGION=… (for example eu-central-1). {HOW}")
     if session.get_credentials() is None:

@@ -73,6 +73,30 @@ class Kafka:
 
 
 @dataclass(frozen=True)
+class IdentityProvider:
+    """Where customers may sign in besides: somebody's own OpenID Connect provider. What the pool is known by there is a
+    pair of a client and its secret, which is in no file: `secret_version` says which version of it is meant."""
+
+    name: str  # what the pool calls it
+    issuer: str
+    client_id: str
+    secret_version: str
+
+    @property
+    def violations(self) -> list[str]:
+        wrong = []
+        if not _PROVIDER.fullmatch(self.name) or self.name in _COGNITOS:
+            wrong.append(f"identity_provider.name is {self.name!r}: 2 to 20 letters and digits, the first a capital")
+        if not _ISSUER.fullmatch(self.issuer):
+            wrong.append(
+                f"identity_provider.issuer is {self.issuer!r}: it begins with https:// and a host, as in tokens"
+            )
+        if not _VERSION.fullmatch(self.secret_version):
+            wrong.append(f"identity_provider.secret_version is {self.secret_version!r}: it is what AWS calls VersionId")
+        return wrong
+
+
+@dataclass(frozen=True)
 class Environment:
     name: EnvironmentName
     endpoint_url: str | None = None  # of the embedded AWS: functions are told, since its runtime does not
@@ -93,6 +117,7 @@ class Environment:
     commission_percent: str = "2.5"
     payments_from: str | None = None
     kafka: Kafka | None = None
+    identity_provider: IdentityProvider | None = None
     alarm_email: str | None = None
     runbooks_url: str | None = None
     deposit_limit_usd: str = "50000"
@@ -151,6 +176,11 @@ class Environment:
             "CUSTOMER_WRITES_PER_MINUTE": self.customer_writes_per_minute,
             "OPERATOR_REQUESTS_PER_MINUTE": self.operator_requests_per_minute,
             "SYSTEM_REQUESTS_PER_MINUTE": self.system_requests_per_minute,
+            **(
+                {"IDENTITY_PROVIDER": provider.name}
+                if (provider := self.identity_provider) and not self.embedded
+                else {}
+            ),
         }
 
     @property
@@ -188,6 +218,7 @@ class Environment:
                 "CloudFront takes certificates of us-east-1 alone"
             )
         wrong += self.kafka.violations if self.kafka else []
+        wrong += self.identity_provider.violations if self.identity_provider else []
         return [*wrong, *violations(self.variables)]
 
     @classmethod
@@ -233,6 +264,15 @@ class OfKafka(BaseModel):
     security_groups: list[str] = []
 
 
+class OfIdentityProvider(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+    name: str
+    issuer: str
+    client_id: str
+    secret_version: str
+
+
 class Settled(BaseModel):
     """What a file says. Numbers are written as text: they are exact, and none is read as something near it. What else a
     value has to be is said where functions read it: `common.settings.violations`."""
@@ -256,6 +296,7 @@ class Settled(BaseModel):
     price_oracle_key: bool | None = None
     payments_from: str | None = None
     kafka: OfKafka | None = None
+    identity_provider: OfIdentityProvider | None = None
     commission_percent: str | None = None
     deposit_limit_usd: str | None = None
     withdrawal_limit_usd: str | None = None
@@ -294,6 +335,8 @@ class Settled(BaseModel):
                 tuple(self.kafka.subnets),
                 tuple(self.kafka.security_groups),
             )
+        if self.identity_provider is not None:
+            told["identity_provider"] = IdentityProvider(**dict(self.identity_provider))
         if self.log_level is not None:
             told["log_level"] = LogLevel(self.log_level)
         return told
@@ -313,7 +356,8 @@ _KNOWN = tuple(OfLaptop.model_fields)
 
 def _said(model: type[Settled], at: str, told: Mapping[str, Any]) -> Settled:
     """Raises UnfitEnvironment with all that is wrong."""
-    secret = sorted(name for name in _names(told) if name not in _KNOWN and _SECRET.search(name))
+    known = {*_KNOWN, "secret_version"}
+    secret = sorted(name for name in _names(told) if name not in known and _SECRET.search(name))
     if secret:
         raise UnfitEnvironment(
             f"{at} says {', '.join(secret)}: secrets are in Secrets Manager and in no file (docs/deploy.md)"
@@ -335,8 +379,8 @@ def _wrong(error: ErrorDetails) -> str:
     name = ".".join(map(str, error["loc"]))
     if error["type"] != "extra_forbidden":
         return f"{name} is {error['input']!r}: {error['msg']}"
-    known = OfKafka.model_fields if name.startswith("kafka.") else Settled.model_fields
-    return f"{name} is not known; known are {', '.join(sorted(known))}"
+    known = TABLES.get(name.partition(".")[0], Settled) if "." in name else Settled
+    return f"{name} is not known; known are {', '.join(sorted(known.model_fields))}"
 
 
 # Where requests cost money, the access log tells who asked what: a second line for each would say the same.
@@ -355,12 +399,18 @@ _UNLIMITED = dict.fromkeys(
     ),
     "1000000",
 )
+TABLES: Mapping[str, type[BaseModel]] = {"kafka": OfKafka, "identity_provider": OfIdentityProvider}
 _PRODUCTION_SAYS = ("alarm_email", "bank_url", "exchange", "exchange_url")
 _PAGES = re.compile(r"https://[^\s?#]+")
 _DOMAIN = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]{2,}")
 _CERTIFICATE = re.compile(r"arn:aws:acm:us-east-1:\d{12}:certificate/[\w-]+")
 _MAIL = re.compile(r"[^@\s,]+@[^@\s,]+\.[^@\s,]+")
 _EXAMPLE = re.compile(r"[@./]example(\.(com|net|org))?(?=[:/]|$)")
+# What the pool calls those who come from there begins with the name (common/identity.py): no username of ours can.
+_PROVIDER = re.compile(r"[A-Z][A-Za-z0-9]{1,19}")
+_COGNITOS = ("COGNITO", "Facebook", "Google", "LoginWithAmazon", "SignInWithApple")  # not of the kind that is made here
+_ISSUER = re.compile(r"https://[^\s?#/@]+(/[^\s?#]*)?")
+_VERSION = re.compile(r"[0-9a-zA-Z-]{32,64}")
 _SECRET = re.compile(r"secret|password|passwd|private|credential|token|(^|_)(key|pin|seed)s?($|_)", re.IGNORECASE)
 _PAYOUT_BACK_OFF = {
     EnvironmentName.LOCAL: "1",

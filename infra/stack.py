@@ -106,6 +106,8 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=users.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=users.client.user_pool_client_id)
+        if users.provider is not None:
+            CfnOutput(self, "IdentityProviderReturnsTo", value=f"{users.pages}/oauth2/idpresponse")
         CfnOutput(self, "OperatorPoolId", value=operators.users.user_pool_id)
         CfnOutput(self, "OperatorPoolClientId", value=operators.client.user_pool_client_id)
         if users.console is not None and operators.console is not None:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack, aws_cognito
+from aws_cdk import Duration, RemovalPolicy, SecretValue, Stack, aws_cognito
 from constructs import Construct
 
 from common.identity import APPROVERS, OPERATORS, VIEWERS
-from infra.environment import Environment
+from infra.environment import Environment, IdentityProvider
 
 RESOURCE_SERVER, BILLING_SCOPE = "cryptodesk", "billing"  # it looks for them as `cryptodesk/billing`
 GROUPS = {
@@ -39,6 +39,7 @@ class UserPool:
     machines: tuple[aws_cognito.UserPoolClient, ...]  # the clients of the dealers' systems
     issuer: str  # of its tokens
     pages: str  # where people sign in
+    provider: str | None = None  # the name of the one that people come from besides
     console: aws_cognito.UserPoolClient | None = None  # of a browser: made where the console's address is known
 
     @property
@@ -53,7 +54,10 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         scope,
         "Users",
         self_sign_up_enabled=True,
-        sign_in_aliases=aws_cognito.SignInAliases(username=True),
+        # Whoever has shown that an address is his may sign in by it; the token has his username all the same. A pool
+        # keeps the aliases that it was made with, so those of laptops, where no mail comes, have none.
+        sign_in_aliases=aws_cognito.SignInAliases(username=True, email=None if environment.embedded else True),
+        keep_original=aws_cognito.KeepOriginalAttrs(email=True),  # until the new address is shown to be his
         sign_in_case_sensitive=True,  # `Ann` is not `ann`: a username is checked, never changed
         standard_attributes=aws_cognito.StandardAttributes(
             email=aws_cognito.StandardAttribute(required=True, mutable=True)
@@ -68,11 +72,12 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
     )
     # On a laptop nobody teaches curl to ask for the next token.
     validity = Duration.hours(1) if environment.embedded else Duration.minutes(CUSTOMERS_TOKEN_MINUTES)
+    provider = _identity_provider(users, environment)
     client = users.add_client(
         "App",
         # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
         auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
-        **_by_page(CALLBACKS),
+        **_by_page(CALLBACKS, provider=None if provider is None else provider.provider_name),
         access_token_validity=validity,
         id_token_validity=validity,
         refresh_token_validity=Duration.days(30),
@@ -80,7 +85,8 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
     # Where the dealers' systems ask for tokens, too.
     pages = _pages(scope, users, environment.prefix)
     _style(scope, f"{users.node.id}Style", users, client, environment)
-    return UserPool(users, client, _machines(users), _issuer(scope, users), pages)
+    named = None if provider is None or environment.identity_provider is None else environment.identity_provider.name
+    return UserPool(users, client, _machines(users), _issuer(scope, users), pages, named)
 
 
 def operator_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -124,6 +130,35 @@ def operator_pool(scope: Construct, environment: Environment) -> UserPool:
     return UserPool(users, client, (), _issuer(scope, users), pages)
 
 
+def _identity_provider(
+    users: aws_cognito.UserPool, environment: Environment
+) -> aws_cognito.UserPoolIdentityProviderOidc | None:
+    """Of customers alone: an operator's second factor is his pool's to ask. The pool wants an address of everybody, and
+    takes the provider's word for it. Whether it is his own, the provider can not say here: it is no way in, and links
+    nobody to somebody who was here before."""
+    settled = environment.identity_provider
+    if settled is None or environment.embedded:
+        return None
+    return aws_cognito.UserPoolIdentityProviderOidc(
+        users,
+        "IdentityProvider",
+        user_pool=users,
+        name=settled.name,
+        issuer_url=settled.issuer,
+        client_id=settled.client_id,
+        client_secret=_secret_of_provider(environment, settled),
+        scopes=["openid", "email"],
+        attribute_mapping=aws_cognito.AttributeMapping(email=aws_cognito.ProviderAttribute.other("email")),
+    )
+
+
+def _secret_of_provider(environment: Environment, settled: IdentityProvider) -> str:
+    """A reference, which CloudFormation resolves: the template has no secret. Another version is another text, or it
+    would not look again."""
+    secret = SecretValue.secrets_manager(f"{environment.prefix}-identity-provider", version_id=settled.secret_version)
+    return secret.unsafe_unwrap()
+
+
 def with_console(scope: Construct, pool: UserPool, environment: Environment, origins: Sequence[str]) -> UserPool:
     """With a client for the console at these addresses: nobody gives a password to a page of ours, so no flow takes
     one. It holds nothing that could not be made anew, and is where the address is, which a stack before this one can
@@ -136,7 +171,9 @@ def with_console(scope: Construct, pool: UserPool, environment: Environment, ori
         name,
         user_pool=pool.users,
         **_by_page(
-            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in origins], logout_urls=[f"{origin}/" for origin in origins]
+            [f"{origin}{CONSOLE_SIGNED_IN}" for origin in origins],
+            logout_urls=[f"{origin}/" for origin in origins],
+            provider=pool.provider,  # by its name, which no export holds: it can be given up in one deployment
         ),
         access_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
         id_token_validity=Duration.minutes(CONSOLE_TOKEN_MINUTES),
@@ -147,14 +184,18 @@ def with_console(scope: Construct, pool: UserPool, environment: Environment, ori
     return replace(pool, console=client)
 
 
-def _by_page(callback_urls: Sequence[str], logout_urls: Sequence[str] = ()) -> dict[str, Any]:
+def _by_page(
+    callback_urls: Sequence[str], logout_urls: Sequence[str] = (), provider: str | None = None
+) -> dict[str, Any]:
     """Of an app client whose users sign in at the pool's own page. It has no secret, which nobody could keep: whoever
     wants tokens for a code shows that he has asked for it (PKCE)."""
+    known = aws_cognito.UserPoolClientIdentityProvider
+    others = () if provider is None else (known.custom(provider),)
     return {
         "generate_secret": False,
         "prevent_user_existence_errors": True,
         "enable_token_revocation": True,
-        "supported_identity_providers": [aws_cognito.UserPoolClientIdentityProvider.COGNITO],
+        "supported_identity_providers": [known.COGNITO, *others],
         "o_auth": aws_cognito.OAuthSettings(
             flows=aws_cognito.OAuthFlows(authorization_code_grant=True),
             scopes=[aws_cognito.OAuthScope.OPENID],

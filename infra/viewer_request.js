@@ -2,7 +2,7 @@
 // As local/front.py: the API is asked without its prefix, and what is no file is a page, which index.html draws.
 
 // Of infra/browser.py TYPES; a test compares.
-var FILES = ['.html', '.js', '.css', '.svg', '.json', '.LICENSE'];
+var FILES = ['.html', '.js', '.css', '.svg', '.png', '.json', '.LICENSE'];
 
 function handler(event) {
   var request = event.request;

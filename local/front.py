@@ -4,6 +4,7 @@
 /config.json   where it signs people in, and where the API is
 /api/…         the HTTP API, without `/api`
 /docs          Swagger UI over docs/openapi.json, whose scripts ship inside aws_lambda_powertools
+/docs/site/…   what `make site` has made of docs/, if it has
 /problems/…    the page of a problem, under the path that is its type
 """
 
@@ -14,18 +15,20 @@ import gzip
 import http.client
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from threading import Event
+from typing import Any
 from urllib.parse import urlsplit
 
 from infra.browser import API, TYPES, headers, headers_of_swagger_ui, type_of
 from sandbox.serving import Answer, Request, serve
 
+SITE = "/docs/site/"
 _SWAGGER = files("aws_lambda_powertools.event_handler.openapi.swagger_ui")
 _SWAGGER_FILES = ("swagger-ui-bundle.min.js", "swagger-ui.min.css")
 _SWAGGER_PAGE = """<!doctype html>
@@ -60,12 +63,13 @@ Api = Callable[[Request, str], Answer]  # of a request, for this path and query
 
 @dataclass(frozen=True)
 class Front:
-    """`pools` is as the console's /config.json has it, and `sign_in` are the origins that are in it."""
+    """`pools` is as the console's /config.json has it. `site` may be there or not."""
 
     web: Path
     openapi: Path
     api: Api
     pools: Mapping[str, Mapping[str, str]]
+    site: Path | None = None
 
     def __call__(self, request: Request) -> Answer:
         path = urlsplit(request.target).path
@@ -86,18 +90,25 @@ class Front:
             return _said(HTTPStatus.METHOD_NOT_ALLOWED, "only the API takes that\n")
         match path:
             case "/config.json":
-                return _fresh(json.dumps({"api": API, "pools": self.pools}), "application/json")
+                return _fresh(json.dumps(self._config), "application/json")
             case "/docs":
                 return _fresh(_SWAGGER_PAGE, TYPES[".html"])
             case "/docs/start.js":
                 return _fresh(_SWAGGER_START, TYPES[".js"])
             case "/docs/openapi.json":
                 return self._document()
+            case _ if path.startswith(SITE) and self.site is not None:
+                return _file_of(self.site, request.path[2:] or ["index.html"])
             case _ if path.startswith("/docs/"):
                 return _of_swagger_ui(path.removeprefix("/docs/"))
             case _ if path.startswith("/problems/"):
                 return self._problem(path.removeprefix("/problems/"))
         return self._file(request.path)
+
+    @property
+    def _config(self) -> Mapping[str, Any]:
+        drawn = self.site is not None and (self.site / "index.html").is_file()
+        return {"api": API, "pools": self.pools, **({"docs": SITE} if drawn else {})}
 
     def _document(self) -> Answer:
         document = json.loads(self.openapi.read_text())
@@ -112,13 +123,16 @@ class Front:
 
     def _file(self, parts: list[str]) -> Answer:
         """A file that a browser takes; whatever has no such ending is an address of the console's own."""
-        kind = type_of(parts[-1] if parts else "")
-        if kind is None:
+        if type_of(parts[-1] if parts else "") is None:
             return _fresh((self.web / "index.html").read_bytes(), TYPES[".html"])
-        at = self.web.joinpath(*parts)
-        if ".." in parts or any("/" in part for part in parts) or not at.is_file():
-            return _said(HTTPStatus.NOT_FOUND, "there is no such file\n")
-        return _fresh(at.read_bytes(), kind)
+        return _file_of(self.web, parts)
+
+
+def _file_of(folder: Path, parts: Sequence[str]) -> Answer:
+    kind, at = type_of(parts[-1]), folder.joinpath(*parts)
+    if kind is None or ".." in parts or any("/" in part for part in parts) or not at.is_file():
+        return _said(HTTPStatus.NOT_FOUND, "there is no such file\n")
+    return _fresh(at.read_bytes(), kind)
 
 
 def _fresh(body: str | bytes, content_type: str) -> Answer:
@@ -184,13 +198,14 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--web", type=Path, required=True, metavar="FOLDER")
     parser.add_argument("--openapi", type=Path, required=True, metavar="FILE")
+    parser.add_argument("--site", type=Path, metavar="FOLDER", help="where `make site` puts what it makes of docs/")
     parser.add_argument("--api-url", required=True)
     parser.add_argument("--aws-url", required=True, help="where both user pools are")
     parser.add_argument("--customers", required=True, metavar="CLIENT", help="the console's, of the customers' pool")
     parser.add_argument("--operators", required=True, metavar="CLIENT", help="the console's, of the operators' pool")
     told = parser.parse_args()
     of = pools(told.aws_url, told.customers, told.operators)
-    front = Front(told.web, told.openapi, over_http(told.api_url), of)
+    front = Front(told.web, told.openapi, over_http(told.api_url), of, told.site)
     ending = Event()
     for which in (signal.SIGTERM, signal.SIGINT):
         signal.signal(which, lambda *_: ending.set())

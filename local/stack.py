@@ -33,6 +33,7 @@ DOCS = "docs page"  # and the console: local/front.py
 TAKE_PAYMENTS = "cryptodesk-billing-take-payments"  # the function: Kafka waits for it until it is there
 OPENAPI = ROOT / "docs" / "openapi.json"
 WEB = ROOT / "web"
+SITE = ROOT / "build" / "site"
 # The embedded AWS before whom its functions ask; the custody and the campaigns before the exchange that they ask.
 STOPPING_ORDER = (DOCS, AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
 
@@ -190,7 +191,7 @@ class LocalStack:
             case _:
                 port, url = environment.docs_port, environment.docs_url
                 customers, operators = clients
-                arguments = ["local.front", "--web", str(WEB), "--openapi", str(OPENAPI)]
+                arguments = ["local.front", "--web", str(WEB), "--openapi", str(OPENAPI), "--site", str(SITE)]
                 arguments += ["--api-url", api_url, "--aws-url", environment.aws_url]
                 arguments += ["--customers", customers, "--operators", operators]
         return [arguments[0], "--port", str(port), *arguments[1:]], port, url

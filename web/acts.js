@@ -27,6 +27,7 @@ export const WORDS = {
   fees_in_coins: "Fees of the exchange in coins, such as 0.0002 BNB (may be left out)",
   gross: "For how many dollars, before its fee",
   hash: "Hash of its transaction (may be left out)",
+  operator: "Operator of the same name",
   order: "Order",
   paid: "Paid by the bank, in dollars; 0: nothing, and it never will",
   payer: "Who pays for it",

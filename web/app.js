@@ -57,6 +57,66 @@ const PAGES = [
     page: async ([username]) => html`<${(await import("./pages/customer.js")).Customer} username=${username} />`,
   },
   {
+    path: /^\/books$/,
+    title: "Books",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/books.js")).Books} />`,
+  },
+  {
+    path: /^\/audit$/,
+    title: "Audit",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/audit.js")).Audit} />`,
+  },
+  {
+    path: /^\/catalogue$/,
+    title: "Catalogue",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/catalogue.js")).Catalogue} />`,
+  },
+  {
+    path: /^\/catalogue\/([^/]+)$/,
+    title: "Asset",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/catalogue.js")).AssetRules} id=${id} />`,
+  },
+  {
+    path: /^\/pools$/,
+    title: "Pools",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Pools} />`,
+  },
+  {
+    path: /^\/users$/,
+    title: "Users",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Users} />`,
+  },
+  {
+    path: /^\/dealers$/,
+    title: "Dealers",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).Dealers} />`,
+  },
+  {
+    path: /^\/dealers\/([^/]+)$/,
+    title: "Dealer",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).DealersLife} id=${id} />`,
+  },
+  {
+    path: /^\/trading-accounts$/,
+    title: "Trading accounts",
+    of: "operators",
+    page: async () => html`<${(await import("./pages/lists.js")).TradingAccounts} />`,
+  },
+  {
+    path: /^\/trading-accounts\/([^/]+)$/,
+    title: "Trading account",
+    of: "operators",
+    page: async ([id]) => html`<${(await import("./pages/lists.js")).TradingAccount} id=${id} />`,
+  },
+  {
     path: /^\/portfolio$/,
     title: "Portfolio",
     of: "customers",
@@ -186,12 +246,13 @@ const PAGES = [
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
-  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"]],
+  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
   customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
 const failed = signal(/** @type {Error | null} */ (null)); // a sign-in, or a sign-out
+const docs = signal(""); // where they are, whole: no address of the console's own
 
 addEventListener("popstate", () => (place.value = location.pathname + location.search));
 addEventListener("click", (event) => {
@@ -272,6 +333,7 @@ function Header({ who, pathname }) {
   return html`<header class="container">
     <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
       ${who.pool === "customers" ? html`<${CustomersLinks} pathname=${pathname} />` : html`<${Links} of=${MENU[who.pool]} pathname=${pathname} />`}
+      ${docs.value && html`<li><a href=${docs.value}>Docs</a></li>`}
     </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
     ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
   </header>`;
@@ -318,6 +380,7 @@ function decoded(part) {
 async function begin() {
   const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
+  docs.value = config.docs ? new URL(config.docs, location.origin).href : "";
   await session.begin(config);
   if (location.pathname === "/signed-in") {
     const told = new URLSearchParams(location.search);

@@ -19,9 +19,10 @@ export type InQuery<O> = O extends { parameters: { query?: infer T } } ? Exclude
 
 export type PoolName = "customers" | "operators";
 
-/** `/config.json`: where to sign in, and where the API is. */
+/** `config.json`: where to sign in, and where the API is; and the docs, where there are some. */
 export interface Config {
   api: string;
+  docs?: string;
   pools: Record<PoolName, Pool>;
 }
 

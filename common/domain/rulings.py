@@ -43,7 +43,8 @@ class Matter(StrEnum):
     TOTAL = "TOTAL"  # what is told of the contract of a dealer's account rightly is not what has come: by its type
     DEPOSIT = "DEPOSIT"  # what becomes of a dealer's deposit that is to be paid back: by the number of his release
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
-    # That is no ruling yet: one operator says, of an asset by its symbol, that its payer has it otherwise.
+    # That is no ruling yet: one operator says, of an asset by its symbol, that its payer has it otherwise. It stays
+    # when another one dismisses that, until a further one lets the order go on.
     SAID = "SAID"
 
 
@@ -64,11 +65,13 @@ class RulingItem(Item, discriminator=keys.RULING.entity):
     terms = JSONAttribute()
     reference = UnicodeAttribute(null=True)
     operators = UnicodeAttribute()
+    dismissed_by = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True)
 class Ruling:
-    """`operators` are the two; of one matter about one thing the latest ruling counts."""
+    """`operators` are the two; of one matter about one thing the latest ruling counts. Of what is SAID, `reference` is
+    the proposal that says so, none where it was dismissed; `dismissed_by` who has dismissed what another has said."""
 
     order_id: str
     matter: Matter
@@ -77,6 +80,7 @@ class Ruling:
     reference: str | None
     operators: str
     at: datetime
+    dismissed_by: str | None = None
 
 
 class SaidOtherwise(Refusal):
@@ -101,15 +105,61 @@ def record(ruling: Ruling) -> Write:
 def say(order_id: str, symbol: str, proposal_id: str, by: str, at: datetime) -> Write:
     """One operator proposes that an asset is kept, since who paid has it otherwise: until that is decided it neither
     leaves the exchange nor goes to him. Refused with SaidOtherwise: another proposal says so."""
-    said = RulingItem(
-        *_said(order_id, symbol), terms={}, reference=proposal_id, operators=by, created_at=at, updated_at=at
+    item = RulingItem
+    return Write.update(
+        item(*_said(order_id, symbol)),
+        item.entity_type.set(item),
+        item.terms.set({}),
+        item.reference.set(proposal_id),
+        item.operators.set(by),
+        item.created_at.set(at),
+        item.updated_at.set(at),
+        when=_is_of(proposal_id) | item.reference.does_not_exist(),
+        otherwise=_already(symbol),
     )
-    return Write.put(said, when=_is_of(proposal_id), otherwise=_already(symbol))
 
 
 def unsay(order_id: str, symbol: str, proposal_id: str) -> Write:
-    """It is confirmed, or dismissed. Refused with SaidOtherwise."""
+    """It is confirmed. Refused with SaidOtherwise."""
     return Write.delete(RulingItem(*_said(order_id, symbol)), when=_is_of(proposal_id), otherwise=_already(symbol))
+
+
+def dismiss_said(
+    table: Table, order_id: str, symbol: str, proposal_id: str, by: str | None, at: datetime
+) -> list[Write]:
+    """It is dismissed, `by` another one than has said it: the order goes on when a further one lets it. None, who has
+    said it, leaves whoever has dismissed such a thing before. Refused with SaidOtherwise."""
+    item = RulingItem
+    there = table.get(item, _said(order_id, symbol), consistent=True)
+    if there is None or there.reference != proposal_id:
+        return []
+    rule: Condition = item.reference == proposal_id
+    if by is None and there.dismissed_by is None:
+        return [Write.delete(item(*_said(order_id, symbol)), when=rule, otherwise=_already(symbol))]
+    return [
+        Write.update(
+            item(*_said(order_id, symbol)),
+            item.reference.remove(),
+            *([] if by is None else [item.dismissed_by.set(by)]),
+            item.updated_at.set(at),
+            when=rule,
+            otherwise=_already(symbol),
+        )
+    ]
+
+
+def let_go(said: Ruling) -> Write:
+    """Another one than has dismissed it lets the order go on. Refused with SaidOtherwise: it is said once more."""
+    item = RulingItem
+    return Write.delete(
+        item(*_said(said.order_id, said.about)),
+        when=item.reference.does_not_exist() & (item.dismissed_by == said.dismissed_by),
+        otherwise=_already(said.about),
+    )
+
+
+def is_dismissed(ruling: Ruling) -> bool:
+    return ruling.matter is Matter.SAID and ruling.reference is None
 
 
 def not_said(order_id: str, symbol: str) -> Write:
@@ -129,10 +179,16 @@ def _is_of(proposal_id: str) -> Condition:
 
 def _already(symbol: str) -> Callable[[RawItem | None], Refusal]:
     def refusal(old: RawItem | None) -> Refusal:
+        if old is not None and "reference" not in old:
+            return SaidOtherwise(dismissed_but(old["dismissed_by"]["S"], symbol))
         which = "a proposal" if old is None else old["reference"]["S"]
         return SaidOtherwise(f"{which} says that who paid has the {symbol} otherwise: confirm or dismiss it first")
 
     return refusal
+
+
+def dismissed_but(by: str, symbol: str) -> str:
+    return f"{by} has dismissed that who paid has the {symbol} otherwise: another operator redrives the order"
 
 
 def of(table: Table, order_id: str) -> Rulings:
@@ -151,4 +207,5 @@ def _ruling_of(item: RulingItem) -> Ruling:
         reference=item.reference,
         operators=item.operators,
         at=item.created_at,
+        dismissed_by=item.dismissed_by,
     )

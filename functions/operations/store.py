@@ -401,6 +401,13 @@ def _at_bank(item: OutsideCallItem) -> OutsideCall:
     return OutsideCall(item.created_at, "bank", reference_id, item.adjustment_id, item.status, says)
 
 
+def open_of(table: Table, username: str) -> Iterator[KnownItem]:
+    """What of a customer's waits for something."""
+    for item in table.all(KnownItem, Query(KnownItem.username == username, index=keys.USER_OPEN)):
+        if item.open_work is not None:
+            yield item
+
+
 def move_user(username: str, before: str, sub: str, at: datetime, written_at: datetime) -> Write:
     """The user is another login's. Refused with AccountMoved, also if it was written since."""
     return Write.update(

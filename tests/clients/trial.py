@@ -25,7 +25,9 @@ from schemathesis.engine import from_schema
 from schemathesis.engine.events import EngineEvent, FatalError, NonFatalError, ScenarioFinished
 from schemathesis.engine.recorder import ScenarioRecorder
 
-from common.http import PROBLEMS, BodyRefused, InvalidRequest
+from common.fair_use import TooManyRequests
+from common.http import PROBLEMS, BodyRefused, InvalidRequest, MethodNotAllowed, RouteNotFound
+from common.identity import NotACustomer, OperatorsOnly, ScopeMissing
 from infra.contexts import Route
 from tests import openapi
 from tests.clients.served import served
@@ -34,22 +36,24 @@ from tests.doors import Answer
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 CHAINS, STEPS = 40, 12  # of a round, at most; of a chain
-FOR_ITS_FORM = {f"{PROBLEMS}{kind.__name__}" for kind in (BodyRefused, InvalidRequest)}
+FOR_ITS_FORM = (BodyRefused, InvalidRequest, RouteNotFound, MethodNotAllowed)
+BEFORE_ITS_RULES = (NotACustomer, OperatorsOnly, ScopeMissing, TooManyRequests)  # it would not have been tried at all
+NEVER = {f"{PROBLEMS}{kind.__name__}" for kind in (*FOR_ITS_FORM, *BEFORE_ITS_RULES)}
 
 
 @schemathesis.check
 def refused_by_a_rule(_: schemathesis.CheckContext, response: Response, case: schemathesis.Case[Any]) -> None:
-    """What the document lets pass is never refused for its form."""
+    """What the document lets pass is never refused for its form, nor before its rules are asked."""
     good = case.meta is not None and case.meta.generation.mode.is_positive
     if (
         good
         and _path_is_told(case)
         and 400 <= response.status_code < 500
-        and (told := response.json()).get("type") in FOR_ITS_FORM
+        and (told := response.json()).get("type") in NEVER
     ):
         raise Failure(
             operation=case.operation.label,
-            title="Refused for its form, which is as the document says",
+            title="Refused before its rules, though it is as the document says",
             message=str(told.get("errors", told["detail"])),
         )
 

@@ -14,17 +14,19 @@ from aws_cdk import App
 from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
 from infra.edge import EdgeStack
-from infra.environment import Environment, EnvironmentName, Kafka, LogLevel
+from infra.environment import Environment, EnvironmentName, IdentityProvider, Kafka, LogLevel
 from infra.stack import CryptodeskStack
 from infra.state import StateStack
 from tests.infra.templates import Resources, Templates
 
+STAFF = IdentityProvider("Staff", "https://id.example/realm", "desk", "0" * 32)
 ENVIRONMENTS = {
     EnvironmentName.LOCAL: Environment(
         EnvironmentName.LOCAL,
         endpoint_url="http://127.0.0.1:4566",
         console_origins=("http://127.0.0.1:4580",),
         price_oracle_url="http://127.0.0.1:4590",
+        identity_provider=STAFF,
     ),
     EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),
     EnvironmentName.PRODUCTION: Environment(
@@ -40,6 +42,7 @@ ENVIRONMENTS = {
         trace_functions=True,
         payments_from="arn:aws:iam::111111111111:role/billing",
         kafka=Kafka(brokers=("a.example:9096", "b.example:9096"), subnets=("subnet-1",), security_groups=("sg-1",)),
+        identity_provider=STAFF,
     ),
 }
 

@@ -12,7 +12,15 @@ import pytest
 
 from infra import deploy
 from infra.bundle import ROOT
-from infra.environment import FOLDER, Environment, EnvironmentName, Kafka, UnfitEnvironment, UnknownEnvironment
+from infra.environment import (
+    FOLDER,
+    Environment,
+    EnvironmentName,
+    IdentityProvider,
+    Kafka,
+    UnfitEnvironment,
+    UnknownEnvironment,
+)
 from tests.infra.conftest import Synth
 
 PRODUCTION = {
@@ -263,6 +271,34 @@ def test_payments_come_from_one_kafka_or_none() -> None:
             _read(kafka=told)
 
 
+PROVIDER = {"name": "Staff", "issuer": "https://id.example/realm", "client_id": "desk", "secret_version": "0" * 32}
+
+
+def test_customers_come_from_one_provider_or_none() -> None:
+    assert _read().identity_provider is None
+    assert _read(identity_provider=PROVIDER).identity_provider == IdentityProvider(**PROVIDER)
+    assert _read(identity_provider=PROVIDER).variables["IDENTITY_PROVIDER"] == "Staff"
+    assert "IDENTITY_PROVIDER" not in _read().variables
+    with pytest.raises(UnfitEnvironment, match=r"identity_provider\.isuer is not known; known are client_id, issuer"):
+        _read(identity_provider=PROVIDER | {"isuer": "x"})
+    with pytest.raises(UnfitEnvironment, match="says client_secret: secrets are in Secrets Manager and in no file"):
+        _read(identity_provider=PROVIDER | {"client_secret": "x"})
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        *(("name", written) for written in ("staff", "S", "Staff_1", "Staff of us", "Google", "COGNITO", "S" * 21)),
+        *(("issuer", written) for written in ("http://id.example", "https://", "https://me@id.example", "id.example")),
+        *(("secret_version", written) for written in ("1", "so-secret", "")),
+    ],
+)
+def test_a_provider_that_can_not_be_is_not_deployed(name: str, written: str) -> None:
+    """A name that a username could begin with would be somebody's else."""
+    with pytest.raises(UnfitEnvironment, match=f"identity_provider.{name} is '{written}'"):
+        _read(identity_provider=PROVIDER | {name: written})
+
+
 def test_production_keeps_lines_for_what_is_wrong_unless_told_otherwise() -> None:
     assert _read().log_level == "INFO"
     assert _read("production").log_level == "WARNING"
@@ -319,16 +355,23 @@ def test_two_environments_count_and_take_payments_apart(synth: Synth) -> None:
 def test_a_deployment_refuses_politely_where_there_is_no_aws(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION", "AWS_REGION"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
     assert deploy.main(["staging"]) == 1
     assert "no region is set" in capsys.readouterr().err
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    for name in ("AWS_DEFAULT_REGION", "AWS_REGION"):  # the second is what the CDK command line and the page say
+        monkeypatch.setenv(name, "eu-central-1")
+        assert deploy.main(["staging"]) == 1
+        assert "there are no AWS credentials here" in capsys.readouterr().err
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
     assert deploy.main(["staging"]) == 1
-    assert "there are no AWS credentials here" in capsys.readouterr().err
+    assert "The config profile (nobody) could not be found: `aws configure list-pro" in capsys.readouterr().err
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv("AWS_REGION", "eu-central-1")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert deploy.main(["production"]) == 1
     assert "that is not AWS" in capsys.readouterr().err

@@ -370,7 +370,7 @@ def test_the_poll_of_snapshots_is_repeated_by_times_and_never_retried() -> None:
     states = golden("snapshots")["States"]
     ((name, poll),) = task_states("snapshots")
     assert (golden("snapshots")["StartAt"], poll["Next"]) == (name, "NextStep")
-    assert poll["Parameters"] == {"time.$": "$.time"}
+    assert poll["Parameters"]["time.$"] == "$.time"
     assert not errors_of(poll)
     assert led("snapshots") == {"AGAIN": "UntilNextPoll"}
     assert set(market_making.Poll) == {*led("snapshots"), "OVER"}

@@ -70,13 +70,14 @@ OF_PRODUCTION = ("log_level",)  # is another there
 
 
 def test_deploying_tells_every_name_of_a_file_and_what_counts_unless_it_is_said() -> None:
-    for name in environment.Settled.model_fields.keys() - {"kafka"}:
+    for name in environment.Settled.model_fields.keys() - environment.TABLES.keys():
         written = json.dumps(getattr(environment.Environment, name))
         assert f"| `{name}` | `{written}` |" in DEPLOY or name in (*NOBODYS, *OF_PRODUCTION), name
         assert f"| `{name}` |" in DEPLOY, name
-    rows = "\n".join(row for row in DEPLOY.splitlines() if " of `[kafka]` |" in row)
-    for name in environment.OfKafka.model_fields:
-        assert f"`{name}`" in rows, name
+    for table, of in environment.TABLES.items():
+        rows = "\n".join(row for row in DEPLOY.splitlines() if f" of `[{table}]` |" in row)
+        for name in of.model_fields:
+            assert f"`{name}`" in rows, name
 
 
 def test_deploying_tells_every_secret_that_a_person_fills(staging: Synthesised) -> None:

@@ -194,6 +194,7 @@ def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
     assert set(kinds) == {state, others} | {title(context.name) for context in contexts()}
     policies = {"AWS::SQS::QueuePolicy", "AWS::S3::BucketPolicy", "AWS::Cognito::ManagedLoginBranding"}
     policies |= {"AWS::IAM::Role"} | {f"AWS::Backup::Backup{what}" for what in ("Vault", "Plan", "Selection")}
+    policies |= {"AWS::Cognito::UserPoolIdentityProvider"} if environment is EnvironmentName.PRODUCTION else set()
     assert set(kinds.pop(state)) - policies == STATE | {"AWS::SQS::Queue"}
     assert STATE & set().union(*kinds.values()) <= OF_CONSOLE
     for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
@@ -353,11 +354,77 @@ def test_each_pool_has_a_page_that_gives_a_code_to_this_machine_alone(
         assert (client["AllowedOAuthFlows"], client["AllowedOAuthScopes"]) == (["code"], ["openid"])
         assert (client["GenerateSecret"], client["EnableTokenRevocation"]) == (False, True)
         assert all(url.startswith("http://127.0.0.1:") for url in client["CallbackURLs"])
-        assert client["SupportedIdentityProviders"] == ["COGNITO"]
+        assert client["SupportedIdentityProviders"][0] == "COGNITO"
     styled = {style["ClientId"]["Ref"] for style in made.of("Cognito::ManagedLoginBranding").values()}
     of_people = {at for at, client in made.of("Cognito::UserPoolClient").items() if not client.get("GenerateSecret")}
     assert styled == (set() if environment is EnvironmentName.LOCAL else of_people)
     assert of_people > {APP, DESK}, "and the console's"
+
+
+def test_a_customer_signs_in_by_an_address_that_he_has_shown_to_be_his(
+    local: Synthesised, staging: Synthesised
+) -> None:
+    """On AWS; a laptop's pool keeps the aliases that it was made with. No operator does, nor by a new address."""
+    pools = staging.of("Cognito::UserPool")
+    assert (pools[CUSTOMERS]["AliasAttributes"], pools[CUSTOMERS]["AutoVerifiedAttributes"]) == (["email"], ["email"])
+    assert pools[CUSTOMERS]["UserAttributeUpdateSettings"] == {"AttributesRequireVerificationBeforeUpdate": ["email"]}
+    for pool in (pools[OPERATORS], *local.of("Cognito::UserPool").values()):
+        assert not {"AliasAttributes", "UsernameAttributes"} & set(pool)
+
+
+def test_a_provider_of_somebody_else_is_the_customers_alone(production: Synthesised, staging: Synthesised) -> None:
+    """It says who somebody is and what his address is, and not that it is his: `email_verified` is not taken."""
+    ((at, provider),) = production.of("Cognito::UserPoolIdentityProvider").items()
+    assert (provider["UserPoolId"], provider["ProviderType"]) == ({"Ref": CUSTOMERS}, "OIDC")
+    assert provider["AttributeMapping"] == {"email": "email"}
+    clients = {at: client for at, client in production.resources.items() if at in (APP, DESK)}
+    assert clients[APP]["Properties"]["SupportedIdentityProviders"] == ["COGNITO", {"Ref": at}]
+    assert clients[DESK]["Properties"]["SupportedIdentityProviders"] == ["COGNITO"]
+    assert provider["ProviderName"] == "Staff"
+    told = {f["Environment"]["Variables"].get("IDENTITY_PROVIDER") for f in production.of("Lambda::Function").values()}
+    assert told == {"Staff"}
+    assert not staging.of("Cognito::UserPoolIdentityProvider")
+
+
+def test_the_secret_of_a_provider_is_looked_up_by_aws_in_its_version(production: Synthesised) -> None:
+    told = production.only("Cognito::UserPoolIdentityProvider")["ProviderDetails"]["client_secret"]
+    assert told == f"{{{{resolve:secretsmanager:cryptodesk-identity-provider:SecretString:::{'0' * 32}}}}}"
+
+
+def test_the_embedded_aws_has_no_provider_though_one_is_said(local: Synthesised) -> None:
+    assert local.environment.identity_provider is not None
+    assert not local.of("Cognito::UserPoolIdentityProvider")
+    assert "IDENTITY_PROVIDER" not in local.environment.variables
+
+
+@EVERYWHERE
+def test_a_round_is_asked_for_once_and_dropped_when_the_next_is_due(synth: Synth, environment: EnvironmentName) -> None:
+    """By Lambda, which would keep it for six hours, its most, and then run all that waited. Where EventBridge could not
+    even ask, it tries again for as long, and a person hears of it."""
+    made = synth(environment)
+    names = {at: f["FunctionName"] for at, f in made.of("Lambda::Function").items()}
+    every = {
+        _function_name(made, f"{c.name}.{n}"): minutes for c in contexts() for n, minutes in c.every_minutes.items()
+    }
+    asked = {names[config["FunctionName"]["Ref"]]: config for config in made.of("Lambda::EventInvokeConfig").values()}
+    kept = {name: (c["MaximumRetryAttempts"], c["MaximumEventAgeInSeconds"]) for name, c in asked.items()}
+    assert kept == {name: (0, 60 * min(max(minutes, 2), 360)) for name, minutes in every.items()}
+    missed = {"Fn::GetAtt": [logical_id(made.stack.missed), "Arn"]}
+    for rule in made.of("Events::Rule").values():
+        number, unit = re.fullmatch(r"rate\((\d+) (\w+?)s?\)", rule["ScheduleExpression"]).groups()  # type: ignore[union-attr]
+        minutes = int(number) * {"minute": 1, "hour": 60, "day": 1440}[unit]
+        (target,) = rule["Targets"]
+        assert target["RetryPolicy"] == {"MaximumEventAgeInSeconds": 60 * max(minutes, 2), "MaximumRetryAttempts": 2}
+        assert target["DeadLetterConfig"] == {"Arn": missed}
+
+
+@EVERYWHERE
+def test_at_most_ten_calls_at_once_take_payments_from_their_queue(synth: Synth, environment: EnvironmentName) -> None:
+    """A flood of them waits there, and takes no places from the APIs."""
+    scaled = [
+        m["ScalingConfig"] for m in synth(environment).of("Lambda::EventSourceMapping").values() if "ScalingConfig" in m
+    ]
+    assert scaled == [{"MaximumConcurrency": 10}]
 
 
 @EVERYWHERE

@@ -6,6 +6,7 @@ import gzip
 import http.client
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx
@@ -141,3 +142,21 @@ def test_what_is_small_or_not_asked_for_so_is_sent_as_it_is(page: httpx.Client) 
     assert "Content-Encoding" not in plain.headers
     assert "Content-Encoding" not in page.get("/config.json").headers
     assert len(gzip.compress(plain.content)) < len(plain.content)
+
+
+def test_the_docs_are_there_once_they_are_drawn_and_the_console_is_told(tmp_path: Path) -> None:
+    front = Front(ROOT / "web", ROOT / "docs" / "openapi.json", lambda *_: Answer(500, ""), {}, tmp_path)
+    with serve(front, name="front") as running, httpx.Client(base_url=running.url) as page:
+        assert page.get("/docs/site/").status_code == 404
+        assert "docs" not in page.get("/config.json").json()
+        (tmp_path / "index.html").write_text("<h1>Docs</h1>")
+        (tmp_path / "runbooks").mkdir()
+        (tmp_path / "runbooks" / "bug.html").write_text("<h1>Bug</h1>")
+        (tmp_path.parent / "secret.html").write_text("nobody's")
+        assert page.get("/config.json").json()["docs"] == "/docs/site/"
+        for path, has in (("", "Docs"), ("index.html", "Docs"), ("runbooks/bug.html", "Bug")):
+            got = page.get(f"/docs/site/{path}")
+            assert f"<h1>{has}</h1>" in got.text
+            assert "script-src 'self';" in got.headers[CSP], "no script in a page is run"
+        for path in ("../secret.html", "..%2fsecret.html", "runbooks", "none.html", "%2e%2e/secret.html"):
+            assert asked_as_it_is(page, f"/docs/site/{path}") == 404

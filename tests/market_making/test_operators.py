@@ -68,8 +68,8 @@ def two(desk: Desk, command: str, thing_id: str, **terms: str) -> None:
     assert desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False).done
 
 
-def redrive(desk: Desk, thing_id: str) -> None:
-    assert desk.interventions.redrive(thing_id, "looked at", "olga", dry_run=False).done
+def redrive(desk: Desk, thing_id: str, by: str = "olga") -> None:
+    assert desk.interventions.redrive(thing_id, "looked at", by, dry_run=False).done
 
 
 def retry(desk: Desk, outgoing_id: str) -> None:
@@ -635,6 +635,33 @@ class TestTheWayHome:
         assert set(market.has(ANN)) == ({BTC} if then == "confirmed" else {BTC, USDT})
         assert desks_own(market) == (["DESK#mm1:USDT"] if then == "confirmed" else [])
 
+    @pytest.mark.parametrize("between", ["nothing", "he says it himself", "another says it", "it is under way"])
+    def test_who_dismisses_that_its_payer_has_it_sends_it_not_alone(self, desk: Desk, between: str) -> None:
+        """Nor where it is said once more and taken back, nor where its machine runs when he dismisses it."""
+        market = desk.market
+        quoting(market)
+        open_ = market.funds
+        lies(market, networks=lambda _: [])
+        desk.overseeing.bring_home(M, "he asked", "olga", dry_run=False)
+        until_a_person(market)
+        said = kept(desk)
+        market.funds = market.withdrawing = open_
+        if between == "it is under way":
+            redrive(desk, M, "otto")
+        assert desk.proposals.dismiss(said.id, "not so", "otto", dry_run=False).done
+        if between in ("he says it himself", "another says it"):
+            by = "otto" if between == "he says it himself" else "pia"
+            again = kept(desk, reference="ticket 4712", by=by)
+            desk.proposals.dismiss(again.id, "of another order", by, dry_run=False)
+        if between == "it is under way":
+            until_a_person(market)
+        with pytest.raises(NotDriven, match="otto has dismissed that who paid has the USDT otherwise: another"):
+            desk.interventions.redrive(M, "go on", "otto", dry_run=False)
+        assert USDT not in market.has(ANN)
+        redrive(desk, M, "oleg")
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == {BTC, USDT}
+
     def test_nor_is_the_exchange_asked_for_it_once_more(self, desk: Desk) -> None:
         market = desk.market
         quoting(market)
@@ -671,10 +698,10 @@ class TestTheWayHome:
         assert len(market.has(ANN)) == 2
 
 
-def kept(desk: Desk, *, asset: str = "USDT", reference: str = "ticket 4711") -> OperatorOutcome:
+def kept(desk: Desk, *, asset: str = "USDT", reference: str = "ticket 4711", by: str = "olga") -> OperatorOutcome:
     """One operator says that its payer has it otherwise."""
     terms = {"asset": asset, "payer": "paid"}
-    return desk.proposals.propose("mm keep-rest", M, terms, reference, "seen", "olga", dry_run=False)
+    return desk.proposals.propose("mm keep-rest", M, terms, reference, "seen", by, dry_run=False)
 
 
 def desks_own(market: Market) -> list[str]:

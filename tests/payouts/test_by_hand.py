@@ -14,7 +14,9 @@ from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts.evidence import PAID_AFTER_ALL, PAID_OTHERWISE
 from common.domain.payouts.model import NEVER_BOOKED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
+from common.domain.proposals import store as proposals
 from common.domain.proposals.model import BeneficiaryDecides, OwnProposal
+from common.domain.proposals.store import AlreadyProposed
 from common.errors import Refusal
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -565,6 +567,37 @@ def test_who_takes_back_what_he_has_said_decides_as_before(desk: Desk, ann: Owne
     assert waits_for_person(desk, order_id)
     assert move(desk, "give_back", order_id).done
     assert overdue(desk) == []
+
+
+@pytest.mark.parametrize("by", ["otto", "oleg"])
+def test_who_has_dismissed_it_is_not_freed_by_what_is_said_after(desk: Desk, ann: Owner, by: str) -> None:
+    """He, or somebody else, says so too, and takes it back himself."""
+    order_id = payout_failed(desk, ann)
+    desk.proposals.dismiss(propose_paid(desk, order_id).id, "nobody has paid", "otto", dry_run=False)
+    again = propose_paid(desk, order_id, by, wire="wire 43")
+    desk.proposals.dismiss(again.id, "of another order", by, dry_run=False)
+    with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid: another"):
+        move(desk, "retry", order_id, operator="otto")
+    assert move(desk, "retry", order_id, operator="pia").done
+    desk.run()
+    assert len(paid(desk, order_id)) == 1
+
+
+def test_what_another_has_said_nobody_takes_over_when_it_has_ended(desk: Desk, ann: Owner) -> None:
+    """He would take it back as his own, and pay once more alone."""
+    order_id = payout_failed(desk, ann)
+    first = propose_paid(desk, order_id)
+    desk.clock.forward(days=7)
+    again = propose_paid(desk, order_id, "otto")
+    assert (again.id, again.done) == (first.id, False)
+    assert "has ended, and was said by olga: dismiss it first" in again.says
+    his = replace(proposals.existing(desk.table, first.id), proposed_by="otto", proposed_at=desk.clock())
+    with pytest.raises(AlreadyProposed):
+        desk.table.write(proposals.propose(his, stops=True))
+    desk.proposals.dismiss(first.id, "nobody has paid", "otto", dry_run=False)
+    with pytest.raises(PayoutUnsettled, match="otto has dismissed that it was paid: another"):
+        move(desk, "retry", order_id, operator="otto")
+    assert desk.confirmed(propose_paid(desk, order_id)).done
 
 
 def test_the_banks_id_of_a_rejected_attempt_is_its_payouts_own(desk: Desk, ann: Owner) -> None:

@@ -268,8 +268,8 @@ PLANTS: list[Plant] = [
     plant(
         "proposals-without-a-limit-of-the-day",
         Kind.LIMIT,
-        f"{PROPOSING}._counted",
-        "return [limits.count_by_operator(self.limit, operator, kind, amount, at)]",
+        "functions/operations/service/proposals.py:_counted",
+        "return [limits.count_by_operator(limit, operator, kind, amount, at)]",
         "return []",
         "One operator whose login is stolen has as much confirmed on a day as he likes.",
         f"{PROPOSALS}::TestDailyLimits::test_one_operator_proposes_no_more_on_a_day",

@@ -9,13 +9,14 @@ from playwright.sync_api import Page, expect
 
 from common.owner import Owner
 from functions.market_making.model import FIRST_SHARD
+from tests.billing.dealership import CME_ID
 from tests.desk import Desk
 from tests.market_making.market import ACCOUNT, Market
 from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
-_GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
+GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
 def paths(
@@ -37,6 +38,16 @@ def paths(
         "parked": ("olga", "/parked"),
         "halts": ("olga", "/halts"),
         "customer": ("olga", "/customers/ann"),
+        "books": ("olga", "/books"),
+        "audit": ("olga", "/audit"),
+        "catalogue": ("olga", "/catalogue"),
+        "asset": ("olga", "/catalogue/BTC"),
+        "pools": ("olga", "/pools"),
+        "users": ("olga", "/users"),
+        "dealers": ("olga", "/dealers"),
+        "dealer": ("olga", f"/dealers/{CME_ID}"),
+        "trading-accounts": ("olga", "/trading-accounts"),
+        "trading-account": ("olga", f"/trading-accounts/{ACCOUNT}"),
         "portfolio": ("ann", "/portfolio"),
         "orders": ("ann", "/orders"),
         "order": ("ann", f"/orders/{order_id}"),
@@ -69,7 +80,7 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
     there: dict[str | None, Page] = {}
     for name, (who, path) in paths(stuck, *ids).items():
         if who in there:
-            there[who].evaluate(_GO, path)
+            there[who].evaluate(GO, path)
         else:
             there[who] = tabs.blank(who)
             there[who].clock.set_fixed_time(desk.clock())  # a price is still good
@@ -103,6 +114,10 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     desk.halt("purchases")
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
+    desk.dealership.active()
+    desk.dealership.billed(invoice=False)
+    desk.comparing_bank.round(lambda: True)
+    desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
     plan = customer.post("/recurring-buys", {"asset_id": "SOL", "quote_amount": "5.00", "every": "weekly"})
     endpoint = customer.post("/webhooks/endpoints", {"url": "https://hooks.example.com/desk"})

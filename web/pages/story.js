@@ -4,11 +4,12 @@
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WORDS, told } from "../acts.js";
-import { Refused, act, get } from "../api.js";
-import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
+import { act, get } from "../api.js";
+import { Loaded, OFTEN, Send, useLive } from "../live.js";
 import { MachinePicture } from "../machine.js";
 import { Facts, Heading, Status, When, html, segment } from "../parts.js";
-import { NoAnswer, person } from "../session.js";
+import { person } from "../session.js";
+import { useTried } from "../trial.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['StoryView']} StoryView */
@@ -127,8 +128,13 @@ export function Acts({ story, again, level = 2, title = "What may be done", more
   </section>`;
 }
 
+/** What it would do, and the button that tries it, or does it. @param {{ form: import('../live.js').Form<any, any>, tried: Outcome | null }} told */
+export const Tried = ({ form, tried }) => html`
+  <div role="status">${tried && html`<p class="trial">It would be: <strong>${tried.says}</strong></p>`}</div>
+  <${Send} form=${form} says=${tried ? "Do it" : "See what it would do"} />`;
+
 /** @param {{ outcome: Outcome }} told */
-const Done = ({ outcome }) => html`<div class="done" role="status">
+export const Done = ({ outcome }) => html`<div class="done" role="status">
   ${outcome.after === "PROPOSED"
     ? html`<p>It waits for a second person: another operator confirms ${link(outcome.id)}.</p>`
     : html`<p>${outcome.done ? "Done" : "Nothing was done"}: ${outcome.says}</p>`}
@@ -136,40 +142,20 @@ const Done = ({ outcome }) => html`<div class="done" role="status">
 
 /** A reason and what else it asks; then what it would do; then it. @param {{ act: ActView, done: (o: Outcome) => void, more: Record<string, string> }} of */
 function Act({ act: a, done, more }) {
-  const trial = useMemo(() => signal(/** @type {{ says: Outcome, of: string } | null} */ (null)), []);
   const names = [...a.asks, ...(MAY_BE_TOLD[a.command] ?? [])];
   const empty = Object.fromEntries([...names, "reason"].map((n) => [n, ""]));
-  const form = useForm(`act/${a.route}/${JSON.stringify(more)}`, empty, async (fields, key) => {
+  const { form, tried } = useTried(`act/${a.route}/${JSON.stringify(more)}`, empty, (fields, key, how) => {
     const { body, key: under } = told(a.command, fields, key);
-    const dry_run = trial.peek()?.of !== JSON.stringify(fields);
-    const seen = trial.peek()?.says.version; // what has moved since is not done
-    const asked = act(a.route, { reason: "", ...body, ...more, dry_run, ...(!dry_run && seen && { version: seen }) }, under);
-    const got = await (dry_run ? asked.catch(onlyTried) : asked.catch(moved));
-    return { got, dry_run };
-  }, ({ got, dry_run }, fields) => {
-    if (!dry_run) return done(got);
-    form.set(fields); // a trial leaves all as it is filled in
-    trial.value = { says: got, of: JSON.stringify(fields) };
-  });
-  const moved = (/** @type {Error} */ failed) => {
-    if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // which has to be tried anew
-    throw failed;
-  };
-  const tried = trial.value?.of === JSON.stringify(form.fields) ? trial.value.says : null;
+    return act(a.route, { reason: "", ...body, ...more, ...how }, under);
+  }, done);
   return html`<form class="act" onSubmit=${form.send} aria-label=${a.command}>
     <p>${a.does}</p>
     ${names.map((n) => html`<${Field} name=${n} form=${form} optional=${!a.asks.includes(n)} />`)}
     <label>Reason <input name="reason" required minlength="3" maxlength="200" value=${form.fields.reason}
       disabled=${form.unknown} onInput=${form.typed("reason")} /></label>
     ${a.command === KEYED_BY_REFERENCE && html`<p class="hint">A reference is good for one deposit.</p>`}
-    <div role="status">${tried && html`<p class="trial">It would be: <strong>${tried.says}</strong></p>`}</div>
-    <${Send} form=${form} says=${tried ? "Do it" : "See what it would do"} />
+    <${Tried} form=${form} tried=${tried} />
   </form>`;
-}
-
-/** Of a trial that got no answer nothing can have been done. @param {Error} failed @returns {never} */
-function onlyTried(failed) {
-  throw failed instanceof NoAnswer ? new Error(`${failed.message} Nothing was done: try again.`) : failed;
 }
 
 /** @param {{ name: string, form: import('../live.js').Form<any, any>, optional: boolean }} told */

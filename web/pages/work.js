@@ -4,14 +4,16 @@
 import { useEffect, useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
-import { Loaded, OFTEN, useLive } from "../live.js";
+import { Loaded, OFTEN, SELDOM, useLive } from "../live.js";
 import { Heading, Table, When, go, html, segment } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['WaitingView']} Waiting */
 
 /** @typedef {import('../types').InQuery<import('../types').Operation<'/operations/work', 'get'>>} Asked */
-const MOST = 100; // what the desk tells at once
+const MOST = 100; // that are asked for often
+const ALL = 1000; // that the desk tells at once
+const USERNAME = /^[a-z][a-z0-9_.-]{2,31}$/; // as the desk has it
 
 /** @type {Record<NonNullable<Asked['context']>, true>} each of them, or the types do not agree */
 const EVERY = {
@@ -22,10 +24,13 @@ const EVERY = {
 const CONTEXTS = Object.keys(EVERY);
 
 export function Work() {
-  const filter = useMemo(() => signal({ context: "", urgent: false, what: "" }), []);
-  const { context, urgent, what } = filter.value;
-  const asked = /** @type {Asked} */ ({ context: context || undefined, overdue: urgent || undefined, limit: MOST });
-  const live = useLive((signal) => get("/operations/work", { query: asked, signal }), OFTEN, [context, urgent]);
+  const filter = useMemo(() => signal({ context: "", urgent: false, person: false, username: "", what: "", most: MOST }), []);
+  const { context, urgent, person, username, what, most } = filter.value;
+  const whose = USERNAME.test(username) ? username : "";
+  const asked = /** @type {Asked} */ ({
+    context: context || undefined, overdue: urgent || undefined, needs_person: person || undefined, username: whose || undefined, limit: most,
+  });
+  const live = useLive((signal) => get("/operations/work", { query: asked, signal }), most > MOST ? SELDOM : OFTEN, [context, urgent, person, whose, most]);
   useRowKeys();
   const set = (/** @type {Partial<typeof filter.value>} */ change) => (filter.value = { ...filter.peek(), ...change });
   const find = (/** @type {Event} */ event) => {
@@ -39,24 +44,41 @@ export function Work() {
       <label>Context <select onChange=${(/** @type {any} */ e) => set({ context: e.target.value })}>
         <option value="">all</option>${CONTEXTS.map((c) => html`<option value=${c} selected=${c === context}>${c}</option>`)}
       </select></label>
-      <label><input type="checkbox" checked=${urgent} onChange=${(/** @type {any} */ e) => set({ urgent: e.target.checked })} />
-        Overdue, or for a person</label>
+      <label>Customer <input autocomplete="off" value=${username} placeholder="A username" aria-invalid=${username && !whose ? "true" : undefined}
+        onInput=${(/** @type {any} */ e) => set({ username: e.target.value.trim() })} /></label>
+      <fieldset>
+        <label><input type="checkbox" checked=${urgent} onChange=${(/** @type {any} */ e) => set({ urgent: e.target.checked })} />
+          Overdue, or for a person</label>
+        <label><input type="checkbox" checked=${person} onChange=${(/** @type {any} */ e) => set({ person: e.target.checked })} />
+          For a person</label>
+      </fieldset>
+      <button type="submit" class="outline">Find</button>
     </form></search>
     <${Loaded} of=${live}>${(/** @type {Schemas['WorkList']} */ list) => {
-      const rows = list.items.filter((i) => i.id.toLowerCase().includes(what.trim().toLowerCase()));
-      return html`<p role="status">${counted(list.items)}</p>
+      const wanted = what.trim().toLowerCase();
+      const rows = list.items.filter((i) => i.id.toLowerCase().includes(wanted) || i.waits_for.toLowerCase().includes(wanted));
+      return html`<p role="status">${counted(list.items, most)}</p>
+        <p class="hint">${byContext(list.items)}</p>
         <${Table} caption="Unfinished work, overdue first" hidden rows=${first(rows)} columns=${COLUMNS}
           id=${(/** @type {Waiting} */ i) => i.context + i.id}
-          empty=${what || context || urgent ? "Nothing is like that." : "Nothing is unfinished. What waits is listed here."} />`;
+          empty=${what || context || urgent || person || whose ? "Nothing is like that." : "Nothing is unfinished. What waits is listed here."} />
+        ${list.items.length >= MOST && most === MOST && html`<button class="outline secondary" onClick=${() => set({ most: ALL })}>Up to 1,000</button>`}`;
     }}<//>`;
 }
 
-/** @param {Waiting[]} items */
-function counted(items) {
+/** @param {Waiting[]} items @param {number} most */
+function counted(items, most) {
   const overdue = items.filter((i) => i.overdue).length;
   const people = items.filter((i) => i.needs_person).length;
-  const all = items.length < MOST ? `${items.length} unfinished` : `The first ${MOST} that are unfinished`;
+  const all = items.length < most ? `${items.length} unfinished` : `The first ${most} that are unfinished`;
   return `${all}, ${overdue} overdue, ${people} for a person`;
+}
+
+/** How many wait in each context. @param {Waiting[]} items */
+function byContext(items) {
+  const found = new Map(/** @type {[string, number][]} */ ([]));
+  for (const { context } of items) found.set(context, (found.get(context) ?? 0) + 1);
+  return [...found].sort(([, a], [, b]) => b - a).map(([context, many]) => `${context} ${many}`).join(" · ");
 }
 
 const COLUMNS = [

@@ -569,14 +569,15 @@ def not_said_paid(payout: Payout) -> Write:
 
 
 def say_unpaid(payout: Payout, by: str | None, at: datetime, why: str, *, asks: bool) -> Write:
-    """What was said of it is dismissed, `by` another one than has said it; `asks`: a person says how it goes on. While
-    an attempt is pending, its machine does. Refused with PayoutUnsettled."""
+    """What was said of it is dismissed, `by` another one than has said it; None leaves whoever has dismissed such a
+    thing before: he is not freed by what is said and taken back after. `asks`: a person says how it goes on. While an
+    attempt is pending, its machine does. Refused with PayoutUnsettled."""
     item = PayableItem
     goes_on = work.waits(payout.kind.row, payout.order_id, now=at, due_at=at + work.SOON, waits_for=f"the bank; {why}")
     return Write.update(
         _order(payout),
         item.said_paid.remove(),
-        item.said_unpaid_by.remove() if by is None else item.said_unpaid_by.set(by),
+        *([] if by is None else [item.said_unpaid_by.set(by)]),
         item.updated_at.set(at),
         *(_asks(payout, at, why) if asks else goes_on),
         when=(item.status == payout.status) & _as_read(payout),

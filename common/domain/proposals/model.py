@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -89,6 +89,10 @@ class Proposal:
     def why_not_proposed(self, his: Set[str]) -> Refusal | None:
         """Why its operator, who is these customers, can not propose it; None if he can."""
         return self.why_no_part(self.proposed_by, his)
+
+    def decided(self, status: Status, operator: str, at: datetime) -> Proposal:
+        """As it is once this operator's decision is written."""
+        return replace(self, status=status, decided_by=operator, decided_at=at)
 
     @property
     def ends_at(self) -> datetime:

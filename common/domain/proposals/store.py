@@ -58,9 +58,10 @@ def existing(table: Table, proposal_id: str) -> Proposal:
     return proposal
 
 
-def propose(proposal: Proposal) -> Write:
-    """A new proposal, or one that was decided, or has ended, and is proposed again. Refused with AlreadyProposed while
-    it waits to be decided."""
+def propose(proposal: Proposal, *, stops: bool) -> Write:
+    """A new proposal, or one that was decided, or has ended, and is proposed again. One that `stops` what it is about
+    nobody takes over when it has ended: he would dismiss it as his own. Refused with AlreadyProposed while it waits to
+    be decided."""
     item = ProposalItem(
         *keys.PROPOSAL(proposal_id=proposal.id),
         command=proposal.command,
@@ -76,7 +77,9 @@ def propose(proposal: Proposal) -> Write:
     )
     waits_for = f"another operator than {proposal.proposed_by}: {proposal}; it ends at {text(proposal.ends_at)}"
     work.wait_for_person(item, keys.PROPOSAL, waits_for=waits_for)
-    ended = ProposalItem.created_at <= proposal.proposed_at - LASTS
+    ended: Condition = ProposalItem.created_at <= proposal.proposed_at - LASTS
+    if stops:
+        ended &= ProposalItem.proposed_by == proposal.proposed_by
     free = ProposalItem.PK.does_not_exist() | (ProposalItem.status != Status.PROPOSED) | ended
     return Write.put(item, when=free, otherwise=_by_its_state(AlreadyProposed))
 

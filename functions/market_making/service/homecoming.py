@@ -231,6 +231,8 @@ def _hold_below(rest: Leg) -> None:
 def _hold_said(rest: Leg, ruled: Rulings) -> None:
     """Raises Stays. Nothing is asked of the exchange for it then, which the write of that refuses besides."""
     said = ruled.get((Matter.SAID, rest.symbol))
+    if said is not None and said.dismissed_by is not None and said.reference is None:
+        raise Stays(rulings.dismissed_but(said.dismissed_by, rest.symbol))
     if said is not None:
         raise Stays(f"{said.reference} says that who paid has the {rest.symbol} otherwise: confirm or dismiss it first")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from aws_lambda_powertools.event_handler.openapi.params import Path
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import keys
 from common.domain.proposals.model import Proposal, Terms
 from common.http import caller
-from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
+from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
@@ -26,10 +26,11 @@ from common.wire import (
     Reference,
     View,
 )
-from functions.operations.api.door import ActView, Limit, act_views, app, done, propose
+from functions.operations.api.door import ActView, act_views, app, done, propose
 from functions.operations.service import Story, terms_of
 from functions.operations.wiring import interventions, operations, proposals
 
+WORK_MAX = 1000  # in one list
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
 StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
@@ -150,12 +151,16 @@ class PayoutDecisionRequest(OperatorAct):
 def work(
     context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
     overdue: bool = False,
-    limit: Limit = LIMIT_DEFAULT,
+    needs_person: Annotated[bool, Query(description="only what a person has to look at")] = False,
+    username: Annotated[
+        str | None, Query(pattern=USERNAME_PATTERN, description="only what is of this customer")
+    ] = None,
+    limit: Annotated[int, Query(ge=1, le=WORK_MAX)] = LIMIT_DEFAULT,
 ) -> WorkList:
     """Orders, withdrawals, batches, bills and what else is not over, from all parts of the desk."""
     caller(app).must_be_viewer()
     backlogs = keys.BACKLOGS if context is None else (context,)
-    found = operations().work(backlogs, overdue_only=overdue, limit=limit)
+    found = operations().work(backlogs, overdue_only=overdue, limit=limit, people_only=needs_person, username=username)
     return WorkList(
         items=[
             WaitingView(

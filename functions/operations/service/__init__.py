@@ -87,10 +87,20 @@ class Operations:
     now: Callable[[], datetime]
     stuck_after: timedelta
 
-    def work(self, backlogs: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
-        """What is unfinished, longest overdue first; a moment old, as any index is."""
+    def work(
+        self,
+        backlogs: Sequence[str],
+        *,
+        overdue_only: bool,
+        limit: int,
+        people_only: bool = False,
+        username: str | None = None,
+    ) -> list[Waiting]:
+        """What is unfinished, longest overdue first; a moment old, as any index is. `people_only`: what needs a person;
+        `username`: what is this customer's."""
         now = self.now()
         until = now if overdue_only else now + model.FAR
+        until = now - self.stuck_after if people_only else until
 
         def waiting(backlog: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
             for item in items:
@@ -103,9 +113,28 @@ class Operations:
                     needs_person=item.needs_person or self._is_stuck(item.due_at, now),
                 )
 
+        if username is not None:
+            return list(islice(self._work_of(username, backlogs, until), limit))
         found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
         found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.FOR_PEOPLE]
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
+
+    def _work_of(self, username: str, backlogs: Sequence[str], until: datetime) -> Iterator[Waiting]:
+        """A customer's; `until`: of what no person is needed for."""
+        now = self.now()
+        found = [item for item in store.open_of(self.table, username) if item.due_at is not None]
+        for item in sorted(found, key=lambda item: item.due_at or now):
+            row = keys.row_of(PrimaryKey(item.PK, item.SK))
+            assert item.due_at is not None
+            if row.backlog in backlogs and (item.needs_person or item.due_at <= until):
+                yield Waiting(
+                    backlog=row.backlog,
+                    id=row.id_of(PrimaryKey(item.PK, item.SK)),
+                    waits_for=item.waits_for or "",
+                    due_at=item.due_at,
+                    overdue=item.due_at <= now,
+                    needs_person=item.needs_person or self._is_stuck(item.due_at, now),
+                )
 
     def story(self, thing_id: str) -> Story:
         """Every move of what this id names, oldest first; what it has asked of outside systems; what its latest

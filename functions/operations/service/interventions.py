@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
 from common import keys
-from common.domain import acts, audit, clients, work
+from common.domain import acts, audit, clients, rulings, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
@@ -24,10 +25,12 @@ from common.domain.pairs.model import is_switched_off as is_disabled
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
+from common.domain.rulings import SaidOtherwise
 from common.keys import PrimaryKey
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.sealed import shortened
+from common.table.transaction import Write
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations, pair_kinds
 from functions.operations.service.catalogue_kinds import SET, is_switched_off, traded, written
@@ -36,6 +39,7 @@ from functions.operations.service.catalogue_kinds import changed as changed_asse
 from functions.operations.service.customer_kinds import CLIENT, change_of, changed, must_have
 from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposals import Proposals
+from functions.operations.store import KnownItem
 
 
 @dataclass(frozen=True)
@@ -58,18 +62,37 @@ class Interventions:
         case = self.operations.case(item)
         if not acts.machine_decides(case):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
+        released = self._released(item, operator)
         execution = self.operations.execution(item)
         if execution is not None and execution.status == RUNNING:
             raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
         if not dry_run:
             now = self.operations.now()
             entry = AuditEntry(now, operator, "work redrive", thing_id, reason)
-            self.operations.table.write(work.redriven(item, now), *audit.entry(self.operations.table, entry))
+            self._redriven(item, now, *released, *audit.entry(self.operations.table, entry))
             restarted = work.find(self.operations.table, PrimaryKey(item.PK, item.SK))
             if restarted is not None:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
+
+    def _released(self, item: KnownItem, operator: str) -> list[Write]:
+        """Who has dismissed that the payer of a market-making order has something of it does not send it alone. Raises
+        NotDriven."""
+        if item.row is not keys.MARKET_MAKING_ORDER:
+            return []
+        held = list(filter(rulings.is_dismissed, rulings.of(self.operations.table, item.PK).values()))
+        others = [said for said in held if said.dismissed_by != operator]
+        if held and not others:
+            raise model.NotDriven(rulings.dismissed_but(operator, held[0].about), id=item.PK)
+        return list(map(rulings.let_go, others))
+
+    def _redriven(self, item: KnownItem, at: datetime, *also: Write) -> None:
+        """Raises Redriven, Busy."""
+        try:
+            self.operations.table.write(work.redriven(item, at), *also)
+        except SaidOtherwise as since:
+            raise model.NotDriven(since.detail, id=item.PK) from None
 
     def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person has dealt with a stray order at the exchange. A repeat changes nothing.

@@ -71,8 +71,13 @@ class Keeping:
         by, at = proposal.proposed_by, proposal.proposed_at
         return [rulings.say(subject.id, proposal.terms["asset"], proposal.id, by, at)]
 
-    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:  # noqa: ARG002
-        return self._unsaid(dismissed)
+    def freed(self, table: Table, dismissed: Proposal) -> list[Write]:
+        if dismissed.terms["payer"] != PAID:
+            return []
+        asset, by, at = dismissed.terms["asset"], dismissed.decided_by, dismissed.decided_at
+        assert at is not None
+        other = None if by == dismissed.proposed_by else by
+        return rulings.dismiss_said(table, dismissed.subject, asset, dismissed.id, other, at)
 
     @staticmethod
     def _unsaid(decided: Proposal) -> list[Write]:

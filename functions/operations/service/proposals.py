@@ -43,6 +43,7 @@ from common.errors import Refusal
 from common.keys import PrimaryKey
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
+from common.table.table import Table
 from common.table.transaction import Busy, Write
 from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
@@ -132,19 +133,21 @@ class Proposals:
         if no_part is not None:
             raise no_part
         known = proposals.find(self.operations.table, proposal.id)
-        if known is not None and known.status is Status.PROPOSED and at < known.ends_at:
-            return _waits_already(known)
+        stops = isinstance(kind, Stops)
+        waits = known is not None and known.status is Status.PROPOSED
+        if known is not None and waits and (at < known.ends_at or (stops and known.proposed_by != operator)):
+            return _waits_already(known, at)
         if known is not None and known.status is Status.CONFIRMED and command in ONCE:
             return _repeated(known)
         before = None if known is None else known.status
-        counted = self._counted(Limited.PROPOSED, proposal, subject, operator, at)
+        counted = _counted(self.operations.table, self.limit, Limited.PROPOSED, proposal, subject, operator, at)
         stopped = kind.stopped(self.operations.table, subject, proposal) if isinstance(kind, Stops) else []
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
             event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
             try:
                 self.operations.table.write(
-                    proposals.propose(proposal),
+                    proposals.propose(proposal, stops=stops),
                     *parts.as_read,
                     *stopped,
                     timeline.record(proposal.id, event),
@@ -153,7 +156,7 @@ class Proposals:
                     *audit.entry(self.operations.table, AuditEntry(at, operator, command, subject_id, told)),
                 )
             except AlreadyProposed as there:
-                return _waits_already(there.proposal)
+                return _waits_already(there.proposal, at)
             except (AdjustmentTaken, SaidOtherwise) as taken:
                 raise NotProposable(taken.detail, id=subject_id) from None
             except (AccountMoved, PayoutUnsettled):
@@ -188,14 +191,16 @@ class Proposals:
             refused = self._why_not_confirmed(proposal, operator, parts.of[operator])
         if refused is not None:
             raise refused
-        counted = self._counted(Limited.CONFIRMED, proposal, subject, operator, self.operations.now())
+        counted = _counted(
+            self.operations.table, self.limit, Limited.CONFIRMED, proposal, subject, operator, self.operations.now()
+        )
         if dry_run:
             return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
-        confirmed = self._decided(proposal, Status.CONFIRMED, operator)
+        confirmed = proposal.decided(Status.CONFIRMED, operator, self.operations.now())
         try:
             still_in = sign_outs.not_since(proposal.proposed_by, proposal.proposed_at, proposal.signed_out())
-            rules = [proposals.confirm(confirmed, parts.of[operator]), still_in, *parts.as_read]
-            writes = [*rules, *kind.writes(subject, confirmed), *counted]
+            of_two = [proposals.confirm(confirmed, parts.of[operator]), still_in, *parts.as_read]
+            writes = [*of_two, *kind.writes(subject, confirmed), *counted]
             self._write(proposal, confirmed, "proposals confirm", reason, writes, seen)
         except ProposalDecided:
             return self._meanwhile(confirmed)
@@ -218,7 +223,7 @@ class Proposals:
         refused = proposal.why_no_part(operator, parts.of[operator])
         if isinstance(kind, Stops) and refused is not None:
             raise refused
-        dismissed = self._decided(proposal, Status.DISMISSED, operator)
+        dismissed = proposal.decided(Status.DISMISSED, operator, self.operations.now())
         if not dry_run:
             item = self._item(proposal.command, proposal.subject)
             assert dismissed.decided_at is not None
@@ -241,10 +246,6 @@ class Proposals:
         if out is not None and out.at >= proposal.proposed_at:
             return proposal.signed_out()
         return proposal.why_not_confirmed(operator, self.operations.now(), his)
-
-    def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
-        """The proposal as it is once this operator's decision is written."""
-        return replace(proposal, status=status, decided_by=operator, decided_at=self.operations.now())
 
     def _write(
         self,
@@ -363,17 +364,6 @@ class Proposals:
             return store.of_rule(keys.SEGMENT(segment_id=subject_id))
         return self.operations.known(subject_id)
 
-    def _counted(self, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime) -> list[Write]:
-        """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
-        the write refuses."""
-        amount = dollars_of(proposal, subject)
-        if amount == ZERO:
-            return []
-        used = limits.used_by_operator(self.operations.table, operator, kind, at)
-        if used + amount > self.limit:
-            raise limits.over(self.limit, kind, amount, used)
-        return [limits.count_by_operator(self.limit, operator, kind, amount, at)]
-
     def _beneficiaries(self, subject: Subject) -> frozenset[str]:
         if subject.is_rule:
             return frozenset()
@@ -385,6 +375,20 @@ class Proposals:
         item = self.operations.known(thing_id)
         person = None if item.whose is None else self.operations.persons.of(item.whose)
         return Subject(item, self.operations.case(item), person=person)
+
+
+def _counted(
+    table: Table, limit: Money, kind: Limited, proposal: Proposal, subject: Subject, operator: str, at: datetime
+) -> list[Write]:
+    """Towards what one operator may do a day. Raises DailyLimitExceeded, by what was counted until now; two at once
+    the write refuses."""
+    amount = dollars_of(proposal, subject)
+    if amount == ZERO:
+        return []
+    used = limits.used_by_operator(table, operator, kind, at)
+    if used + amount > limit:
+        raise limits.over(limit, kind, amount, used)
+    return [limits.count_by_operator(limit, operator, kind, amount, at)]
 
 
 def _next(seen: Head | None) -> int:
@@ -419,8 +423,10 @@ def _tell(subject_id: str, item: KnownItem, told: str, operator: str, at: dateti
     return [timeline.record(subject_id, event)]
 
 
-def _waits_already(proposal: Proposal) -> OperatorOutcome:
+def _waits_already(proposal: Proposal, at: datetime) -> OperatorOutcome:
     says = f"is proposed already, by {proposal.proposed_by}: another operator confirms it"
+    if at >= proposal.ends_at:
+        says = f"has ended, and was said by {proposal.proposed_by}: dismiss it first, and propose it then"
     return OperatorOutcome.repeat(proposal.id, proposal.status, says)
 
 

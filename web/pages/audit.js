@@ -1,0 +1,105 @@
+// @ts-check
+// What operators did, day by day, and whether it is told as it was written.
+
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { get } from "../api.js";
+import { chainFaults } from "../chain.js";
+import { Loaded, Send, useForm, useLive } from "../live.js";
+import { Heading, Table, When, html, segment } from "../parts.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['AuditEntryView']} Entry */
+
+const PAGE = 100;
+const DAYS_MAX = 31; // that are looked through at once
+const MOST = 1000; // that are shown
+
+const THING = /^[A-Z][A-Z0-9]{20,31}$/; // that has a story
+
+const today = () => new Date().toISOString().slice(0, 10);
+
+export function Audit() {
+  const filter = useMemo(() => signal({ from: today(), to: today(), operator: "", subject: "" }), []);
+  const { from, to, operator, subject } = filter.value;
+  const days = daysOf(from, to);
+  const live = useLive((signal) => entriesOf(days.slice(0, DAYS_MAX).toReversed(), signal), undefined, [from, to]);
+  const typed = (/** @type {keyof typeof filter.value} */ name) => (/** @type {any} */ e) =>
+    (filter.value = { ...filter.peek(), [name]: e.target.value });
+  return html`<${Heading}>Audit<//>
+    <search><form class="filters" onSubmit=${(/** @type {Event} */ e) => (e.preventDefault(), live.again())}>
+      <label>From (UTC) <input type="date" value=${from} max=${to} onInput=${typed("from")} /></label>
+      <label>To (UTC) <input type="date" value=${to} min=${from} onInput=${typed("to")} /></label>
+      <label>Operator <input value=${operator} autocomplete="off" onInput=${typed("operator")} /></label>
+      <label>Subject, or words <input type="search" data-search value=${subject} onInput=${typed("subject")} /></label>
+    </form></search>
+    ${days.length > DAYS_MAX && html`<p class="hint">Only the first ${DAYS_MAX} days are looked through.</p>`}
+    <${Loaded} of=${live}>${(/** @type {Entry[]} */ entries) => {
+      const wanted = subject.trim().toLowerCase();
+      const rows = entries.filter((e) => e.operator.includes(operator.trim()) && `${e.subject} ${e.action} ${e.detail}`.toLowerCase().includes(wanted));
+      return html`<p role="status">${rows.length} of ${entries.length === MOST ? `the last ${MOST}` : entries.length} acts</p>
+        <${Table} caption="What operators did, the last first" hidden rows=${rows} id=${(/** @type {Entry} */ e) => `${e.number}`} columns=${COLUMNS}
+          empty="No operator did anything like that then." />`;
+    }}<//>
+    <${Verify} />`;
+}
+
+const COLUMNS = [
+  { name: "Number", of: (/** @type {Entry} */ e) => `${e.number}` },
+  { name: "At (UTC)", of: (/** @type {Entry} */ e) => html`<${When} at=${e.at} />` },
+  { name: "Operator", of: (/** @type {Entry} */ e) => e.operator },
+  { name: "Act", of: (/** @type {Entry} */ e) => e.action },
+  { name: "Subject", of: (/** @type {Entry} */ e) => (THING.test(e.subject) ? html`<a href=${`/work/${segment(e.subject)}`}><code>${e.subject}</code></a>` : e.subject) },
+  { name: "Why", of: (/** @type {Entry} */ e) => e.detail },
+];
+
+/** From one to the other. @param {string} from @param {string} to */
+function daysOf(from, to) {
+  const days = [];
+  for (let at = Date.parse(from); at <= Date.parse(to) && days.length < 5000; at += 86_400_000) days.push(new Date(at).toISOString().slice(0, 10));
+  return days;
+}
+
+/** The last first. @param {string[]} days the last first @param {AbortSignal} signal */
+async function entriesOf(days, signal, most = MOST) {
+  /** @type {Entry[]} */
+  const found = [];
+  for (const date of days) {
+    /** @type {string | undefined} */
+    let cursor;
+    do {
+      /** @type {Schemas['AuditPage']} */
+      const page = await get("/operations/audit", { query: { date, limit: PAGE, cursor }, signal });
+      found.push(...page.items);
+      cursor = page.cursor ?? undefined;
+    } while (cursor && found.length < most);
+    if (found.length >= most) break;
+  }
+  return found.slice(0, most);
+}
+
+/** All of it, reckoned anew in this browser, and held against the heads that were signed. */
+function Verify() {
+  const told = useMemo(() => signal(/** @type {{ entries: number, anchors: number, faults: string[] } | null} */ (null)), []);
+  const form = useForm("audit/verify", {}, verified, (found) => (told.value = found));
+  return html`<h2>Is it as it was written?</h2>
+    <p class="hint">Each act has the digest of the one before, and each hour the last one is signed. It is reckoned anew here, of all acts there are.</p>
+    <div role="status">${told.value && html`<article class=${told.value.faults.length ? "failed" : "done"}>
+      ${told.value.faults.length
+        ? html`<p>It is not:</p><ul>${told.value.faults.map((f) => html`<li>${f}</li>`)}</ul>`
+        : html`<p>${told.value.entries} acts are as they were written, and ${told.value.anchors} signed heads say the same.</p>`}
+    </article>`}</div>
+    <form onSubmit=${form.send}><${Send} form=${form} says="Verify the chain" /></form>`;
+}
+
+async function verified() {
+  const { signal } = new AbortController();
+  const before = await get("/operations/audit/head", { signal });
+  const anchors = [];
+  for (const date of before.anchored_since ? daysOf(before.anchored_since, today()) : [])
+    anchors.push(...(await get("/operations/audit/anchors", { query: { date }, signal })).items);
+  const head = await get("/operations/audit/head", { signal }); // before the entries: an act of this moment is no fault
+  const days = head.first_date ? daysOf(head.first_date, today()).toReversed() : [];
+  const entries = (await entriesOf(days, signal, Infinity)).toReversed();
+  return { entries: entries.length, anchors: anchors.length, faults: await chainFaults(entries, head, anchors) };
+}

@@ -1,0 +1,115 @@
+// @ts-check
+// By which rules is traded: the catalogue, an asset of it, and what may be changed of that, which takes two.
+
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { act, get } from "../api.js";
+import { dollars } from "../amounts.js";
+import { Loaded, SELDOM, useLive } from "../live.js";
+import { Heading, Status, Table, html, segment } from "../parts.js";
+import { useTried } from "../trial.js";
+import { Lists } from "./lists.js";
+import { Done, Tried } from "./story.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['OperatedAssetView']} Asset */
+/** @typedef {Schemas['OperatorOutcomeView']} Outcome */
+
+export function Catalogue() {
+  const live = useLive((signal) => get("/operations/catalogue", { signal }), SELDOM);
+  return html`<${Heading}>Catalogue<//><${Lists} />
+    <${Loaded} of=${live}>${(/** @type {Schemas['OperatedAssetList']} */ { items }) => html`<p role="status">${items.length} assets</p>
+      <${Table} caption="What can be traded, and by which rules" hidden rows=${items} id=${(/** @type {Asset} */ a) => a.asset_id} columns=${COLUMNS}
+        empty="The catalogue is empty. Assets that two operators take into it are listed here." />`}<//>`;
+}
+
+/** @param {Asset} a */
+const traded = (a) => html`<${Status} of=${a.active ? "TRADED" : "NOT TRADED"} />`;
+
+const COLUMNS = [
+  { name: "Asset", of: (/** @type {Asset} */ a) => html`<a href=${`/catalogue/${segment(a.asset_id)}`}>${a.asset_id}</a>` },
+  { name: "Name", of: (/** @type {Asset} */ a) => a.name },
+  { name: "Is", of: traded },
+  { name: "Executed", of: (/** @type {Asset} */ a) => (a.execution === "INSTANT" ? "by the desk itself" : "at the exchange") },
+  { name: "Least", number: true, of: (/** @type {Asset} */ a) => dollars(a.min_notional) },
+  { name: "Most", number: true, of: (/** @type {Asset} */ a) => dollars(a.max_notional) },
+  { name: "Spread, bps", number: true, of: (/** @type {Asset} */ a) => `${a.spread_bps}` },
+];
+
+/** What a rule is called, and whether it is a text, a whole number, yes or no, or one of few. @type {[keyof Asset, string, "text" | "whole" | "yes" | "choice"][]} */
+const RULES = [
+  ["active", "Is traded", "yes"],
+  ["name", "Name", "text"],
+  ["execution", "Executed by the desk, or at the exchange", "choice"],
+  ["precision", "Decimals of a quantity", "whole"],
+  ["min_notional", "Least, in dollars", "text"],
+  ["max_notional", "Most, in dollars", "text"],
+  ["spread_bps", "Spread, in basis points", "whole"],
+  ["price_step", "Step of a price", "text"],
+  ["price_age_max_seconds", "A price is good for, in seconds", "whole"],
+  ["price_source_id", "The price source calls it", "text"],
+  ["exchange_symbol", "The exchange calls it", "text"],
+  ["slippage_max_bps", "Slippage at most, in basis points", "whole"],
+  ["estimate_band_bps", "An estimate is off by at most, in basis points", "whole"],
+  ["fill_band_bps", "A fill is better by at most, in basis points", "whole"],
+  ["min_pooled", "Least in a pool, in dollars", "text"],
+  ["pool_deadline_seconds", "A pool waits, in seconds", "whole"],
+  ["pool_shards", "Pools side by side", "whole"],
+  ["pool_top_up", "The desk tops a pool up", "yes"],
+  ["desk_buys_max", "The desk itself buys a day, in dollars", "text"],
+];
+
+/** @type {Record<string, Record<string, string>>} */
+const CHOICES = { yes: { true: "yes", false: "no" }, choice: { INSTANT: "by the desk itself", EXCHANGE: "at the exchange" } };
+
+/** @param {{ id: string }} told */
+export function AssetRules({ id }) {
+  const live = useLive((signal) => get("/operations/catalogue/{asset_id}", { path: { asset_id: id }, signal }), undefined, [id]);
+  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const done = (/** @type {Outcome} */ got) => {
+    outcome.value = got;
+    live.again();
+  };
+  return html`<${Heading}>Asset ${id}<//><p><a href="/catalogue">The catalogue</a></p>
+    <${Loaded} of=${live}>${(/** @type {Asset} */ asset) => html`
+      <p>${asset.name} ${traded(asset)} · fees ${Object.entries(asset.fees_bps).map(([tier, bps]) => `${tier} ${bps} bps`).join(", ") || "none"}</p>
+      ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+      <${Rules} key=${JSON.stringify(asset)} asset=${asset} done=${done} />`}<//>`;
+}
+
+/** As it is, to be changed. @param {{ asset: Asset, done: (o: Outcome) => void }} told */
+function Rules({ asset, done }) {
+  const before = Object.fromEntries(RULES.map(([name]) => [name, `${asset[name] ?? ""}`]));
+  const empty = /** @type {Record<string, string>} */ ({ ...before, reason: "" });
+  const { form, tried } = useTried(`asset/${asset.asset_id}/${JSON.stringify(before)}`, empty, (fields, key, how) =>
+    act(`PATCH /operations/catalogue/${asset.asset_id}`, { ...changedOf(before, fields), reason: fields.reason ?? "", ...how }, key), done);
+  const changed = RULES.filter(([name]) => form.fields[name] !== before[name]);
+  return html`<form class="act wide" onSubmit=${form.send} aria-label="Change its rules">
+    <p>Other rules take two operators; that it is traded no more, and nothing else, one says alone.</p>
+    <div class="rules">${RULES.map(([name, says, kind]) => html`<label>${says} ${
+      CHOICES[kind]
+        ? html`<select name=${name} disabled=${form.unknown} onInput=${form.typed(name)}>
+            ${Object.entries(CHOICES[kind]).map(([v, says]) => html`<option value=${v} selected=${form.fields[name] === v}>${says}</option>`)}</select>`
+        : html`<input name=${name} autocomplete="off" required=${before[name] !== ""} pattern=${kind === "whole" ? "[0-9]+" : undefined} inputmode=${kind === "whole" ? "numeric" : undefined}
+            value=${form.fields[name]} disabled=${form.unknown} onInput=${form.typed(name)} />`
+    }</label>`)}</div>
+    <${Table} caption="What changes" rows=${changed} id=${(/** @type {string[]} */ [name]) => name} empty="Nothing is changed yet."
+      columns=${[
+        { name: "Rule", of: (/** @type {string[]} */ [, says]) => says },
+        { name: "Before", of: (/** @type {string[]} */ [name]) => before[name ?? ""] || "–" },
+        { name: "After", of: (/** @type {string[]} */ [name]) => form.fields[name ?? ""] || "–" },
+      ]} />
+    <label>Reason <input name="reason" required minlength="3" maxlength="200" value=${form.fields.reason} disabled=${form.unknown}
+      onInput=${form.typed("reason")} /></label>
+    <${Tried} form=${form} tried=${tried} />
+  </form>`;
+}
+
+/** Only what is another than before. Whole numbers are counts and basis points: no amounts. @param {Record<string, string>} before @param {Record<string, string>} fields */
+const changedOf = (before, fields) =>
+  Object.fromEntries(
+    RULES.filter(([name]) => fields[name] !== before[name]).map(([name, , kind]) => {
+      const typed = (fields[name] ?? "").trim();
+      return [name, kind === "whole" || kind === "yes" ? JSON.parse(typed) : typed];
+    }),
+  );

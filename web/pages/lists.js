@@ -1,0 +1,201 @@
+// @ts-check
+// What there is: pools, users, dealers, trading accounts; and a dealer, and an account.
+
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
+import { act, get } from "../api.js";
+import { dollars, quantity } from "../amounts.js";
+import { Loaded, SELDOM, useLive } from "../live.js";
+import { Facts, Heading, Status, Table, When, html, place, segment } from "../parts.js";
+import { useTried } from "../trial.js";
+import { Acts, Done, Tried } from "./story.js";
+
+/** @typedef {import('../types').Schemas} Schemas */
+/** @typedef {Schemas['OpenPoolView']} Pool */
+/** @typedef {Schemas['UserView']} User */
+/** @typedef {Schemas['OperatedDealerView']} Dealer */
+/** @typedef {Schemas['OperatedBillView']} Bill */
+/** @typedef {Schemas['TradingAccountView']} Account */
+/** @typedef {Schemas['OperatorOutcomeView']} Outcome */
+
+const PAGE = 100;
+const ALL = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
+
+export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${ALL.map(
+  ([to, says]) => html`<li><a href=${to} aria-current=${place.value === to ? "page" : undefined}>${says}</a></li>`,
+)}</ul></nav>`;
+
+/** @param {string} id */
+const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
+
+/** Roubles are told by their name: the desk's dollars are another thing. @param {string} amount */
+const roubles = (amount) => `${quantity(amount)} ₽`;
+
+export function Pools() {
+  const live = useLive((signal) => get("/operations/pools", { signal }), SELDOM);
+  return html`<${Heading}>Pools<//><${Lists} />
+    <${Loaded} of=${live}>${(/** @type {Schemas['OpenPoolList']} */ { items }) => html`<p role="status">${items.length} open</p>
+      <${Table} caption="Open pools, the one first that closes first" hidden rows=${items} id=${(/** @type {Pool} */ p) => p.id} columns=${POOLS}
+        empty="No pool is open. Small purchases and sales that wait for others are listed here." />`}<//>`;
+}
+
+const POOLS = [
+  { name: "Pool", of: (/** @type {Pool} */ p) => story(p.id) },
+  { name: "Of", of: (/** @type {Pool} */ p) => `${p.sells ? "sales" : "purchases"} of ${p.asset_id}` },
+  { name: "Members", number: true, of: (/** @type {Pool} */ p) => `${p.members.length}` },
+  { name: "In it", number: true, of: (/** @type {Pool} */ p) => (p.sells ? `${quantity(p.total)} ${p.asset_id}` : dollars(p.total)) },
+  { name: "Worth", number: true, of: (/** @type {Pool} */ p) => dollars(p.worth) },
+  { name: "Least there", number: true, of: (/** @type {Pool} */ p) => dollars(p.min_notional) },
+  { name: "Closes (UTC)", of: (/** @type {Pool} */ p) => html`<${When} at=${p.due_at} />` },
+];
+
+/** Page after page, as they are asked for. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
+async function upTo(load, pages, /** @type {AbortSignal} */ signal) {
+  /** @type {T[]} */
+  const items = [];
+  /** @type {string | null | undefined} */
+  let cursor;
+  for (let n = 0; n < pages && cursor !== null; n += 1) {
+    const page = await load(cursor, signal);
+    items.push(...page.items);
+    cursor = page.cursor;
+  }
+  return { items, more: cursor !== null };
+}
+
+/**
+ * A list that goes on.
+ * @param {{ title: string, caption: string, empty: string, load: (cursor: string | undefined, signal: AbortSignal) => Promise<{ items: any[], cursor: string | null }>,
+ *   id: (row: any) => string, columns: import('../parts.js').Column<any>[] }} told
+ */
+function Listed({ title, caption, empty, load, id, columns }) {
+  const pages = useMemo(() => signal(1), []);
+  const live = useLive((signal) => upTo(load, pages.value, signal), undefined, [pages.value]);
+  return html`<${Heading}>${title}<//><${Lists} />
+    <${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
+      <p role="status">${more ? `The first ${items.length}` : `${items.length} in all`}</p>
+      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${empty} />
+      ${more && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//>`;
+}
+
+export const Users = () => html`<${Listed} title="Users" caption="All accounts, the newest first" empty="Nobody has an account yet."
+  load=${(/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/users", { query: { limit: PAGE, cursor }, signal })}
+  id=${(/** @type {User} */ u) => u.username} columns=${[
+    { name: "User", of: (/** @type {User} */ u) => html`<a href=${`/customers/${segment(u.username)}`}>${u.username}</a>` },
+    { name: "Since (UTC)", of: (/** @type {User} */ u) => html`<${When} at=${u.created_at} />` },
+  ]} />`;
+
+export const Dealers = () => html`<${Listed} title="Dealers" caption="All dealers, in no order" empty="No dealer has registered yet."
+  load=${(/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/billing/dealers", { query: { limit: PAGE, cursor }, signal })}
+  id=${(/** @type {Dealer} */ d) => d.dealer_id} columns=${[
+    { name: "Dealer", of: (/** @type {Dealer} */ d) => html`<a href=${`/dealers/${segment(d.cme_dealer_id)}`}><code>${d.cme_dealer_id}</code></a>` },
+    { name: "Status", of: (/** @type {Dealer} */ d) => html`<${Status} of=${d.status} />${d.needs_person && html` <mark>for a person</mark>`}` },
+    { name: "Commission", number: true, of: (/** @type {Dealer} */ d) => `${d.commission_percent} %` },
+    { name: "Why", of: (/** @type {Dealer} */ d) => d.reason ?? "–" },
+    { name: "Since (UTC)", of: (/** @type {Dealer} */ d) => html`<${When} at=${d.created_at} />` },
+  ]} />`;
+
+/** @param {{ id: string }} told */
+export function DealersLife({ id }) {
+  const path = { dealer: id };
+  const live = useLive((signal) => get("/operations/billing/dealers/{dealer}", { path, signal }), SELDOM, [id]);
+  const bills = useLive((signal) => get("/operations/billing/dealers/{dealer}/bills", { path, query: { limit: PAGE }, signal }), SELDOM, [id]);
+  return html`<${Heading}>Dealer <code>${id}</code><//><p><a href="/dealers">All dealers</a></p>
+    <${Loaded} of=${live}>${(/** @type {Schemas['DealerLifeView']} */ { dealer, accounts, events, waits_for }) => html`
+      <${Facts} of=${[
+        ["Status", html`<${Status} of=${dealer.status} />`],
+        ["Waits for", html`${waits_for ?? "nothing"}${dealer.needs_person && html` <mark>for a person</mark>`}`],
+        ["Commission", `${dealer.commission_percent} %`],
+        ["Offer", dealer.offer_version],
+        ["Requisites", `version ${dealer.requisites_version}`],
+        ["Acts", html`<a href=${`/work/${segment(dealer.dealer_id)}`}>what may be done</a>`],
+      ]} />
+      <${Table} caption="Accounts" rows=${accounts} id=${(/** @type {Schemas['OperatedAccountView']} */ a) => a.type} columns=${ACCOUNTS} empty="No account is open yet." />
+      <${Table} caption="What has become of it" rows=${events.toReversed()} id=${(/** @type {Schemas['MovedView']} */ e) => e.at + e.after} columns=${MOVES} empty="Nothing yet." />`}<//>
+    <${Loaded} of=${bills}>${(/** @type {Schemas['OperatedBillPage']} */ page) => html`
+      <${Table} caption=${page.cursor ? `The first ${PAGE} bills, unpaid first` : "Bills, unpaid first"} rows=${page.items} id=${(/** @type {Bill} */ b) => b.bill_id} columns=${BILLS}
+        empty="Nothing was billed yet." />`}<//>`;
+}
+
+const ACCOUNTS = [
+  { name: "Account", of: (/** @type {Schemas['OperatedAccountView']} */ a) => a.type },
+  { name: "Status", of: (/** @type {Schemas['OperatedAccountView']} */ a) => html`<${Status} of=${a.status} />` },
+  { name: "Contract", of: (/** @type {Schemas['OperatedAccountView']} */ a) => a.contract_number ?? a.contract_id ?? "–" },
+  { name: "On it", number: true, of: (/** @type {Schemas['OperatedAccountView']} */ a) => roubles(a.current_balance) },
+  { name: "Received", number: true, of: (/** @type {Schemas['OperatedAccountView']} */ a) => roubles(a.received) },
+];
+const MOVES = [
+  { name: "At (UTC)", of: (/** @type {Schemas['MovedView']} */ e) => html`<${When} at=${e.at} />` },
+  { name: "By", of: (/** @type {Schemas['MovedView']} */ e) => e.actor },
+  { name: "Is", of: (/** @type {Schemas['MovedView']} */ e) => html`<${Status} of=${e.after} />` },
+  { name: "Why", of: (/** @type {Schemas['MovedView']} */ e) => e.reason },
+];
+const BILLS = [
+  { name: "Bill", of: (/** @type {Bill} */ b) => story(b.bill_id) },
+  { name: "Of", of: (/** @type {Bill} */ b) => `${b.account_type}, deal ${b.deal_id}` },
+  { name: "Status", of: (/** @type {Bill} */ b) => html`<${Status} of=${b.status} />${b.overdue && html` <mark>overdue</mark>`}` },
+  { name: "Sum", number: true, of: (/** @type {Bill} */ b) => roubles(b.common_sum) },
+  { name: "Paid", number: true, of: (/** @type {Bill} */ b) => roubles(b.paid_sum) },
+  { name: "Due", of: (/** @type {Bill} */ b) => b.due_on },
+];
+
+export function TradingAccounts() {
+  const live = useLive((signal) => get("/operations/trading-accounts", { signal }), SELDOM);
+  return html`<${Heading}>Trading accounts<//><${Lists} />
+    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} accounts</p>
+      <${Table} caption="Market making's accounts at exchanges" hidden rows=${items} id=${(/** @type {Account} */ a) => a.account_id} columns=${TRADING}
+        empty="There is none yet. One that an operator writes is listed here." />`}<//>`;
+}
+
+const TRADING = [
+  { name: "Account", of: (/** @type {Account} */ a) => html`<a href=${`/trading-accounts/${segment(a.account_id)}`}><code>${a.account_id}</code></a>` },
+  { name: "Exchange", of: (/** @type {Account} */ a) => a.exchange },
+  { name: "Is", of: (/** @type {Account} */ a) => html`<${Status} of=${a.enabled ? "ENABLED" : "NOT ENABLED"} />` },
+  { name: "Orders", number: true, of: (/** @type {Account} */ a) => `${a.orders} of ${a.capacity}` },
+  { name: "Shard", of: (/** @type {Account} */ a) => a.shard || "–" },
+  { name: "Fees in", of: (/** @type {Account} */ a) => a.fee_coin || "what is received" },
+];
+
+/** @param {{ id: string }} told */
+export function TradingAccount({ id }) {
+  const live = useLive((signal) => get("/operations/trading-accounts", { signal }), undefined, [id]);
+  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const done = (/** @type {Outcome} */ got) => {
+    outcome.value = got;
+    live.again();
+  };
+  return html`<${Heading}>Trading account <code>${id}</code><//><p><a href="/trading-accounts">All trading accounts</a></p>
+    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => {
+      const account = items.find((a) => a.account_id === id);
+      if (!account) return html`<p class="empty">There is no such account.</p>`;
+      return html`<${Facts} of=${TRADING.map((c) => [c.name, c.of(account)])} />
+        ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+        <${ChangeAccount} key=${JSON.stringify(account)} account=${account} done=${done} />
+        <${Acts} again=${live.again} title="Halt it" story=${{ id, acts: [HALT(id)] }} />`;
+    }}<//>`;
+}
+
+/** @param {string} id @returns {Schemas['ActView']} */
+const HALT = (id) => ({ command: "mm halt", route: `POST /operations/trading-accounts/${id}/halt`, does: "all that is open there is cancelled; another operator lifts it", asks: [] });
+
+/** @param {{ account: Account, done: (o: Outcome) => void }} told */
+function ChangeAccount({ account, done }) {
+  const before = { capacity: `${account.capacity}`, enabled: `${account.enabled}` };
+  const { form, tried } = useTried(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
+    act(`PUT /operations/trading-accounts/${account.account_id}`, {
+      exchange: account.exchange, capacity: JSON.parse(fields.capacity), enabled: fields.enabled === "true", reason: fields.reason, ...how,
+    }, key), done);
+  const changed = /** @type {const} */ ([["capacity", "Orders at once"], ["enabled", "Enabled"]]).filter(([name]) => form.fields[name] !== before[name]);
+  return html`<form class="act" onSubmit=${form.send} aria-label="Change it">
+    <label>Orders at once <input name="capacity" required pattern="[0-9]+" inputmode="numeric" value=${form.fields.capacity} disabled=${form.unknown} onInput=${form.typed("capacity")} /></label>
+    <label>Enabled <select name="enabled" disabled=${form.unknown} onInput=${form.typed("enabled")}>
+      ${["true", "false"].map((v) => html`<option value=${v} selected=${form.fields.enabled === v}>${v === "true" ? "yes" : "no"}</option>`)}</select></label>
+    <${Table} caption="What changes" rows=${changed} id=${(/** @type {string[]} */ [name]) => name} empty="Nothing is changed yet." columns=${[
+      { name: "What", of: (/** @type {string[]} */ [, says]) => says },
+      { name: "Before", of: (/** @type {["capacity" | "enabled", string]} */ [name]) => before[name] },
+      { name: "After", of: (/** @type {["capacity" | "enabled", string]} */ [name]) => form.fields[name] },
+    ]} />
+    <label>Reason <input name="reason" required minlength="3" maxlength="200" value=${form.fields.reason} disabled=${form.unknown} onInput=${form.typed("reason")} /></label>
+    <${Tried} form=${form} tried=${tried} />
+  </form>`;
+}
