@@ -94,31 +94,31 @@ export function Failed({ error, again }) {
   if (error instanceof SignedOut && ended.value) return null; // which is said above
   if (error instanceof Refused && error.status === 403) return html`<${Forbidden} error=${error} />`;
   const id = error instanceof Refused ? error.requestId : null;
-  return html`<article class="failed" role="alert">
+  return html`<div class="failed" role="alert">
     <p>${error.message}</p>
     ${error instanceof Refused && error.errors.map((e) => html`<p>${e.where}: ${e.what}</p>`)}
     ${id && html`<p><small>Request <code>${id}</code></small></p>`}
     ${again && html`<button class="outline secondary" onClick=${again}>Try again</button>`}
-  </article>`;
+  </div>`;
 }
 
 /** @param {{ error: Refused }} told */
 function Forbidden({ error }) {
   const groups = person.value?.groups.join(", ");
-  return html`<article class="failed" role="alert">
+  return html`<div class="failed" role="alert">
     <p>You may not see this: ${error.message}.</p>
     <p>You are ${person.value?.username}, ${groups ? `in ${groups}` : "in no group of operators"}.</p>
-  </article>`;
+  </div>`;
 }
 
 /** Over whatever page he is at: it stays as it is, with what is filled in. */
 export function Ended() {
   if (!ended.value) return null;
   const again = () => signIn(person.value?.pool ?? "customers", location.pathname + location.search);
-  return html`<article class="failed" role="alert">
+  return html`<div class="failed" role="alert">
     <p>Your sign-in has ended. What you have filled in is kept.</p>
     <button onClick=${again}>Sign in again</button>
-  </article>`;
+  </div>`;
 }
 
 /**
@@ -195,9 +195,9 @@ export function useForm(name, empty, ask, answered) {
 export function Send({ form, says, disabled }) {
   const { error, unknown, sending } = form;
   return html`
-    ${unknown && html`<article class="failed" role="alert">
+    ${unknown && html`<div class="failed" role="alert">
       <p>${error?.message} It may have been done. Ask again: however often it is asked, it counts once.</p>
-    </article>`}
+    </div>`}
     ${error && !unknown && html`<${Failed} error=${error} />`}
     <button type="submit" aria-busy=${sending} disabled=${sending || (disabled && !unknown)}>
       ${unknown ? "Ask again" : says}

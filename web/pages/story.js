@@ -134,11 +134,11 @@ export const Tried = ({ form, tried }) => html`
   <${Send} form=${form} says=${tried ? "Do it" : "See what it would do"} />`;
 
 /** @param {{ outcome: Outcome }} told */
-export const Done = ({ outcome }) => html`<article class="done" role="status">
+export const Done = ({ outcome }) => html`<div class="done" role="status">
   ${outcome.after === "PROPOSED"
     ? html`<p>It waits for a second person: another operator confirms ${link(outcome.id)}.</p>`
     : html`<p>${outcome.done ? "Done" : "Nothing was done"}: ${outcome.says}</p>`}
-</article>`;
+</div>`;
 
 /** A reason and what else it asks; then what it would do; then it. @param {{ act: ActView, done: (o: Outcome) => void, more: Record<string, string> }} of */
 function Act({ act: a, done, more }) {

@@ -55,8 +55,8 @@ export function Webhook({ id }) {
   }, OFTEN, [id]);
   const secret = told.value?.endpoint_id === id ? told.value.secret : null;
   return html`<${Heading}>Webhook<//>
-    ${secret && html`<article class="done" role="status"><p><strong>Keep this secret now: it is shown this once.</strong> By it your program knows that a message is the desk's.</p>
-      <p><${Copy} text=${secret} what="the secret" /></p></article>`}
+    ${secret && html`<div class="done" role="status"><p><strong>Keep this secret now: it is shown this once.</strong> By it your program knows that a message is the desk's.</p>
+      <p><${Copy} text=${secret} what="the secret" /></p></div>`}
     <${Loaded} of=${live}>${(/** @type {{ endpoint: Endpoint, deliveries: Delivery[] } | null} */ found) => {
       if (!found) return html`<p class="empty">Nothing is told there any more. <a href="/webhooks">All of them</a>.</p>`;
       const { endpoint: e, deliveries } = found;

@@ -15,6 +15,7 @@ from common.domain.fees import Tier
 from common.domain.holds import HeldBalance, OpenThing
 from common.domain.ledger.model import USD, AssetTransaction, Holding
 from common.domain.ledger.moves import Move
+from common.domain.limits import LimitToday
 from common.domain.persons import AccountState, Person
 from common.http import caller
 from common.keys import USERNAME_PATTERN
@@ -22,7 +23,6 @@ from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
 from common.wire import Amount, InstantText, View
 from functions.operations.api.door import Limit, app
-from functions.operations.service.customers import LimitToday
 from functions.operations.wiring import customers, operations
 
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
