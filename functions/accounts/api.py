@@ -51,23 +51,20 @@ class Withdrawal(RequestBody):
     banking_client_id: ClientId
 
 
-class UserView(View):
-    username: str
-    created_at: InstantText
-
-
-class LimitView(View):
+class LimitLeftView(View):
     kind: str = Field(description="DEPOSIT; or PAYOUT, withdrawals and cash-outs together")
     limit: str = Field(description="in dollars, a day (UTC)")
     used: str = Field(description="of it, today")
     left: str = Field(description="what may still be done today")
 
 
-class MeView(UserView):
-    """Your account, what your token may ask for, and your limits of today."""
-
-    scopes: list[str] = Field(description="that your token has")
-    limits: list[LimitView] = Field(description="of today; what is not there is not for you to do")
+class UserView(View):
+    username: str
+    created_at: InstantText
+    scopes: list[str] | None = Field(default=None, description="that your token has; told by `GET /me`")
+    limits: list[LimitLeftView] | None = Field(
+        default=None, description="of today, told by `GET /me`; what is not there is not for you to do"
+    )
 
 
 class BalanceView(View):
@@ -163,15 +160,15 @@ def open_account() -> Response[UserView]:
 
 
 @app.get("/me", tags=["accounts"], summary="Who you are here")
-def me() -> MeView:
+def me() -> UserView:
     """Under which name you have an account here, and since when; and what you may do today."""
     who = caller(app)
     user = accounts().me(who.owner)
     limits = [
-        LimitView(kind=one.kind, limit=str(one.limit), used=str(one.used), left=str(one.left))
+        LimitLeftView(kind=one.kind, limit=str(one.limit), used=str(one.used), left=str(one.left))
         for one in accounts().limits(who.owner)
     ]
-    return MeView(
+    return UserView(
         username=user.owner.username,
         created_at=user.created_at,
         scopes=sorted(who.scopes),

@@ -35,7 +35,7 @@ NO_ACCOUNT = (
 ROWS = [
     Row("docs/runbooks/*", "./desk", by="tests/runbooks/test_every_page.py"),
     Row("docs/runbooks/*", "aws |ROLE=", because=NO_ACCOUNT),
-    Row("docs/deploy.md", "export AWS_PROFILE", because=NO_ACCOUNT),
+    Row("docs/deploy.md", "export AWS_PROFILE|make |TOKEN=|SUB=", because=NO_ACCOUNT),
     Row("docs/deploy.md", "aws |POOL=|output()", because=NO_ACCOUNT),
     Row("docs/deploy.md", "./desk catalogue set", by="tests/infra/test_commands_in_pages.py"),
     Row("docs/desk.md", "$ ./desk", by="tests/infra/test_commands_in_pages.py"),

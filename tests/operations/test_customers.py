@@ -9,7 +9,7 @@ import pytest
 
 from common import keys
 from common.domain.ledger.model import AccountNotFound, TransactionType
-from common.domain.limits import Limited
+from common.domain.limits import Limited, LimitToday
 from common.money import Money
 from common.owner import Owner
 from functions.operations.service import customers
@@ -56,7 +56,7 @@ def test_what_is_left_of_a_limit_is_what_the_next_withdrawal_may_be(desk: Desk, 
 
 
 def test_of_a_limit_that_was_lowered_below_what_is_used_nothing_is_left() -> None:
-    assert customers.LimitToday(Limited.PAYOUT, Money(10), Money(40)).left == Money(0)
+    assert LimitToday(Limited.PAYOUT, Money(10), Money(40)).left == Money(0)
 
 
 def test_what_is_held_and_nothing_holds_is_told_as_unexplained() -> None:

@@ -17,6 +17,24 @@ BARRED = f"{OPERATORS}::test_whom_the_pool_was_not_told_of_is_refused_whatever_h
 
 PLANTS: list[Plant] = [
     plant(
+        "let-in-under-a-name-that-is-the-desks",
+        Kind.CONDITION,
+        f"{IDENTITY}:caller",
+        "if username and FEDERATED.fullmatch(str(username)):",
+        "if False:",
+        "Whoever knows what the desk will call somebody signs up under it.",
+        f"{ASKING}::test_nobody_signs_up_under_a_name_that_is_the_desks_to_give",
+    ),
+    plant(
+        "let-in-by-what-a-provider-calls-one",
+        Kind.CONDITION,
+        f"{IDENTITY}:_desks_own",
+        "uuid.UUID(sub).bytes",
+        "username.lower().encode().ljust(16)[:16]",
+        "A provider says who somebody is at the desk, and may say the same of two.",
+        f"{ASKING}::test_who_comes_from_a_provider_has_a_name_that_is_the_desks",
+    ),
+    plant(
         "let-in-by-the-customers-pool",
         Kind.CONDITION,
         f"{IDENTITY}:caller",

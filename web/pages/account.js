@@ -8,7 +8,7 @@ import { Facts, Heading, Status, Table, When, html } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OwnClientView']} Client */
-/** @typedef {{ me: Schemas['MeView'], clients: Client[] }} Told */
+/** @typedef {{ me: Schemas['UserView'], clients: Client[] }} Told */
 
 export function Account() {
   const live = useLive(async (signal) => {
@@ -20,7 +20,7 @@ export function Account() {
       <${Facts} of=${[
         ["Name", me.username],
         ["Since (UTC)", html`<${When} at=${me.created_at} />`],
-        ...me.limits.map((l) => [`${LIMITS[l.kind] ?? l.kind}, left today (UTC)`, html`<strong>${dollars(l.left)}</strong> of ${dollars(l.limit)}`]),
+        ...(me.limits ?? []).map((l) => [`${LIMITS[l.kind] ?? l.kind}, left today (UTC)`, html`<strong>${dollars(l.left)}</strong> of ${dollars(l.limit)}`]),
         ["Told to your program", html`<a href="/webhooks">Webhooks</a>`],
         ["All that has moved", html`<a href="/statements">Statements</a>`],
       ]} />

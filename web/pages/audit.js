@@ -45,7 +45,7 @@ export function Audit() {
 }
 
 const COLUMNS = [
-  { name: "Number", of: (/** @type {Entry} */ e) => `${e.number}` },
+  { name: "Entry", of: (/** @type {Entry} */ e) => `${e.number}` },
   { name: "At (UTC)", of: (/** @type {Entry} */ e) => html`<${When} at=${e.at} />` },
   { name: "Operator", of: (/** @type {Entry} */ e) => e.operator },
   { name: "Act", of: (/** @type {Entry} */ e) => e.action },
