@@ -335,7 +335,7 @@ class TestRefusals:
             assert len(desk.orders.holdings(ANEW)[1]) == assets
         else:
             with pytest.raises(
-                NotProposable, match="it has 91 assets, and 90 can be moved at once: those who maintain"
+                NotProposable, match="it has 91 assets, and {ASSETS_MOVED_MAX} can be moved at once: those who maintain"
             ):
                 propose(desk)
             assert "users move" not in [act.command for act in desk.operations.story("ann").acts]
