@@ -114,27 +114,10 @@ class Operations:
                 )
 
         if username is not None:
-            return list(islice(self._work_of(username, backlogs, until), limit))
+            return list(islice(_work_of(self, username, backlogs, until), limit))
         found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
         found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.FOR_PEOPLE]
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
-
-    def _work_of(self, username: str, backlogs: Sequence[str], until: datetime) -> Iterator[Waiting]:
-        """A customer's; `until`: of what no person is needed for."""
-        now = self.now()
-        found = [item for item in store.open_of(self.table, username) if item.due_at is not None]
-        for item in sorted(found, key=lambda item: item.due_at or now):
-            row = keys.row_of(PrimaryKey(item.PK, item.SK))
-            assert item.due_at is not None
-            if row.backlog in backlogs and (item.needs_person or item.due_at <= until):
-                yield Waiting(
-                    backlog=row.backlog,
-                    id=row.id_of(PrimaryKey(item.PK, item.SK)),
-                    waits_for=item.waits_for or "",
-                    due_at=item.due_at,
-                    overdue=item.due_at <= now,
-                    needs_person=item.needs_person or self._is_stuck(item.due_at, now),
-                )
 
     def story(self, thing_id: str) -> Story:
         """Every move of what this id names, oldest first; what it has asked of outside systems; what its latest
@@ -160,7 +143,7 @@ class Operations:
             events=list(timeline.of(self.table, thing_id)),
             calls=self._calls(item),
             execution=execution,
-            execution_before=self._execution_before(item),
+            execution_before=_execution_before(self, item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(
                 thing_id, replace(self.case(item), runs=runs, why_not_forgotten=why_not_forgotten(self, item))
@@ -216,7 +199,7 @@ class Operations:
             latest = payouts_store.latest(self.table, payout)
             if payout.disputed_attempt is not None:
                 disputed = payouts_store.attempt(self.table, payout.order_id, payout.disputed_attempt)
-            pays_to = self._account(payout) if is_approvable(payout) else None
+            pays_to = _account(self, payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
@@ -314,11 +297,6 @@ class Operations:
             return custody.incoming(self.table, outgoing.cause).order_id
         return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
 
-    def _account(self, payout: Payout) -> Sealed | None:
-        """Where a payout would go now; None while its customer has no such client."""
-        client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
-        return client.account if client is not None and client.owner == payout.owner else None
-
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
         return None if item.machine is None else self._execution(item.machine, item.PK, item.generation)
@@ -329,14 +307,6 @@ class Operations:
     def definition(self, machine: str) -> Definition:
         """What a machine is made of. Raises MachinesUnavailable."""
         return definitions.read(machine, self.machines.definition(machine))
-
-    def _execution_before(self, item: KnownItem) -> MachineExecution | None:
-        """The last one of the machine that has handed the item over."""
-        if item.machine is None or item.generation_before is None:
-            return None
-        machines = item.row.machines
-        before = machines[machines.index(item.machine) - 1]
-        return self._execution(before, item.PK, item.generation_before)
 
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
@@ -405,6 +375,39 @@ class Operations:
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""
         return ledger.ownership(self.table, username).owner
+
+
+def _work_of(of: Operations, username: str, backlogs: Sequence[str], until: datetime) -> Iterator[Waiting]:
+    """A customer's; `until`: of what no person is needed for."""
+    now = of.now()
+    found = [item for item in store.open_of(of.table, username) if item.due_at is not None]
+    for item in sorted(found, key=lambda item: item.due_at or now):
+        row = keys.row_of(PrimaryKey(item.PK, item.SK))
+        assert item.due_at is not None
+        if row.backlog in backlogs and (item.needs_person or item.due_at <= until):
+            yield Waiting(
+                backlog=row.backlog,
+                id=row.id_of(PrimaryKey(item.PK, item.SK)),
+                waits_for=item.waits_for or "",
+                due_at=item.due_at,
+                overdue=item.due_at <= now,
+                needs_person=item.needs_person or of._is_stuck(item.due_at, now),
+            )
+
+
+def _account(of: Operations, payout: Payout) -> Sealed | None:
+    """Where a payout would go now; None while its customer has no such client."""
+    client = clients.existing(of.table, ClientKind.BANKING, payout.banking_client_id)
+    return client.account if client is not None and client.owner == payout.owner else None
+
+
+def _execution_before(of: Operations, item: KnownItem) -> MachineExecution | None:
+    """The last one of the machine that has handed the item over."""
+    if item.machine is None or item.generation_before is None:
+        return None
+    machines = item.row.machines
+    before = machines[machines.index(item.machine) - 1]
+    return of._execution(before, item.PK, item.generation_before)
 
 
 def why_not_forgotten(of: Operations, item: KnownItem) -> str | None:
