@@ -330,7 +330,7 @@ class TestRefusals:
             proposed = propose(desk).id
             desk.dynamo.transact_write_items = count  # type: ignore[method-assign]
             confirm(desk, proposed)
-            assert writes == [assets + 8]
+            assert writes == [assets + 10]
             assert max(writes) <= WRITES_MAX
             assert len(desk.orders.holdings(ANEW)[1]) == assets
         else:

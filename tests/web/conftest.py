@@ -19,6 +19,7 @@ AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 NARROW: ViewportSize = {"width": 375, "height": 812}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
 PATIENCE_MS = 15_000  # with a machine that does much else meanwhile
+expect.set_options(timeout=PATIENCE_MS)
 # By the test's own script, which the page's policy lets in as little as anybody else's: it is not in the page's world.
 _WATCH = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));"""

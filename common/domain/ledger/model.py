@@ -20,7 +20,7 @@ from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Pric
 from common.owner import Ownership
 
 USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
-ASSETS_MOVED_MAX = 90  # in one transaction, which has 100 writes
+ASSETS_MOVED_MAX = 80  # in one transaction, which has 100 writes, some of them the rules of who confirms it
 ALL = "all"  # what a customer writes for everything of an asset that is free
 SUBS_MAX = 50  # that have had an account: a filter compares with 100 values at most
 SHARE_STEP = Decimal("0.01")  # of a percent

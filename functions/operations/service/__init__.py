@@ -33,9 +33,7 @@ from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import Failure, TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
-from common.errors import Refusal
 from common.keys import PrimaryKey
-from common.log import log
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.sealed import Sealed, shortened
@@ -102,22 +100,33 @@ class Operations:
         until = now if overdue_only else now + model.FAR
         until = now - self.stuck_after if people_only else until
 
-        def waiting(backlog: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
-            for item in items:
-                yield Waiting(
-                    backlog=backlog,
-                    id=keys.row_of(item.key).id_of(item.key),
-                    waits_for=item.waits_for,
-                    due_at=item.due_at,
-                    overdue=item.due_at <= now,
-                    needs_person=item.needs_person or self._is_stuck(item.due_at, now),
-                )
-
         if username is not None:
-            return list(islice(_work_of(self, username, backlogs, until), limit))
-        found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
-        found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.FOR_PEOPLE]
-        return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
+            return list(islice(self._work_of(username, backlogs, until), limit))
+        found = [work.due(self.table, backlog, until) for backlog in backlogs]
+        found += [work.for_people(self.table, each) for each in backlogs if each in keys.FOR_PEOPLE]
+        first = islice(heapq.merge(*found, key=lambda item: item.due_at), limit)
+        return [self._waits(each.key, each.due_at, each.waits_for, needs_person=each.needs_person) for each in first]
+
+    def _work_of(self, username: str, backlogs: Sequence[str], until: datetime) -> Iterator[Waiting]:
+        """A customer's; `until`: of what no person is needed for."""
+        now = self.now()
+        found = [item for item in store.open_of(self.table, username) if item.due_at is not None]
+        for item in sorted(found, key=lambda item: item.due_at or now):
+            key = PrimaryKey(item.PK, item.SK)
+            assert item.due_at is not None
+            if keys.row_of(key).backlog in backlogs and (item.needs_person or item.due_at <= until):
+                yield self._waits(key, item.due_at, item.waits_for or "", needs_person=item.needs_person)
+
+    def _waits(self, key: PrimaryKey, due_at: datetime, waits_for: str, *, needs_person: bool) -> Waiting:
+        row, now = keys.row_of(key), self.now()
+        return Waiting(
+            backlog=row.backlog,
+            id=row.id_of(key),
+            waits_for=waits_for,
+            due_at=due_at,
+            overdue=due_at <= now,
+            needs_person=needs_person or self._is_stuck(due_at, now),
+        )
 
     def story(self, thing_id: str) -> Story:
         """Every move of what this id names, oldest first; what it has asked of outside systems; what its latest
@@ -143,7 +152,7 @@ class Operations:
             events=list(timeline.of(self.table, thing_id)),
             calls=self._calls(item),
             execution=execution,
-            execution_before=_execution_before(self, item),
+            execution_before=self._execution_before(item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(
                 thing_id, replace(self.case(item), runs=runs, why_not_forgotten=why_not_forgotten(self, item))
@@ -199,7 +208,7 @@ class Operations:
             latest = payouts_store.latest(self.table, payout)
             if payout.disputed_attempt is not None:
                 disputed = payouts_store.attempt(self.table, payout.order_id, payout.disputed_attempt)
-            pays_to = _account(self, payout) if is_approvable(payout) else None
+            pays_to = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
@@ -242,7 +251,7 @@ class Operations:
         if item.row is keys.SNAPSHOT:
             order_id = custody.incoming(self.table, item.PK).order_id
         if item.row is keys.OUTGOING:
-            order_id = self._order_of(custody.outgoing(self.table, item.PK))
+            order_id = order_of(self.table, custody.outgoing(self.table, item.PK))
         key = None if order_id is None else keys.item_named(order_id)
         order = item if key is None else store.known(self.table, key)
         return frozenset() if order is None or order.username is None else frozenset({order.username})
@@ -271,31 +280,16 @@ class Operations:
         assert item.symbol is not None
         return trade_cursors.find(self.table, item.account_id, item.symbol, consistent=True)
 
-    def wake(self, outgoing: Outgoing) -> None:
-        """The market-making order that waits for a person because of this outgoing transfer goes on. Where that can not
-        be done now, an operator redrives it."""
-        order_id = self._order_of(outgoing)
-        if order_id is None:
-            return
-        try:
-            item = self.known(order_id)
-            if item.needs_person and outgoing.outgoing_id in (item.waits_for or ""):
-                self.table.write(work.redriven(item, self.now()))
-                work.drive_now(self.table, self.machines, PrimaryKey(item.PK, item.SK), self.now())
-        except Refusal as no:
-            log.warning("order not driven", extra={"order_id": order_id, "why": no.detail})
-
     def _cause_status(self, outgoing: Outgoing) -> str | None:
         """Where the order stands that it funds."""
         key = keys.item_named(outgoing.cause) if outgoing.kind is OutgoingKind.FUNDING else None
         order = None if key is None else store.known(self.table, key)
         return None if order is None else order.status
 
-    def _order_of(self, outgoing: Outgoing) -> str | None:
-        """What an outgoing transfer was decided for: an order, or the one whose snapshot it refunds."""
-        if outgoing.cause.startswith(str(keys.SNAPSHOT.id_prefix)):
-            return custody.incoming(self.table, outgoing.cause).order_id
-        return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
+    def _account(self, payout: Payout) -> Sealed | None:
+        """Where a payout would go now; None while its customer has no such client."""
+        client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
+        return client.account if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
@@ -307,6 +301,14 @@ class Operations:
     def definition(self, machine: str) -> Definition:
         """What a machine is made of. Raises MachinesUnavailable."""
         return definitions.read(machine, self.machines.definition(machine))
+
+    def _execution_before(self, item: KnownItem) -> MachineExecution | None:
+        """The last one of the machine that has handed the item over."""
+        if item.machine is None or item.generation_before is None:
+            return None
+        machines = item.row.machines
+        before = machines[machines.index(item.machine) - 1]
+        return self._execution(before, item.PK, item.generation_before)
 
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
@@ -377,37 +379,11 @@ class Operations:
         return ledger.ownership(self.table, username).owner
 
 
-def _work_of(of: Operations, username: str, backlogs: Sequence[str], until: datetime) -> Iterator[Waiting]:
-    """A customer's; `until`: of what no person is needed for."""
-    now = of.now()
-    found = [item for item in store.open_of(of.table, username) if item.due_at is not None]
-    for item in sorted(found, key=lambda item: item.due_at or now):
-        row = keys.row_of(PrimaryKey(item.PK, item.SK))
-        assert item.due_at is not None
-        if row.backlog in backlogs and (item.needs_person or item.due_at <= until):
-            yield Waiting(
-                backlog=row.backlog,
-                id=row.id_of(PrimaryKey(item.PK, item.SK)),
-                waits_for=item.waits_for or "",
-                due_at=item.due_at,
-                overdue=item.due_at <= now,
-                needs_person=item.needs_person or of._is_stuck(item.due_at, now),
-            )
-
-
-def _account(of: Operations, payout: Payout) -> Sealed | None:
-    """Where a payout would go now; None while its customer has no such client."""
-    client = clients.existing(of.table, ClientKind.BANKING, payout.banking_client_id)
-    return client.account if client is not None and client.owner == payout.owner else None
-
-
-def _execution_before(of: Operations, item: KnownItem) -> MachineExecution | None:
-    """The last one of the machine that has handed the item over."""
-    if item.machine is None or item.generation_before is None:
-        return None
-    machines = item.row.machines
-    before = machines[machines.index(item.machine) - 1]
-    return of._execution(before, item.PK, item.generation_before)
+def order_of(table: Table, outgoing: Outgoing) -> str | None:
+    """What an outgoing transfer was decided for: an order, or the one whose snapshot it refunds."""
+    if outgoing.cause.startswith(str(keys.SNAPSHOT.id_prefix)):
+        return custody.incoming(table, outgoing.cause).order_id
+    return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
 
 
 def why_not_forgotten(of: Operations, item: KnownItem) -> str | None:

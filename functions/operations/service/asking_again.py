@@ -17,6 +17,7 @@ from common.keys import Key
 from common.operator_outcome import OperatorOutcome
 from functions.operations import model
 from functions.operations.service import Operations
+from functions.operations.service.waking import wake
 from functions.operations.store import KnownItem
 
 REMINDED_FOR = timedelta(days=7)  # a dealer who has not paid by then is to be reminded again
@@ -45,7 +46,7 @@ class AskingAgain:
                 table.write(custody.ask_again(outgoing, now), told, *entry)
             except OutgoingMoved as moved:
                 raise work.Redriven(moved.detail, id=outgoing_id) from None
-            self.operations.wake(outgoing)
+            wake(self.operations, outgoing)
         says = f"the sender's next round goes on from {before}" if before == after else "the sender's next attempt"
         return OperatorOutcome(outgoing_id, before, after, done=not dry_run, says=says)
 

@@ -55,6 +55,7 @@ from functions.operations.service.payment_kinds import REFUND
 from functions.operations.service.payout_kinds import DISMISS
 from functions.operations.service.proposal_kinds import KINDS, MOVE, dollars_of
 from functions.operations.service.subjects import Stops, Subject
+from functions.operations.service.waking import wake
 from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
@@ -290,7 +291,7 @@ class Proposals:
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
         if subject.case.outgoing is not None:
-            self.operations.wake(subject.case.outgoing)
+            wake(self.operations, subject.case.outgoing)
         for each in filter(None, (subject, subject.other)):
             key = PrimaryKey(each.item.PK, each.item.SK)
             work.drive_now(self.operations.table, self.operations.machines, key, self.operations.now())
