@@ -209,6 +209,9 @@ def by_hand(recorder: Recorder) -> None:
         paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").made.transfer_id
         desk.mark("SOL", "100")
         batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
+        drawn = recorder.as_(ROUTES[Route("GET", "/operations/machines/{machine}")], olga.get)
+        for machine in keys.MACHINES:  # of those that are not in this world as well: it is asked for them
+            drawn(f"/operations/machines/{machine}")
         desk.world.machines.restart()
         asked(f"/operations/work/{paid}/redrive")
         asked(f"/operations/work/{batch}/redrive")
@@ -357,8 +360,8 @@ def payouts_in_the_way(recorder: Recorder) -> None:
             desk.events.receive(event)
         with patch.object(payouts_tasks, "payouts", lambda desk=desk: desk.payouts):
             awaited = recorder.as_("payouts.await_payout", payouts_tasks.await_payout)
-            awaited({"id": thing, "token": "late"}, None)
-            awaited({"id": thing[:1] + "A" * 25, "token": "lost"}, None)
+            awaited({"id": thing, "token": "late"}, Context())
+            awaited({"id": thing[:1] + "A" * 25, "token": "lost"}, Context())
 
 
 def decided_sales(recorder: Recorder) -> None:
