@@ -9,6 +9,7 @@ from typing import Any
 
 from infra.grants import (
     CHECK,
+    DEFINITION,
     DELETE,
     DESCRIBE,
     DISABLE,
@@ -49,6 +50,7 @@ _OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck
 _OF_MACHINES = {
     "start_execution": START,
     "describe_execution": DESCRIBE,
+    "describe_state_machine": DEFINITION,
     "list_executions": LIST,
     "get_execution_history": HISTORY,
     "send_task_success": TOKEN,

@@ -194,7 +194,9 @@ def by_hand(recorder: Recorder) -> None:
         def asked(at: str, by: Client = olga, **more: str) -> str:
             route = routed("POST", at)
             assert route is not None
-            answer = recorder.as_(ROUTES[route], by.post)(at, {**because, **more})
+            post = recorder.as_(ROUTES[route], by.post)
+            assert post(at, {**because, **more, "dry_run": True}).status == 200
+            answer = post(at, {**because, **more})
             assert answer.status == 200, answer.text
             return str(answer.json["id"])
 
@@ -210,8 +212,7 @@ def by_hand(recorder: Recorder) -> None:
         desk.mark("SOL", "100")
         batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
         drawn = recorder.as_(ROUTES[Route("GET", "/operations/machines/{machine}")], olga.get)
-        for machine in keys.MACHINES:  # of those that are not in this world as well: it is asked for them
-            drawn(f"/operations/machines/{machine}")
+        assert {drawn(f"/operations/machines/{machine}").status for machine in keys.MACHINES} == {200}
         desk.world.machines.restart()
         asked(f"/operations/work/{paid}/redrive")
         asked(f"/operations/work/{batch}/redrive")
