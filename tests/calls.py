@@ -143,6 +143,7 @@ class World:
         large = desk.cash_out(dora, "101").order_id
         fred = desk.customer("fred", usd="100.00")
         desk.account("fred", "acc-fred")
+        desk.customer("gus")
         desk.buy(fred, "0.5")
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
@@ -381,7 +382,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/tier"): Call(body={"tier": "GOLD", **_BECAUSE}),
     Route("POST", "/operations/users/{username}/forget"): Call(body=_BECAUSE, username="fred"),
-    Route("POST", "/operations/users/{username}/own"): Call(body=_BECAUSE),
+    Route("POST", "/operations/users/{username}/own"): Call(body=_BECAUSE, username="gus"),
     Route("POST", "/operations/users/{username}/apart"): Call(
         body={"operator": "vera", "reference": "passport seen", **_BECAUSE}, username="fred"
     ),

@@ -397,7 +397,7 @@ IN_PATHS: Mapping[str, Sequence[str]] = {
 }
 IN_QUERIES: Mapping[str, Sequence[str]] = {
     "asset_id": (*NOT_ASSETS, "", "BTC\n", "BTC,AI"),
-    "limit": ("0", "101", "-1", "x", "", " ", "1.5", "1e1", "0x1", "NaN", "inf", "null", "٣", "9" * 5000, "1,2"),
+    "limit": ("0", "-1", "x", "", " ", "1.5", "1e1", "0x1", "NaN", "inf", "null", "٣", "9" * 5000, "1,2"),
     "date": ("", "2026-11", "2026-13-01", "2026-02-30", "yesterday", "2026-11-21T00:00:00Z", "٢٠٢٦-١١-٢١", "#"),
     "status": ("pending", "DONE", "", "PENDING,FAILED"),
     "context": ("cash-outs",),
@@ -436,7 +436,9 @@ def test_a_word_of_a_query_that_has_not_its_form_or_comes_twice_is_refused(bad: 
     assert routes
     for route in routes:
         others = CALLS[route].query
-        for word in IN_QUERIES[name]:
+        (schema,) = [one["schema"] for one in openapi.operation(route)["parameters"] if one["name"] == name]
+        too_many = (str(schema["maximum"] + 1),) if "maximum" in schema else ()
+        for word in (*IN_QUERIES[name], *too_many):
             assert about(bad.request(route, query={**others, name: word}), f"query.{name}"), (named(route), word)
     for query in ("asset_id=BTC&asset_id=AI", "limit=1&limit=2"):
         assert about(bad.request(Route("GET", "/orders"), query=query), f"query.{query.partition('=')[0]}")

@@ -190,7 +190,7 @@ def life(name: str) -> Scenario:
 
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_it_is_as_two_have_decided(name: str) -> None:
-    report = crash_matrix(life(name), DEALT, points=points(name, everyday=96, proved=3))
+    report = crash_matrix(life(name), DEALT, points=points(name, everyday=144, proved=4))
     assert not report.violations, report
     assert len(report.calls) > 10
 

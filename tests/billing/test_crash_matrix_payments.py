@@ -203,7 +203,7 @@ def some_of(name: str) -> Callable[[], Points]:
     """`make prove` plays the pairs of every sixth call of the first life and of every 24th of the others; `make
     simulate` all of the first and those of every sixth: all take hours."""
     return (
-        points(name, everyday=96, proved=6) if name == "one bill" else partial(every_nth, 6 if SIMULATED else 24, name)
+        points(name, everyday=144, proved=8) if name == "one bill" else partial(every_nth, 6 if SIMULATED else 24, name)
     )
 
 

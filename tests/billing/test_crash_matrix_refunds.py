@@ -108,7 +108,7 @@ def life(name: str) -> Scenario:
 
 @pytest.mark.parametrize("name", LIVES)
 def test_whatever_fails_once_it_is_paid_back_once_or_not_at_all(name: str) -> None:
-    report = crash_matrix(life(name), DEALT, points=points(name, everyday=48, proved=3))
+    report = crash_matrix(life(name), DEALT, points=points(name, everyday=72, proved=4))
     assert not report.violations, report
     assert len(report.calls) > 10
 

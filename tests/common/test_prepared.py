@@ -174,8 +174,9 @@ def test_what_a_caller_changes_in_a_statement_changes_no_other() -> None:
 
 def test_a_transaction_leaves_the_shapes_of_its_writes_as_they_are() -> None:
     class Client:
-        def transact_write_items(self, **asked: Any) -> None:
+        def transact_write_items(self, **asked: Any) -> dict[str, Any]:
             self.asked = asked
+            return {}
 
     client: Any = Client()
     with Transaction(client, "desk") as tx:

@@ -43,11 +43,12 @@ class Scripted:
         self.answers = list(answers)
         self.calls: list[dict[str, Any]] = []
 
-    def transact_write_items(self, **call: Any) -> None:
+    def transact_write_items(self, **call: Any) -> dict[str, Any]:
         self.calls.append(call)
         answer = self.answers.pop(0) if self.answers else None
         if answer is not None:
             raise answer
+        return {}
 
 
 def commit(client: Scripted, clock: Clock | None = None) -> None:

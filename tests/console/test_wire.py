@@ -226,6 +226,7 @@ FAILED = row("id kind at before after reason actor", BATCH, "batch", WHEN, "WORK
 OPERATOR = {
     **row("username groups enabled barred", "oleg", ["operators", "approvers"], None, False),
     **row("signed_out_at disabled_at", "2026-11-21T12:00:00.000000Z", None),
+    **row("own_accounts namesake", ["ann"], None),
 }
 HALTED = {
     "flow": "orders",

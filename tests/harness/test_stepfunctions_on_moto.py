@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.depth import PROVED
 from tests.harness.faults import Crash
 from tests.harness.machine_rig import (
     END,
@@ -31,6 +32,8 @@ from tests.harness.machine_rig import (
 )
 from tests.machine import REGION, Run
 from tests.machine import run as run_on_moto
+
+pytestmark = PROVED
 
 Tasks = Mapping[str, Callable[[Any, Any], Any]]
 

@@ -28,6 +28,7 @@ from local.stack import (
     LocalStack,
     Silent,
 )
+from tests.depth import PROVED
 from tests.ports import free_ports
 
 PORTS = {
@@ -135,6 +136,7 @@ def test_no_process_of_ours_knows_anybodys_aws(monkeypatch: pytest.MonkeyPatch) 
     assert "AWS_PROFILE" not in LocalEnvironment().aws_environment()
 
 
+@PROVED
 def test_each_process_answers_where_the_place_says_until_it_is_stopped(local: LocalStack) -> None:
     environment = local.environment
     for name, *more in ((PRICES,), (EXCHANGE,), (CUSTODY,), (CAMPAIGNS,), (BILLING,), (BANK, API_URL)):
@@ -153,6 +155,7 @@ def test_each_process_answers_where_the_place_says_until_it_is_stopped(local: Lo
             state(url)
 
 
+@PROVED
 def test_a_process_is_left_alone_until_it_should_be_another(local: LocalStack) -> None:
     first = start(local, BANK, API_URL)
     assert start(local, BANK, API_URL) == first

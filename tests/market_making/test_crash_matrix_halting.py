@@ -132,7 +132,7 @@ def test_whatever_fails_once_what_is_halted_is_so_until_it_is_lifted(finds: bool
         lambda faults: halted(faults, finds=finds),
         OUTSIDE,
         same=lambda wanted, got: bool(wanted == got),
-        points=points("halted by the clock" if finds else "halted by an operator", everyday=96, proved=3),
+        points=points("halted by the clock" if finds else "halted by an operator", everyday=144, proved=4),
     )
     assert not report.violations, report
     assert not report.never_dealt(OUTSIDE), report

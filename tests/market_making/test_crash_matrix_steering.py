@@ -109,7 +109,7 @@ def steered(faults: Faults) -> Scene:
 
 def test_whatever_fails_once_an_owner_has_it_quote_as_he_wants() -> None:
     report = crash_matrix(
-        steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got), points=points("steered", everyday=96, proved=3)
+        steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got), points=points("steered", everyday=144, proved=4)
     )
     assert not report.violations, report
     assert not report.never_dealt(OUTSIDE), report

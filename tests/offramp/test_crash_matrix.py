@@ -128,7 +128,7 @@ LIVES = {
 @pytest.mark.parametrize("life", LIVES)
 def test_whatever_fails_once_a_life_ends_as_it_would_have(life: str) -> None:
     report = crash_matrix(
-        LIVES[life], FAULTS, same=lambda one, other: {one, other} <= OVER, points=points(life, everyday=96, proved=3)
+        LIVES[life], FAULTS, same=lambda one, other: {one, other} <= OVER, points=points(life, everyday=144, proved=4)
     )
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

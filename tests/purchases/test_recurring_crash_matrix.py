@@ -123,6 +123,6 @@ def test_whatever_fails_once_each_date_is_dealt_with_once(name: str) -> None:
     def same(_: object, retried: tuple[str, int]) -> bool:
         return retried == end
 
-    report = crash_matrix(scenario, FAULTS, same=same, points=points(name, everyday=96, proved=3))
+    report = crash_matrix(scenario, FAULTS, same=same, points=points(name, everyday=144, proved=4))
     assert not report.violations, report
     assert report.ending.answer == end

@@ -117,6 +117,6 @@ def test_whatever_fails_once_every_sale_of_a_life_is_over_as_it_may_be(name: str
     def same(undisturbed: list[str], retried: list[str]) -> bool:
         return all(status in may for status, may in zip(retried, ends, strict=True))
 
-    report = crash_matrix(scenario, FAULTS, same=same, points=points(name, everyday=96, proved=3))
+    report = crash_matrix(scenario, FAULTS, same=same, points=points(name, everyday=144, proved=4))
     assert not report.violations, report
     assert not report.never_dealt(FAULTS), report

@@ -14,6 +14,7 @@ from common.owner import Owner
 from functions.market_making.service.opening import memo_of
 from infra.bundle import ROOT
 from sandbox.serving import Answer, Request
+from tests.depth import PROVED
 from tests.desk import Desk
 from tests.harness.cognito import PASSWORD
 from tests.market_making.market import ANN as MIXIN_ANN
@@ -188,6 +189,7 @@ def test_work_leads_to_a_story_and_what_takes_two_to_a_second_person(tabs: Tabs,
     assert status(desk, stuck) == "FILLED"
 
 
+@PROVED
 def test_an_act_that_is_changed_after_its_trial_is_tried_again(tabs: Tabs, desk: Desk, stuck: str) -> None:
     page = tabs.of("olga", f"/work/{stuck}")
     page.get_by_role("button", name="offramp retry-payout").click()
@@ -229,6 +231,7 @@ def test_who_may_only_look_is_told_which_group_an_act_needs(tabs: Tabs, stuck: s
     expect(page.get_by_text("You are vera, in viewers.")).to_be_visible()
 
 
+@PROVED
 def test_work_goes_by_keys(tabs: Tabs, stuck: str) -> None:
     page = tabs.of("olga", "/work")
     expect(page.get_by_role("link", name=stuck)).to_be_visible()
@@ -281,6 +284,7 @@ def test_a_price_is_promised_and_bought_at_once_however_often_it_is_pressed(tabs
     assert tabs.console.asked.count("POST /orders") == 1
 
 
+@PROVED
 def test_a_small_purchase_waits_in_a_pool_and_may_be_cancelled(tabs: Tabs, desk: Desk, ann: Owner) -> None:
     desk.list_exchange_asset("SOL", "100")
     page = tabs.of("ann", "/exchange")
@@ -353,6 +357,7 @@ def test_who_has_no_account_yet_is_led_to_open_one(tabs: Tabs, desk: Desk) -> No
     expect(page.get_by_role("navigation").get_by_role("link")).to_have_text(["Portfolio"])
 
 
+@PROVED
 def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owner) -> None:
     page = tabs.of("ann", "/webhooks")
     page.get_by_label("Address").fill("https://hooks.example.com/desk")
@@ -370,6 +375,7 @@ def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owne
     assert page.evaluate("JSON.stringify(sessionStorage)").find("whsec_") == -1
 
 
+@PROVED
 def test_coins_are_bought_again_and_again_until_that_is_cancelled(tabs: Tabs, desk: Desk, ann: Owner) -> None:
     desk.list_exchange_asset("SOL", "100")
     page = tabs.of("ann", "/recurring")

@@ -17,6 +17,7 @@ from infra.bundle import ROOT
 from sandbox.serving import serve
 from tests.console.run import desk as said
 from tests.console.test_stuck import gateway
+from tests.depth import PROVED
 from tests.desk import Desk
 from tests.doors import opened
 from tests.seen import awaiting, payout_failed
@@ -70,6 +71,7 @@ def test_the_picture_of_a_machine_outlines_where_it_is_and_has_been(tabs: Tabs, 
     expect(page.get_by_role("row", name="CreatePayout").first).to_contain_text("AwaitPayout")
 
 
+@PROVED
 def test_the_work_is_filtered_by_customer_and_person_and_told_by_context(tabs: Tabs, desk: Desk, stuck: str) -> None:
     desk.buy(desk.customer("bob"), "0.5", order_price="50")
     page = tabs.of("olga", "/work")
@@ -82,6 +84,7 @@ def test_the_work_is_filtered_by_customer_and_person_and_told_by_context(tabs: T
     expect(page.get_by_role("link", name=stuck)).to_be_visible()
 
 
+@PROVED
 def test_the_books_are_shown_as_they_add_up_and_as_others_tell_them(tabs: Tabs, desk: Desk, stuck: str) -> None:
     desk.clock.forward(days=1)
     desk.comparing_bank.round(lambda: True)
