@@ -11,7 +11,7 @@ GENERATOR := .venv-clients/.installed
 SITE := .venv-site/.installed
 CLIENTS := build/clients
 ENVIRONMENT ?= staging
-PYTEST_WORKERS ?= 3
+PYTEST_WORKERS ?= 2
 
 # The work tree is ours, and starting is much quicker with bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,7 +45,7 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # What iterates over a set of strings does so alike in every run.
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
-test: install clients  ## every rule and every kind of fault (9 minutes on two cores)
+test: install clients  ## every rule and every kind of fault (12 minutes on two cores)
 prove: install clients  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder

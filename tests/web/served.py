@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from hashlib import sha256
 from threading import Lock
 from typing import Any, TypeVar
@@ -55,6 +55,7 @@ class Console:
     lost: Callable[[Request], bool] = lambda _: False
     pool_ids: dict[str, str] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)  # tokens for the API
+    kept: dict[str, str] = field(default_factory=dict)  # refresh tokens of tabs, each with its pool
     refused: set[str] = field(default_factory=set)  # those that API Gateway takes no more
     asked: list[str] = field(default_factory=list)  # method and path of what came to the desk
     renewals: int = 0
@@ -120,6 +121,9 @@ class Console:
                         UserPoolId=self.pool_ids[pool], Username=name
                     )
                 )
+        for token, pool in self.kept.items():  # of this very second: the embedded pool signs out by whole ones
+            apart(partial(cognito._client().revoke_token, ClientId=self.clients[pool], Token=token))
+        self.kept.clear()
         self.refused |= self.given
 
     def orders_of(self, username: str) -> list[dict[str, Any]]:
@@ -131,7 +135,9 @@ class Console:
     def session(self, username: str) -> str:
         """What the console keeps of who has signed in, in its tab's storage."""
         pool = "operators" if username in OPERATORS else "customers"
-        return json.dumps({"pool": pool, "refresh": self._refresh(username, pool)})
+        refresh = self._refresh(username, pool)
+        self.kept[refresh] = pool
+        return json.dumps({"pool": pool, "refresh": refresh})
 
     def _refresh(self, username: str, pool: str) -> str:
         """He signs in by the pool's page, as a browser would lead him there."""
