@@ -12,6 +12,8 @@ SITE := .venv-site/.installed
 CLIENTS := build/clients
 ENVIRONMENT ?= staging
 PYTEST_WORKERS ?= 2
+# What is proved has journeys that wait for minutes.
+PROVING_WORKERS ?= 3
 
 # The work tree is ours, and starting is much quicker with bytecode.
 unexport PYTHONDONTWRITEBYTECODE
@@ -45,6 +47,7 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 # What iterates over a set of strings does so alike in every run.
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
+prove: PYTEST_WORKERS := $(PROVING_WORKERS)
 test: install clients  ## every rule and every kind of fault (12 minutes on two cores)
 prove: install clients  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
