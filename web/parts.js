@@ -3,7 +3,7 @@
 
 import htm from "./vendor/htm.js";
 import { h } from "./vendor/preact.js";
-import { useEffect, useMemo, useRef } from "./vendor/preact-hooks.js";
+import { useLayoutEffect, useMemo, useRef } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";
 
 export const html = htm.bind(h);
@@ -100,11 +100,16 @@ export function Copy({ text, what }) {
  */
 export function Confirm({ open, close, title, children }) {
   const at = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && !at.current?.open) at.current?.showModal();
     if (!open) at.current?.close();
   }, [open]);
-  return html`<dialog ref=${at} onClose=${close} aria-label=${title}>
+  const cancelled = (/** @type {Event} */ event) => {
+    event.preventDefault(); // whoever has opened it closes it: the browser tells so only later, when it may be open again
+    close();
+  };
+  const gone = () => open && !at.current?.open && close();
+  return html`<dialog ref=${at} onCancel=${cancelled} onClose=${gone} aria-label=${title}>
     <article>
       <header><button class="close" aria-label="Close" rel="prev" onClick=${close}></button><strong>${title}</strong></header>
       ${open && children}

@@ -105,6 +105,7 @@ def test_an_order_is_opened_and_paused_by_keys_alone(tabs: Tabs, desk: Desk, ann
     expect(dialog).to_have_count(0)
     expect(pause).to_be_focused()
     page.keyboard.press("Enter")
+    expect(dialog).to_be_visible()
     for _ in range(5):
         page.keyboard.press("Tab")
         if dialog.get_by_role("button", name="Pause it").evaluate("button => button === document.activeElement"):
