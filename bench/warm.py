@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from statistics import median
+from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
@@ -94,7 +95,7 @@ def main() -> None:
             "isBase64Encoded": False,
         }
 
-    context: Any = None
+    context: Any = SimpleNamespace(aws_request_id="call")
 
     def handle(n: int) -> None:
         answer = api.handler(event(n), context)
