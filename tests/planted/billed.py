@@ -22,6 +22,7 @@ BILLS, PAYMENTS, CORRECTIONS, BUYOUT, RACES, STATEMENTS, SPREADING, COMMISSION, 
     )
 )
 REMINDERS, CRASHES = "tests/billing/test_reminders.py", "tests/billing/test_crash_matrix_payments.py"
+RECALLS = "tests/billing/test_recalls.py"
 HERE = "functions/billing"
 
 PLANTS: list[Plant] = [
@@ -425,5 +426,23 @@ PLANTS: list[Plant] = [
         "refunded_kopecks(billing, account) >= 0",
         "A dealer has his deposit back, and on the books of the desk as well.",
         f"{BUYOUT}::test_a_no_to_a_refund_that_is_on_its_way_puts_nothing_back",
+    ),
+    plant(
+        "billing-a-message-is-done-with-before-its-payment-is-off",
+        Kind.ORDER_OF_WRITES,
+        f"{HERE}/service/payments.py:Payments._looked_at",
+        "if self._goes_off(aside):",
+        "if False:",
+        "Between the recall and the clock that takes it off, what the bank took back goes to the dealer as a refund.",
+        f"{RECALLS}::TestWithItsMessage::test_the_message_keeps_money_here_until_the_payment_is_off",
+    ),
+    plant(
+        "billing-a-recall-ends-any-message",
+        Kind.CONDITION,
+        "functions/operations/service/payment_kinds.py:Recall._message",
+        "message.takes_back != subject.id or ",
+        "",
+        "What keeps one dealer's money here is ended by the recall of another one's payment.",
+        f"{RECALLS}::TestWithItsMessage::test_it_is_a_message_of_that_payment",
     ),
 ]

@@ -60,7 +60,7 @@ from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
 RULES = (*COMMANDS, pair_kinds.SAVE, segment_kinds.SAVE)
-NAMED = ("order", "snapshot")  # terms that name another thing
+NAMED = ("message", "order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountForgotten,
     AccountMoved,
