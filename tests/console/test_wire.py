@@ -315,6 +315,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
     ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
     **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
+    ("POST", f"/operations/dealers/{DEALER}/forget"): outcome(DEALER),
     **{("POST", f"/operations/deposits/{DEALER}/{v}"): outcome(DEALER) for v in ("let-go", "keep", "paid")},
     **{
         ("POST", f"/operations/payments/{PAYMENT}/{verb}"): outcome(PAYMENT)
@@ -507,6 +508,7 @@ ACTS = [
     ("payments", "retry-refund", REFUND, *BECAUSE),
     ("reminders", "snooze", REMINDER, *BECAUSE),
     ("outgoing", "retry", OUTGOING, *BECAUSE),
+    ("dealers", "forget", DEALER, *BECAUSE),
     *(("deposits", verb, DEALER, *LOOKED_UP) for verb in ("let-go", "keep", "paid")),
     ("payments", "assign", PAYMENT, "--contract", "contract-1", *LOOKED_UP),
     ("payments", "dismiss", PAYMENT, *LOOKED_UP),
