@@ -25,6 +25,7 @@ from common.domain.custody.model import (
 )
 from common.domain.custody.shortages import Shortage
 from common.domain.custody.shortages import Status as Short
+from common.domain.custody.ties import SETTLED_AFTER
 from common.domain.custody.ties import Status as Tie
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
@@ -374,7 +375,10 @@ def _may_skip_tie(case: Case) -> bool:
 
 
 def _may_settle_tie(case: Case) -> bool:
-    return case.status == Tie.UNTAKEN
+    """Has the poller gone on behind it, or is nothing of it taken by itself any more? It waits since it was found."""
+    return case.status == Tie.UNTAKEN or (
+        case.status == Tie.HELD and case.due_at is not None and case.now >= case.due_at + SETTLED_AFTER
+    )
 
 
 def _may_book_loss(case: Case) -> bool:

@@ -20,10 +20,12 @@ from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
 from functions.market_making import cursor_store
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service import receiving
+from functions.operations.model import NotProposable
 from sandbox.mixin import fake
 from sandbox.mixin.fake import FakeCustody
 from sandbox.mixin.timeline import Lie
 from sandbox.mixin.times import in_full
+from tests.desk import Desk
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
 from tests.market_making.audit import people_told
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, USDT, Market
@@ -167,6 +169,46 @@ def test_two_operators_let_the_poller_go_on_behind_a_tie(market: Market) -> None
     assert people_told(market) == ["an operator: what was not seen of many snapshots of one time is untaken"]
     assert len(dispositions(market, known=True)) == 7, "three hide"
     decide(market, told_at, Tie.UNTAKEN, Tie.SETTLED)
+    assert people_told(market) == []
+
+
+def test_what_is_seen_of_a_tie_later_than_an_hour_is_parked(market: Market) -> None:
+    """A person may have refunded it by hand, since it was hidden."""
+    with patch.object(receiving, "PAGE_MAX", 4), patch.object(fake, "PAGE_MAX", 4):
+        flood(market)
+        before = dispositions(market, known=True)
+        market.pass_time(minutes=59)
+        market.poll()
+        assert dispositions(market, known=True) == before, "nothing more is shown"
+        market.pass_time(minutes=2)
+    with patch.object(receiving, "PAGE_MAX", 6), patch.object(fake, "PAGE_MAX", 6):
+        market.poll()
+    after = {disposition for one, disposition in dispositions(market, known=True).items() if one not in before}
+    assert after == {Disposition.PARKED}
+
+
+def test_nobody_settles_a_tie_while_it_is_taken() -> None:
+    desk = Desk()
+    with patch.object(receiving, "PAGE_MAX", 4), patch.object(fake, "PAGE_MAX", 4):
+        desk.market.poll()
+        tie_id = ties.tie_id_of(flood(desk.market))
+    for hours in (0, 1.5):
+        desk.market.pass_time(hours=hours)
+        with pytest.raises(NotProposable, match="is taken by itself"):
+            desk.by_two("snapshots settle-tie", tie_id, {}, "console")
+    desk.market.pass_time(hours=0.5)
+    assert desk.by_two("snapshots settle-tie", tie_id, {}, "console").done
+
+
+def test_a_tie_that_is_settled_lets_the_poller_go_on(market: Market) -> None:
+    with patch.object(receiving, "PAGE_MAX", 4), patch.object(fake, "PAGE_MAX", 4):
+        told_at = flood(market)
+        market.pass_time(hours=2)
+        market.poll()
+        assert cursor(market) <= told_at
+        decide(market, told_at, Tie.HELD, Tie.SETTLED)
+        market.poll()
+    assert cursor(market) > told_at
     assert people_told(market) == []
 
 

@@ -494,9 +494,9 @@ PLANTS: list[Plant] = [
     plant(
         "dealers-refund-to-who-is-forgotten",
         Kind.CONDITION,
-        f"{HERE}/service/refunding.py:Refunding._why_not",
-        "if self._is_forgotten(refund):",
-        "if False:",
+        f"{HERE}/service/refunding.py:Refunding._is_forgotten",
+        "return store.dealer(self.table, refund.dealer_id).forgotten_at is not None",
+        "return False",
         "A refund leaves for an account that nobody here can read.",
         f"{FORGETTING}::TestForgotten::test_one_that_was_agreed_on_is_not_paid",
     ),

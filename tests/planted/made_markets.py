@@ -692,4 +692,22 @@ PLANTS: list[Plant] = [
         "What is missing of an account counts as traded, as long as as much is quoted.",
         f"{BALANCING}::test_the_last_digit_that_is_missing_halts_the_account",
     ),
+    plant(
+        "mm-what-was-hidden-is-paid-back-twice",
+        Kind.CONDITION,
+        "functions/market_making/service/receiving.py:Receiving._disposed",
+        "if is_late:",
+        "if False:",
+        "A snapshot that was hidden among many, and refunded by the console, is refunded once more.",
+        "tests/market_making/test_receiving.py::test_what_is_seen_of_a_tie_later_than_an_hour_is_parked",
+    ),
+    plant(
+        "mm-a-tie-is-settled-while-it-is-taken",
+        Kind.CONDITION,
+        "common/domain/acts.py:_may_settle_tie",
+        "case.now >= case.due_at + SETTLED_AFTER",
+        "True",
+        "What is hidden is refunded by the console, and the poller, which may still see it, refunds it once more.",
+        "tests/market_making/test_receiving.py::test_nobody_settles_a_tie_while_it_is_taken",
+    ),
 ]

@@ -129,7 +129,11 @@ def tied(on_call: OnCall) -> str:
 
 
 def flooded(on_call: OnCall) -> Facts:
-    return {"T…": tie_id_of(tied(on_call))}
+    """For two hours; the console refunds what was not taken."""
+    told_at = tied(on_call)
+    on_call.desk.market.pass_time(hours=2)
+    refunded_by_console(on_call)
+    return {"T…": tie_id_of(told_at)}
 
 
 def untaken(on_call: OnCall) -> Facts:
@@ -216,13 +220,6 @@ def answers(on_call: OnCall) -> None:
     goes_on(on_call)
 
 
-def settled_by_two(on_call: OnCall) -> None:
-    """What was not taken is refunded by the console, as the page's second step says."""
-    refunded_by_console(on_call)
-    on_call.desk.by_two("snapshots settle-tie", on_call.facts["T…"], {}, "console")
-    goes_on(on_call)
-
-
 WAYS = [
     Way("custody-not-believed", "the same as `work show`, by now", in_doubt, goes_on),
     Way("custody-not-believed", "that the transfer was sent, as it should be", in_doubt_and_sent, goes_on),
@@ -233,8 +230,8 @@ WAYS = [
     Way("snapshots-parked", "for no order", of_nobody, goes_on),
     Way("snapshots-parked", "for an order that may still be paid", for_an_order, ends),
     Way("snapshots-parked", "the desk's", of_nobody, goes_on),
-    Way("snapshot-ties", "The rest has to go on", flooded, settled_by_two, leads_on=2),
-    Way("snapshot-ties", "is untaken", untaken, goes_on),
+    Way("snapshot-ties", "Within five seconds the poller goes on", flooded, goes_on),
+    Way("snapshot-ties", "Within five seconds the poller goes on", untaken, goes_on),
     Way("transfers-denied", "It waits for a person", denied, goes_on),
     Way("transfers-denied", "that order has failed meanwhile", denied_of_one_that_has_failed, ends),
     Way("transfers-failed", "It is a bug", buggy, goes_on),

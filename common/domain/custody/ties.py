@@ -1,14 +1,16 @@
 """More snapshots of one time than a page holds, so that some of them may never be seen.
 
 Snapshots are read by their times. Where a page is full of one, there may be more of it, and nothing says how many: the
-poller goes no further, and a person looks. Two operators may let it go on behind the tie. What was not seen of it is
-open work then, which is brought up again and again until two say that it is settled.
+poller goes no further, and a person looks. An hour after it was found nothing of that time is taken by itself any
+more: what is seen of it only then is parked, so that nothing is paid back which a person may have paid back by hand.
+Later, since clocks and polls are slow, two operators may say that all is seen to that was not seen, and the poller goes
+on behind it. Or they let it go on before that: then what was not seen is open work until it is settled.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -22,6 +24,9 @@ from common.idempotency import derived_id
 from common.table.items import DecimalAttribute
 from common.table.table import Table
 from common.table.transaction import Write
+
+TAKEN_FOR = timedelta(hours=1)  # after a tie was found, by itself, what is seen of it
+SETTLED_AFTER = 2 * TAKEN_FOR
 
 
 class TieMoved(Conflict):
@@ -37,26 +42,35 @@ class Status(StrEnum):
 
 
 TRANSITIONS: dict[Status, set[Status]] = {
-    Status.HELD: {Status.UNTAKEN},
+    Status.HELD: {Status.UNTAKEN, Status.SETTLED},
     Status.UNTAKEN: {Status.SETTLED},
     Status.SETTLED: set(),
 }
-OPERATORS_ONLY = {(Status.HELD, Status.UNTAKEN), (Status.UNTAKEN, Status.SETTLED)}
+OPERATORS_ONLY = {
+    (Status.HELD, Status.UNTAKEN),
+    (Status.HELD, Status.SETTLED),
+    (Status.UNTAKEN, Status.SETTLED),
+}
 
 
 @dataclass(frozen=True)
 class Tie:
     """`told_at` is the one time, by the custody's clock; `seen` is how many snapshots of it were seen when it was
-    found."""
+    found, at `found_at`."""
 
     tie_id: str
     told_at: str
     seen: int
     status: Status
+    found_at: datetime
 
     @property
     def holds(self) -> bool:
         return self.status is Status.HELD
+
+    def is_late(self, now: datetime) -> bool:
+        """Is what is seen of it now perhaps paid back by hand?"""
+        return now >= self.found_at + TAKEN_FOR
 
 
 class TieItem(work.OpenWork, discriminator=keys.SNAPSHOT_TIE.entity):
@@ -72,7 +86,7 @@ def tie_id_of(told_at: str) -> str:
 def find(table: Table, told_at: str) -> Tie | None:
     """The tie of a time, if it was found before."""
     item = table.get(TieItem, keys.SNAPSHOT_TIE(tie_id=tie_id_of(told_at)), consistent=True)
-    return None if item is None else Tie(item.PK, item.told_at, int(item.seen), Status(item.status))
+    return None if item is None else Tie(item.PK, item.told_at, int(item.seen), Status(item.status), item.created_at)
 
 
 def hold(told_at: str, seen: int, at: datetime) -> list[Write]:

@@ -17,7 +17,7 @@ from common.domain.custody import store as custody_store
 from common.domain.custody import ties
 from common.domain.custody.model import OVERLAP, Disposition, Incoming, incoming_id, is_refund_memo
 from common.domain.custody.store import AlreadyTaken
-from common.domain.custody.ties import TieMoved
+from common.domain.custody.ties import Tie, TieMoved
 from common.domain.timeline import CUSTODY, TimelineEvent, record
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed, times
 from common.log import count, log
@@ -71,10 +71,12 @@ class Receiving:
             page = self._of_now(told, polled)
             if not page:
                 break
-            self._take_all(page, polled, more_time)
             first, last = page[0].created_at, page[-1].created_at
             full = len(page) == PAGE_MAX
-            if full and first == last and self._take_ties(page, polled, more_time):
+            tie = ties.find(self.table, last) if full else None  # what ties fills a page, or ends one
+            late = tie is not None and tie.is_late(self.now())
+            self._take_all(page, polled, more_time, late_at=last if late else None)
+            if full and first == last and self._take_ties(page, tie, polled, more_time):
                 polled.failed += 1
             if not polled.failed and last > reached:  # at rest there is nothing to write
                 self._move_cursor(last)
@@ -102,31 +104,32 @@ class Receiving:
             self._move_cursor(reached)
         return reached
 
-    def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> bool:
+    def _take_ties(
+        self, page: Sequence[Snapshot], tie: Tie | None, polled: Polled, more_time: Callable[[], bool]
+    ) -> bool:
         """More snapshots may have one time than a page holds: each asset has a page of its own. An asset that the page
         does not show can not be asked for: True where that holds the cursor, until two operators let it go on."""
         at = page[0].created_at
-        holds = self._holds(at, len(page))
+        late_at = at if tie is not None and tie.is_late(self.now()) else None
+        holds = tie is None or tie.holds
+        if tie is None:
+            with suppress(TieMoved):  # another poller has found it
+                self.table.write(*ties.hold(at, len(page), self.now()))
         if holds:
             log.error("snapshots tie", extra={"told_at": at, "number": len(page)})
             count("SnapshotTies")
         for asset_id in sorted({snapshot.quantity.asset_id for snapshot in page}):
             own = self.custody().snapshots(at, asset_id) if more_time() else ()
-            self._take_all(own, polled, more_time)
+            self._take_all(own, polled, more_time, late_at)
             if not own or (len(own) == PAGE_MAX and own[-1].created_at == at):
                 log.error("too many snapshots tie", extra={"told_at": at, "asset_id": asset_id})
         return holds
 
-    def _holds(self, told_at: str, seen: int) -> bool:
-        """Has nobody let the poller go on behind a tie? One that is found first waits for a person."""
-        tie = ties.find(self.table, told_at)
-        if tie is None:
-            with suppress(TieMoved):  # another poller has found it
-                self.table.write(*ties.hold(told_at, seen, self.now()))
-        return tie is None or tie.holds
-
-    def _take_all(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
-        """Each that is not known to be taken. What is left for want of time counts as not taken."""
+    def _take_all(
+        self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool], late_at: str | None
+    ) -> None:
+        """Each that is not known to be taken. What is left for want of time counts as not taken. late_at: the time of a
+        tie of which nothing is taken by itself any more."""
         for snapshot in page:
             if snapshot.snapshot_id in self._known:
                 continue
@@ -134,7 +137,7 @@ class Receiving:
                 polled.failed += 1
                 return
             try:
-                polled.taken += self._take(snapshot)
+                polled.taken += self._take(snapshot, is_late=snapshot.created_at == late_at)
             except (Busy, TableUnavailable):
                 raise
             except Exception as fault:  # whatever is wrong with one is not the next one's fault
@@ -146,7 +149,7 @@ class Receiving:
             if len(self._known) > REMEMBERED_MAX:
                 del self._known[next(iter(self._known))]
 
-    def _take(self, snapshot: Snapshot) -> bool:
+    def _take(self, snapshot: Snapshot, *, is_late: bool) -> bool:
         """False when it needs not be taken, or was taken before."""
         if snapshot.quantity.amount <= 0:
             return False
@@ -155,7 +158,7 @@ class Receiving:
             raise not_believed(f"snapshot {snapshot.snapshot_id} is another one when it is asked for alone")
         for _ in range(TRIES):
             try:
-                taken, writes = self._disposed(snapshot)
+                taken, writes = self._disposed(snapshot, is_late=is_late)
                 self.table.write(*writes)
             except AlreadyTaken:
                 return False
@@ -167,13 +170,15 @@ class Receiving:
             return True
         raise MarketMakingOrderMoved("its order moves all the time; it is taken at the next poll")
 
-    def _disposed(self, snapshot: Snapshot) -> Taken:
+    def _disposed(self, snapshot: Snapshot, *, is_late: bool) -> Taken:
         """What is to become of a snapshot, as far as it is seen from the snapshot alone."""
         if snapshot.quantity.amount.adjusted() >= DIGITS_MAX:
             whole = replace(snapshot, quantity=Quantity(0, snapshot.quantity.asset_id))
             return self._parked(whole, f"{snapshot.quantity} are more than can be written down")
         if snapshot.opponent_id == self.custody().user_id:
             return self._expected(snapshot, "our own transfer", waits_for=None)
+        if is_late:
+            return self._parked(snapshot, "it was hidden among many of its time: it may have been refunded by hand")
         if snapshot.deposit_hash is not None:
             return self._expected(snapshot, "a deposit from a chain", waits_for="the order that it comes home to")
         if snapshot.opponent_id is None:

@@ -25,6 +25,7 @@ from functions.operations.service.subjects import Kind, Subject
 
 PAYABLE = ("payment_pending", "payment_incomplete")  # a market-making order that may still be paid
 YES, NO = "yes", "no"
+SETTLE_TIE = "snapshots settle-tie"
 
 
 class Assignment:
@@ -107,7 +108,6 @@ class TieDecision:
     """What becomes of snapshots of one time that a page does not hold: the poller goes on behind them, or they are
     seen to."""
 
-    before: ties.Status
     after: ties.Status
     does: str
 
@@ -122,7 +122,8 @@ class TieDecision:
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         why = f"{self.does}, reference {confirmed.reference}"
-        return ties.move(subject.id, self.before, self.after, why, confirmed.operators, _at(confirmed))
+        before = ties.Status(confirmed.terms["status"])
+        return ties.move(subject.id, before, self.after, why, confirmed.operators, _at(confirmed))
 
 
 class BookingLoss:
@@ -248,11 +249,9 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "outgoing resend": Resending(),
     "snapshots assign": Assignment(),
     "outgoing book-loss": BookingLoss(),
-    "snapshots skip-tie": TieDecision(
-        ties.Status.HELD, ties.Status.UNTAKEN, "is passed over: what was not seen of it stays open work"
-    ),
-    "snapshots settle-tie": TieDecision(
-        ties.Status.UNTAKEN, ties.Status.SETTLED, "is settled: all that was not seen of it is seen to"
+    "snapshots skip-tie": TieDecision(ties.Status.UNTAKEN, "is passed over: what was not seen of it stays open work"),
+    SETTLE_TIE: TieDecision(
+        ties.Status.SETTLED, "is settled: all that was not seen of it is seen to, and the poller goes on behind it"
     ),
     "snapshots refund": Refund(),
     "snapshots take": Taking(),

@@ -18,7 +18,8 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.clients import ClientKind, ClientMoved
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.custody.shortages import ShortageMoved
-from common.domain.custody.ties import TieMoved
+from common.domain.custody.ties import SETTLED_AFTER, TAKEN_FOR, TieMoved
+from common.domain.custody.ties import Status as Tie
 from common.domain.dealer_refunds import RefundKnown
 from common.domain.dealers import DealerMoved
 from common.domain.deposits import CreditedAlready
@@ -50,6 +51,7 @@ from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
 from functions.operations.service import Operations, dealer_kinds, pair_kinds, segment_kinds, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
+from functions.operations.service.custody_kinds import SETTLE_TIE
 from functions.operations.service.customer_kinds import APART, CLIENT, CREDIT, FORGET
 from functions.operations.service.parts import parts_of
 from functions.operations.service.payment_kinds import REFUND
@@ -412,6 +414,12 @@ def _why_not(command: str, subject: Subject) -> str:
         return subject.case.why_not_forgotten
     if command == REFUND and subject.case.why_no_refund is not None:
         return subject.case.why_no_refund
+    if command == SETTLE_TIE and item.status == Tie.HELD and item.due_at is not None:
+        taken, settled = item.due_at + TAKEN_FOR, item.due_at + SETTLED_AFTER
+        return (
+            f"until {taken:%H:%M} UTC what is seen of it is taken by itself: see then to what is hidden, and say so "
+            f"from {settled:%H:%M} UTC on"
+        )
     waits = item.waits_for or "nothing"
     stands = f"it is {item.status} and waits {waits if waits.startswith('to ') else f'for {waits}'}"
     due_at = subject.case.due_at
