@@ -283,8 +283,8 @@ def _welcome(desk: Desk) -> None:
         f"Campaigns   {desk.environment.hufi_url}/sandbox/state",
         f"Billing     {desk.environment.billing_url}/sandbox/state",
         "Logs        python -m local logs, of a function; .local/logs/, of the processes",
-        f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators), and {DEALERS_PERSON} (of the "
-        f"dealer {DEALER}); password of all: {PASSWORD}",
+        f"Users       {', '.join(CUSTOMERS)}; {' and '.join(OPERATORS)} (operators); {DEALERS_PERSON} (of the dealer "
+        f"{DEALER}); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new one after an hour):",
         "",
