@@ -152,6 +152,7 @@ from functions.operations.model import (
     TooManyDays,
 )
 from functions.operations.service.operators import TooManyOwn
+from functions.orders.history import TooManySteps
 from functions.orders.model import (
     BoughtElsewhere,
     ExpiryOutOfRange,
@@ -368,6 +369,7 @@ TOLD: dict[str, Told] = {
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
+    "asset_prices": Told(_FOUND, (AssetNotFound, TooManySteps)),
     "desk_status": Told(_FOUND),
     "asset_transactions": Told(_FOUND, (Busy,)),
     "place": Told(
@@ -434,6 +436,7 @@ TOLD: dict[str, Told] = {
     "balances": Told(_FOUND, (AccountNotFound,)),
     "asset_balance": Told(_FOUND, (HoldingNotFound,)),
     "portfolio": Told(_FOUND, (AccountNotFound,)),
+    "portfolio_history": Told(_FOUND, (TooManySteps, AccountNotFound, StatementTooLong, Busy)),
     "held": Told(_FOUND, (AccountNotFound,)),
     "any_statement": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy)),
     "any_statement_as_csv": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy), media="text/csv"),
