@@ -347,12 +347,20 @@ TOLD: dict[str, Told] = {
     ),
     "add_fast_buyout": Told(
         {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
-        (DealerNotFound, DealerLeaves),
+        (DealerNotFound, DealerForgotten, DealerLeaves),
     ),
     "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
     "release_deposit": Told(
         {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
-        (DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty),
+        (
+            DealerNotFound,
+            AccountNotOpened,
+            ReleasedBefore,
+            DealerForgotten,
+            AccountNotReady,
+            BuyoutOpen,
+            DepositEmpty,
+        ),
     ),
     "segments": Told(_FOUND),
     "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
@@ -1011,6 +1019,9 @@ TOLD: dict[str, Told] = {
     ),
     "forget_user": Told(
         _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4720"}}
+    ),
+    "forget_dealer": Told(
+        _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4721"}}
     ),
     "set_tier": Told(
         _PROPOSED, _PROPOSABLE, examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}}

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from common.domain import audit
 from common.gateways.custody import CustodyUnavailable
 from common.log import metrics
 from functions.billing import schedule as of_billing
@@ -47,6 +48,12 @@ class OnCall:
     printed: str = ""  # by commands, of what is told
     clocks: list[Callable[[], object]] = field(default_factory=list)  # what comes round besides, of an incident
     mended: Callable[[], object] = lambda: None  # what is done besides, in the table or outside, before the last step
+
+    @property
+    def acts(self) -> int:
+        """Of operators, each of which is a command."""
+        head = audit.head(self.desk.table)
+        return 0 if head is None else head.number
 
     def rounds(self) -> None:
         """What the clock does each so many minutes, of what this desk has."""
@@ -173,7 +180,8 @@ class Way:
     """An incident, and the way out of it that its page has: the steps with these words, without commands that they have
     for another case; then what happens by itself, or outside. `rings`: the alarms, where the page's title has none.
     `tells`: what the commands print, by which is known what to do. `afterwards`: what the page tells to type in the
-    end is typed."""
+    end is typed. `leads_on`: the commands of operators that come after, where the first ones have led to another
+    incident: each such page has its reason in decision 59; all others need four at most from beginning to end."""
 
     page: str
     steps: str | tuple[str, ...]
@@ -183,6 +191,7 @@ class Way:
     rings: tuple[str, ...] | None = None
     tells: tuple[str, ...] = ()
     afterwards: bool = False
+    leads_on: int = 0
 
     @property
     def parts(self) -> list[Step]:
@@ -204,7 +213,10 @@ class Way:
         on_call.facts |= self.plant(on_call)
         on_call.rings(page, page.alarms if self.rings is None else set(self.rings))
         on_call.follows(page, (self.steps,) if isinstance(self.steps, str) else self.steps, self.leaves)
+        before = on_call.acts
         self.after(on_call)
+        after = on_call.acts - before
+        assert len(on_call.typed) + after <= COMMANDS_MAX or after == self.leads_on, (on_call.typed, after)
         if self.afterwards:
             for words in page.afterwards.commands:
                 on_call.types(words)

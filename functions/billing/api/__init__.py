@@ -79,7 +79,7 @@ class RequisitesUpdate(RequisitesBody):
     replaces: Annotated[int, Field(ge=1, le=1_000_000, strict=True)] | None = Field(
         default=None,
         description="the version that he has, by `requisites_version`: refused where it is another by now. Without it, "
-        "requisites that he had before are taken for a late repeat, and refused",
+        "requisites that he had before are taken for a late repeat, and refused, as are any of who was forgotten",
     )
 
 
@@ -130,6 +130,9 @@ class DealerView(View):
     offer_version: str
     offer_accepted_at: InstantText
     requisites_version: int = Field(description="the latest; an account whose version is older is being updated")
+    forgotten_at: InstantText | None = Field(
+        description="since when nobody can read his requisites: he gives them anew, or registers anew"
+    )
     same_inn: list[str] = Field(description="other dealers with this number, ten at most: allowed, and told to systems")
     reason: str | None
     accounts: list[AccountView]
@@ -203,7 +206,7 @@ class BillPage(View):
 @app.post("/billing/dealers", tags=["billing"], summary="Register a dealer who has accepted the offer")
 def register(body: Registration) -> Response[DealerView]:
     """With his requisites, which are checked and kept sealed. His accounts are then opened at the billing system,
-    which takes minutes."""
+    which takes minutes. Who was forgotten, and has accepted the offer since, is back, with the accounts that he had."""
     caller(app).must_have(BILLING)
     offer = Offer(body.offer_version, body.offer_accepted_at)
     dealer = dealers().register(body.cme_dealer_id, _requisites(body.requisites), offer)
@@ -348,6 +351,7 @@ def _dealer(found: Dealer) -> DealerView:
         offer_version=found.offer.version,
         offer_accepted_at=found.offer.accepted_at,
         requisites_version=found.requisites_version,
+        forgotten_at=found.forgotten_at,
         same_inn=list(dealers().of_same_taxpayer(found)),
         reason=found.reason,
         accounts=[_account(account) for account in dealers().accounts(found)],
