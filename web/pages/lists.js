@@ -19,6 +19,7 @@ import { Acts, Done, Tried } from "./story.js";
 /** @typedef {Schemas['OperatorOutcomeView']} Outcome */
 
 const PAGE = 100;
+const LOOKS = 10; // at one page
 const ALL = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
 
 export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${ALL.map(
@@ -49,15 +50,16 @@ const POOLS = [
   { name: "Closes (UTC)", of: (/** @type {Pool} */ p) => html`<${When} at=${p.due_at} />` },
 ];
 
-/** Page after page, as they are asked for. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
+/** Page after page, as they are asked for; one that is empty, and not the last, is followed by the next. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
 async function upTo(load, pages, /** @type {AbortSignal} */ signal) {
   /** @type {T[]} */
   const items = [];
   /** @type {string | null | undefined} */
   let cursor;
-  for (let n = 0; n < pages && cursor !== null; n += 1) {
+  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
     const page = await load(cursor, signal);
     items.push(...page.items);
+    if (page.items.length) n += 1;
     cursor = page.cursor;
   }
   return { items, more: cursor !== null };
@@ -73,8 +75,8 @@ function Listed({ title, caption, empty, load, id, columns }) {
   const live = useLive((signal) => upTo(load, pages.value, signal), undefined, [pages.value]);
   return html`<${Heading}>${title}<//><${Lists} />
     <${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
-      <p role="status">${more ? `The first ${items.length}` : `${items.length} in all`}</p>
-      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${empty} />
+      <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
+      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />
       ${more && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//>`;
 }
 
@@ -142,7 +144,7 @@ const BILLS = [
 export function TradingAccounts() {
   const live = useLive((signal) => get("/operations/trading-accounts", { signal }), SELDOM);
   return html`<${Heading}>Trading accounts<//><${Lists} />
-    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} accounts</p>
+    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} in all</p>
       <${Table} caption="Market making's accounts at exchanges" hidden rows=${items} id=${(/** @type {Account} */ a) => a.account_id} columns=${TRADING}
         empty="There is none yet. One that an operator writes is listed here." />`}<//>
     <${Pairs} />`;
