@@ -46,6 +46,7 @@ table of this page, and the table that is deployed.
 | asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                          |               |                    |                                              |
 | flow_halt              | CATALOGUE                                       | HALT#{name}                        |                          |               |                    |                                              |
 | price                  | PRICE                                           | {asset_id}                         |                          |               |                    |                                              |
+| past_price             | PRICES#{asset_id}#{step}                        | {at}                               |                          |               |                    |                                              |
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                          |               |                    |                                              |
 | audit_entry            | ACTS#{date}                                     | {number}                           |                          |               |                    |                                              |
 | audit_head             | AUDIT                                           | LAST                               |                          |               |                    |                                              |
@@ -393,6 +394,8 @@ ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 # A flow of the desk that operators have halted, or a flow of one asset: as the catalogue, it is looked at by all.
 FLOW_HALT = Key("flow_halt", pk="CATALOGUE", sk="HALT#{name}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
+# What an asset was worth at a full hour, and at the beginning of a day of UTC: for what is drawn over time.
+PAST_PRICE = Key("past_price", pk="PRICES#{asset_id}#{step}", sk="{at}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
 # Entries of before the chain lie under AUDIT#{date}, and are not read.
 AUDIT_ENTRY = Key("audit_entry", pk="ACTS#{date}", sk="{number}")
@@ -567,6 +570,7 @@ SCHEMA = [
     ASSET,
     FLOW_HALT,
     PRICE,
+    PAST_PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,
     AUDIT_HEAD,

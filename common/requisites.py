@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+FORGOTTEN = "his requisites are forgotten: he gives them anew first"  # the key under which they were sealed is
 TEXT_MAX = 255  # characters of a name or an address
 HIDDEN = "…"
 

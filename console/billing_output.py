@@ -38,7 +38,8 @@ def dealer(told: View) -> Iterator[RenderableType]:
         shown["reason"] = text(of["reason"])
     shown["waits for"] = text(told["waits_for"] or "nothing", "red" if of["needs_person"] else "")
     shown["commission"] = text(f"{of['commission_percent']} %, by the offer {of['offer_version']}")
-    shown["requisites"] = text(f"version {of['requisites_version']}")
+    forgotten = f", forgotten since {clock(instant(of['forgotten_at']))}" if of["forgotten_at"] else ""
+    shown["requisites"] = text(f"version {of['requisites_version']}{forgotten}")
     yield facts(shown)
     yield ""
     table = rows("account", "is", "came for it", "balance", "payer has", "contract")

@@ -152,6 +152,7 @@ from functions.operations.model import (
     TooManyDays,
 )
 from functions.operations.service.operators import TooManyOwn
+from functions.orders.history import TooManySteps
 from functions.orders.model import (
     BoughtElsewhere,
     ExpiryOutOfRange,
@@ -346,12 +347,20 @@ TOLD: dict[str, Told] = {
     ),
     "add_fast_buyout": Told(
         {201: "added; his accounts are opened at the billing system", 200: "he has it already"},
-        (DealerNotFound, DealerLeaves),
+        (DealerNotFound, DealerForgotten, DealerLeaves),
     ),
     "fast_buyout": Told(_FOUND, (SegmentNotFound, DealerNotFound)),
     "release_deposit": Told(
         {202: "he leaves; his deposit is on its way", 200: "what has become of it"},
-        (DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, BuyoutOpen, DepositEmpty),
+        (
+            DealerNotFound,
+            AccountNotOpened,
+            ReleasedBefore,
+            DealerForgotten,
+            AccountNotReady,
+            BuyoutOpen,
+            DepositEmpty,
+        ),
     ),
     "segments": Told(_FOUND),
     "dealer_statement": Told(_FOUND, (MonthNotBegun, DealerNotFound)),
@@ -360,6 +369,7 @@ TOLD: dict[str, Told] = {
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
+    "asset_prices": Told(_FOUND, (AssetNotFound, TooManySteps)),
     "desk_status": Told(_FOUND),
     "asset_transactions": Told(_FOUND, (Busy,)),
     "place": Told(
@@ -426,6 +436,7 @@ TOLD: dict[str, Told] = {
     "balances": Told(_FOUND, (AccountNotFound,)),
     "asset_balance": Told(_FOUND, (HoldingNotFound,)),
     "portfolio": Told(_FOUND, (AccountNotFound,)),
+    "portfolio_history": Told(_FOUND, (TooManySteps, AccountNotFound, StatementTooLong, Busy)),
     "held": Told(_FOUND, (AccountNotFound,)),
     "any_statement": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy)),
     "any_statement_as_csv": Told(_FOUND, (AccountNotFound, StatementTooLong, Busy), media="text/csv"),
@@ -1008,6 +1019,9 @@ TOLD: dict[str, Told] = {
     ),
     "forget_user": Told(
         _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4720"}}
+    ),
+    "forget_dealer": Told(
+        _PROPOSED, _PROPOSABLE, examples={"he has left": {"reason": "he asked for it in writing, ticket 4721"}}
     ),
     "set_tier": Told(
         _PROPOSED, _PROPOSABLE, examples={"the fees of GOLD": {"tier": "GOLD", "reason": "volume of October"}}

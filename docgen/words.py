@@ -284,6 +284,7 @@ WORDS: Mapping[str, str] = {
     "starts_at": "the beginning",
     "state": "what the other system says of it",
     "status": "how it stands",
+    "step": "how far its moments are apart: DAY or HOUR",
     "steps": "what it has done, the first first",
     "stopped_at": "when it stopped being traded",
     "stray_id": "of the stray order",

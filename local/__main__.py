@@ -20,7 +20,8 @@ from local import function_logs
 from local.deployment import DeploymentFailed
 from local.environment import LocalEnvironment
 from local.processes import DidNotStart, PortTaken
-from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
+from local.seed import CUSTOMERS, DEALERS_PERSON, OPERATORS, PASSWORD, Desk, SeedingFailed
+from local.seed_billing import DEALER
 from local.stack import (
     AWS,
     BANK,
@@ -123,7 +124,7 @@ def status(json_: Json = False) -> None:
 
 
 @app.command()
-def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or whom you signed up")]) -> None:
+def token(username: Annotated[str, typer.Argument(help="ann, bob, dora, olga, otto, or whom you signed up")]) -> None:
     """Print an access token, good for an hour, or of an operator for half an hour."""
     desk = _running_desk()
     try:
@@ -131,7 +132,7 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("UserNotFoundException", "NotAuthorizedException"):
             raise
-        known = ", ".join((*CUSTOMERS, *OPERATORS))
+        known = ", ".join((*CUSTOMERS, DEALERS_PERSON, *OPERATORS))
         _fail(
             f"there is no token for {username!r}: ask for {known}, or whom you signed up with the password {PASSWORD}",
             False,
@@ -142,12 +143,15 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or
 def add_user(
     name: Annotated[str, typer.Argument(help="In lower case.")],
     operator: Annotated[bool, typer.Option("--operator", help="One more operator, and no customer.")] = False,
+    dealer: Annotated[str | None, typer.Option(help="One more of this dealer's people, by CME's id of him.")] = None,
 ) -> None:
-    """Sign a user up as `up` does ann and bob: with an account, and clients for selling coins and being paid. Doing it
-    again changes nothing."""
+    """Sign a user up as `up` does ann and bob: with an account, and clients for selling coins and being paid. A person
+    of a dealer's has neither. Doing it again changes nothing."""
     desk = _running_desk()
+    if operator and dealer:
+        _fail("somebody is an operator or of a dealer's people: they are in two user pools", False)
     try:
-        new = desk.add(name, operator=operator)
+        new = desk.add(name, operator=operator, dealer=dealer)
     except (SeedingFailed, ClientError) as trouble:
         _fail(f"{name!r} is not added. {trouble}", False)
     out.print(f"{name} is {'added' if new else 'there'}; the password is {PASSWORD}. A token:")
@@ -258,7 +262,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "operator_pool_id": desk.deployment.operator_pool_id,
         "operator_pool_client_id": desk.deployment.operator_client_id,
         "table_name": desk.deployment.table_name,
-        "users": [*CUSTOMERS, *OPERATORS],
+        "users": [*CUSTOMERS, DEALERS_PERSON, *OPERATORS],
         "password": PASSWORD,
     }
 
@@ -279,7 +283,8 @@ def _welcome(desk: Desk) -> None:
         f"Campaigns   {desk.environment.hufi_url}/sandbox/state",
         f"Billing     {desk.environment.billing_url}/sandbox/state",
         "Logs        python -m local logs, of a function; .local/logs/, of the processes",
-        f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
+        f"Users       {', '.join(CUSTOMERS)}; {' and '.join(OPERATORS)} (operators); {DEALERS_PERSON} (of the dealer "
+        f"{DEALER}); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new one after an hour):",
         "",

@@ -19,23 +19,10 @@ import httpx
 from common.money import EXACT
 from functions.billing.statement import in_moscow
 from local.seed import OPERATOR, Desk
+from local.seed_billing import DEALERS, DEALS, OFFER, REQUISITES
 from local.telling import StoryFailed, Teller, eventually, ok
 
-DEALERS, DEALS, BILLS = "/billing/dealers", "/billing/deals", "/billing/bills"
-REQUISITES = {
-    "kind": "COMPANY",
-    "name": "ООО «Автосалон»",
-    "inn": "7707083893",
-    "kpp": "773601001",
-    "ogrn": "1027700132195",
-    "legal_address": "117997, Москва, ул. Вавилова, 19",
-    "post_address": "117997, Москва, ул. Вавилова, 19",
-    "bank_name": "ПАО Сбербанк",
-    "bik": "044525225",
-    "account": "40702810938000000001",
-    "correspondent_account": "30101810400000000225",
-}
-OFFER = "2026-11"
+BILLS = "/billing/bills"
 SEGMENTS = {"A": ("100000.00", "1000000.00"), "B": ("300000.00", "3000000.00")}  # a deposit, and cars of up to so much
 DEPOSIT = "150000.00"
 CAR, CHEAPER, NEXT_CAR = "1000000.00", "900000.00", "400000.00"

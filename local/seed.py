@@ -1,5 +1,5 @@
-"""What a new local stack has in it: a catalogue with prices, two customers with accounts, two operators, and for market
-making a pair with two trading accounts.
+"""What a new local stack has in it: a catalogue with prices, two customers with accounts, two operators, for market
+making a pair with two trading accounts, and a dealer with a bill and a person of his.
 
 Everything goes in by the doors that anybody uses: the user pool, the HTTP API, the schedule's function. What is
 there already is left as it is, so seeding twice changes nothing.
@@ -21,11 +21,12 @@ from common import clock
 from common.clock import text
 from common.domain.catalogue.store import Catalogue
 from common.identity import APPROVERS as APPROVING
+from common.identity import DEALER_GROUP
 from common.identity import OPERATORS as OPERATING
 from common.table.table import Table, TableUnavailable
 from common.table.transaction import Busy
 from infra.user_pool import BILLING_SCOPE, RESOURCE_SERVER
-from local import seed_market_making
+from local import seed_billing, seed_market_making
 from local.asking import AskingAgain
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
@@ -37,6 +38,7 @@ from sandbox.mixin.desk import DESK as DESK_AT_MIXIN
 
 PASSWORD = "LocalStack-only-1234"  # of everybody, here
 CUSTOMERS = ("ann", "bob")
+DEALERS_PERSON = "dora"
 OPERATOR = "olga"
 OPERATORS = (OPERATOR, "otto")  # what one of them proposes, the other one confirms
 PROPOSED = "PROPOSED"  # the status of what another operator has yet to confirm
@@ -94,8 +96,8 @@ class Desk:
     def api_url(self) -> str:
         return self.environment.api_url(self.deployment.api_id)
 
-    def sign_up(self, username: str, *, operator: bool = False) -> None:
-        """With the password that everybody has here. Does nothing for a user that is there."""
+    def sign_up(self, username: str, *, operator: bool = False, dealer: str | None = None) -> None:
+        """With the password that everybody has here; `dealer`: as one of his people. A user that is there stays."""
         users = self.environment.users
         pool = self.deployment.operator_pool_id if operator else self.deployment.user_pool_id
         with contextlib.suppress(users.exceptions.UsernameExistsException):
@@ -110,7 +112,12 @@ class Desk:
                 TemporaryPassword=PASSWORD,  # the embedded pool would make one that is too short for its own rules
             )
             users.admin_set_user_password(UserPoolId=pool, Username=username, Password=PASSWORD, Permanent=True)
-        for group in (OPERATING, APPROVING) if operator else ():
+        groups = [OPERATING, APPROVING] if operator else []
+        if dealer is not None:
+            groups = [f"{DEALER_GROUP}{dealer}"]
+            with contextlib.suppress(users.exceptions.GroupExistsException):
+                users.create_group(UserPoolId=pool, GroupName=groups[0])
+        for group in groups:
             users.admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName=group)
 
     def tokens(self, username: str, client_id: str | None = None) -> Mapping[str, str]:
@@ -182,11 +189,11 @@ class Desk:
                 changed.append(secret_id)
         return changed
 
-    def add(self, username: str, *, operator: bool = False) -> bool:
-        """An operator, or a customer with an account and clients; False if all of it was there. Raises
-        SeedingFailed."""
-        self.sign_up(username, operator=operator)
-        if operator:
+    def add(self, username: str, *, operator: bool = False, dealer: str | None = None) -> bool:
+        """An operator, a dealer's person, or a customer with an account and clients; False if all of it was there.
+        Raises SeedingFailed."""
+        self.sign_up(username, operator=operator, dealer=dealer)
+        if operator or dealer is not None:
             return True
         with self.http(username) as http:
             new = _ok(http.post("/users")).status_code == 201
@@ -254,6 +261,7 @@ def seed(desk: Desk) -> list[str]:
         done.append("keys of the exchange, the bank and the custody")
     done += [f"account of {username}" for username in CUSTOMERS if desk.add(username)]
     done += _market_making(desk)
+    done += _dealer(desk)
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
     listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
     missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
@@ -280,6 +288,15 @@ def _market_making(desk: Desk) -> list[str]:
     except httpx.HTTPStatusError as refused:
         raise SeedingFailed(f"{refused}: {refused.response.text}") from refused
     return done
+
+
+def _dealer(desk: Desk) -> list[str]:
+    desk.sign_up(DEALERS_PERSON, dealer=seed_billing.DEALER)
+    try:
+        with desk.system() as cme:
+            return [f"dealer {seed_billing.DEALER} with a bill"] if seed_billing.bill(cme) else []
+    except httpx.HTTPStatusError as refused:
+        raise SeedingFailed(f"{refused}: {refused.response.text}") from refused
 
 
 def _quote_more(environment: LocalEnvironment) -> None:

@@ -89,6 +89,7 @@ class World:
     refund: str
     held: str
     leaving: str
+    gone: str
     asked: str
     endpoint: str
     delivery: str
@@ -205,6 +206,7 @@ class World:
             refund=_contradicted(desk),
             held=desk.dealership.leaving("cme-held", moved=True),
             leaving=desk.dealership.leaving("cme-leaving"),
+            gone=desk.dealership.active("cme-gone").dealer_id,
             asked=_asked(desk),
             **_listening(desk, ann),
         )
@@ -432,6 +434,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/status"): Call(),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),
+    Route("GET", "/assets/{asset_id}/prices"): Call(),
     Route("GET", "/assets/{asset_id}/transactions"): Call(),
     Route("POST", "/orders"): Call(201, {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}),
     Route("POST", "/quotes"): Call(201, {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}),
@@ -443,6 +446,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balances"): Call(),
     Route("GET", "/balances/{asset_id}"): Call(),
     Route("GET", "/portfolio"): Call(),
+    Route("GET", "/portfolio/history"): Call(),
     Route("GET", "/statements"): Call(),
     Route("GET", "/statements.csv"): Call(),
     Route("GET", "/statements/{month}"): Call(),
@@ -604,6 +608,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/payments/{payment_id}/dismiss"): Call(body=_LOOKED_UP, thing="payment"),
     Route("POST", "/operations/payments/{payment_id}/recall"): Call(body=_LOOKED_UP, thing="taken"),
     Route("POST", "/operations/totals/{total_id}/agree"): Call(body=_LOOKED_UP, thing="total"),
+    Route("POST", "/operations/dealers/{dealer_id}/forget"): Call(body=_BECAUSE, thing="gone"),
     Route("POST", "/operations/deposits/{dealer_id}/let-go"): Call(body=_LOOKED_UP, thing="held"),
     Route("POST", "/operations/deposits/{dealer_id}/keep"): Call(body=_LOOKED_UP, thing="held"),
     Route("POST", "/operations/deposits/{dealer_id}/paid"): Call(body=_LOOKED_UP, thing="leaving"),

@@ -126,19 +126,26 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
     """A test that is marked `apart` changes something that is dear to make: with its fixtures it runs in a process of
-    its own, and whoever comes next finds the thing as it was made."""
-    marker = item.get_closest_marker("apart")
-    if marker is None or marker.kwargs["made"] is None:
-        return None
-    marker.kwargs["made"]()
+    its own, and whoever comes next finds the thing as it was made.
+
+    That a test has begun and ended well is told to nobody, unless durations are asked for: to tell it took a worker and
+    its master as long as hundreds of tests take."""
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for told in apart(partial(_reports, item, nextitem)):
-        report = hook.pytest_report_from_serializable(config=item.config, data=told)
-        hook.pytest_runtest_logreport(report=report)
-    item.session._setupstate.teardown_exact(nextitem)  # what only the item before needed has ended here, too
+    marker = item.get_closest_marker("apart")
+    if marker is None or marker.kwargs["made"] is None:
+        reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    else:
+        marker.kwargs["made"]()
+        told = apart(partial(_reports, item, nextitem))
+        reports = [hook.pytest_report_from_serializable(config=item.config, data=each) for each in told]
+    for report in reports:
+        if report.when == "call" or not report.passed or item.config.getoption("durations") is not None:
+            hook.pytest_runtest_logreport(report=report)
+    if marker is not None and marker.kwargs["made"] is not None:
+        item.session._setupstate.teardown_exact(nextitem)  # what only the item before needed has ended here, too
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
@@ -204,3 +211,16 @@ def lines() -> Iterator[io.BytesIO]:
     yield written
     handler.setStream(before)
     log.setLevel("CRITICAL")
+
+
+@pytest.fixture
+def written_down() -> Iterator[io.StringIO]:
+    """What is logged by whatever library, down to the least important. pytest's own plugin for that is off: all other
+    tests would pay for it."""
+    written, root = io.StringIO(), logging.getLogger()
+    handler, before = logging.StreamHandler(written), root.level
+    root.addHandler(handler)
+    root.setLevel(logging.DEBUG)
+    yield written
+    root.setLevel(before)
+    root.removeHandler(handler)

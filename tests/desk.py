@@ -84,6 +84,7 @@ from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
 from functions.orders.service.book import Book
+from functions.orders.service.valuing import Valuing
 from functions.payouts import tasks as payouts_tasks
 from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
@@ -385,6 +386,10 @@ class Desk:
     @property
     def customers(self) -> Customers:
         return Customers(self.table, self.rules.deposit_limit, self.rules.withdrawal_limit, self.clock)
+
+    @property
+    def valuing(self) -> Valuing:
+        return Valuing(self.table, self.catalogue, self.clock)
 
     @property
     def finding(self) -> Finding:

@@ -21,6 +21,7 @@ import pytest
 
 from bench import custody
 from common import keys, sign_outs
+from common.domain.catalogue.model import Step
 from common.domain.fees import Tier
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
@@ -32,9 +33,11 @@ from functions.market_making.model import FIRST_SHARD
 from functions.notifications.model import Change
 from functions.orders import store
 from functions.orders.model import Side, Status, Terms
+from functions.orders.service import marks
 from sandbox.exchange.flow import TAKERS
 from sandbox.exchange.orders import Kind
 from sandbox.exchange.venue import HOUSE, TimeInForce
+from sandbox.prices.oracle import Oracle
 from tests.billing import scenarios as billing
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
@@ -202,10 +205,13 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         orders.catalogue.listings()  # prices are cached
         return lambda: orders.portfolio(ann)
 
-    def page(read: Callable[[Desk, Owner], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
+    def page(
+        read: Callable[[Desk, Owner], Any], then: Callable[[Desk], None] = lambda _: None
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
         def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
             for _ in range(20):
                 desk.buy(ann, "1")
+            then(desk)
             return lambda: read(desk, ann)
 
         return prepared
@@ -486,6 +492,15 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         proposal_id = act("prices confirm", "BTC", {"price": "75"}, None, "seen", "olga", dry_run=False).id
         return lambda: desk.proposals.confirm(proposal_id, "seen elsewhere", "otto", dry_run=False)
 
+    def kept(desk: Desk, hours: int) -> Callable[[], Any]:
+        """A round of prices a moment after a full hour."""
+        source = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
+        source.set_price("btc", "100")
+        desk.clock.forward(hours=hours, seconds=-30)
+        desk.mark("BTC", "100")
+        desk.clock.forward(seconds=60)
+        return lambda: marks.refresh(desk.orders.catalogue, lambda _: source)
+
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()
         purchase = desk.purchase(ann, "3")
@@ -683,6 +698,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "a page of ten withdrawals": withdrawn(
             lambda desk, _: desk.accounts.withdrawals(Owner("ann", "sub-ann"), limit=10, after=None)
         ),
+        "a month's days, of an account with one asset": page(
+            lambda desk, ann: desk.valuing.history(ann, NOON - timedelta(days=30), NOON + timedelta(days=1), Step.DAY),
+            then=lambda desk: desk.clock.forward(days=2),
+        ),
+        "a price, the first of its hour": lambda desk, _: kept(desk, hours=1),
+        "a price, the first of its day": lambda desk, _: kept(desk, hours=12),
         "a statement of twenty trades": page(
             lambda desk, ann: desk.orders.statement(ann, NOON, desk.clock.at + timedelta(days=1))
         ),

@@ -422,6 +422,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/tier": ({"username": "nobody"}, {}, "NothingKnown"),
     "/operations/users/{username}/forget": ({"username": "ann"}, {}, "NotProposable"),
+    "/operations/dealers/{dealer_id}/forget": ({"dealer_id": "held"}, {}, "NotProposable"),
     "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/users/{username}/own": ({"username": "nobody"}, {}, "AccountNotFound"),
     "/operations/users/{username}/apart": ({}, {"operator": "nobody"}, "OperatorNotFound"),

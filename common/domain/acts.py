@@ -107,7 +107,7 @@ class Case:
     has_sum: bool = False  # of a dealer's payment: is it told how much was paid?
     takes_back: bool = False  # is it a message of a payment that the bank has taken back?
     why_no_refund: str | None = "it is no account of a dealer"  # of a dealer's account: why nothing of it can go back
-    why_not_forgotten: str | None = "it is no customer"  # why a customer can not be forgotten; told where it is asked
+    why_not_forgotten: str | None = "it is no customer, and no dealer"  # told where it is asked
 
 
 @dataclass(frozen=True)
@@ -241,7 +241,7 @@ def _has_account(case: Case) -> bool:
 
 
 def _may_forget(case: Case) -> bool:
-    """Has he an account at a bank, and is nothing of him open?"""
+    """Has a customer an account at a bank, or a dealer requisites; and is nothing of him open?"""
     return case.why_not_forgotten is None
 
 
@@ -708,6 +708,13 @@ ACTS: tuple[Act, ...] = (
     _of_deposit("keep", "with a second operator: it is not paid back, and he stays", _may_let_deposit_go),
     _of_deposit(
         "paid", "with a second operator: he has it, which the billing system does not tell", _may_book_deposit_paid
+    ),
+    Act(
+        keys.DEALER,
+        "dealers forget",
+        "POST /operations/dealers/{id}/forget",
+        "with a second operator: nobody can read his requisites any more, nor find him by his number",
+        _may_forget,
     ),
     Act(
         keys.BILLING_ACCOUNT,

@@ -75,14 +75,31 @@ def payments_refund(
     asking.act(context, json_, ("totals", thing_id, "refund"), told, yes)
 
 
+@group.command("recall")
+def payments_recall(
+    context: typer.Context,
+    thing_id: Id,
+    reference: Reference,
+    reason: Reason,
+    message: Annotated[
+        str | None,
+        typer.Option(
+            "--message",
+            metavar="ID",
+            help="The parked message that tells of it: it is done with once the payment is off its account.",
+            show_default=False,
+        ),
+    ] = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that the bank has taken it back: what it has paid is owed again; another operator confirms it."""
+    told = {"reference": reference, "reason": reason} | asking.said({"message": message})
+    asking.act(context, json_, ("payments", thing_id, "recall"), told, yes)
+
+
 acts.with_reference(
     group, "payments", "dismiss", "Propose that nothing is to be done about it; another operator confirms it."
-)
-acts.with_reference(
-    group,
-    "payments",
-    "recall",
-    "Propose that the bank has taken it back: what it has paid is owed again; another operator confirms it.",
 )
 acts.with_reference(
     group,

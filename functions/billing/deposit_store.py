@@ -67,7 +67,8 @@ def add(dealer: Dealer, accounts: Sequence[Account], at: datetime) -> list[Write
             *([*waits, *work.supersede()] if accounts else []),
             when=(item.status == dealer.status)
             & (item.accounts == Decimal(dealer.accounts))
-            & (item.requisites_version == Decimal(dealer.requisites_version)),
+            & (item.requisites_version == Decimal(dealer.requisites_version))
+            & item.forgotten_at.does_not_exist(),
             otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
         ),
         *(store.open_account(account) for account in accounts),
@@ -113,7 +114,8 @@ def ask(dealer: Dealer, deposit: Account, settlement: Account, release: Release,
             when=(item.status == dealer.status)
             & (item.releases == Decimal(dealer.releases))
             & (item.accounts == Decimal(dealer.accounts))
-            & (item.requisites_version == Decimal(release.requisites_version)),
+            & (item.requisites_version == Decimal(release.requisites_version))
+            & item.forgotten_at.does_not_exist(),
             otherwise=moved,
         ),
         store.money_moves(deposit, -release.kopecks, 0, at, AccountItem.released_kopecks.add(Decimal(release.kopecks))),

@@ -15,7 +15,7 @@ from common import keys
 from common.domain.segments.model import Segment
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import derived_id, terms
-from common.requisites import Requisites, violations
+from common.requisites import FORGOTTEN, Requisites, violations
 from functions.billing import moscow
 from functions.billing.commission import commission_kopecks
 
@@ -26,7 +26,7 @@ CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
 
 
 class DealerNotFound(NotFound):
-    """No dealer is registered under this id."""
+    """No dealer is registered under this id, or he is not yours to read."""
 
 
 class DealNotFound(NotFound):
@@ -34,7 +34,7 @@ class DealNotFound(NotFound):
 
 
 class BillNotFound(NotFound):
-    """There is no such bill."""
+    """There is no such bill, or it is another dealer's."""
 
 
 class PaymentNotFound(NotFound):
@@ -185,7 +185,8 @@ class Offer:
 @dataclass(frozen=True)
 class Dealer:
     """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
-    taxpayer: the mark of his number. accounts: how many he has. releases: how often his deposit was to be paid back."""
+    taxpayer: the mark of his number. accounts: how many he has. releases: how often his deposit was to be paid back.
+    forgotten_at: since when nobody can read his requisites; None: they can be read. Then he has no mark either."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -193,12 +194,22 @@ class Dealer:
     offer: Offer
     commission_percent: Decimal
     requisites_version: int
-    taxpayer: str
+    taxpayer: str | None
     created_at: datetime
     accounts: int = 1
     releases: int = 0
     needs_person: bool = False
     reason: str | None = None
+    forgotten_at: datetime | None = None
+
+    def is_back_with(self, offer: Offer) -> bool:
+        """Was he forgotten, and has he agreed to this offer since? What he had agreed to before is sent late."""
+        return self.forgotten_at is not None and offer.accepted_at > max(self.forgotten_at, self.offer.accepted_at)
+
+    def must_be_known(self) -> None:
+        """Raises DealerForgotten."""
+        if self.forgotten_at is not None:
+            raise DealerForgotten(FORGOTTEN, id=self.dealer_id)
 
 
 @dataclass(frozen=True)

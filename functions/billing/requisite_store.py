@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
 
 from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
+from common.domain.dealers import DataKeyItem, TaxpayerItem
+from common.requisites import FORGOTTEN
 from common.table.items import Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
@@ -16,14 +19,6 @@ from functions.billing.model import Dealer, DealerForgotten, Moved
 
 class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
     sealed = UnicodeAttribute()
-
-
-class DataKeyItem(Item, discriminator=keys.DATA_KEY.entity):
-    wrapped = UnicodeAttribute(null=True)  # without it, all that it has sealed is forgotten
-
-
-class TaxpayerItem(Item, discriminator=keys.TAXPAYER.entity):
-    cme_dealer_id = UnicodeAttribute()
 
 
 def key(dealer_id: str, version: int) -> keys.PrimaryKey:
@@ -37,13 +32,14 @@ def sealed(table: Table, dealer_id: str, version: int) -> str:
     return item.sealed
 
 
-def wrapped_key(table: Table, dealer_id: str) -> str:
-    """Raises DealerForgotten."""
+def wrapped_key(table: Table, dealer_id: str) -> tuple[str, int]:
+    """And the first version of his requisites that it has sealed: those before are forgotten. Raises
+    DealerForgotten."""
     item = table.get(DataKeyItem, keys.DATA_KEY(dealer_id=dealer_id), consistent=True)
     assert item is not None, f"{dealer_id} has no key"
     if item.wrapped is None:
-        raise _forgotten(dealer_id)
-    return item.wrapped
+        raise forgotten(dealer_id)
+    return item.wrapped, int(item.first_version or 1)
 
 
 def of_taxpayer(table: Table, mark: str, *, limit: int) -> list[str]:
@@ -60,6 +56,7 @@ def _taxpayers(of: str) -> Query:
 def first(dealer: Dealer, wrapped: str, sealed: str) -> list[Write]:
     """A new dealer's key, and his requisites. Refused with Moved."""
     at = dealer.created_at
+    assert dealer.taxpayer is not None
     item = DataKeyItem(*keys.DATA_KEY(dealer_id=dealer.dealer_id), wrapped=wrapped, created_at=at, updated_at=at)
     return [
         Write.insert(item, otherwise=_moved(dealer)),
@@ -68,11 +65,28 @@ def first(dealer: Dealer, wrapped: str, sealed: str) -> list[Write]:
     ]
 
 
+def anew(dealer: Dealer, wrapped: str, sealed: str, taxpayer: str, at: datetime) -> list[Write]:
+    """The next key of a dealer who was forgotten, and the version after his, sealed under it. Refused with Moved."""
+    item, version = DataKeyItem, dealer.requisites_version + 1
+    return [
+        Write.update(
+            item(*keys.DATA_KEY(dealer_id=dealer.dealer_id)),
+            item.wrapped.set(wrapped),
+            item.first_version.set(Decimal(version)),
+            item.updated_at.set(at),
+            when=item.PK.exists() & item.wrapped.does_not_exist(),
+            otherwise=_moved(dealer),
+        ),
+        _insert(dealer, version, sealed, at),
+        _marked(dealer, taxpayer, at),
+    ]
+
+
 def next_(dealer: Dealer, sealed: str, taxpayer: str, at: datetime) -> list[Write]:
     """The version after the dealer's. Refused with DealerForgotten, or with Moved."""
     known = DataKeyItem(*keys.DATA_KEY(dealer_id=dealer.dealer_id))
     writes = [
-        Write.check(known, when=DataKeyItem.wrapped.exists(), otherwise=_forgotten(dealer.dealer_id)),
+        Write.check(known, when=DataKeyItem.wrapped.exists(), otherwise=forgotten(dealer.dealer_id)),
         _insert(dealer, dealer.requisites_version + 1, sealed, at),
     ]
     if taxpayer != dealer.taxpayer:
@@ -91,6 +105,7 @@ def _marked(dealer: Dealer, mark: str, at: datetime) -> Write:
 
 
 def _unmarked(dealer: Dealer) -> Write:
+    assert dealer.taxpayer is not None
     row = keys.TAXPAYER(mark=dealer.taxpayer, dealer_id=dealer.dealer_id)
     same = TaxpayerItem.cme_dealer_id == dealer.cme_dealer_id
     return Write.delete(TaxpayerItem(*row), when=same, otherwise=_moved(dealer))
@@ -100,5 +115,5 @@ def _moved(dealer: Dealer) -> Moved:
     return Moved("the dealer has moved", id=dealer.dealer_id)
 
 
-def _forgotten(dealer_id: str) -> DealerForgotten:
-    return DealerForgotten("the key of his requisites is forgotten, and so are they", id=dealer_id)
+def forgotten(dealer_id: str) -> DealerForgotten:
+    return DealerForgotten(FORGOTTEN, id=dealer_id)

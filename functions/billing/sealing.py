@@ -20,7 +20,7 @@ from common.table.table import Table
 from functions.billing import requisite_store as store
 
 if TYPE_CHECKING:
-    from common.data_keys import DataKeys
+    from common.data_keys import DataKey, DataKeys
 
 MARK_CHARACTERS = 32
 
@@ -33,32 +33,39 @@ class Sealing:
     data_keys: Callable[[], DataKeys]
     mark_key: Callable[[], bytes]
 
-    def first(self, dealer_id: str, requisites: Requisites) -> tuple[str, str]:
-        """A new dealer's wrapped key, and his requisites under it. Raises DataKeysUnavailable."""
+    def first(self, dealer_id: str, requisites: Requisites, version: int = 1) -> tuple[str, str]:
+        """A new key of a dealer, wrapped, and his requisites under it: of one who is new, or was forgotten and is back.
+        Raises DataKeysUnavailable."""
         key = self.data_keys().new(dealer_id)
-        return key.wrapped, key.seal(_written(requisites), _about(dealer_id, 1))
+        return key.wrapped, key.seal(_written(requisites), _about(dealer_id, version))
 
     def sealed(self, dealer_id: str, version: int, requisites: Requisites) -> str:
         """Raises DealerForgotten, DataKeysUnavailable."""
-        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
-        return key.seal(_written(requisites), _about(dealer_id, version))
+        return self._key(dealer_id)[0].seal(_written(requisites), _about(dealer_id, version))
 
     def requisites(self, dealer_id: str, version: int) -> Requisites:
-        """Raises DealerForgotten, DataKeysUnavailable."""
-        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
+        """Raises DealerForgotten, also of a version that a key of before has sealed; DataKeysUnavailable."""
+        key, first = self._key(dealer_id)
+        if version < first:
+            raise store.forgotten(dealer_id)
         return _read(key.open(store.sealed(self.table, dealer_id, version), _about(dealer_id, version)))
 
     def had_before(self, dealer_id: str, version: int, requisites: Requisites) -> int | None:
-        """The latest version before this one that was these; None where none was. Raises DealerForgotten,
-        DataKeysUnavailable."""
+        """The latest version before this one that was these; None where none was, of those that are not forgotten.
+        Raises DealerForgotten, DataKeysUnavailable."""
         if version == 1:
             return None
-        key = self.data_keys().unwrapped(dealer_id, store.wrapped_key(self.table, dealer_id))
+        key, first = self._key(dealer_id)
         written = _written(requisites)
-        for n in range(version - 1, 0, -1):
+        for n in range(version - 1, first - 1, -1):
             if key.open(store.sealed(self.table, dealer_id, n), _about(dealer_id, n)) == written:
                 return n
         return None
+
+    def _key(self, dealer_id: str) -> tuple[DataKey, int]:
+        """And the first version that it has sealed."""
+        wrapped, first = store.wrapped_key(self.table, dealer_id)
+        return self.data_keys().unwrapped(dealer_id, wrapped), first
 
     def mark(self, inn: str) -> str:
         """By which the dealers of one taxpayer are found."""

@@ -50,7 +50,8 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     offer_accepted_at = InstantAttribute()
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
-    taxpayer = UnicodeAttribute()
+    taxpayer = UnicodeAttribute(null=True)
+    forgotten_at = InstantAttribute(null=True)
     accounts = DecimalAttribute()
     releases = DecimalAttribute()
     leaves_with_kopecks = DecimalAttribute(null=True)  # his last release: of how much, and to which requisites
@@ -324,6 +325,34 @@ def change_requisites(
         *requisite_store.next_(dealer, sealed, taxpayer, at),
         *(_made_with(account, version, at) for account in refused),
         _event(dealer.dealer_id, at, dealer.status, dealer.status, f"requisites {version}", "CME"),
+    ]
+
+
+def come_back(dealer: Dealer, wrapped: str, sealed: str, taxpayer: str, offer: Offer, at: datetime) -> list[Write]:
+    """Who was forgotten has given requisites anew, sealed under the next key, which a machine brings to the payers of
+    his accounts. Refused with Moved."""
+    item, version = DealerItem, dealer.requisites_version + 1
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his requisites at the billing system"
+    )
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.requisites_version.set(Decimal(version)),
+            item.taxpayer.set(taxpayer),
+            item.forgotten_at.remove(),
+            item.offer_version.set(offer.version),
+            item.offer_accepted_at.set(offer.accepted_at),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *waits,
+            when=(item.requisites_version == Decimal(dealer.requisites_version))
+            & (item.status == dealer.status)
+            & (item.forgotten_at == dealer.forgotten_at),
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        *requisite_store.anew(dealer, wrapped, sealed, taxpayer, at),
+        _event(dealer.dealer_id, at, dealer.status, dealer.status, f"back, with requisites {version}", "CME"),
     ]
 
 
@@ -695,6 +724,7 @@ def _dealer(item: DealerItem) -> Dealer:
         releases=int(item.releases),
         needs_person=item.needs_person,
         reason=item.reason,
+        forgotten_at=item.forgotten_at,
     )
 
 

@@ -229,6 +229,50 @@ class TestNothingGoesBack:
         assert (deposit(desk).balance_kopecks, buyer.system.all(records.Refund)) == (DEPOSIT, [])
 
 
+class TestWithItsMessage:
+    """The recall carries that its message is done with."""
+
+    def test_the_message_keeps_money_here_until_the_payment_is_off(self, desk: Desk) -> None:
+        message = paid(desk, 300_00)
+        thing, back = receipt_id(message.payment.payment_id), told_back(desk, message)
+        desk.by_two("payments recall", thing, {"message": back})
+        assert desk.dealership.payments.go_on(back) is PaymentStatus.PARKED
+        with pytest.raises(NotProposable, match="taken back"):
+            proposed(desk, "100.00")
+        assert payment(desk, message).status is PaymentStatus.RECALLED
+        desk.dealership.rounds.round(lambda: True)
+        assert payment_store.receipt(desk.table, back).status is PaymentStatus.DISMISSED
+        assert desk.dealership.account().recalls == 0
+        assert not desk.operations.work(["payments"], overdue_only=False, limit=9)
+
+    def test_it_waits_as_long_as_something_is_missing(self, desk: Desk) -> None:
+        """And ends with what two say of the rest."""
+        message = TestMissing().gone(desk)
+        (back,) = (each.id for each in desk.operations.work(["payments"], overdue_only=False, limit=9))
+        thing = receipt_id(message.payment.payment_id)
+        desk.by_two("payments recall", thing, {"message": back})
+        assert payment(desk, message).status is PaymentStatus.RECALLING
+        assert payment_store.receipt(desk.table, back).status is PaymentStatus.PARKED
+        decided(desk, "payments dismiss", thing)
+        payment(desk, message)
+        assert payment_store.receipt(desk.table, back).status is PaymentStatus.DISMISSED
+        assert desk.dealership.account().recalls == 0
+
+    def test_it_is_a_message_of_that_payment(self, desk: Desk) -> None:
+        message, other = paid(desk, 300_00), paid(desk, 200_00)
+        back = told_back(desk, other)
+        with pytest.raises(NotProposable, match="is no message"):
+            desk.by_two("payments recall", receipt_id(message.payment.payment_id), {"message": back})
+
+    def test_one_that_is_dismissed_meanwhile_is_looked_at_again(self, desk: Desk) -> None:
+        message = paid(desk, 300_00)
+        thing, back = receipt_id(message.payment.payment_id), told_back(desk, message)
+        told = desk.proposals.propose("payments recall", thing, {"message": back}, "x", "so", "olga", dry_run=False)
+        decided(desk, "payments dismiss", back)
+        with pytest.raises(NotProposable, match="is no message"):
+            desk.proposals.confirm(told.id, "so it is", "otto", dry_run=False)
+
+
 class TestMissing:
     """It had left the desk before the bank took it back."""
 

@@ -35,6 +35,7 @@ PARTS = {
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
+    "step": "DAY",
     "snapshot_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
     "outgoing_id": "XABCDEFGHIJKLMNOPQRSTUVWX2",
     "output_id": "07ec77f6-5110-4de2-b632-c8fef2b252be",

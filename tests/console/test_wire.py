@@ -315,10 +315,11 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
     ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
     **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
+    ("POST", f"/operations/dealers/{DEALER}/forget"): outcome(DEALER),
     **{("POST", f"/operations/deposits/{DEALER}/{v}"): outcome(DEALER) for v in ("let-go", "keep", "paid")},
     **{
         ("POST", f"/operations/payments/{PAYMENT}/{verb}"): outcome(PAYMENT)
-        for verb in ("replay", "assign", "dismiss", "identify")
+        for verb in ("replay", "assign", "dismiss", "identify", "recall")
     },
     ("POST", f"/operations/refunds/{REFUND}/retry"): outcome(REFUND),
     ("POST", f"/operations/shortages/{SNAPSHOT}/book-loss"): outcome(SNAPSHOT),
@@ -507,9 +508,11 @@ ACTS = [
     ("payments", "retry-refund", REFUND, *BECAUSE),
     ("reminders", "snooze", REMINDER, *BECAUSE),
     ("outgoing", "retry", OUTGOING, *BECAUSE),
+    ("dealers", "forget", DEALER, *BECAUSE),
     *(("deposits", verb, DEALER, *LOOKED_UP) for verb in ("let-go", "keep", "paid")),
     ("payments", "assign", PAYMENT, "--contract", "contract-1", *LOOKED_UP),
     ("payments", "dismiss", PAYMENT, *LOOKED_UP),
+    ("payments", "recall", PAYMENT, "--message", PAYMENT, *LOOKED_UP),
     ("payments", "agree-total", TOTAL, *LOOKED_UP),
     ("payments", "refund", TOTAL, "--sum", "100.00", *LOOKED_UP),
     ("payments", "identify", PAYMENT, "--payment", "p-1", "--contract", "c-1", "--sum", "100.00", *LOOKED_UP),

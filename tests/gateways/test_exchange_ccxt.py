@@ -3,8 +3,8 @@
 import gzip
 import hashlib
 import hmac
+import io
 import json
-import logging
 import re
 import subprocess
 import sys
@@ -867,15 +867,14 @@ def test_a_cancellation_that_is_refused_is_not_believed_without_a_look(stub: Stu
 # Secrets, settings, imports
 
 
-def test_neither_key_nor_secret_is_written_down(stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_key_nor_secret_is_written_down(stub: Stub, written_down: io.StringIO) -> None:
     stub.script("POST order", order())
     stub.script("GET order", said(-2015, "Invalid API-key, IP, or permissions for action.", 401))
-    with caplog.at_level(logging.DEBUG):
-        stub.exchange.place(SELL)
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            stub.exchange.order("BTC", "28")
-    assert "our-key" not in caplog.text
-    assert "our-secret" not in caplog.text
+    stub.exchange.place(SELL)
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.order("BTC", "28")
+    assert "our-key" not in written_down.getvalue()
+    assert "our-secret" not in written_down.getvalue()
     assert not re.search("our-key|our-secret|signature", str(unavailable.value) + str(unavailable.value.facts))
 
 

@@ -2,8 +2,8 @@
 
 import hashlib
 import hmac
+import io
 import json
-import logging
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -165,11 +165,11 @@ def test_an_address_is_asked_for_by_binances_name_of_the_network(stub: Stub) -> 
     assert [way.name for way in stub.funds.networks("USDT")] == ["ERC20", "BSC"]
 
 
-def test_neither_key_nor_signature_are_written_down(stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+def test_neither_key_nor_signature_are_written_down(stub: Stub, written_down: io.StringIO) -> None:
     stub.script(APPLY, said(-4026, "You have insufficient balance."))
-    with caplog.at_level(logging.DEBUG), pytest.raises(ExchangeRefused) as refused:
+    with pytest.raises(ExchangeRefused) as refused:
         stub.withdraw()
-    told = caplog.text + str(refused.value) + str(refused.value.facts)
+    told = written_down.getvalue() + str(refused.value) + str(refused.value.facts)
     assert not re.search("our-key|our-secret|signature", told)
 
 

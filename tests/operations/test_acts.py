@@ -56,6 +56,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    "dealers forget": {},
     **{f"deposits {verb}": {} for verb in ("keep", "let-go", "paid")},
     "mm decide-deposit": {"asset": "BTC", "credited": "0.05"},
     "mm decide-fills": {"base": "0.09", "quote": "5600"},
@@ -522,6 +523,7 @@ def deposits_of_dealers(desk: Desk, ann: Owner) -> None:
     dealership = desk.dealership
     let_go, kept = (dealership.leaving(name, moved=True) for name in ("cme-1", "cme-2"))
     paid = dealership.leaving("cme-3")
+    dealership.active("cme-4")  # of whom nothing is open
     check(desk, Counter())
     dealership.run(seconds=1)
     for command, dealer_id in (("deposits let-go", let_go), ("deposits keep", kept), ("deposits paid", paid)):
@@ -725,6 +727,8 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
         return desk.purchase(ann, "20").batch_id
+    if of == "dealers":
+        return desk.dealership.active().dealer_id
     if of == "deposits":
         return desk.dealership.leaving(moved=not command.endswith("paid"))
     if of == "payments":

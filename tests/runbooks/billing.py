@@ -198,14 +198,6 @@ def published_again(on_call: OnCall) -> None:
     on_call.rounds()
 
 
-def dismissed_by_two(on_call: OnCall) -> None:
-    """Within a minute it is off its account; then its message is dismissed, as the page says."""
-    on_call.desk.clock.forward(minutes=2)
-    on_call.desk.dealership.rounds.round(lambda: True)
-    on_call.desk.by_two("payments dismiss", on_call.facts["MESSAGE"], {}, "statement, line 9")
-    a_quarter_of_an_hour(on_call)
-
-
 WAYS = [
     Way("billing-off", "A payment was never told to us", never_told, published_again),
     Way("billing-off", "It is `unknown`", on_its_way, published_again, rings=()),
@@ -214,7 +206,7 @@ WAYS = [
         "billing-not-believed", "Of a refund", refused_though_paid, a_quarter_of_an_hour, rings=("BillingNotBelieved",)
     ),
     Way("payment-taken-back", "the message is wrong", told_as_taken_back, a_quarter_of_an_hour, rings=PERSON),
-    Way("payment-taken-back", "It was taken back", taken_back, dismissed_by_two, rings=PERSON),
+    Way("payment-taken-back", "It was taken back", taken_back, a_quarter_of_an_hour, rings=PERSON),
     Way(
         "payment-taken-back", "A part of it has left", taken_back_too_late, a_quarter_of_an_hour, rings=("WorkOverdue",)
     ),

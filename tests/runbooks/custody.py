@@ -96,7 +96,7 @@ def down(on_call: OnCall) -> Facts:
     market = market_of(on_call)
     market.custody.down = True
     with patch.object(tasks, "receiving", lambda: market.receiving):
-        tasks.poll_snapshots({"time": text(market.clock())}, TIME)  # type: ignore[arg-type]
+        tasks.poll_snapshots({"time": text(market.clock())}, TIME)
     return {"PAIR": str(on_call.desk.overseeing.pairs()[0].pair_id)}
 
 
@@ -233,7 +233,7 @@ WAYS = [
     Way("snapshots-parked", "for no order", of_nobody, goes_on),
     Way("snapshots-parked", "for an order that may still be paid", for_an_order, ends),
     Way("snapshots-parked", "the desk's", of_nobody, goes_on),
-    Way("snapshot-ties", "The rest has to go on", flooded, settled_by_two),
+    Way("snapshot-ties", "The rest has to go on", flooded, settled_by_two, leads_on=2),
     Way("snapshot-ties", "is untaken", untaken, goes_on),
     Way("transfers-denied", "It waits for a person", denied, goes_on),
     Way("transfers-denied", "that order has failed meanwhile", denied_of_one_that_has_failed, ends),

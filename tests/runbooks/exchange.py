@@ -395,6 +395,7 @@ WAYS = [
         ("*A deposit*", "When it is dealt with"),
         deposited_by_a_stranger,
         let_go,
+        leads_on=1,
         tells=("a deposit of account mm1 of 70 USDT",),
     ),
     Way("needs-person", "members can not get their shares", share_refused, rings=PERSON),

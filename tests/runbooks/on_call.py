@@ -12,11 +12,11 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from common.domain import audit
 from common.gateways.custody import CustodyUnavailable
 from common.log import metrics
 from functions.billing import schedule as of_billing
@@ -24,6 +24,7 @@ from functions.market_making import schedule as of_market_making
 from functions.operations import schedule as of_operations
 from tests.console.run import Said
 from tests.desk import Desk
+from tests.harness.invocation import Invocation
 from tests.runbooks.page import CONFIRM, PAGES, Page, Step, Words, read
 
 COMMANDS_MAX = 4
@@ -31,7 +32,7 @@ OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to 
 NAMES = OUTSIDE | {"BATCH", "CAMPAIGN", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
 ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
 TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
-TIME = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 600_000)
+TIME = Invocation(600)
 
 
 @dataclass
@@ -48,6 +49,12 @@ class OnCall:
     clocks: list[Callable[[], object]] = field(default_factory=list)  # what comes round besides, of an incident
     mended: Callable[[], object] = lambda: None  # what is done besides, in the table or outside, before the last step
 
+    @property
+    def acts(self) -> int:
+        """Of operators, each of which is a command."""
+        head = audit.head(self.desk.table)
+        return 0 if head is None else head.number
+
     def rounds(self) -> None:
         """What the clock does each so many minutes, of what this desk has."""
         desk, market, dealership = self.desk, self.desk._market, self.desk._dealership
@@ -57,20 +64,20 @@ class OnCall:
             patch.setattr(metrics, "flush_metrics", lambda: None)  # there is nothing: `counted` has it
             for name in ("sweeper", "reconciliation", "cross_checking"):
                 patch.setattr(of_operations, name, lambda name=name: getattr(desk, name))
-            of_operations.reconcile({}, TIME)  # type: ignore[arg-type]
-            of_operations.cross_check({}, TIME)  # type: ignore[arg-type]
+            of_operations.reconcile({}, TIME)
+            of_operations.cross_check({}, TIME)
             if market is not None:
                 patch.setattr(of_market_making, "balancing", lambda: market.balancing)
                 patch.setattr(of_market_making, "comparing", lambda: market.comparing)
-                of_market_making.compare_accounts({}, TIME)  # type: ignore[arg-type]
+                of_market_making.compare_accounts({}, TIME)
                 with suppress(CustodyUnavailable):  # it is asked again by the next round
-                    of_market_making.compare_custody({}, TIME)  # type: ignore[arg-type]
+                    of_market_making.compare_custody({}, TIME)
             if dealership is not None:
                 patch.setattr(of_billing, "rounds", lambda: dealership.rounds)
                 patch.setattr(of_billing, "comparing_billing", lambda: dealership.comparing)
-                of_billing.spread_payments({}, TIME)  # type: ignore[arg-type]
-                of_billing.compare_billing({}, TIME)  # type: ignore[arg-type]
-            of_operations.sweep({}, TIME)  # type: ignore[arg-type]
+                of_billing.spread_payments({}, TIME)
+                of_billing.compare_billing({}, TIME)
+            of_operations.sweep({}, TIME)
 
     def rings(self, page: Page, alarms: set[str]) -> None:
         """The alarm has what it rings by, and the log what it is searched for, also by the page of another alarm."""
@@ -173,7 +180,8 @@ class Way:
     """An incident, and the way out of it that its page has: the steps with these words, without commands that they have
     for another case; then what happens by itself, or outside. `rings`: the alarms, where the page's title has none.
     `tells`: what the commands print, by which is known what to do. `afterwards`: what the page tells to type in the
-    end is typed."""
+    end is typed. `leads_on`: the commands of operators that come after, where the first ones have led to another
+    incident: each such page has its reason in decision 59; all others need four at most from beginning to end."""
 
     page: str
     steps: str | tuple[str, ...]
@@ -183,6 +191,7 @@ class Way:
     rings: tuple[str, ...] | None = None
     tells: tuple[str, ...] = ()
     afterwards: bool = False
+    leads_on: int = 0
 
     @property
     def parts(self) -> list[Step]:
@@ -204,7 +213,10 @@ class Way:
         on_call.facts |= self.plant(on_call)
         on_call.rings(page, page.alarms if self.rings is None else set(self.rings))
         on_call.follows(page, (self.steps,) if isinstance(self.steps, str) else self.steps, self.leaves)
+        before = on_call.acts
         self.after(on_call)
+        after = on_call.acts - before
+        assert len(on_call.typed) + after <= COMMANDS_MAX or after == self.leads_on, (on_call.typed, after)
         if self.afterwards:
             for words in page.afterwards.commands:
                 on_call.types(words)

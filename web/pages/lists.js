@@ -109,7 +109,7 @@ export function DealersLife({ id }) {
         ["Waits for", html`${waits_for ?? "nothing"}${dealer.needs_person && html` <mark>for a person</mark>`}`],
         ["Commission", `${dealer.commission_percent} %`],
         ["Offer", dealer.offer_version],
-        ["Requisites", `version ${dealer.requisites_version}`],
+        ["Requisites", dealer.forgotten_at ? html`forgotten since <${When} at=${dealer.forgotten_at} />` : `version ${dealer.requisites_version}`],
         ["Acts", html`<a href=${`/work/${segment(dealer.dealer_id)}`}>what may be done</a>`],
       ]} />
       <${Table} caption="Accounts" rows=${accounts} id=${(/** @type {Schemas['OperatedAccountView']} */ a) => a.type} columns=${ACCOUNTS} empty="No account is open yet." />

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -101,6 +101,13 @@ class Execution(StrEnum):
     EXCHANGE = "EXCHANGE"  # bought for the customer at an exchange
 
 
+class Step(StrEnum):
+    """How far what is drawn over time is apart. A day begins at midnight, UTC."""
+
+    DAY = "DAY"
+    HOUR = "HOUR"
+
+
 def check_size(*amounts: Decimal) -> None:
     """Of quantities and of dollars. Raises AmountTooLarge."""
     if any(amount.adjusted() >= INTEGER_DIGITS_MAX for amount in amounts):
@@ -117,6 +124,14 @@ class Quote:
 
     def age_seconds(self, now: datetime) -> float:
         return (now - self.as_of).total_seconds()
+
+
+@dataclass(frozen=True)
+class PastPrice:
+    """At an hour, or the beginning of a day, the price was what the quote says, which is a little older."""
+
+    at: datetime
+    quote: Quote
 
 
 @dataclass(frozen=True)
@@ -281,6 +296,17 @@ class Listing:
         """Is this quote, which has jumped, far from the one that waits to be confirmed, or does none wait?"""
         return self.jump is None or _far(quote, self.jump.quote)
 
+    def full_hour(self, then: Quote) -> datetime | None:
+        """The full hour at which the latest quote was still the price: the first since its time, if `then`, which
+        follows it, is younger. None: the latest was too old by then, or left behind by a jump, so nobody knows the
+        price of that hour; or no hour is full between the two."""
+        if self.quote is None:
+            return None
+        hour = full_hour_after(self.quote.as_of)
+        known = (hour - self.quote.as_of).total_seconds() <= self.asset.price_age_max_seconds
+        left_behind = self.jump is not None and self.jump.since <= hour
+        return hour if known and not left_behind and hour < then.as_of else None
+
     def must_be_active(self) -> None:
         """Raises AssetInactive."""
         if not self.asset.active:
@@ -318,6 +344,12 @@ class Listing:
                 retry_after_seconds=60,
             )
         return [quote] if self.quote is None else [quote, self.quote]
+
+
+def full_hour_after(at: datetime) -> datetime:
+    """The first full hour (UTC) that is not before it."""
+    hour = at.replace(minute=0, second=0, microsecond=0)
+    return hour if hour == at else hour + timedelta(hours=1)
 
 
 def is_from_future(quote: Quote, now: datetime) -> bool:

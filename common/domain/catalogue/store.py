@@ -219,16 +219,26 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
     )
 
 
-def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) -> Write:
+def mark(
+    asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE, *, follows: datetime | None = None
+) -> Write:
     """Set the next price, `quote`, which counts from `notice` after `at`; trading goes on if a jump had stopped it. A
-    price follows an older one only (by `as_of`), and only once that counts.
+    price follows an older one only (by `as_of`), and only once that counts; where `follows` is given, the one of that
+    `as_of` and no other.
 
     Refused with PriceIsNewer: the table has a younger quote, be it one that waits to be confirmed; or a price that does
-    not count yet.
+    not count yet, or not the one that it is to follow.
     """
     key = keys.PRICE(asset_id=asset_id)
     return _mark(
-        key, asset_id, quote.price.usd_per_unit, quote.source, quote.as_of, at, effective_at=at + notice
+        key,
+        asset_id,
+        quote.price.usd_per_unit,
+        quote.source,
+        quote.as_of,
+        at,
+        effective_at=at + notice,
+        follows=follows,
     ).refused_with(PriceIsNewer(f"the table has a younger price of {asset_id}"))
 
 
@@ -242,9 +252,12 @@ def _mark(
     at: datetime,
     *,
     effective_at: datetime,
+    follows: datetime | None,
 ) -> Write:
     item = PriceItem
     counts = item.as_of.does_not_exist() | ((item.as_of <= as_of) & (item.effective_at <= at))
+    if follows is not None:
+        counts = (item.as_of == follows) & (item.effective_at <= at)
     return Write.update(
         item(*key),
         *_next(asset_id, price, source, as_of, at, effective_at),

@@ -27,6 +27,7 @@ class OperatedDealerView(View):
     commission_percent: str
     offer_version: str
     requisites_version: int
+    forgotten_at: InstantText | None = Field(description="since when nobody can read his requisites")
     reason: str | None
     needs_person: bool
     created_at: InstantText
@@ -182,6 +183,7 @@ def _dealer(found: Dealer) -> OperatedDealerView:
         commission_percent=str(found.commission_percent),
         offer_version=found.offer.version,
         requisites_version=found.requisites_version,
+        forgotten_at=found.forgotten_at,
         reason=found.reason,
         needs_person=found.needs_person,
         created_at=found.created_at,

@@ -65,7 +65,10 @@ class Dealers:
     sealing: Sealing
 
     def register(self, cme_dealer_id: str, requisites: Requisites, offer: Offer) -> Dealer:
-        """Raises RequisitesWrong; DataKeysUnavailable; DealerExists, whatever the requisites are now; Busy."""
+        """Who was forgotten, and has agreed to the offer since, is back with these requisites; what was sent before is
+        a late repeat. Raises RequisitesWrong; DataKeysUnavailable; DealerExists, whatever the requisites are now;
+        Busy.
+        """
         model.check_requisites(requisites)
         at, dealer_id = self.now(), model.dealer_id(cme_dealer_id)
         wrapped, sealed = self.sealing.first(dealer_id, requisites)
@@ -83,7 +86,13 @@ class Dealers:
         try:
             self.table.write(*store.register(dealer, wrapped, sealed, account))
         except store.DealerKnown as known:
-            raise DealerExists(known.dealer) from None
+            before = known.dealer
+            if not before.is_back_with(offer):
+                raise DealerExists(before) from None
+            try:
+                return self._come_back(before, requisites, offer)
+            except Moved:
+                raise DealerExists(self.dealer(cme_dealer_id)) from None
         self.machines.begin(keys.DEALER.machines[0], dealer.dealer_id)
         return dealer
 
@@ -95,12 +104,18 @@ class Dealers:
         """The next version of them, which a machine brings to his payers; none, where they are those that he has.
 
         replaces: the version that he has, as the caller knows it. Without it, requisites that he had once are taken for
-        a late repeat. Raises DealerNotFound, DealerForgotten, RequisitesWrong, RequisitesMoved, DataKeysUnavailable,
-        Busy.
+        a late repeat; so are any of who was forgotten, since nobody can tell what he had. Raises DealerNotFound,
+        DealerForgotten, RequisitesWrong, RequisitesMoved, DataKeysUnavailable, Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
             dealer = store.dealer(self.table, dealer_id)
+            if dealer.forgotten_at is not None and replaces == dealer.requisites_version:
+                with suppress(Moved):
+                    model.check_requisites(requisites)
+                    return self._come_back(dealer, requisites, dealer.offer)
+                continue
+            dealer.must_be_known()
             before = self.sealing.requisites(dealer_id, dealer.requisites_version)
             model.check_requisites(requisites, before)
             if requisites == before:
@@ -116,6 +131,14 @@ class Dealers:
             return store.dealer(self.table, dealer_id)
         raise Busy("others are changing this dealer; send it again", retry_after_seconds=1)
 
+    def _come_back(self, dealer: Dealer, requisites: Requisites, offer: Offer) -> Dealer:
+        """Raises Moved, DataKeysUnavailable, Busy."""
+        at, dealer_id = self.now(), dealer.dealer_id
+        wrapped, sealed = self.sealing.first(dealer_id, requisites, dealer.requisites_version + 1)
+        self.table.write(*store.come_back(dealer, wrapped, sealed, self.sealing.mark(requisites.inn), offer, at))
+        work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
+        return store.dealer(self.table, dealer_id)
+
     def _check_replaces(self, dealer: Dealer, requisites: Requisites, replaces: int | None) -> None:
         """Raises RequisitesMoved, DealerForgotten, DataKeysUnavailable."""
         has = dealer.requisites_version
@@ -129,6 +152,8 @@ class Dealers:
 
     def of_same_taxpayer(self, dealer: Dealer) -> Sequence[str]:
         """Other dealers with his number, as CME calls them: no more than NAMED_MAX."""
+        if dealer.taxpayer is None:
+            return []
         known = requisite_store.of_taxpayer(self.table, dealer.taxpayer, limit=NAMED_MAX + 1)
         return [cme_dealer_id for cme_dealer_id in known if cme_dealer_id != dealer.cme_dealer_id][:NAMED_MAX]
 

@@ -18,6 +18,7 @@ from common.gateways.billing import Billing, RefundState
 from common.idempotency import Replayable
 from common.log import log
 from common.machines import Machines, Standing
+from common.requisites import FORGOTTEN
 from common.roubles import KOPECKS_MAX, roubles
 from common.table.table import Table
 from common.table.transaction import Busy
@@ -59,11 +60,12 @@ class FastBuyouts:
 
     def add(self, cme_dealer_id: str) -> Replayable[Dealer]:
         """His two accounts are opened at the billing system. One who has left is back; otherwise a repeat changes
-        nothing. Raises DealerNotFound, DealerLeaves, Busy."""
+        nothing. Raises DealerNotFound, DealerForgotten, DealerLeaves, Busy."""
         for _ in range(MOVES_MAX):
             dealer = store.dealer(self.table, model.dealer_id(cme_dealer_id))
             has = {account.type for account in store.accounts(self.table, dealer.dealer_id)}
             missing = [type_ for type_ in ACCOUNTS if type_ not in has]
+            dealer.must_be_known()  # his deposit could not be paid back
             if dealer.status is DealerStatus.LEAVING:
                 raise DealerLeaves("his deposit is being paid back; add fast buyout again when it is")
             if not missing and dealer.status is not DealerStatus.LEFT:
@@ -110,8 +112,8 @@ class FastBuyouts:
         key: the caller's own. While one is on its way whatever is asked for is a repeat of it, and tells what has
         become of it; once a dealer has come back the next one needs a key, by which a late repeat is known.
 
-        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, AccountNotReady, PaymentRecalled, BuyoutOpen,
-        DepositEmpty, Busy.
+        Raises DealerNotFound, AccountNotOpened, ReleasedBefore, DealerForgotten, AccountNotReady, PaymentRecalled,
+        BuyoutOpen, DepositEmpty, Busy.
         """
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
@@ -128,6 +130,7 @@ class FastBuyouts:
         known = self._known(dealer, deposit, key)
         if known is not None:
             return Replayable(known, replayed=True)
+        dealer.must_be_known()
         for account in store.accounts(self.table, dealer_id):
             if account.status is not AccountStatus.READY:
                 raise AccountNotReady("his accounts are being opened at the billing system")
@@ -282,6 +285,8 @@ class Releasing:
 
 
 def _why_not(found: FastBuyout, accounts: Sequence[Account], asked: Segment | None) -> str | None:
+    if found.dealer.forgotten_at is not None:
+        return FORGOTTEN
     if found.dealer.status in (DealerStatus.LEAVING, DealerStatus.LEFT):
         return "his deposit is paid back: add fast buyout again"
     ready = {account.type for account in accounts if account.status is AccountStatus.READY}

@@ -181,6 +181,8 @@ class Payments:
             return aside
         ruling = self._ruling(aside) if aside.status is PaymentStatus.PARKED else None
         if ruling is not None and ruling.matter is Matter.NOTHING:
+            if self._goes_off(aside):
+                return aside
             return self._stays(aside, PaymentStatus.DISMISSED, aside.why.why, ruling.operators)
         if ruling is not None and ruling.matter is Matter.ACCOUNT and aside.told is not None:
             return self._assigned(aside, ruling)
@@ -194,6 +196,12 @@ class Payments:
         if whose.status is aside.status is PaymentStatus.EARLY:
             return aside
         return self._stays(aside, whose.status, whose.why, by)
+
+    def _goes_off(self, aside: Aside) -> bool:
+        """Is the payment still on its account that this message tells to be taken back, as two operators have agreed?
+        Until it is off, nothing but the message may keep its dealer's money here."""
+        back = None if aside.takes_back is None else payment_store.find(self.table, aside.takes_back)
+        return back is not None and back.status is PaymentStatus.RECALLING
 
     def _ruling(self, aside: Aside) -> Ruling | None:
         """The latest of two operators, of what is told now."""

@@ -16,6 +16,7 @@ from common.domain.dealer_refunds import Refund, Status
 from common.errors import Refusal, Unavailable
 from common.gateways.billing import REQUEST_OVER_SECONDS, Billing, BillingRefused, RefundState
 from common.log import count, log
+from common.requisites import FORGOTTEN
 from common.roubles import roubles
 from common.table.table import Table
 from functions.billing import refund_store, store
@@ -149,6 +150,8 @@ class Refunding:
             return "another refund of this account is on its way, or was meanwhile"
         if self._is_recalled(account):
             return RECALLED
+        if self._is_forgotten(refund):
+            return FORGOTTEN
         if self._has_other_requisites(account, refund):
             return f"he has other requisites than {refund.requisites_version}, which two operators have looked at"
         for bill in store.open_bills(self.table, account.dealer_id, account.type, at_once=1):
@@ -161,6 +164,8 @@ class Refunding:
         """Why it is not asked for, unless the billing system has it already."""
         if self._is_recalled(account):
             return RECALLED
+        if self._is_forgotten(refund):
+            return FORGOTTEN
         if self._has_other_requisites(account, refund):
             return "he has other requisites by now, and nothing was paid back to those that he had"
         return None
@@ -168,6 +173,10 @@ class Refunding:
     def _is_recalled(self, account: Account) -> bool:
         """Has the bank taken back a payment of the dealer, which is not settled?"""
         return any(each.recalls for each in store.accounts(self.table, account.dealer_id))
+
+    def _is_forgotten(self, refund: Refund) -> bool:
+        """Can nobody read any more where it would go?"""
+        return store.dealer(self.table, refund.dealer_id).forgotten_at is not None
 
     def _has_other_requisites(self, account: Account, refund: Refund) -> bool:
         """It goes to the payer of the account's contract, with the requisites that he has at the billing system."""

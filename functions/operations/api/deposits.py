@@ -1,4 +1,5 @@
-"""Deposits of dealers who leave: whether they are paid back, and that they were, two operators say."""
+"""Dealers who leave: whether their deposits are paid back, that they were, and that a dealer is forgotten, two
+operators say."""
 
 from __future__ import annotations
 
@@ -10,6 +11,7 @@ from pydantic import Field
 from common.keys import ORDER_ID_PATTERN
 from common.wire import OperatorAct, OperatorOutcomeView, Reference
 from functions.operations.api.door import app, propose
+from functions.operations.service.dealer_kinds import FORGET
 
 DealerId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
@@ -48,3 +50,10 @@ def keep_deposit(dealer_id: DealerId, body: DepositKept) -> OperatorOutcomeView:
 def book_deposit_paid(dealer_id: DealerId, body: DepositPaid) -> OperatorOutcomeView:
     """The billing system does not say so, and the bank does. Another operator confirms it."""
     return propose("deposits paid", dealer_id, {}, body.reference, body)
+
+
+@app.post("/operations/dealers/<dealer_id>/forget", tags=["operators"], summary="Propose to forget his requisites")
+def forget_dealer(dealer_id: DealerId, body: OperatorAct) -> OperatorOutcomeView:
+    """Nobody can read them any more, nor find him by his taxpayer's number. The books stay. Another operator confirms
+    it. Refused while anything is owed, held or under way for him."""
+    return propose(FORGET, dealer_id, {}, None, body)

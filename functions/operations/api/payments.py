@@ -48,6 +48,10 @@ class PaymentRecall(OperatorAct):
     """The bank has taken it back."""
 
     reference: Annotated[Reference, Field(description="where the bank, or the billing system, shows it")]
+    message: Annotated[
+        str | None,
+        Field(pattern=ORDER_ID_PATTERN, description="the parked message that tells of it: it is done with then"),
+    ] = None
 
 
 class TotalAgreement(OperatorAct):
@@ -102,8 +106,10 @@ def identify_payment(payment_id: PaymentId, body: PaymentIdentification) -> Oper
 
 @app.post("/operations/payments/<payment_id>/recall", tags=["operators"], summary="Propose that the bank took it back")
 def recall_payment(payment_id: PaymentId, body: PaymentRecall) -> OperatorOutcomeView:
-    """Another operator confirms it. What it had paid is open again."""
-    return propose("payments recall", payment_id, {}, body.reference, body)
+    """Another operator confirms it. What it had paid is open again. The parked message that tells of it, where it is
+    named, is done with once the payment is off its account; until then nothing goes back to its dealer."""
+    told = {} if body.message is None else {"message": body.message}
+    return propose("payments recall", payment_id, told, body.reference, body)
 
 
 @app.post("/operations/totals/<total_id>/agree", tags=["operators"], summary="Propose that a total is right as it is")

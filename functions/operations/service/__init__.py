@@ -12,7 +12,7 @@ from itertools import islice
 from common import definitions, keys
 from common.data_keys import DataKeysUnavailable
 from common.definitions import Definition
-from common.domain import acts, audit, clients, timeline, trade_cursors, work
+from common.domain import acts, audit, clients, dealers, timeline, trade_cursors, work
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import Head, Link
 from common.domain.catalogue.model import Asset, Listing
@@ -36,6 +36,7 @@ from common.domain.work import Unfinished, WaitingItem
 from common.keys import PrimaryKey
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
+from common.requisites import FORGOTTEN
 from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
@@ -270,7 +271,9 @@ class Operations:
         bill_id = store.open_bill(self.table, item.PK, type_)
         if bill_id is not None:
             return f"bill {bill_id} is open, and takes what is on it"
-        return None if item.balance_kopecks else "there is nothing on it"
+        if not item.balance_kopecks:
+            return "there is nothing on it"
+        return FORGOTTEN if dealers.is_forgotten(self.table, item.PK) else None
 
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""
@@ -387,9 +390,11 @@ def order_of(table: Table, outgoing: Outgoing) -> str | None:
 
 
 def why_not_forgotten(of: Operations, item: KnownItem) -> str | None:
-    """Why a customer's accounts at banks can not be forgotten."""
+    """Why a customer's accounts at banks, or a dealer's requisites, can not be forgotten."""
+    if item.row is keys.DEALER:
+        return dealers.standing(of.table, item.PK).why_not_forgotten
     if item.row is not keys.USER:
-        return "it is no customer"
+        return "it is no customer, and no dealer"
     if of.persons.of(item.PK).key_number is None:
         return f"{item.PK} has no account at a bank that could be forgotten"
     open_ = explained(of.table, ledger.ownership(of.table, item.PK).owner).open

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from common import keys
-from common.domain import dealer_refunds, rulings, timeline, work
+from common.domain import acts, dealer_refunds, rulings, timeline, work
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.rulings import WHOLE, Matter, Ruling
 from common.domain.timeline import TimelineEvent
@@ -17,8 +18,9 @@ from common.roubles import kopecks, roubles
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service.subjects import Kind, Subject
+from functions.operations.store import KnownItem
 
-REFUND = "payments refund"
+DISMISS, REFUND = "payments dismiss", "payments refund"
 RECALLING = "RECALLING"  # the status of a payment that the bank took back, as long as some of it counts here
 PARKED = "PARKED"  # the status of a payment that waits for a person, or for what two have decided
 
@@ -80,7 +82,8 @@ class Identification:
 
 class Recall:
     """That the bank has taken a payment back, which is on its account, or has paid its bills. The clock of dealer
-    billing takes it off: what it has paid is owed again."""
+    billing takes it off: what it has paid is owed again. The message that tells of it, where the terms name that, is
+    done with then, and not before: until then it keeps the dealer's money here."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
         item = subject.item
@@ -91,16 +94,42 @@ class Recall:
             if now != terms[name]:
                 raise NotProposable(f"{name} was {terms[name]}, and now it is {now}", id=subject.id)
         told = "was taken back by the bank, as payment {payment} of contract {contract}".format(**terms)
-        return f"{told}: {terms['sum']} go off its account, and what they have paid is owed again"
+        message = self._message(subject)
+        then = "" if message is None else f"; then the message {message.PK} is done with"
+        return f"{told}: {terms['sum']} go off its account, and what they have paid is owed again{then}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
-        item, at = subject.item, confirmed.decided_at
+        item, at, message = subject.item, confirmed.decided_at, self._message(subject)
         assert at is not None
         assert item.status is not None
         told = f"{self.says(subject, confirmed.terms)}, reference {confirmed.reference}"
         return [
             work.taken_up(item, keys.PAYMENT, at, RECALLING, "it to go off its account, as two operators have decided"),
             timeline.record(subject.id, TimelineEvent(at, item.status, RECALLING, told, confirmed.operators)),
+            *([] if message is None else self._done_with(message, subject, confirmed, at)),
+        ]
+
+    @staticmethod
+    def _message(subject: Subject) -> KnownItem | None:
+        """Raises NotProposable."""
+        if subject.other is None:
+            return None
+        message = subject.other.item
+        if message.takes_back != subject.id or not acts.is_possible(DISMISS, subject.other.case):
+            why = f"{message.PK} is no message that waits for a person, by which {subject.id} was taken back"
+            raise NotProposable(why, id=subject.id)
+        return message
+
+    @staticmethod
+    def _done_with(message: KnownItem, subject: Subject, confirmed: Proposal, at: datetime) -> list[Write]:
+        by, reference = confirmed.operators, confirmed.reference
+        waits, told = f"payment {subject.id} to go off its account", f"payment {subject.id} goes off its account"
+        assert message.status is not None
+        event = TimelineEvent(at, message.status, message.status, f"{told}, reference {reference}", by)
+        return [
+            rulings.record(Ruling(message.PK, Matter.NOTHING, WHOLE, confirmed.terms, reference, by, at)),
+            work.asked_again(message, keys.PAYMENT, at, waits),
+            timeline.record(message.PK, event),
         ]
 
 
@@ -195,7 +224,7 @@ def _sum(subject: Subject) -> str:
 
 KINDS: Mapping[str, Kind] = {  # by the command
     "payments assign": Decision(Matter.ACCOUNT, "is of the contract {contract}: {sum}, for its oldest open bill"),
-    "payments dismiss": Decision(Matter.NOTHING, "of {sum}, is done with: nothing more is done about it"),
+    DISMISS: Decision(Matter.NOTHING, "of {sum}, is done with: nothing more is done about it"),
     "payments identify": Identification(),
     "payments recall": Recall(),
     "payments agree-total": TotalAgreement(),

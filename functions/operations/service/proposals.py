@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys, sign_outs
-from common.domain import acts, adjustments, audit, clients, limits, own_accounts, timeline, work
+from common.domain import acts, adjustments, audit, clients, dealers, limits, own_accounts, timeline, work
 from common.domain.acts import Case
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry, Head
@@ -20,6 +20,7 @@ from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.custody.shortages import ShortageMoved
 from common.domain.custody.ties import TieMoved
 from common.domain.dealer_refunds import RefundKnown
+from common.domain.dealers import DealerMoved
 from common.domain.deposits import CreditedAlready
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved, AccountNotFound
@@ -47,7 +48,7 @@ from common.table.table import Table
 from common.table.transaction import Busy, Write
 from functions.operations import store
 from functions.operations.model import NothingToDo, NotProposable
-from functions.operations.service import Operations, pair_kinds, segment_kinds, why_not_forgotten
+from functions.operations.service import Operations, dealer_kinds, pair_kinds, segment_kinds, why_not_forgotten
 from functions.operations.service.catalogue_kinds import COMMANDS, CONFIRM, traded
 from functions.operations.service.customer_kinds import APART, CLIENT, CREDIT, FORGET
 from functions.operations.service.parts import parts_of
@@ -60,7 +61,7 @@ from functions.operations.store import KnownItem
 
 ONCE = (CREDIT,)  # what was done of these under a reference is done for ever
 RULES = (*COMMANDS, pair_kinds.SAVE, segment_kinds.SAVE)
-NAMED = ("order", "snapshot")  # terms that name another thing
+NAMED = ("message", "order", "snapshot")  # terms that name another thing
 MOVED = (
     AccountForgotten,
     AccountMoved,
@@ -69,6 +70,7 @@ MOVED = (
     AttemptMoved,
     ClientMoved,
     CursorElsewhere,
+    DealerMoved,
     EventDecided,
     ExchangeOrderMoved,
     IncomingMoved,
@@ -319,6 +321,10 @@ class Proposals:
         if command == FORGET:
             case = replace(subject.case, why_not_forgotten=why_not_forgotten(self.operations, subject.item))
             subject = replace(subject, case=case)
+        if command == dealer_kinds.FORGET and subject.item.row is keys.DEALER:
+            dealer = dealers.standing(self.operations.table, subject_id)
+            case = replace(subject.case, why_not_forgotten=dealer.why_not_forgotten)
+            subject = replace(subject, case=case, dealer=dealer)
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
@@ -402,7 +408,7 @@ def _why_not(command: str, subject: Subject) -> str:
     stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
-    if command == FORGET and subject.case.why_not_forgotten is not None:
+    if command in (FORGET, dealer_kinds.FORGET) and subject.case.why_not_forgotten is not None:
         return subject.case.why_not_forgotten
     if command == REFUND and subject.case.why_no_refund is not None:
         return subject.case.why_no_refund

@@ -10,6 +10,7 @@ from common.domain.acts import Case
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import SavedAsset
 from common.domain.clients import Client
+from common.domain.dealers import Standing
 from common.domain.own_accounts import OwnAccounts
 from common.domain.pairs.model import SavedPair
 from common.domain.payouts.store import BankEventItem
@@ -37,6 +38,7 @@ class Subject:
     pairs: Sequence[SavedPair] = ()  # all there are, where it is about one, which may be new
     segments: Sequence[SavedSegment] = ()  # as the pairs
     own: OwnAccounts | None = None  # of the operator whom the terms name
+    dealer: Standing | None = None  # that it is, where he may be forgotten
     person: Person | None = None  # the customer whose it is; none where it is nobody's
 
     @property

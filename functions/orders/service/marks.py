@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
+from common.domain.catalogue import past_prices
 from common.domain.catalogue.model import Listing, PriceIsNewer, Quote, is_confirmed, is_from_future
 from common.domain.catalogue.store import Catalogue, mark, stop
 from common.errors import Unavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Tickers
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.log import count, log
+from common.table.transaction import Write
 
 
 @dataclass(frozen=True)
@@ -98,8 +101,17 @@ def _stopped(catalogue: Catalogue, listing: Listing, quote: Quote) -> bool:
 
 def _marked(catalogue: Catalogue, asset_id: str, quote: Quote) -> bool:
     try:
-        catalogue.table.write(mark(asset_id, quote, catalogue.now()))
+        catalogue.table.write(*_next(catalogue.listing(asset_id), quote, catalogue.now()))
         return True
     except (PriceIsNewer, Unavailable) as refusal:  # a round that overlaps has won, or the next one will
         log.info("not marked", extra={"asset_id": asset_id, "why": refusal.detail})
         return False
+
+
+def _next(listing: Listing, quote: Quote, at: datetime) -> list[Write]:
+    """The next price; and where the latest was the price at a full hour, that is kept in the same write, which is
+    refused if another price has come between the two: so an hour has the last price before it, or none."""
+    asset_id, latest, hour = listing.asset.asset_id, listing.quote, listing.full_hour(quote)
+    if latest is None or hour is None:
+        return [mark(asset_id, quote, at)]
+    return [mark(asset_id, quote, at, follows=latest.as_of), *past_prices.keep(asset_id, latest, hour, at)]
