@@ -283,7 +283,7 @@ function App() {
     ${who && html`<${Header} who=${who} pathname=${pathname} />`}
     <main class="container" id="main" tabindex="-1">
       <${Ended} />
-      ${failed.value && html`<${Failed} error=${failed.value} />`}
+      ${failed.value && html`<${Failed} error=${failed.value} again=${who ? undefined : () => location.reload()} />`}
       ${body(page, parts, searchParams)}
     </main>`;
 }
@@ -390,6 +390,7 @@ function decoded(part) {
 async function begin() {
   const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
+  PAGES.find((each) => each.path.test(location.pathname))?.page([], new URLSearchParams()).catch(() => {}); // meanwhile
   docs.value = config.docs ? new URL(config.docs, location.origin).href : "";
   await session.begin(config);
   if (location.pathname === "/signed-in") {

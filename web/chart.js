@@ -3,7 +3,7 @@
 // cents. The same is in a table behind the picture.
 
 import { useEffect, useRef } from "./vendor/preact-hooks.js";
-import { cents } from "./amounts.js";
+import { cents, toTheCent } from "./amounts.js";
 import { Table, When, html } from "./parts.js";
 
 /** @typedef {{ at: string, dollars: string, id: string }} Point */
@@ -40,7 +40,7 @@ export function Steps({ points, says }) {
         at,
       );
       watch.observe(at);
-    });
+    }, () => {}); // it can not be loaded: the table behind it says the same
     return () => {
       gone = true;
       watch.disconnect();
@@ -49,7 +49,7 @@ export function Steps({ points, says }) {
   }, [last?.id, points.length]);
   if (!points.length) return null;
   return html`<figure class="chart">
-    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${cents(last?.dollars ?? null)}`}></div>
+    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${toTheCent(last?.dollars ?? null)}`}></div>
     <figcaption>${says} (UTC)</figcaption>
     <details><summary>The same as a table</summary>
       <${Table} caption=${says} hidden rows=${points.toReversed()} empty="" id=${(/** @type {Point} */ p) => p.id} columns=${COLUMNS} />

@@ -37,8 +37,8 @@ function Shown({ portfolio: p, moves }) {
       ["Dollars, free", dollars(p.current_balance)],
       ["Dollars, held", dollars(p.held_balance)],
       ["Coins", cents(p.total_asset_value)],
-      ["Gain, not sold", gain(p.unrealised_gain)],
-      ["Gain, sold", gain(p.realised_gain)],
+      ["Gain, not sold", cents(p.unrealised_gain)],
+      ["Gain, sold", cents(p.realised_gain)],
       ["As of (UTC)", html`<${When} at=${p.as_of} />`],
     ]} />
     <${Steps} says="Your dollars, free and held" points=${points(moves)} />
@@ -54,9 +54,6 @@ const points = (moves) =>
     m.balance_after === null ? [] : [{ at: m.created_at, dollars: m.balance_after, id: `${m.order_id}${m.transaction_type}` }],
   );
 
-/** To the cent; all its digits to who points at it. @param {string | null} amount */
-const gain = (amount) => html`<span title=${amount === null ? undefined : dollars(amount)}>${cents(amount)}</span>`;
-
 const COINS = [
   { name: "Coin", of: (/** @type {Position} */ a) => html`<a href=${`/trade?asset=${segment(a.asset_id)}`}>${a.asset_id}</a>` },
   {
@@ -71,7 +68,7 @@ const COINS = [
   },
   { name: "Value", number: true, of: (/** @type {Position} */ a) => cents(a.market_value) },
   { name: "Cost", number: true, of: (/** @type {Position} */ a) => cents(a.cost_basis) },
-  { name: "Gain", number: true, of: (/** @type {Position} */ a) => gain(a.unrealised_gain) },
+  { name: "Gain", number: true, of: (/** @type {Position} */ a) => cents(a.unrealised_gain) },
 ];
 
 const OPEN = [
