@@ -183,6 +183,18 @@ const PAGES = [
     page: async ([id]) => html`<${(await import("./pages/cash-out.js")).CashOut} id=${id} />`,
   },
   {
+    path: /^\/withdrawals$/,
+    title: "Withdrawals",
+    of: "customers",
+    page: async () => html`<${(await import("./pages/withdrawals.js")).Withdrawals} />`,
+  },
+  {
+    path: /^\/withdrawals\/([^/]+)$/,
+    title: "Withdrawal",
+    of: "customers",
+    page: async ([id]) => html`<${(await import("./pages/withdrawals.js")).Withdrawal} id=${id} />`,
+  },
+  {
     path: /^\/market-making$/,
     title: "Market making",
     of: "customers",
@@ -247,7 +259,7 @@ const PAGES = [
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
   operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/withdrawals", "Withdrawals"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
