@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -27,6 +26,7 @@ from infra.contexts import Context, contexts
 from infra.environment import EnvironmentName
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
+from tests.harness.invocation import Invocation
 from tests.harness.meter import Meter
 from tests.infra.conftest import synthesised
 from tests.market_making.market import Market
@@ -106,7 +106,7 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
         desk.list_asset(asset_id, "100")
         oracle.set_price(asset_id, "100", walk=True)
     module = importlib.import_module(f"functions.{context.name}.schedule")
-    asked: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
+    asked = Invocation()
     with _serving(module, desk, oracle), _seen() as metrics:
         getattr(module, name)({}, asked)  # the first has more to do
         desk.clock.forward(minutes=1)

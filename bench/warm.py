@@ -16,7 +16,6 @@ from collections.abc import Callable
 from contextlib import redirect_stdout
 from datetime import UTC, datetime
 from statistics import median
-from types import SimpleNamespace
 from typing import Any
 
 import botocore.session
@@ -28,6 +27,7 @@ from common.domain.catalogue.model import Asset, Execution, Listing, Quote
 from common.money import Money, Price
 from functions.orders import api
 from functions.orders.api import door
+from tests.harness.invocation import Invocation
 
 CALLS = 1000
 WARM_UP = 50
@@ -95,7 +95,7 @@ def main() -> None:
             "isBase64Encoded": False,
         }
 
-    context: Any = SimpleNamespace(aws_request_id="call")
+    context = Invocation()
 
     def handle(n: int) -> None:
         answer = api.handler(event(n), context)

@@ -1,7 +1,8 @@
 """Who is asking: read from the claims of a verified token, never from a body or a path.
 
 Operators are in a user pool of their own, and a route takes the tokens of one pool: under `/operations/` those of
-operators, everywhere else those of customers and of dealers' systems (docs/decisions/0058). API Gateway has verified
+operators, everywhere else those of customers, of dealers' systems and of dealers' people, who are users of the
+customers' pool (docs/decisions/0058, 0072). API Gateway has verified
 the token's signature, issuer, client and expiry. What an authorizer of an emulator may take more lightly is looked at
 once more here; a Cognito access token carries
 `iss, sub, client_id, token_use, auth_time, exp, username, cognito:groups, scope`.
@@ -35,7 +36,8 @@ class OperatorsOnly(Denied):
 
 
 class ScopeMissing(Denied):
-    """The route is for machines whose tokens have another scope."""
+    """The route is for machines whose tokens have another scope; some that tell what a dealer has, also for people of
+    his."""
 
 
 OPERATIONS = "/operations/"  # what every path of operators begins with, and no other one
@@ -44,6 +46,9 @@ VIEWERS = "viewers"  # look
 OPERATORS = "operators"  # look, act, and propose what takes two
 APPROVERS = "approvers"  # look, and confirm what another has proposed
 BILLING = "cryptodesk/billing"  # as the claim writes it: the resource server, and its scope
+# A group of the customers' pool, and CME's id of the dealer behind it: whoever is in it may read what that dealer has.
+# Only the pool's administrator makes groups and puts people into them.
+DEALER_GROUP = "dealer-"
 
 
 # The desk's own name of whom an identity provider knows. Nobody can sign up under such a name, so nobody waits there.
@@ -52,7 +57,8 @@ FEDERATED = re.compile(r"f\.[a-z2-7]{26}")
 
 @dataclass(frozen=True)
 class Caller:
-    """`groups` and `signed_in_at` (seconds since 1970) are an operator's: groups of another pool say nothing here."""
+    """`groups` and `signed_in_at` (seconds since 1970) are an operator's. Of the customers' pool a group says one
+    thing: which `dealers` (by CME's ids of them) its people are with."""
 
     sub: str
     username: str | None  # None for a machine's token
@@ -60,6 +66,7 @@ class Caller:
     scopes: frozenset[str]
     operator: bool = False
     signed_in_at: int = 0
+    dealers: frozenset[str] = frozenset()
 
     @property
     def owner(self) -> Owner:
@@ -129,14 +136,21 @@ def caller(claims: Mapping[str, Any], settings: Settings, now: datetime, path: s
     signed_in_at = str(claims.get("auth_time", ""))
     if operator and not signed_in_at.isdecimal():
         raise TokenRefused("this token does not say when its owner has signed in")
+    named = groups(claims.get("cognito:groups"))
     return Caller(
         sub=str(sub),
         username=str(username) if username else None,
-        groups=groups(claims.get("cognito:groups")) if operator else frozenset(),
+        groups=named if operator else frozenset(),
         scopes=frozenset(str(claims.get("scope", "")).split()),
         operator=operator,
         signed_in_at=int(signed_in_at) if operator else 0,
+        dealers=frozenset() if operator or not username else _dealers(named),
     )
+
+
+def _dealers(named: frozenset[str]) -> frozenset[str]:
+    """Whole ids, each letter as it is: `1` is not `10`, and `Cme` not `cme`."""
+    return frozenset(name.removeprefix(DEALER_GROUP) for name in named if name.startswith(DEALER_GROUP)) - {""}
 
 
 def _desks_own(username: str, sub: str, provider: str) -> str:

@@ -38,6 +38,7 @@ from common.settings import settings
 from infra.contexts import Route, contexts
 from sandbox.bank.webhooks import WEBHOOK_SECRET, signed
 from tests.desk import Desk
+from tests.harness.invocation import Invocation
 
 CURSOR_KEY = b"the key of the tests"
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCB3aGlsZSB0aGUga2V5IGNoYW5nZXM="
@@ -265,19 +266,6 @@ def _parameters(route: Route, path: str) -> dict[str, str]:
     return {part[1:-1]: unquote(there) for part, there in parts if part.startswith("{")}
 
 
-@dataclass(frozen=True)
-class Context:
-    """The part of a Lambda context that the handlers look at."""
-
-    aws_request_id: str
-    function_name: str = "test"
-    memory_limit_in_mb: int = 512
-    invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:test"
-
-    def get_remaining_time_in_millis(self) -> int:
-        return 29_000
-
-
 @dataclass
 class Doors:
     """`watch` sees every answer."""
@@ -359,7 +347,7 @@ class Doors:
 def handled(context: str, sent: dict[str, Any], request_id: str = "request") -> Answer:
     """The answer of a context's handler to an event."""
     json.dumps(sent)  # it came as JSON
-    lambda_context: LambdaContext = Context(request_id)  # type: ignore[assignment]
+    lambda_context: LambdaContext = Invocation(29, request_id)
     got = APIS[context].handler(sent, lambda_context)
     json.dumps(got)  # and goes as JSON
     headers = {name.lower(): value for name, value in got["headers"].items()}

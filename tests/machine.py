@@ -33,12 +33,11 @@ from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_funct
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint
 
 from tests.harness.clock import BEGINNING
+from tests.harness.invocation import Invocation
 
 REGION = "us-east-1"
 SECONDS_MAX = 20.0  # real ones: a machine that has not stopped by then never will
 MOTO: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
-
-CONTEXT = SimpleNamespace(aws_request_id="call")
 
 Task = Callable[[Any, Any], Any]  # event and context, as Lambda calls a handler
 
@@ -205,7 +204,7 @@ def _invoking(tasks: Mapping[str, Task]) -> Callable[..., bytes]:
     ) -> bytes:
         name = function_name.rsplit(":", 1)[-1]
         try:
-            answer: Any = tasks[name](json.loads(body), CONTEXT)
+            answer: Any = tasks[name](json.loads(body), Invocation())
         except BaseException as error:  # what is no Exception ends the process: a crash
             name_of_error = type(error).__name__ if isinstance(error, Exception) else "Runtime.ExitError"
             response_headers["x-amz-function-error"] = "Unhandled"

@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 from unittest.mock import patch
 
@@ -25,6 +25,7 @@ from sandbox.exchange.orders import Order, Symbol
 from sandbox.exchange.venue import Venue
 from sandbox.exchange.wallet import Wallet
 from tests.harness import asl
+from tests.harness.invocation import Invocation
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -111,9 +112,7 @@ class Outside:
             self.process()
             try:
                 with patch.multiple(tasks, **exchanged):
-                    return task(
-                        event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=self.remaining_time)
-                    )
+                    return task(event, Invocation(left=self.remaining_time))
             except Refusal:
                 raise
             except Exception as bug:

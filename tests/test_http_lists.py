@@ -26,7 +26,8 @@ from tests import openapi
 from tests.billing.dealership import CME_ID
 from tests.calls import named
 from tests.desk import NOON, TABLE, Clock, Desk
-from tests.doors import Answer, Client, Context, Doors, Token, opened
+from tests.doors import Answer, Client, Doors, Token, opened
+from tests.harness.invocation import Invocation
 from tests.market_making.written import have_traded
 
 
@@ -536,7 +537,7 @@ def test_a_look_at_the_billing_system_goes_on_where_its_time_was_over(monkeypatc
     for dealer in (CME_ID, "cme-8"):
         desk.dealership.active(dealer)
         desk.dealership.billed(cme_dealer_id=dealer)
-    monkeypatch.setattr(Context, "get_remaining_time_in_millis", lambda _: 0)  # for one account
+    monkeypatch.setattr(Invocation, "get_remaining_time_in_millis", lambda _: 0)  # for one account
     with opened(desk, openapi.check) as doors:
         olga, otto = doors.operator(), doors.operator("otto")
         first = olga.post(COMPARE.path).json

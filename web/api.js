@@ -51,6 +51,13 @@ export const get = (path, { path: inPath, query, signal } = {}) =>
   request("GET", filled(path, inPath, query), { signal });
 
 /**
+ * A document, as it is: an address alone would open none, without the token.
+ * @template {PathsWith<'get'>} P
+ * @param {P} path @param {{ path: InPath<Operation<P, 'get'>> }} asked @returns {Promise<Blob>}
+ */
+export const file = (path, { path: inPath }) => request("GET", filled(path, inPath), { file: true });
+
+/**
  * @template {PathsWith<'post'>} P
  * @param {P} path
  * @param {{ path?: InPath<Operation<P, 'post'>>, body?: Body<Operation<P, 'post'>>, key?: string }} asked
@@ -95,7 +102,7 @@ function filled(path, inPath = {}, query = {}) {
 
 /**
  * @param {string} method @param {string} path
- * @param {{ body?: unknown, key?: string, signal?: AbortSignal }} how @returns {Promise<any>}
+ * @param {{ body?: unknown, key?: string, signal?: AbortSignal, file?: boolean }} how @returns {Promise<any>}
  */
 async function request(method, path, how) {
   let refused = await once(method, path, how, await token());
@@ -108,9 +115,9 @@ async function request(method, path, how) {
 /**
  * Throws Refused, but where it is the token that is refused; that one is returned.
  * @param {string} method @param {string} path
- * @param {{ body?: unknown, key?: string, signal?: AbortSignal }} how @param {string} bearer
+ * @param {{ body?: unknown, key?: string, signal?: AbortSignal, file?: boolean }} how @param {string} bearer
  */
-async function once(method, path, { body, key, signal }, bearer) {
+async function once(method, path, { body, key, signal, file }, bearer) {
   /** @type {Record<string, string>} */
   const headers = { Authorization: `Bearer ${bearer}` };
   if (body !== undefined) headers["Content-Type"] = "application/json";
@@ -124,6 +131,7 @@ async function once(method, path, { body, key, signal }, bearer) {
       body: body === undefined ? undefined : JSON.stringify(body),
       signal: AbortSignal.any(signals),
     });
+    if (file && answer.ok) return await answer.blob();
     told = await answer.text();
   } catch (failed) {
     if (signal?.aborted) throw failed;

@@ -6,7 +6,7 @@ import { useEffect, useMemo } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";
 import * as api from "./api.js";
 import { Ended, Failed, SELDOM, useLive } from "./live.js";
-import { go, html, place } from "./parts.js";
+import { go, html, place, segment } from "./parts.js";
 import * as session from "./session.js";
 
 /** @typedef {import('./types').PoolName} PoolName */
@@ -254,6 +254,10 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/webhooks.js")).Webhook} id=${id} />`,
   },
+  { path: /^\/billing\/([^/]+)$/, title: "Bills", of: "customers", page: async ([dealer]) => html`<${(await import("./pages/dealer.js")).Bills} dealer=${dealer} />` },
+  { path: /^\/billing\/([^/]+)\/bills\/([^/]+)$/, title: "Bill", of: "customers", page: async ([dealer, id]) => html`<${(await import("./pages/dealer.js")).BillOf} dealer=${dealer} id=${id} />` },
+  { path: /^\/billing\/([^/]+)\/accounts$/, title: "Accounts", of: "customers", page: async ([dealer]) => html`<${(await import("./pages/dealer.js")).Accounts} dealer=${dealer} />` },
+  { path: /^\/billing\/([^/]+)\/statements$/, title: "Statements", of: "customers", page: async ([dealer]) => html`<${(await import("./pages/dealer.js")).Statements} dealer=${dealer} />` },
 ];
 
 /** @type {Record<PoolName, [string, string][]>} */
@@ -300,7 +304,7 @@ function App() {
 function body(page, parts, query) {
   const who = session.person.value;
   if (!who) return html`<${SignIn} of=${page?.of} />`;
-  if (!page) return html`<h1 tabindex="-1">Nothing is here</h1><p>No page has this address. <a href=${home(who.pool)}>Begin anew</a>.</p>`;
+  if (!page) return html`<h1 tabindex="-1">Nothing is here</h1><p>No page has this address. <a href=${home(who)}>Begin anew</a>.</p>`;
   if (page.of !== who.pool)
     return html`<h1 tabindex="-1">${page.title}</h1><p role="alert">You may not see this: it is for ${WHO[page.of]}, and you are
       signed in as ${WHO[who.pool]}. Sign out, and in again.</p>`;
@@ -324,13 +328,19 @@ function Drawn({ page, title }) {
 
 let arrived = false;
 
-/** @param {PoolName} pool */
-const home = (pool) => MENU[pool][0]?.[0] ?? "/";
+/** Of the dealers whose people he is with, by his groups. @param {session.Person} who @returns {[string, string][]} */
+function ofDealers({ pool, groups }) {
+  const ids = pool === "customers" ? groups.filter((g) => g.startsWith("dealer-")).map((g) => g.slice("dealer-".length)) : [];
+  return ids.toSorted().map((id) => [`/billing/${segment(id)}`, ids.length > 1 ? `Bills of ${id}` : "Bills"]);
+}
+
+/** @param {session.Person} who */
+const home = (who) => [...ofDealers(who), ...MENU[who.pool]][0]?.[0] ?? "/";
 
 /** @param {{ of?: PoolName }} told */
 function SignIn({ of }) {
   const as = (/** @type {PoolName} */ pool) => () =>
-    session.signIn(pool, of === pool ? location.pathname + location.search : home(pool));
+    session.signIn(pool, of === pool ? location.pathname + location.search : "/");
   return html`<section class="welcome"><h1 tabindex="-1">Cryptodesk</h1>
     <p>${of ? `Sign in as ${WHO[of]} to see this page.` : "Who are you?"}</p>
     <div class="ways">
@@ -344,7 +354,7 @@ function Header({ who, pathname }) {
   const out = () => session.signOut().catch((error) => (failed.value = error));
   return html`<header class="container">
     <nav aria-label="Main"><ul><li class="brand"><strong>Cryptodesk</strong></li>
-      ${who.pool === "customers" ? html`<${CustomersLinks} pathname=${pathname} />` : html`<${Links} of=${MENU[who.pool]} pathname=${pathname} />`}
+      ${who.pool === "customers" ? html`<${CustomersLinks} who=${who} pathname=${pathname} />` : html`<${Links} of=${MENU[who.pool]} pathname=${pathname} />`}
       ${docs.value && html`<li><a href=${docs.value}>Docs</a></li>`}
     </ul><ul><li>${who.username}</li><li><button class="outline secondary" onClick=${out}>Sign out</button></li></ul></nav>
     ${who.pool === "operators" ? html`<${OperatorsBanner} />` : html`<${CustomersBanner} />`}
@@ -355,11 +365,11 @@ function Header({ who, pathname }) {
 const Links = ({ of, pathname }) =>
   of.map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`);
 
-/** Who has no account yet can only open one: all else would be refused. @param {{ pathname: string }} told */
-function CustomersLinks({ pathname }) {
+/** Who has no account yet can only open one: all else would be refused. @param {{ who: session.Person, pathname: string }} told */
+function CustomersLinks({ who, pathname }) {
   const { error } = useLive((signal) => api.get("/me", { signal }), SELDOM).state.value;
   const none = error instanceof api.Refused && error.kind === "AccountNotFound";
-  return html`<${Links} of=${none ? MENU.customers.slice(0, 1) : MENU.customers} pathname=${pathname} />`;
+  return html`<${Links} of=${[...ofDealers(who), ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
 }
 
 /** What does not go on now. Where that can not be told, each page says what it could not do. */
@@ -400,7 +410,7 @@ async function begin() {
     const to = await session.signedIn(told).catch((error) => ((failed.value = error), "/"));
     history.replaceState(null, "", to);
   }
-  if (location.pathname === "/" && session.person.value) history.replaceState(null, "", home(session.person.value.pool));
+  if (location.pathname === "/" && session.person.value) history.replaceState(null, "", home(session.person.value));
   place.value = location.pathname + location.search;
 }
 

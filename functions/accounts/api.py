@@ -62,6 +62,9 @@ class UserView(View):
     username: str
     created_at: InstantText
     scopes: list[str] | None = Field(default=None, description="that your token has; told by `GET /me`")
+    dealers: list[str] | None = Field(
+        default=None, description="whose bills you may read, as CME calls them; told by `GET /me`"
+    )
     limits: list[LimitLeftView] | None = Field(
         default=None, description="of today, told by `GET /me`; what is not there is not for you to do"
     )
@@ -172,6 +175,7 @@ def me() -> UserView:
         username=user.owner.username,
         created_at=user.created_at,
         scopes=sorted(who.scopes),
+        dealers=sorted(who.dealers),
         limits=limits,
     )
 

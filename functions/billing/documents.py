@@ -9,9 +9,9 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from common import http
 from common.http import caller, document
-from common.identity import BILLING
 from functions.billing.model import CME_DEALER_ID_PATTERN
 from functions.billing.pdf.statement_pdf import statement_pdf
+from functions.billing.reading import Reader
 from functions.billing.statement import MONTH_PATTERN
 from functions.billing.wiring import auditing, statements
 
@@ -29,8 +29,8 @@ MonthInPath = Annotated[str, Path(pattern=MONTH_PATTERN, examples=["2026-11"])]
 )
 def dealer_statement_as_pdf(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
     """Of a month that is not over, a preview."""
-    caller(app).must_have(BILLING)
-    return document(statement_pdf(statements().of(cme_dealer_id, month)), "application/pdf")
+    read = Reader.of(caller(app)).dealer(cme_dealer_id)
+    return document(statement_pdf(statements().of(read, month)), "application/pdf")
 
 
 @app.get(

@@ -26,7 +26,7 @@ CONTRACT_ID_PATTERN = CME_DEALER_ID_PATTERN
 
 
 class DealerNotFound(NotFound):
-    """No dealer is registered under this id."""
+    """No dealer is registered under this id, or he is not yours to read."""
 
 
 class DealNotFound(NotFound):
@@ -34,7 +34,7 @@ class DealNotFound(NotFound):
 
 
 class BillNotFound(NotFound):
-    """There is no such bill."""
+    """There is no such bill, or it is another dealer's."""
 
 
 class PaymentNotFound(NotFound):

@@ -6,7 +6,6 @@ import base64
 import io
 import json
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -17,6 +16,7 @@ from common.table.transaction import Busy
 from functions.billing import payment_store, schedule, stream
 from functions.billing.model import Aside, BillStatus, PaymentStatus, Taken, receipt_id, receipt_id_of
 from tests.billing.dealership import Dealership
+from tests.harness.invocation import Invocation
 
 ARN = "arn:aws:sqs:eu-central-1:000000000000:payments"
 Take = Callable[..., dict[str, Any]]
@@ -59,7 +59,7 @@ def take(dealership: Dealership) -> Iterator[Take]:
     def given(event: dict[str, Any], seconds: float = 30) -> dict[str, Any]:
         ends = dealership.clock.monotonic() + seconds
         left = lambda: int((ends - dealership.clock.monotonic()) * 1000)  # noqa: E731
-        return stream.take_payments(event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=left))  # type: ignore[arg-type]
+        return stream.take_payments(event, Invocation(left=left))
 
     with patch.object(stream, "payments", lambda: dealership.payments):
         yield given
@@ -225,8 +225,12 @@ class TestTime:
         dealership.check()
         dealership.client = None
         with patch.object(schedule, "rounds", lambda: dealership.rounds):
-            context: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 55_000)
-            assert schedule.spread_payments({}, context) == {"spread": 1, "compared": 0, "differ": 0, "overdue": 0}
+            assert schedule.spread_payments({}, Invocation(55)) == {
+                "spread": 1,
+                "compared": 0,
+                "differ": 0,
+                "overdue": 0,
+            }
         assert {dealership.bills.bill(bill.bill_id).status for bill in bills} == {BillStatus.PAID}
         assert dealership.account().balance_kopecks == 7_00
         dealership.check()

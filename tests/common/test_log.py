@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -28,6 +28,7 @@ from infra.contexts import contexts
 from tests.billing.dealership import Dealership
 from tests.desk import Desk
 from tests.harness.clock import VirtualClock
+from tests.harness.invocation import Invocation
 from tests.harness.stepfunctions import InMemoryStepFunctions
 from tests.infra.test_machines import ALL, task_states
 from tests.market_making.market import Market
@@ -37,11 +38,7 @@ DOORS = {"tasks": "tasks", "schedule": "every_minutes", "stream": "topics", "cha
 HANDLERS = [(of.name, door, name) for of in contexts() for door, named in DOORS.items() for name in getattr(of, named)]
 
 
-def _call(name: str) -> Any:
-    return SimpleNamespace(aws_request_id=name, get_remaining_time_in_millis=lambda: 60_000)
-
-
-CALL = _call("call-7")
+CALL = Invocation(name="call-7")
 ASKED = {
     "id": "x",
     "token": "t",
@@ -94,7 +91,7 @@ def test_a_call_leaves_no_name_to_the_next(lines: io.BytesIO) -> None:
         log.info(event["id"])
 
     handler(ASKED, CALL)
-    handler({"id": "y"}, _call("call-8"))  # of an execution that never told its name
+    handler({"id": "y"}, Invocation(name="call-8"))  # of an execution that never told its name
     log.info("nobody's")
     first, second, third = _told(lines)
     assert (first["execution"], second["function_request_id"]) == ("x-2", "call-8")

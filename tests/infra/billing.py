@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import partial
-from types import SimpleNamespace
-from typing import Any
 from unittest.mock import patch
 
 from common import keys
@@ -20,6 +18,7 @@ from tests.billing.dealership import CME_ID, Dealership
 from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import opened
+from tests.harness.invocation import Invocation
 from tests.infra.recorder import Recorder
 
 
@@ -59,8 +58,8 @@ def billed_and_paid(recorder: Recorder) -> None:
         patch.object(tasks, "onboarding", lambda: dealership.onboarding),
         patch.object(tasks, "invoicing", lambda: dealership.invoicing),
     ):
-        tasks.read_dealer({"id": bill.dealer_id}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
-        tasks.read_bill({"id": bill.bill_id}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
+        tasks.read_dealer({"id": bill.dealer_id}, Invocation())
+        tasks.read_bill({"id": bill.bill_id}, Invocation())
 
 
 def corrected(recorder: Recorder) -> None:
@@ -122,14 +121,14 @@ def paid_back(recorder: Recorder) -> None:
                 dealership.trouble.drop_answer_next(Asked.REFUND)
             if state == "OPEN":
                 dealership.billed(5_00, invoice=False)
-            clock({}, _context(55))
+            clock({}, Invocation(55))
             if state in ("REFUSED", "DONE"):
                 (*_, refund) = dealership.system.all(records.Refund)
                 dealership.system.settle_refund(refund.refund_id, state)
             if state == "PENDING":
                 dealership.refuses.add("refund")
             dealership.clock.forward(minutes=16)
-            clock({}, _context(55))
+            clock({}, Invocation(55))
             if state == "PENDING":
                 dealership.refuses.clear()
                 (*_, refund) = dealership.system.all(records.Refund)
@@ -137,7 +136,7 @@ def paid_back(recorder: Recorder) -> None:
                 waiting = desk.operations.work(["refunds"], overdue_only=False, limit=1)[0].id
                 desk.asking_again.retry_refund(waiting, "they have looked", "olga", dry_run=False)
                 dealership.clock.forward(minutes=2)
-                clock({}, _context(55))
+                clock({}, Invocation(55))
 
 
 def refused(recorder: Recorder) -> None:
@@ -220,16 +219,12 @@ def paid_by_messages(recorder: Recorder) -> None:
     ):
         for seconds in (14, 30):  # without the time to spread on, and with it
             bodies = enumerate([*written, of_nobody, "poison"])
-            take({"Records": [{"messageId": str(n), "body": body} for n, body in bodies]}, _context(seconds))
-            clock({}, _context(55))
+            take({"Records": [{"messageId": str(n), "body": body} for n, body in bodies]}, Invocation(seconds))
+            clock({}, Invocation(55))
             dealership.invoicing.create_invoice(early.bill_id)
             dealership.clock.forward(minutes=16)
-        clock({}, _context(55))
+        clock({}, Invocation(55))
     dealership.check()
-
-
-def _context(seconds: int) -> Any:
-    return SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: seconds * 1000)
 
 
 LIVES = (billed_and_paid, corrected, left, paid_back, refused, changed, compared, dead, paid_by_messages)

@@ -9,7 +9,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache, partial
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -26,6 +25,7 @@ from infra.grants import MARKET_MAKING, Secret
 from sandbox.exchange.flow import Flow
 from tests.desk import Desk
 from tests.doors import CURSOR_KEY, Answer, Token, event, handled, modules_of, opened
+from tests.harness.invocation import Invocation
 from tests.infra.recorder import Recorder
 from tests.market_making.campaigns import CampaignMarket
 from tests.market_making.market import ACCOUNT, ANN, BTC, ORDER, USDT, Market
@@ -148,7 +148,7 @@ def stopped_first(recorder: Recorder) -> None:
     market.until(Status.CREATED, order)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
     with patch.object(tasks, "quoting", lambda: market.quoting):
-        tasks.await_end({"id": order, "token": "late"}, SimpleNamespace(aws_request_id="call"))  # type: ignore[arg-type]
+        tasks.await_end({"id": order, "token": "late"}, Invocation())
     market.until(Status.STOPPED, order)
     market.run(1)  # its execution has ended, too
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)

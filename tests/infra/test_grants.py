@@ -12,7 +12,6 @@ from typing import Any
 from unittest.mock import patch
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import keys
 from common.clock import text
@@ -52,6 +51,7 @@ from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, Client, modules_of, opened, routed
 from tests.harness.apart import apart
+from tests.harness.invocation import Invocation
 from tests.infra import billing, market_making
 from tests.infra.recorder import Recorder
 from tests.notifications.hooks import change_of
@@ -78,13 +78,6 @@ def granted(grant: Grant) -> set[str]:
         *grant.operators,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
-
-
-class Context(LambdaContext):
-    _aws_request_id = "call"
-
-    def __init__(self) -> None:
-        self.get_remaining_time_in_millis = lambda: 55_000  # type: ignore[method-assign]
 
 
 def watched(recorder: Recorder, desk: Desk) -> Desk:
@@ -361,8 +354,8 @@ def payouts_in_the_way(recorder: Recorder) -> None:
             desk.events.receive(event)
         with patch.object(payouts_tasks, "payouts", lambda desk=desk: desk.payouts):
             awaited = recorder.as_("payouts.await_payout", payouts_tasks.await_payout)
-            awaited({"id": thing, "token": "late"}, Context())
-            awaited({"id": thing[:1] + "A" * 25, "token": "lost"}, Context())
+            awaited({"id": thing, "token": "late"}, Invocation(55))
+            awaited({"id": thing[:1] + "A" * 25, "token": "lost"}, Invocation(55))
 
 
 def decided_sales(recorder: Recorder) -> None:
@@ -394,7 +387,7 @@ def handed_over(recorder: Recorder) -> None:
             if function == "offramp.api":
                 asked = partial(recorder.as_(function, desk.offramp.cancel), order_id)
             else:
-                asked = partial(getattr(offramp_tasks, function.partition(".")[2]), {"id": order_id}, Context())
+                asked = partial(getattr(offramp_tasks, function.partition(".")[2]), {"id": order_id}, Invocation(55))
             asked()
             desk.world.machines.restart()
             asked()
@@ -417,7 +410,7 @@ def redriven_too_late(recorder: Recorder) -> None:
     assert item is not None
     desk.table.write(work.redriven(item, desk.clock()))
     with patch.object(payouts_tasks, "payouts", lambda: desk.payouts):
-        payouts_tasks.read_payout({"id": order_id}, Context())
+        payouts_tasks.read_payout({"id": order_id}, Invocation(55))
     found = work.find(desk.table, keys.SELL_ORDER(order_id=order_id))
     assert found is not None
     assert found.needs_person
@@ -459,7 +452,7 @@ def pools_at_their_deadline(recorder: Recorder) -> None:
     desk.purchase(ann, "4")
     desk.clock.forward(days=2)
     with patch.object(purchases_schedule, "pooling", lambda: desk.pooling):
-        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
+        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Invocation(55))
 
 
 def sales_at_the_exchange(recorder: Recorder) -> None:
@@ -482,7 +475,7 @@ def sales_at_the_exchange(recorder: Recorder) -> None:
     desk.clock.forward(days=2)
     desk.mark("SOL", "100")
     with patch.object(purchases_schedule, "pooling", lambda: desk.pooling):
-        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
+        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Invocation(55))
     desk.run()
 
 
@@ -495,7 +488,7 @@ def recurring_buys(recorder: Recorder) -> None:
 
     def round_() -> None:
         with patch.object(purchases_schedule, "recurring_buys", lambda: desk.recurring_buys):
-            recorder.as_("purchases.buy_recurring", purchases_schedule.buy_recurring)({}, Context())
+            recorder.as_("purchases.buy_recurring", purchases_schedule.buy_recurring)({}, Invocation(55))
 
     round_()
     desk.recurring_buy(ann, "4")
@@ -554,10 +547,10 @@ def rounds(recorder: Recorder) -> None:
             oracle.set_price("btc", price)
             desk.clock.forward(minutes=1)
             for _ in range(2):  # a price counts a moment after it came
-                recorder.as_("orders.tend_market", orders_schedule.tend_market)({}, Context())
+                recorder.as_("orders.tend_market", orders_schedule.tend_market)({}, Invocation(55))
                 desk.clock.forward(seconds=6)
         desk.clock.forward(days=40)
-        recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
+        recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Invocation(55))
     with (
         patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "cross_checking", lambda: desk.cross_checking),
@@ -566,7 +559,7 @@ def rounds(recorder: Recorder) -> None:
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
         patch.object(operations_schedule, "anchoring", lambda: desk.anchoring),
     ):
-        recorder.as_("operations.anchor_audit", operations_schedule.anchor_audit)({}, Context())
+        recorder.as_("operations.anchor_audit", operations_schedule.anchor_audit)({}, Invocation(55))
         with opened(desk) as doors:
             recorder.as_("operations.api", doors.operator().get)(
                 "/operations/audit/anchors", date=text(desk.clock())[:10]
@@ -576,17 +569,17 @@ def rounds(recorder: Recorder) -> None:
         swept(recorder, desk, ann, sweep)
         desk.accounts.withdraw(ann, "held", Money(1), "ann-bank")  # no index of users has it
         unlisted(desk, ann)
-        reconcile({}, Context())
+        reconcile({}, Invocation(55))
         desk.clock.forward(days=1)
-        recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Context())
+        recorder.as_("operations.compare_bank", operations_schedule.compare_bank)({}, Invocation(55))
         desk.market.list_pair()  # so that there is a trading account
         desk.list_asset()
         desk.cash_out(ann, "0.10012", estimate="10.012")
         desk.clock.forward(days=1)
-        recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Context())
+        recorder.as_("operations.compare_exchange", operations_schedule.compare_exchange)({}, Invocation(55))
         check = recorder.as_("operations.cross_check", operations_schedule.cross_check)
         for _ in range(2):
-            check({}, Context())
+            check({}, Invocation(55))
 
 
 def telling(recorder: Recorder) -> None:
@@ -602,14 +595,14 @@ def telling(recorder: Recorder) -> None:
     ):
         told = {"Records": [change_of(n, ann, text(desk.clock())) for n in range(2)]}
         told["Records"] += [change_of(n, ann, "") for n in range(2, 4)]
-        recorder.as_("notifications.take_changes", notifications_changes.take_changes)(told, Context())
-        recorder.as_("notifications.deliver", notifications_schedule.deliver)({}, Context())
+        recorder.as_("notifications.take_changes", notifications_changes.take_changes)(told, Invocation(55))
+        recorder.as_("notifications.deliver", notifications_schedule.deliver)({}, Invocation(55))
         desk.endpoints.register(ann, "f", f"{url}/2", [])
         kept, _ = desk.dynamo.items(having="record")
         record = kept["record"]["S"].replace('""', f'"{text(desk.clock())}"')
         desk.dynamo.put_item(TableName=desk.table.name, Item={**kept, "record": {"S": record}})
         desk.clock.forward(hours=1)
-        recorder.as_("notifications.deliver", notifications_schedule.deliver)({}, Context())
+        recorder.as_("notifications.deliver", notifications_schedule.deliver)({}, Invocation(55))
 
 
 def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -> None:
@@ -626,7 +619,7 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     desk.world.machines.run()
     desk.world.fake.down = False
     desk.world.machines.restart()
-    sweep({}, Context())
+    sweep({}, Invocation(55))
     for prefix, outcome in (("S", "fail"), ("W", "complete")):
         attempts = [i for i in desk.dynamo.items() if i["entity_type"]["S"] == "payout_attempt"]
         (attempt,) = [i for i in attempts if i["PK"]["S"].startswith(prefix)]
@@ -635,7 +628,7 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
         told = desk.world.simulated.decide(f"{attempt['PK']['S']}-01", outcome)
         desk.events.receive(BankEvent(f"evt_{prefix}", told, desk.clock()))
         desk.dynamo.put_item(TableName="desk", Item=attempt)
-    sweep({}, Context())
+    sweep({}, Invocation(55))
 
 
 @pytest.mark.parametrize("name", GRANTS)

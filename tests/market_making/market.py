@@ -10,7 +10,6 @@ from datetime import timedelta
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 from uuid import UUID, uuid5
 
@@ -64,6 +63,7 @@ from sandbox.mixin.records import Snapshot
 from sandbox.mixin.safe import Safe
 from tests.desk import TABLE, Clock
 from tests.harness import asl
+from tests.harness.invocation import Invocation
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
@@ -131,9 +131,7 @@ class Market:
             products = {service: named[service] for service in services}
             named.update(services)
             try:
-                return getattr(tasks, name)(
-                    event, SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 60_000)
-                )
+                return getattr(tasks, name)(event, Invocation())
             except Refusal:
                 raise
             except Exception as bug:

@@ -9,8 +9,6 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from common import clock
 from common.gateways.custody import Snapshot
 from functions.market_making import tasks
@@ -19,6 +17,7 @@ from sandbox.mixin.safe import Safe
 from tests.desk import NOON, Clock
 from tests.harness import asl
 from tests.harness.executions import Execution
+from tests.harness.invocation import Invocation
 from tests.harness.stepfunctions import InMemoryStepFunctions
 from tests.market_making.market import GOLDEN, US, Market
 
@@ -47,13 +46,6 @@ class WatchedCustody(FakeCustody):
         return super().snapshots(since, asset_id)
 
 
-class Context(LambdaContext):
-    _aws_request_id = "call"
-
-    def __init__(self) -> None:
-        self.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
-
-
 @dataclass
 class Poller:
     """`before` is called with the number of each call of the function, which is a process of its own."""
@@ -76,7 +68,7 @@ class Poller:
             patch.object(tasks, "receiving", lambda: self.market.receiving),
             patch.object(clock, "now", self.market.clock),
         ):
-            return tasks.poll_snapshots(event, Context())
+            return tasks.poll_snapshots(event, Invocation())
 
     def begin(self, minute: int = 0, late_seconds: float = 0) -> Execution:
         """What the rule does: it says when the minute began, and may be late."""

@@ -21,6 +21,7 @@ from tests.desk import NOON
 from tests.harness import asl
 from tests.harness.executions import Execution
 from tests.harness.faults import Crash
+from tests.harness.invocation import Invocation
 from tests.harness.stepfunctions import InMemoryStepFunctions
 from tests.infra.test_machines import golden
 from tests.market_making.market import ACCOUNT
@@ -56,12 +57,11 @@ class Ticker:
             self.quoted.market.clock.at += more
             return ticked
 
-        context: Any = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 45_000)
         with (
             patch.object(tasks, "ticking", lambda: SimpleNamespace(tick=slow)),
             patch.object(clock, "now", lambda: self.quoted.market.clock.at),
         ):
-            told = tasks.tick(event, context)
+            told = tasks.tick(event, Invocation(45))
         self.told.append(told)
         return told
 

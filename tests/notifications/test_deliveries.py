@@ -10,7 +10,6 @@ from datetime import timedelta
 from enum import StrEnum
 from functools import partial
 from threading import Barrier
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,11 +52,12 @@ from tests.desk import Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Crash, Faults
 from tests.harness.interleave import at_random
+from tests.harness.invocation import Invocation
 from tests.notifications.hooks import URL, Hooks, change_of
 from tests.orders.test_contention import shared
 
 EVE = Owner("eve", "sub-eve")
-CALL: Any = SimpleNamespace(aws_request_id="call")
+CALL = Invocation()
 KINDS: dict[str, type[StrEnum]] = {
     "dealer": billing.DealerStatus,
     "bill": billing.BillStatus,

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
 from common import keys
@@ -53,6 +52,7 @@ from functions.operations.service.catalogue_kinds import NEEDED
 from functions.orders.model import ENDED_BY_THE_DESK, Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
+from tests.harness.invocation import Invocation
 from tests.market_making.written import Written
 from tests.seen import a_stray, around, before_next_write, block, save_asset, save_client
 
@@ -605,12 +605,6 @@ class TestTheSweeper:
         assert unstarted in {execution.name for execution in desk.world.machines.executions}
 
     def test_is_a_function_of_the_clock_that_stops_in_time(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-        class Context(LambdaContext):
-            _aws_request_id = "call"
-
-            def __init__(self, milliseconds: int) -> None:
-                self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
-
         ann = trader(desk)
         desk.world.client = Unreachable()
         desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
@@ -618,8 +612,8 @@ class TestTheSweeper:
         desk.clock.forward(hours=1)
         monkeypatch.setattr(schedule, "sweeper", lambda: desk.sweeper)
         nothing = asdict(Swept(overdue=0, started=0, parked=0, replayed=0))
-        assert schedule.sweep({}, Context(8_000)) == nothing
-        assert schedule.sweep({}, Context(55_000)) == {**nothing, "overdue": 1, "started": 1}
+        assert schedule.sweep({}, Invocation(8)) == nothing
+        assert schedule.sweep({}, Invocation(55)) == {**nothing, "overdue": 1, "started": 1}
 
 
 EARLY = BankEvent("evt_early", Adjustment("adj_1", f"W{'A' * 25}-01", "acc-ann", Money(1), State.COMPLETED), NOON)

@@ -20,7 +20,7 @@ from functions.orders.model import Order, Side, Status
 from functions.orders.service import marks
 from tests.desk import Desk
 from tests.harness.faults import Call, Conflict, Faults
-from tests.orders.test_schedule import Context
+from tests.harness.invocation import Invocation
 
 REQUEST = timedelta(milliseconds=20)
 
@@ -187,7 +187,7 @@ def test_one_asset_can_not_use_up_the_time_of_the_others(desk: Desk, monkeypatch
         for asset_id in ("AI", "BTC"):
             desk.mark(asset_id, "90")
         busy(desk)  # each request takes its time
-        context, end = Context(), desk.clock.at.replace(minute=minute) + timedelta(milliseconds=19_000)
+        context, end = Invocation(55), desk.clock.at.replace(minute=minute) + timedelta(milliseconds=19_000)
         desk.clock.at = desk.clock.at.replace(minute=minute)
         context.get_remaining_time_in_millis = lambda: int((end - desk.clock.at).total_seconds() * 1000)  # type: ignore[method-assign]  # noqa: B023
         schedule.tend_market({}, context)

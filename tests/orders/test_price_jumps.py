@@ -23,7 +23,8 @@ from functions.orders import schedule
 from functions.orders.model import Status
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
-from tests.orders.test_schedule import Context, oracle
+from tests.harness.invocation import Invocation
+from tests.orders.test_schedule import oracle
 from tests.seen import around, audited, before_next_write
 
 __all__ = ["oracle"]
@@ -34,7 +35,7 @@ def a_round(desk: Desk, oracle: Oracle, price: str | None = None, *, after: floa
     desk.clock.forward(seconds=after)
     if price is not None:
         oracle.set_price("btc", price)
-    return schedule.tend_market({}, Context())
+    return schedule.tend_market({}, Invocation(55))
 
 
 def exchange_is_at(desk: Desk, bid: str, ask: str) -> None:
@@ -276,7 +277,7 @@ def test_without_a_jump_the_exchange_is_not_asked(desk: Desk, oracle: Oracle) ->
 def test_without_time_the_exchange_is_not_asked(desk: Desk, oracle: Oracle) -> None:
     desk.clock.forward(minutes=1)
     oracle.set_price("btc", "75")
-    schedule.tend_market({}, Context(15_000))
+    schedule.tend_market({}, Invocation(15))
     assert (desk.world.fake.calls["ticker"], stands_still(desk)) == (0, True)
 
 
@@ -509,7 +510,7 @@ def test_a_slow_exchange_is_asked_about_another_asset_first_each_minute(
     monkeypatch.setattr(configured, "tickers", Slow)
     for minute in (1, 2):
         desk.clock.at = desk.clock.at.replace(minute=minute, second=0)
-        context, end = Context(), desk.clock.at + timedelta(seconds=55)
+        context, end = Invocation(55), desk.clock.at + timedelta(seconds=55)
         monkeypatch.setattr(
             context,
             "get_remaining_time_in_millis",

@@ -1,7 +1,6 @@
 """What the clock does: prices, fills and expiry, however the round is disturbed."""
 
 import pytest
-from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
 from common.domain.catalogue.model import PriceUnavailable, Quote
@@ -13,15 +12,7 @@ from functions.orders.model import Order, Status
 from functions.orders.service.book import Book
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
-
-
-class Context(LambdaContext):
-    """Of a function that has so many milliseconds left."""
-
-    _aws_request_id = "call"
-
-    def __init__(self, milliseconds: int = 55_000) -> None:
-        self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
+from tests.harness.invocation import Invocation
 
 
 @pytest.fixture
@@ -41,12 +32,12 @@ def test_a_round_takes_the_new_price_and_fills_what_it_crosses(desk: Desk, oracl
     ann = desk.customer()
     order = desk.buy(ann, "1", order_price="90")
     desk.clock.forward(minutes=1)
-    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 1, "filled": 0}
     oracle.set_price("btc", "89.123456789")
     desk.clock.forward(minutes=1)
-    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}  # the price does not count yet
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 1, "filled": 0}  # the price does not count yet
     desk.clock.forward(seconds=6)
-    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 1, "filled": 1}
     assert desk.orders.order(ann, order.order_id).price_per_unit == Price("89.123456789")
 
 
@@ -62,12 +53,12 @@ def test_a_price_that_stops_trading_soon_tells_how_soon(
     desk.mark("BTC", "100")
     desk.clock.forward(seconds=100)
     oracle.fail_next("500")
-    schedule.tend_market({}, Context())
+    schedule.tend_market({}, Invocation(55))
     assert 19 < told[-1] < 20
     desk.buy(ann, "1")
     desk.clock.forward(seconds=20)
     oracle.fail_next("500")
-    schedule.tend_market({}, Context())
+    schedule.tend_market({}, Invocation(55))
     assert told[-1] == 0
     with pytest.raises(PriceUnavailable):
         desk.buy(ann, "1")
@@ -78,7 +69,7 @@ def test_a_source_that_does_not_answer_leaves_the_prices_and_the_orders(desk: De
     ann = desk.customer()
     desk.buy(ann, "1", order_price="110")  # the market has crossed it already
     oracle.fail_next(fault)
-    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 1}
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 0, "filled": 1}
 
 
 def test_an_old_price_fills_nothing(desk: Desk, oracle: Oracle) -> None:
@@ -86,16 +77,16 @@ def test_an_old_price_fills_nothing(desk: Desk, oracle: Oracle) -> None:
     order = desk.buy(ann, "1", order_price="110")
     desk.clock.forward(minutes=5)
     oracle.fail_next("500")
-    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 0, "filled": 0}
     assert desk.orders.order(ann, order.order_id).status is Status.PENDING
 
 
 def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: Desk, oracle: Oracle) -> None:
     desk.clock.forward(minutes=1)
-    schedule.tend_market({}, Context())
+    schedule.tend_market({}, Invocation(55))
     desk.clock.forward(minutes=1)
     oracle.set_price("btc", "99", age_seconds=100)
-    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
+    assert schedule.tend_market({}, Invocation(55)) == {"marked": 0, "filled": 0}
     assert desk.catalogue.listing("BTC").quote is not None
     assert str(desk.catalogue.listing("BTC").quote.price) == "100"  # type: ignore[union-attr]
 
@@ -103,15 +94,15 @@ def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: D
 def test_a_round_without_time_left_fills_nothing_and_the_next_one_does(desk: Desk, oracle: Oracle) -> None:
     ann = desk.customer()
     desk.buy(ann, "1", order_price="110")
-    assert schedule.tend_market({}, Context(14_999))["filled"] == 0
-    assert schedule.tend_market({}, Context())["filled"] == 1
+    assert schedule.tend_market({}, Invocation(14.999))["filled"] == 0
+    assert schedule.tend_market({}, Invocation(55))["filled"] == 1
 
 
 def test_what_is_past_its_time_is_cancelled_by_the_clock(desk: Desk, oracle: Oracle) -> None:
     ann = desk.customer()
     order = desk.buy(ann, "1", order_price="90")
     desk.clock.forward(days=31)
-    assert schedule.expire_orders({}, Context()) == {"expired": 1}
+    assert schedule.expire_orders({}, Invocation(55)) == {"expired": 1}
     assert desk.orders.order(ann, order.order_id).status is Status.CANCELLED
 
 
@@ -128,5 +119,5 @@ def test_one_broken_order_does_not_stand_in_the_way_of_the_others(
         fill(self, order, quote)
 
     monkeypatch.setattr(Book, "fill", breaks)
-    assert schedule.tend_market({}, Context())["filled"] == 1
+    assert schedule.tend_market({}, Invocation(55))["filled"] == 1
     assert desk.orders.order(ann, sound.order_id).status is Status.COMPLETED

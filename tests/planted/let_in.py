@@ -15,7 +15,45 @@ ASKING, SIGNING_IN = "tests/common/test_identity.py", "tests/console/test_sign_i
 LOGGING_IN = "tests/console/test_login.py"
 BARRED = f"{OPERATORS}::test_whom_the_pool_was_not_told_of_is_refused_whatever_he_brings"
 
+READER, READING = "functions/billing/reading.py", "tests/billing/test_reading.py"
+
 PLANTS: list[Plant] = [
+    plant(
+        "let-in-to-the-dealer-whose-id-begins-so",
+        Kind.CONDITION,
+        f"{READER}:Reader.dealer",
+        "cme_dealer_id not in self.dealers",
+        "not cme_dealer_id.startswith(tuple(self.dealers))",
+        "People of dealer 1 read what dealer 10 owes, and to whom.",
+        f"{READING}::test_another_dealers_things_are_answered_as_what_never_was",
+    ),
+    plant(
+        "let-in-to-any-bill",
+        Kind.CONDITION,
+        f"{READER}:Reader.bill",
+        "if self.dealers is not None and found.dealer_id not in map(model.dealer_id, self.dealers):",
+        "if False:",
+        "People of one dealer read any other's bill, whose id is made of what both know.",
+        f"{READING}::test_another_dealers_things_are_answered_as_what_never_was",
+    ),
+    plant(
+        "let-in-whom-no-dealer-knows",
+        Kind.CONDITION,
+        f"{READER}:Reader.of",
+        "if BILLING in asking.scopes:",
+        "if BILLING in asking.scopes or not asking.dealers:",
+        "Whoever signs himself up reads all dealers' bills.",
+        f"{READING}::test_who_is_in_no_dealers_group_reads_nothing",
+    ),
+    plant(
+        "let-in-who-has-another-group",
+        Kind.CONDITION,
+        f"{IDENTITY}:_dealers",
+        "for name in named if name.startswith(DEALER_GROUP))",
+        "for name in named)",
+        "A group that was made for something else is sight of the dealer who is called so.",
+        f"{READING}::test_who_is_in_no_dealers_group_reads_nothing",
+    ),
     plant(
         "let-in-under-a-name-that-is-the-desks",
         Kind.CONDITION,
@@ -47,8 +85,8 @@ PLANTS: list[Plant] = [
         "let-in-by-groups-of-customers",
         Kind.CONDITION,
         f"{IDENTITY}:caller",
-        'groups=groups(claims.get("cognito:groups")) if operator else frozenset(),',
-        'groups=groups(claims.get("cognito:groups")),',
+        "groups=named if operator else frozenset(),",
+        "groups=named,",
         "A group of the customers' pool says something on a route where nobody expects one.",
         f"{ASKING}::test_groups_of_the_customers_pool_say_nothing",
     ),

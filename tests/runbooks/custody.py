@@ -96,7 +96,7 @@ def down(on_call: OnCall) -> Facts:
     market = market_of(on_call)
     market.custody.down = True
     with patch.object(tasks, "receiving", lambda: market.receiving):
-        tasks.poll_snapshots({"time": text(market.clock())}, TIME)  # type: ignore[arg-type]
+        tasks.poll_snapshots({"time": text(market.clock())}, TIME)
     return {"PAIR": str(on_call.desk.overseeing.pairs()[0].pair_id)}
 
 

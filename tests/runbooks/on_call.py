@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ from functions.market_making import schedule as of_market_making
 from functions.operations import schedule as of_operations
 from tests.console.run import Said
 from tests.desk import Desk
+from tests.harness.invocation import Invocation
 from tests.runbooks.page import CONFIRM, PAGES, Page, Step, Words, read
 
 COMMANDS_MAX = 4
@@ -31,7 +31,7 @@ OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to 
 NAMES = OUTSIDE | {"BATCH", "CAMPAIGN", "DEALER", "EVENT", "ID", "MESSAGE", "ORDER", "PAIR", "PROPOSAL"}
 ALARMS = {alarm for name in PAGES for alarm in read(name).alarms}
 TELLS_TROUBLE = {"compare", "reconcile", "audit"}  # they end with 1 where they find what is wrong, 75: not now
-TIME = SimpleNamespace(aws_request_id="call", get_remaining_time_in_millis=lambda: 600_000)
+TIME = Invocation(600)
 
 
 @dataclass
@@ -57,20 +57,20 @@ class OnCall:
             patch.setattr(metrics, "flush_metrics", lambda: None)  # there is nothing: `counted` has it
             for name in ("sweeper", "reconciliation", "cross_checking"):
                 patch.setattr(of_operations, name, lambda name=name: getattr(desk, name))
-            of_operations.reconcile({}, TIME)  # type: ignore[arg-type]
-            of_operations.cross_check({}, TIME)  # type: ignore[arg-type]
+            of_operations.reconcile({}, TIME)
+            of_operations.cross_check({}, TIME)
             if market is not None:
                 patch.setattr(of_market_making, "balancing", lambda: market.balancing)
                 patch.setattr(of_market_making, "comparing", lambda: market.comparing)
-                of_market_making.compare_accounts({}, TIME)  # type: ignore[arg-type]
+                of_market_making.compare_accounts({}, TIME)
                 with suppress(CustodyUnavailable):  # it is asked again by the next round
-                    of_market_making.compare_custody({}, TIME)  # type: ignore[arg-type]
+                    of_market_making.compare_custody({}, TIME)
             if dealership is not None:
                 patch.setattr(of_billing, "rounds", lambda: dealership.rounds)
                 patch.setattr(of_billing, "comparing_billing", lambda: dealership.comparing)
-                of_billing.spread_payments({}, TIME)  # type: ignore[arg-type]
-                of_billing.compare_billing({}, TIME)  # type: ignore[arg-type]
-            of_operations.sweep({}, TIME)  # type: ignore[arg-type]
+                of_billing.spread_payments({}, TIME)
+                of_billing.compare_billing({}, TIME)
+            of_operations.sweep({}, TIME)
 
     def rings(self, page: Page, alarms: set[str]) -> None:
         """The alarm has what it rings by, and the log what it is searched for, also by the page of another alarm."""

@@ -8,6 +8,7 @@ from decimal import Decimal
 from playwright.sync_api import Page, expect
 
 from common.owner import Owner
+from functions.billing.model import AccountType, bill_id, dealer_id
 from functions.market_making.model import FIRST_SHARD
 from tests.billing.dealership import CME_ID
 from tests.desk import Desk
@@ -16,6 +17,7 @@ from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
+BILL = bill_id(AccountType.COMMISSION, "deal-1", dealer_id(CME_ID))  # of the first deal of his
 GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
@@ -72,6 +74,10 @@ def paths(
         "statements": ("ann", "/statements"),
         "webhooks": ("ann", "/webhooks"),
         "webhook": ("ann", f"/webhooks/{told[1]}"),
+        "bills": ("dora", f"/billing/{CME_ID}"),
+        "bill": ("dora", f"/billing/{CME_ID}/bills/{BILL}"),
+        "accounts": ("dora", f"/billing/{CME_ID}/accounts"),
+        "dealers-statements": ("dora", f"/billing/{CME_ID}/statements"),
         "nothing": ("ann", "/no-such-page"),
     }
 
@@ -118,6 +124,7 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     olga, customer = tabs.console.doors.operator("olga"), tabs.console.doors.customer("ann")
     olga.post("/operations/users/ann/tier", {"tier": "GOLD", "reason": "she trades a lot"})
     desk.dealership.active()
+    desk.dealership.pay(1_000_00, desk.dealership.billed())
     desk.dealership.billed(invoice=False)
     desk.comparing_bank.round(lambda: True)
     desk.cross_checking.round(lambda: True)

@@ -29,6 +29,7 @@ from infra.user_pool import CONSOLE_SIGNED_IN, CONSOLE_TOKEN_MINUTES
 from local.front import Front, pools
 from sandbox.serving import Answer, Drop, Request, as_json, serve
 from tests import openapi
+from tests.billing.dealership import CME_ID
 from tests.desk import Desk
 from tests.doors import Doors, Token, opened
 from tests.harness import cognito
@@ -36,7 +37,7 @@ from tests.harness.cognito import PASSWORD
 from tests.ports import free_ports
 
 T = TypeVar("T")
-CUSTOMERS = ("ann", "bob", "eve")
+CUSTOMERS = {"ann": (), "bob": (), "eve": (), "dora": (f"dealer-{CME_ID}",)}
 OPERATORS = {"olga": ("operators", "approvers"), "oleg": ("operators", "approvers"), "vera": ("viewers",)}
 _TOKENS = re.compile(r'"(?:AccessToken|access_token)": ?"([^"]+)"')
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
@@ -114,7 +115,7 @@ class Console:
 
     def end_sessions(self) -> None:
         """Of everybody: whoever has a token has it in vain, and gets no other one by it."""
-        for pool, users in (("customers", CUSTOMERS), ("operators", tuple(OPERATORS))):
+        for pool, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
             for name in users:
                 apart(
                     lambda pool=pool, name=name: cognito._client().admin_user_global_sign_out(  # type: ignore[misc]
@@ -125,6 +126,14 @@ class Console:
             apart(partial(cognito._client().revoke_token, ClientId=self.clients[pool], Token=token))
         self.kept.clear()
         self.refused |= self.given
+
+    @contextmanager
+    def out_of_group(self, username: str, group: str) -> Iterator[None]:
+        """Within the block this customer is not in it any more; the tokens that he has say that he is."""
+        asked = {"UserPoolId": self.pool_ids["customers"], "Username": username, "GroupName": group}
+        apart(lambda: cognito._client().admin_remove_user_from_group(**asked))
+        yield
+        apart(lambda: cognito._client().admin_add_user_to_group(**asked))
 
     def orders_of(self, username: str) -> list[dict[str, Any]]:
         """The last first."""
@@ -164,7 +173,7 @@ def console() -> Iterator[Console]:
     front_port, pool_port = free_ports(2)
     at = Console(f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{pool_port}", {})
     with cognito.embedded():
-        for name, users in (("customers", dict.fromkeys(CUSTOMERS, ())), ("operators", OPERATORS)):
+        for name, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
             at.pool_ids[name], at.clients[name] = apart(lambda users=users: _pool(at.url, users))  # type: ignore[misc]
         told = pools(at.pool_url, at.clients["customers"], at.clients["operators"])
         front = Front(ROOT / "web", ROOT / "docs" / "openapi.json", at.api, told)
@@ -208,4 +217,5 @@ def _token(bearer: str) -> Token:
     """As the authorizer would tell of it; `sub` is as the desk's tests have it."""
     claims = cognito.claims(bearer)
     username = claims["username"]
-    return Token(username, f"sub-{username}", tuple(claims.get("cognito:groups", ())))
+    groups = tuple(claims.get("cognito:groups", ()))
+    return Token(username, f"sub-{username}", groups, operator=username in OPERATORS)

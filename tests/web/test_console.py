@@ -14,6 +14,7 @@ from common.owner import Owner
 from functions.market_making.service.opening import memo_of
 from infra.bundle import ROOT
 from sandbox.serving import Answer, Request
+from tests.billing.dealership import CME_ID
 from tests.depth import PROVED
 from tests.desk import Desk
 from tests.harness.cognito import PASSWORD
@@ -21,7 +22,7 @@ from tests.market_making.market import ANN as MIXIN_ANN
 from tests.market_making.market import BTC
 from tests.seen import payout_failed, status
 from tests.web.conftest import NARROW, WIDE, Tabs, axe, sideways
-from tests.web.pages import each_page, making, paths
+from tests.web.pages import GO, each_page, making, paths
 
 PORTFOLIO_BYTES_MAX = 100_000
 HUMMINGBOTS = """
@@ -442,6 +443,51 @@ def test_an_order_that_quotes_is_watched_paused_and_brought_home(tabs: Tabs, des
     page.get_by_role("button", name="Bring its money home", exact=True).click()
     expect(page.get_by_text("It is ending its quotes")).to_be_visible()
     assert desk.opening.order(ann, order_id).goes_home
+
+
+# Dealers' people
+
+
+def test_a_dealers_person_sees_what_is_left_to_pay_where_and_his_month(tabs: Tabs, desk: Desk) -> None:
+    desk.dealership.active()
+    bill = desk.dealership.billed()
+    desk.dealership.pay(1_000_00, bill)
+    page = tabs.of()
+    page.clock.set_fixed_time(desk.clock())
+    signs_in(page, "dora", "a customer")
+    headed(page, f"Bills of {CME_ID}")
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link")).to_have_text(["Bills", "Portfolio"])
+    row = page.get_by_role("row").filter(has_text="PARTIAL")
+    expect(row).to_contain_text("24,000.00 ₽")
+    row.get_by_role("link").click()
+    expect(page.get_by_text("left to pay of 25,000.00 ₽")).to_be_visible()
+    page.get_by_role("link", name="Accounts").click()
+    contract = page.get_by_role("row").filter(has=page.get_by_role("button", name="Copy the contract of commission"))
+    expect(contract).to_contain_text(desk.dealership.account().contract_number or "none")
+    page.get_by_role("link", name="Statements").click()
+    expect(page.get_by_role("row").filter(has_text="payment")).to_contain_text("1,000.00 ₽")
+    for form, begins in (("PDF", b"%PDF-"), ("CSV", b"account")):
+        with page.expect_download() as told:
+            page.get_by_role("button", name=f"Save as {form}").click()
+        assert told.value.path().read_bytes().startswith(begins)
+        assert told.value.suggested_filename == f"statement-{CME_ID}-{desk.clock():%Y-%m}.{form.lower()}"
+    page.evaluate(GO, f"/billing/{CME_ID}0")
+    expect(page.get_by_role("alert")).to_contain_text("no dealer is registered under this id")
+
+
+@PROVED
+def test_who_is_taken_out_of_a_dealers_group_is_out_with_his_next_token(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    desk.dealership.active()
+    expect(tabs.of("ann", f"/billing/{CME_ID}").get_by_text("You may not see this")).to_be_visible()
+    page = tabs.blank("dora")
+    page.clock.install()
+    page.goto(f"{tabs.console.url}/billing/{CME_ID}")
+    expect(page.get_by_text("Nothing was billed yet")).to_be_visible()
+    with tabs.console.out_of_group("dora", f"dealer-{CME_ID}"):
+        page.clock.fast_forward("04:45")
+        expect(page.get_by_text("Not refreshed since")).to_be_visible()
+        page.reload()
+        expect(page.get_by_text("You may not see this")).to_be_visible()
 
 
 # What goes wrong

@@ -11,7 +11,7 @@ from infra.bundle import ROOT
 from tests import openapi
 
 WEB, CLIENTS = ROOT / "web", ROOT / "tests" / "clients"
-_ASKED = re.compile(r"\b(get|post|patch|del|put)\(\s*(?:\"(/[^\"]*)\"|`(/[^`]*)`)")
+_ASKED = re.compile(r"\b(get|file|post|patch|del|put)\(\s*(?:\"(/[^\"]*)\"|`(/[^`]*)`)")
 _BY_TYPESCRIPT = re.compile(r"\.(GET|POST|PATCH|PUT|DELETE)\(\s*\"(/[^\"]*)\"")
 _BY_PYTHON = re.compile(r"from cryptodesk_client\.api\.\w+ import (?:\(([^)]*)\)|(.*))")
 
@@ -26,13 +26,10 @@ UNUSED = {
     "GET /assets/{asset_id}/transactions": "the statements show the same",
     "GET /balance/holds": NOT_YET,
     "GET /balances/{asset_id}": FOR_PROGRAMS,
-    "GET /billing/dealers/{cme_dealer_id}": DEALERS,
-    "GET /billing/dealers/{cme_dealer_id}/bills": DEALERS,
     "POST /billing/dealers/{cme_dealer_id}/deposit-release": DEALERS,
     "GET /billing/dealers/{cme_dealer_id}/fast-buyout": DEALERS,
     "POST /billing/dealers/{cme_dealer_id}/fast-buyout": DEALERS,
     "PUT /billing/dealers/{cme_dealer_id}/requisites": DEALERS,
-    "GET /billing/dealers/{cme_dealer_id}/statements/{month}": DEALERS,
     "GET /billing/deals/{deal_id}": DEALERS,
     "PATCH /billing/deals/{deal_id}": DEALERS,
     "GET /billing/segments": DEALERS,
@@ -60,7 +57,7 @@ def of_pages() -> Iterator[str]:
         if "vendor" in path.parts:
             continue
         for method, plain, template in _ASKED.findall(path.read_text()):
-            verb = {"del": "DELETE"}.get(method, method.upper())
+            verb = {"del": "DELETE", "file": "GET"}.get(method, method.upper())
             if plain:
                 yield f"{verb} {plain}"
             elif "${" in template:

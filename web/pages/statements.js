@@ -15,9 +15,9 @@ import { Heading, Table, When, html } from "../parts.js";
 
 const MONTHS = 13;
 
-/** The last months of UTC, by the browser's clock: which one is looked at is chosen, and told. */
-function months() {
-  const now = new Date();
+/** The last months of UTC, or of who is ahead of it, by the browser's clock: which one is looked at is chosen, and told. */
+export function months(hoursAhead = 0) {
+  const now = new Date(Date.now() + hoursAhead * 3_600_000);
   return Array.from({ length: MONTHS }, (_, back) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - back, 1)).toISOString().slice(0, 7));
 }
 

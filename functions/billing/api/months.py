@@ -1,4 +1,5 @@
-"""HTTP: a dealer's month, for the dealers' own systems and for operators. Its PDF is `functions.billing.documents`'."""
+"""HTTP: a dealer's month, for the dealers' own systems, for his people and for operators. Its PDF is
+`functions.billing.documents`'."""
 
 from __future__ import annotations
 
@@ -10,11 +11,11 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common.http import caller
-from common.identity import BILLING
 from common.roubles import roubles
 from common.wire import InstantText, View
 from functions.billing.api.door import AnyDealer, app
 from functions.billing.model import CME_DEALER_ID_PATTERN
+from functions.billing.reading import Reader
 from functions.billing.statement import MONTH_PATTERN, AccountStatement, Statement, as_csv, document
 from functions.billing.wiring import auditing, statements
 
@@ -52,15 +53,14 @@ class StatementView(View):
 @app.get("/billing/dealers/<cme_dealer_id>/statements/<month>", tags=["billing"], summary="A month of a dealer")
 def dealer_statement(cme_dealer_id: DealerId, month: MonthInPath) -> StatementView:
     """Of a month that is not over, a preview. Months are Moscow's."""
-    caller(app).must_have(BILLING)
-    return _statement(statements().of(cme_dealer_id, month))
+    read = Reader.of(caller(app)).dealer(cme_dealer_id)
+    return _statement(statements().of(read, month))
 
 
 @app.get("/billing/dealers/<cme_dealer_id>/statements/<month>/csv", tags=["billing"], summary="The same, as CSV")
 def dealer_statement_as_csv(cme_dealer_id: DealerId, month: MonthInPath) -> Response[str]:
     """Its times are Moscow's, as its month is."""
-    caller(app).must_have(BILLING)
-    made = statements().of(cme_dealer_id, month)
+    made = statements().of(Reader.of(caller(app)).dealer(cme_dealer_id), month)
     return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=as_csv(made))
 
 
