@@ -79,9 +79,9 @@ class SellOrderView(View):
     updated_at: InstantText
     resolved_at: InstantText | None = Field(description="when the sale was over")
     expected_by: InstantText | None = Field(
-        description="by when it usually goes on. While it is sold: what is not sold by then comes back. While your bank "
-        "is paid: we look at it again by then; how long a bank takes is not known here. null: it is over, it waits for a "
-        "person here, or its stage has only begun"
+        description="by when it usually goes on. While it is sold: what is not sold by then comes back. While your "
+        "bank is paid: we look at it again by then; how long a bank takes is not known here. null: it is over, it "
+        "waits for a person here, or its stage has only begun"
     )
 
 

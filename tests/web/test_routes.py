@@ -25,6 +25,7 @@ UNUSED = {
     "GET /assets/{asset_id}/prices": "for programs: a page shows what a customer's own coins were worth",
     "GET /assets/{asset_id}/transactions": "the statements show the same",
     "GET /balance/holds": NOT_YET,
+    "GET /balance/transactions": "the statements show the same",
     "GET /balances/{asset_id}": FOR_PROGRAMS,
     "POST /billing/dealers/{cme_dealer_id}/deposit-release": DEALERS,
     "GET /billing/dealers/{cme_dealer_id}/fast-buyout": DEALERS,

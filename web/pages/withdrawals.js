@@ -21,8 +21,9 @@ const STAGES = {
 
 export function Withdrawals() {
   const live = useLive(async (signal) => {
-    const asked = [get("/balance/withdrawals", { query: { limit: 100 }, signal }), get("/balance", { signal }), get("/clients", { signal }), get("/me", { signal })];
-    const [page, balance, clients, me] = /** @type {[Schemas['TransferPage'], Told['balance'], Schemas['OwnClientList'], Schemas['UserView']]} */ (await Promise.all(asked));
+    const [page, balance, clients, me] = await Promise.all([
+      get("/balance/withdrawals", { query: { limit: 100 }, signal }), get("/balance", { signal }), get("/clients", { signal }), get("/me", { signal }),
+    ]);
     const banks = clients.items.filter((c) => c.kind === "BANKING" && c.status === "ACTIVE");
     return { withdrawals: page.items, balance, banks, left: me.limits?.find((l) => l.kind === "PAYOUT")?.left ?? null };
   }, SELDOM);
@@ -30,8 +31,7 @@ export function Withdrawals() {
     <${Loaded} of=${live}>${(/** @type {Told} */ told) => html`
       <${Table} caption="Your withdrawals, the last first" hidden rows=${told.withdrawals} columns=${COLUMNS} id=${(/** @type {Transfer} */ t) => t.transfer_id}
         empty="You have withdrawn nothing yet. Dollars that go to your bank are listed here." />
-      <h2>Withdraw dollars</h2>
-      <${Asked} told=${told} />`}<//>`;
+      <h2>Withdraw dollars</h2><${Asked} told=${told} />`}<//>`;
 }
 
 const COLUMNS = [
@@ -71,7 +71,6 @@ export function Withdrawal({ id }) {
         ["Paid to", html`<code>${t.banking_client_id ?? "–"}</code>`],
         ...(t.reason ? [["Why", t.reason]] : []),
         ["Asked for (UTC)", html`<${When} at=${t.created_at} />`],
-        ["Changed (UTC)", html`<${When} at=${t.updated_at} />`],
         ["Id", html`<code>${t.transfer_id}</code>`],
       ]} />`}<//>`;
 }
