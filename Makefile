@@ -23,7 +23,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down user demo test prove simulate check clients vendor docs site bench deploy lock clean
+.PHONY: help install up down user demo test prove simulate check clients vendor docs screens site bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -64,7 +64,8 @@ simulate: install  ## 100,000 random batches, lives with faults, lives of lies; 
 	@python -m tests.market_making.$(if $(SEED),slots $(SEED),faulty_cycles)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
 	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py tests/operations/test_reconciliation.py \
-		tests/market_making/strategy/test_lives.py tests/notifications/test_lives.py tests/orders/test_quotes.py
+		tests/market_making/strategy/test_lives.py tests/notifications/test_lives.py tests/orders/test_quotes.py \
+		tests/web/test_runbooks.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) --dist load tests/billing/test_contention.py \
 		tests/operations/test_acts.py $(wildcard tests/*/test_*crash_matrix*.py)
 	@python -m tests.planted --jobs 2
@@ -87,6 +88,10 @@ vendor: $(INSTALLED) $(TOOLS)  ## what the console's pages are made of, from nod
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen
+
+screens: $(INSTALLED) $(TOOLS)  ## take a picture of each screen of the console, into docs/screens
+	@DEPTH=full python -m pytest tests/web/test_pictures.py
+	@python -m docgen.screens
 
 site: $(INSTALLED) $(SITE)  ## docs/ as a site, into build/site; the console of this machine leads to it
 	@python -m docgen.site

@@ -18,7 +18,7 @@ from tests import settled
 
 os.environ |= settled.ENVIRONMENT
 
-from bench import at_rest, backtests, contention, custody, growth, lives, processes, quoting
+from bench import at_rest, backtests, contention, custody, growth, lives, opening, processes, quoting
 from bench.report import Say, Section, table
 from tests.test_budget import measured
 
@@ -54,6 +54,7 @@ SECTIONS: Mapping[str, Section] = {
     "contention": contention.SECTION,
     "quotes": quoting.SECTION,
     "backtests": backtests.SECTION,
+    "console": opening.SECTION,
 }
 
 

@@ -9,7 +9,7 @@
 | docs/machines.md   | the definitions of the state machines, between the words of the page                  |
 | docs/table.md      | `common.keys`                                                                         |
 | docs/webhooks.md   | its table of event types: `docgen.webhooks`                                           |
-| README.md          | its two pictures, of a machine and of a portfolio: `docgen.pictures`                  |
+| README.md          | its picture of a machine: `docgen.pictures`                                           |
 """
 
 from __future__ import annotations

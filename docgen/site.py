@@ -1,7 +1,8 @@
 """`python -m docgen.site`: README.md and docs/ as a site in build/site, by zensical. A broken link is an error.
 
 What a page says of files outside docs/ is said without a link: the site has none of them. Scripts that zensical writes
-into its pages become files, since a page of the desk runs no others (infra/browser.py).
+into its pages become files, since a page of the desk runs no others (infra/browser.py); and diagrams of states become
+pictures, since what draws them in a browser is a script from elsewhere.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from hashlib import sha256
 from pathlib import Path
 
+from docgen.drawings import MERMAID, STATES, Drawing
 from infra.bundle import ROOT
 
 ZENSICAL = ROOT / ".venv-site" / "bin" / "zensical"
@@ -27,12 +29,33 @@ class CanNotDraw(RuntimeError):
 
 
 def prepare(root: Path, pages: Path) -> None:
-    """The README is where the site begins."""
+    """The README is where the site begins. Raises CanNotDraw."""
     shutil.rmtree(pages, ignore_errors=True)
     shutil.copytree(root / "docs", pages)
     for page in sorted((root / "docs").rglob("*.md")):
-        (pages / page.relative_to(root / "docs")).write_text(linked(page, root))
-    (pages / "index.md").write_text(linked(root / "README.md", root))
+        at = pages / page.relative_to(root / "docs")
+        at.write_text(drawn(linked(page, root), at))
+    at = pages / "index.md"
+    at.write_text(drawn(linked(root / "README.md", root), at))
+
+
+def drawn(text: str, page: Path) -> str:
+    """Its text with a picture, beside the page, for each diagram. Raises CanNotDraw."""
+    pictures = 0
+
+    def picture(found: re.Match[str]) -> str:
+        nonlocal pictures
+        if not found[1].startswith(STATES):
+            raise CanNotDraw(
+                f"{page.name} has a diagram of another kind than of states: {found[1].partition(chr(10))[0]}"
+            )
+        pictures += 1
+        drawing = Drawing.of(found[1])
+        at = page.with_name(f"{page.stem}-{pictures}.svg")
+        at.write_text(drawing.svg())
+        return f"![The states {', '.join(drawing.states)}, and the ways between them]({at.name})"
+
+    return MERMAID.sub(picture, text)
 
 
 def linked(page: Path, root: Path) -> str:

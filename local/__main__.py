@@ -124,7 +124,7 @@ def status(json_: Json = False) -> None:
 
 
 @app.command()
-def token(username: Annotated[str, typer.Argument(help="ann, bob, dora, olga, otto, or whom you signed up")]) -> None:
+def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, dora, or whom you signed up")]) -> None:
     """Print an access token, good for an hour, or of an operator for half an hour."""
     desk = _running_desk()
     try:
@@ -132,7 +132,7 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, dora, olga, ot
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("UserNotFoundException", "NotAuthorizedException"):
             raise
-        known = ", ".join((*CUSTOMERS, DEALERS_PERSON, *OPERATORS))
+        known = ", ".join((*CUSTOMERS, *OPERATORS, DEALERS_PERSON))
         _fail(
             f"there is no token for {username!r}: ask for {known}, or whom you signed up with the password {PASSWORD}",
             False,
@@ -262,7 +262,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "operator_pool_id": desk.deployment.operator_pool_id,
         "operator_pool_client_id": desk.deployment.operator_client_id,
         "table_name": desk.deployment.table_name,
-        "users": [*CUSTOMERS, DEALERS_PERSON, *OPERATORS],
+        "users": [*CUSTOMERS, *OPERATORS, DEALERS_PERSON],
         "password": PASSWORD,
     }
 

@@ -25,7 +25,7 @@ from tests.comparing import compared
 from tests.compiled import compile_all
 from tests.depth import left_out
 from tests.desk import Desk
-from tests.harness.apart import apart
+from tests.harness.apart import apart, in_large_pages
 
 # The same examples in every run: what one run found, the next one plays too.
 settings.register_profile("decided", derandomize=True, deadline=None)
@@ -77,6 +77,8 @@ HEAVIEST = (  # in this order before all others: whoever is left alone in the en
     "tests/purchases/",
     "tests/test_http_",
 )
+
+MANY = 100  # tests, for which it pays to arrange memory (half a second)
 
 
 class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -155,12 +157,14 @@ def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[dict[str, 
     return [item.ihook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
 
 
-def pytest_collection_finish() -> None:
+def pytest_collection_finish(session: pytest.Session) -> None:
     """What is there now stays to the end: the collector need not look at it again and again. Of the rest little is
     garbage that it alone can find, some kilobytes of a life: to look for it took a tenth of all time."""
     gc.freeze()
     gc.set_threshold(500_000, 10, 10)
     gc.enable()
+    if len(session.items) > MANY:
+        in_large_pages()
 
 
 @pytest.fixture(autouse=True)

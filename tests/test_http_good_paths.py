@@ -198,7 +198,8 @@ class TestCashOuts:
         assert doors.bank(told, event_id=event.event_id).json == {"taken": "APPLIED"}
         assert doors.bank(told, event_id=event.event_id).json == {"taken": "REPEATED"}
         assert doors.bank(told, event_id="evt_another").json == {"taken": "AGREES"}
-        assert ann.get(one).json == {**sold, "status": "FILLED", "updated_at": ann.get(one).json["updated_at"]}
+        moved = {"status": "FILLED", "updated_at": ann.get(one).json["updated_at"], "expected_by": None}
+        assert ann.get(one).json == {**sold, **moved}
         assert ann.get("/balance").json["current_balance"] == free
         newest = ann.get("/balance/transactions").json["items"][0]
         assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", sold["total_amount"])

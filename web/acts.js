@@ -5,6 +5,8 @@
 /** @type {Record<string, string[]>} by the act's command */
 export const MAY_BE_TOLD = {
   "batches void": ["public_reason"],
+  "clients save": ["status", "account_id"],
+  "clients save crypto": ["status"],
   "offramp credit-usd": ["public_reason"],
   "offramp mark-filled": ["public_reason"],
   "orders fail": ["public_reason"],
@@ -16,6 +18,7 @@ export const MAY_BE_TOLD = {
 
 /** @type {Record<string, string>} what an act is told, in words */
 export const WORDS = {
+  account_id: "Account at the bank (may be left out: it stays)",
   after: "After the trade with this id",
   amount: "Dollars",
   asset: "Asset",
@@ -38,6 +41,7 @@ export const WORDS = {
   reference: "Where others can look that up",
   sent: "Was it sent?",
   snapshot: "Snapshot",
+  status: "Status (may be left out: it stays)",
   sub: "Subject of the new login",
   sum: "Sum, in roubles",
   tier: "Tier",
@@ -45,7 +49,10 @@ export const WORDS = {
 };
 
 /** The answers where there are few. @type {Record<string, string[]>} */
-export const CHOICES = { sent: ["yes", "no"], tier: ["STANDARD", "SILVER", "GOLD"] };
+export const CHOICES = { sent: ["yes", "no"], status: ["ACTIVE", "BLOCKED", "REFUSED"], tier: ["STANDARD", "SILVER", "GOLD"] };
+
+/** What is told as a whole number. */
+export const WHOLE = new Set(["after"]);
 
 /** Of this one the reference is the key of the request: dollars are credited once for each. */
 export const KEYED_BY_REFERENCE = "deposit credit";
@@ -56,8 +63,8 @@ export const KEYED_BY_REFERENCE = "deposit credit";
  */
 export function told(command, filled, key) {
   const given = Object.entries(filled).filter(([, value]) => value.trim() !== "");
-  /** @type {Record<string, string>} */
-  const body = Object.fromEntries(given.map(([name, value]) => [name, value.trim()]));
+  /** @type {Record<string, any>} */
+  const body = Object.fromEntries(given.map(([name, value]) => [name, WHOLE.has(name) ? JSON.parse(value) : value.trim()]));
   if (command !== KEYED_BY_REFERENCE) return { body, key };
   const { reference, ...rest } = body;
   return { body: rest, key: `${reference}` };

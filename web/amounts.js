@@ -1,6 +1,8 @@
 // @ts-check
 // Amounts are the texts that the desk tells. They are never numbers: what is computed here is computed with whole digits.
 
+import { h } from "./vendor/preact.js";
+
 const AMOUNT = /^(-?)(\d+)(?:\.(\d+))?$/;
 
 /** Sign, whole part and decimals. @param {string} text @returns {[string, string, string]} */
@@ -20,11 +22,17 @@ export function dollars(text) {
   return `${sign && "−"}$${grouped(whole)}.${decimals.padEnd(2, "0")}`;
 }
 
-/** Dollars to the cent, cut off and never rounded up; the rest is told on demand. @param {string | null} text */
-export function cents(text) {
+/** Dollars to the cent, cut off and never rounded up. @param {string | null} text */
+export function toTheCent(text) {
   if (text === null) return "–";
   const [sign, whole, decimals] = parts(text);
   return `${sign && "−"}$${grouped(whole)}.${decimals.padEnd(2, "0").slice(0, 2)}`;
+}
+
+/** The same; and all its digits to who points at it, or comes there by keys (app.css). @param {string | null} text */
+export function cents(text) {
+  const [all, cut] = [dollars(text), toTheCent(text)];
+  return all === cut ? cut : h("span", { class: "cut", title: all, tabindex: 0 }, cut);
 }
 
 /** @param {string} text */

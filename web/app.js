@@ -164,24 +164,11 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/exchange.js")).Sale} id=${id} />`,
   },
-  {
-    path: /^\/cash-outs$/,
-    title: "Cash-outs",
-    of: "customers",
-    page: async () => html`<${(await import("./pages/cash-out.js")).CashOuts} />`,
-  },
-  {
-    path: /^\/cash-outs\/new$/,
-    title: "Cash out",
-    of: "customers",
-    page: async () => html`<${(await import("./pages/cash-out.js")).NewCashOut} />`,
-  },
-  {
-    path: /^\/cash-outs\/([^/]+)$/,
-    title: "Cash-out",
-    of: "customers",
-    page: async ([id]) => html`<${(await import("./pages/cash-out.js")).CashOut} id=${id} />`,
-  },
+  { path: /^\/cash-outs$/, title: "Cash-outs", of: "customers", page: async () => html`<${(await import("./pages/cash-out.js")).CashOuts} />` },
+  { path: /^\/cash-outs\/new$/, title: "Cash out", of: "customers", page: async () => html`<${(await import("./pages/cash-out.js")).NewCashOut} />` },
+  { path: /^\/cash-outs\/([^/]+)$/, title: "Cash-out", of: "customers", page: async ([id]) => html`<${(await import("./pages/cash-out.js")).CashOut} id=${id} />` },
+  { path: /^\/withdrawals$/, title: "Withdrawals", of: "customers", page: async () => html`<${(await import("./pages/withdrawals.js")).Withdrawals} />` },
+  { path: /^\/withdrawals\/([^/]+)$/, title: "Withdrawal", of: "customers", page: async ([id]) => html`<${(await import("./pages/withdrawals.js")).Withdrawal} id=${id} />` },
   {
     path: /^\/market-making$/,
     title: "Market making",
@@ -206,18 +193,8 @@ const PAGES = [
     of: "customers",
     page: async ([id]) => html`<${(await import("./pages/market-making-new.js")).OtherSettings} id=${id} />`,
   },
-  {
-    path: /^\/recurring$/,
-    title: "Recurring buys",
-    of: "customers",
-    page: async () => html`<${(await import("./pages/recurring.js")).Recurring} />`,
-  },
-  {
-    path: /^\/recurring\/([^/]+)$/,
-    title: "Recurring buy",
-    of: "customers",
-    page: async ([id]) => html`<${(await import("./pages/recurring.js")).Plan} id=${id} />`,
-  },
+  { path: /^\/recurring$/, title: "Recurring buys", of: "customers", page: async () => html`<${(await import("./pages/recurring.js")).Recurring} />` },
+  { path: /^\/recurring\/([^/]+)$/, title: "Recurring buy", of: "customers", page: async ([id]) => html`<${(await import("./pages/recurring.js")).Plan} id=${id} />` },
   {
     path: /^\/account$/,
     title: "Account",
@@ -230,18 +207,8 @@ const PAGES = [
     of: "customers",
     page: async () => html`<${(await import("./pages/statements.js")).Statements} />`,
   },
-  {
-    path: /^\/webhooks$/,
-    title: "Webhooks",
-    of: "customers",
-    page: async () => html`<${(await import("./pages/webhooks.js")).Webhooks} />`,
-  },
-  {
-    path: /^\/webhooks\/([^/]+)$/,
-    title: "Webhook",
-    of: "customers",
-    page: async ([id]) => html`<${(await import("./pages/webhooks.js")).Webhook} id=${id} />`,
-  },
+  { path: /^\/webhooks$/, title: "Webhooks", of: "customers", page: async () => html`<${(await import("./pages/webhooks.js")).Webhooks} />` },
+  { path: /^\/webhooks\/([^/]+)$/, title: "Webhook", of: "customers", page: async ([id]) => html`<${(await import("./pages/webhooks.js")).Webhook} id=${id} />` },
   { path: /^\/billing\/([^/]+)$/, title: "Bills", of: "customers", page: async ([dealer]) => html`<${(await import("./pages/dealer.js")).Bills} dealer=${dealer} />` },
   { path: /^\/billing\/([^/]+)\/bills\/([^/]+)$/, title: "Bill", of: "customers", page: async ([dealer, id]) => html`<${(await import("./pages/dealer.js")).BillOf} dealer=${dealer} id=${id} />` },
   { path: /^\/billing\/([^/]+)\/accounts$/, title: "Accounts", of: "customers", page: async ([dealer]) => html`<${(await import("./pages/dealer.js")).Accounts} dealer=${dealer} />` },
@@ -251,7 +218,7 @@ const PAGES = [
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
   operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
-  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
+  customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/withdrawals", "Withdrawals"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
@@ -283,7 +250,7 @@ function App() {
     ${who && html`<${Header} who=${who} pathname=${pathname} />`}
     <main class="container" id="main" tabindex="-1">
       <${Ended} />
-      ${failed.value && html`<${Failed} error=${failed.value} />`}
+      ${failed.value && html`<${Failed} error=${failed.value} again=${who ? undefined : () => location.reload()} />`}
       ${body(page, parts, searchParams)}
     </main>`;
 }
@@ -390,6 +357,7 @@ function decoded(part) {
 async function begin() {
   const config = await (await fetch(new URL("config.json", import.meta.url))).json(); // beside this file, on AWS too
   api.begin(config.api);
+  PAGES.find((each) => each.path.test(location.pathname))?.page([], new URLSearchParams()).catch(() => {}); // meanwhile
   docs.value = config.docs ? new URL(config.docs, location.origin).href : "";
   await session.begin(config);
   if (location.pathname === "/signed-in") {

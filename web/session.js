@@ -31,10 +31,13 @@ export class SignedOut extends Error {}
 /** Nobody knows whether it was done. */
 export class NoAnswer extends Error {}
 
-/** @param {import('./types').Config} told */
+/** Throws NoAnswer: he may be signed in, which nobody can tell now. @param {import('./types').Config} told */
 export async function begin(told) {
   config = told;
-  if (sessionStorage.getItem(KEPT)) await renew().catch(() => {});
+  if (!sessionStorage.getItem(KEPT)) return;
+  await renew().catch((error) => {
+    if (error instanceof NoAnswer) throw error;
+  });
 }
 
 /** @returns {string} */

@@ -78,6 +78,11 @@ class SellOrderView(View):
     created_at: InstantText
     updated_at: InstantText
     resolved_at: InstantText | None = Field(description="when the sale was over")
+    expected_by: InstantText | None = Field(
+        description="by when it usually goes on. While it is sold: what is not sold by then comes back. While your "
+        "bank is paid: we look at it again by then; how long a bank takes is not known here. null: it is over, it "
+        "waits for a person here, or its stage has only begun"
+    )
 
 
 class SellOrderPage(View):
@@ -161,6 +166,7 @@ def _view(order: SellOrder) -> SellOrderView:
         created_at=order.created_at,
         updated_at=order.updated_at,
         resolved_at=order.resolved_at,
+        expected_by=order.expected_by,
     )
 
 

@@ -18,6 +18,7 @@ from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Owner
 
+BEGINS_WITHIN = timedelta(minutes=1)  # a machine, which has to look at a sale before its end is known
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
 LOOK_UP_BEGUN_SECONDS_MAX = 14  # of a request's 29: a look-up takes up to 12
 BPS = Decimal(10_000)
@@ -147,6 +148,17 @@ class SellOrder:
     def lots(self) -> Quantity:
         """What the exchange is asked for."""
         return self.quantity if self.rest is None else self.quantity - self.rest.quantity
+
+    @property
+    def expected_by(self) -> datetime | None:
+        """By when its stage has usually moved: of a sale, which is cancelled after the `POLL_LIMIT` of exchange orders,
+        from its first poll on; of a payout, when its machine looks at it again, since nobody here knows how long a bank
+        takes. None: it is over, it waits for a person, or its stage lasts no longer than a machine takes to begin."""
+        if not self.waits or self.needs_person or self.due_at is None:
+            return None
+        if self.status is Status.BASE_TXN_PENDING:
+            return self.due_at if self.due_at > self.updated_at + BEGINS_WITHIN else None
+        return self.due_at if self.status is Status.TARGET_TXN_PENDING else None
 
     def repeated(self, asked: Terms) -> SellOrder:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""

@@ -26,7 +26,7 @@ def read_keys(keys: OneTimeKeys, told: Mapping[str, Any]) -> None:
 def state_of_income(income: Income) -> dict[str, Any]:
     return {
         "paid": income.paid,
-        "entries": [asdict(entry) for entry in income.entries.values()],
+        "entries": [_state_of(entry) for entry in income.entries.values()],
         "deposits": [[*named, snapshot_id] for named, snapshot_id in income.deposits.items()],
     }
 
@@ -40,10 +40,10 @@ def read_income(income: Income, told: Mapping[str, Any]) -> None:
 
 def state_of_kernel(kernel: Kernel) -> dict[str, Any]:
     return {
-        "outputs": [asdict(output) for output in kernel.holdings.all()],
-        "snapshots": [asdict(snapshot) for snapshot in kernel.timeline.all()],
+        "outputs": [_state_of(output) for output in kernel.holdings.all()],
+        "snapshots": [_state_of(snapshot) for snapshot in kernel.timeline.all()],
         "requests": [_state_of_request(request) for request in kernel.requests.values()],
-        "gone": [asdict(gone) for gone in kernel.gone],
+        "gone": [_state_of(gone) for gone in kernel.gone],
     }
 
 
@@ -56,6 +56,11 @@ def read_kernel(kernel: Kernel, told: Mapping[str, Any]) -> None:
     for each in told["requests"]:
         kernel.register(_request_of(each))
     kernel.gone = [_record(Gone, each) for each in told["gone"]]
+
+
+def _state_of(record: _Record) -> dict[str, Any]:
+    """As `asdict`, which copies each value first: these are texts and numbers."""
+    return {name: getattr(record, name) for name in record.__slots__}
 
 
 def _state_of_request(request: Request) -> dict[str, Any]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from docgen import site
-from docgen.site import CanNotDraw, linked, prepare, take_scripts_out
+from docgen.site import CanNotDraw, drawn, linked, prepare, take_scripts_out
 from tests.depth import PROVED
 
 
@@ -60,6 +61,25 @@ def test_a_script_in_a_page_becomes_a_file_that_it_asks_for(tmp_path: Path) -> N
         (asked,) = re.findall(r'<script src="([^"]+)"></script>', page.read_text())
         assert (page.parent / asked).resolve() == script
         assert 'type="application/json">{}' in page.read_text()
+
+
+def test_a_diagram_of_states_becomes_a_picture_beside_its_page(tmp_path: Path) -> None:
+    """Each state is there, with an arrow for each way; and nothing that a page's policy would take away."""
+    ways = ("[*] --> Poll", "Poll --> Sold : DONE", "Poll --> Wait", "Wait --> Poll", "Sold --> [*]")
+    diagram = "\n".join(["stateDiagram-v2", *(f"    {way}" for way in ways)])
+    text = drawn(f"before\n\n```mermaid\n{diagram}\n```\n", tmp_path / "machines.md")
+    assert text == "before\n\n![The states Poll, Wait, Sold, and the ways between them](machines-1.svg)\n"
+    picture = ElementTree.parse(tmp_path / "machines-1.svg").getroot()
+    written = [each.text for each in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert written == ["Poll", "DONE → Sold", "Wait", "Sold"]
+    heads = [each for each in picture.iter("{http://www.w3.org/2000/svg}path") if each.get("fill") != "none"]
+    assert len(heads) == 3
+    assert {name for each in picture.iter() for name in each.attrib} & {"style", "class", "onload"} == set()
+
+
+def test_a_diagram_of_another_kind_is_no_picture(tmp_path: Path) -> None:
+    with pytest.raises(CanNotDraw, match=r"index\.md has a diagram of another kind than of states: pie"):
+        drawn("```mermaid\npie showData\n```\n", tmp_path / "index.md")
 
 
 def test_who_has_no_zensical_is_told_what_brings_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

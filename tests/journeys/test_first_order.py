@@ -27,6 +27,7 @@ from local.stack import Silent
 from tests.depth import PROVED
 from tests.journeys.conftest import Stack, eventually
 
+pytestmark = PROVED  # to start the stack takes two minutes of CPU, and `make prove` starts it anyway
 VERIFIER = "v" * 43
 
 
@@ -301,7 +302,6 @@ def test_the_console_signs_people_in_at_the_pool_that_it_tells_of(stack: Stack, 
         assert httpx.get(f"{at}api/{path}", headers={"Authorization": f"Bearer {token}"}).status_code == 200
 
 
-@PROVED
 def test_what_was_traded_is_there_after_a_restart_and_after_a_power_cut(stack: Stack, customer: httpx.Client) -> None:
     _funded(customer)
     bought = _post(customer, "/orders", "before", asset_id="BTC", order_type="BUY", quote_amount="10.00").json()

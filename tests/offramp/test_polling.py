@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
+from common.domain.payouts.model import AWAIT_SECONDS
 from common.money import Money, Quantity
 from common.owner import Owner
 from functions.offramp.model import SaleResult, Status
@@ -187,6 +188,30 @@ def test_an_order_that_is_late_is_overdue_only_when_it_should_have_been_over(des
     desk.world.fake.down = False
     desk.run()
     assert (status(desk, order.order_id), overdue(desk)) == (Status.FILLED, [])
+
+
+def test_a_sale_is_expected_to_be_over_when_it_is_cancelled_at_last(desk: Desk, ann: Owner) -> None:
+    """Once its machine has looked at it; before, nothing is known. What has gone wrong is expected by no time."""
+    desk.world.nobody_buys()
+    began, order = desk.clock.at, desk.cash_out(ann, "1")
+    assert desk.offramp.order(ann, order.order_id).expected_by is None
+    desk.run(until=lambda: desk.clock.at >= began + timedelta(minutes=10))
+    expected = desk.offramp.order(ann, order.order_id).expected_by
+    assert expected is not None
+    assert timedelta(0) <= expected - began - POLL_LIMIT <= timedelta(minutes=2)
+    desk.run()
+    ended = desk.offramp.order(ann, order.order_id)
+    assert (ended.status, ended.expected_by) == (Status.BASE_TXN_FAILED, None)
+    assert ended.updated_at <= expected
+
+
+def test_a_payout_is_expected_to_be_looked_at_and_a_failed_one_is_not(desk: Desk, ann: Owner) -> None:
+    paying = desk.offramp.order(ann, awaiting(desk, ann))
+    assert paying.expected_by is not None
+    assert (
+        timedelta(0) < paying.expected_by - paying.updated_at - timedelta(seconds=AWAIT_SECONDS) <= timedelta(minutes=2)
+    )
+    assert desk.offramp.order(ann, payout_failed(desk, ann)).expected_by is None
 
 
 # To the last digit

@@ -90,8 +90,9 @@ class World:
                 have[output["asset_id"]] += output["units"]
         came: Counter[str] = Counter()
         ours: Counter[str] = Counter()
+        asked = {request["request_id"] for request in state["requests"]}
         for told in state["snapshots"]:
-            from_outside = told["units"] > 0 and told["request_id"] not in {r["request_id"] for r in state["requests"]}
+            from_outside = told["units"] > 0 and told["request_id"] not in asked
             if from_outside or (told["destination"] and told["units"] < 0):
                 came[told["asset_id"]] += told["units"]
             if told["user_id"] == US:

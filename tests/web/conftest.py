@@ -61,7 +61,7 @@ class Tabs:
         if username is not None:
             kept = self.console.session(username)
             context.add_init_script(
-                f"if (!sessionStorage.getItem('begun') && location.origin === {self.console.url!r}) {{"
+                f"if (location.origin === {self.console.url!r} && !sessionStorage.getItem('begun')) {{"
                 f" sessionStorage.setItem('begun', '1'); sessionStorage.setItem('session', {kept!r}) }}"
             )
         page = context.new_page()

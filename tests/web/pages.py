@@ -28,7 +28,7 @@ def paths(
     purchase_id: str,
     sale_id: str,
     markets: tuple[str, str],
-    told: tuple[str, str],
+    told: tuple[str, str, str],
 ) -> dict[str, tuple[str | None, str]]:
     """Who looks at it, and where."""
     return {
@@ -61,6 +61,8 @@ def paths(
         "cash-outs": ("ann", "/cash-outs"),
         "cash-out": ("ann", f"/cash-outs/{stuck}"),
         "cash-out-new": ("ann", "/cash-outs/new"),
+        "withdrawals": ("ann", "/withdrawals"),
+        "withdrawal": ("ann", f"/withdrawals/{told[2]}"),
         "market-making": ("ann", "/market-making"),
         "market-making-new": ("ann", "/market-making/new"),
         "market-making-paying": ("ann", f"/market-making/{markets[0]}"),
@@ -101,9 +103,10 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         yield name, page
 
 
-def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str], tuple[str, str]]:
+def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str], tuple[str, str, str]]:
     """More than one of what there can be many of; the ids of an order, of a quote, a purchase, a sale, and of two
-    market-making orders, one to be paid and one that quotes; of a recurring buy and of an endpoint."""
+    market-making orders, one to be paid and one that quotes; of a recurring buy, an endpoint and a
+    withdrawal."""
     assert tabs.console.doors is not None
     desk.list_exchange_asset("SOL", "100")
     desk.purchase(ann, usd="50.00")
@@ -128,7 +131,8 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
     plan = customer.post("/recurring-buys", {"asset_id": "SOL", "quote_amount": "5.00", "every": "weekly"})
     endpoint = customer.post("/webhooks/endpoints", {"url": "https://hooks.example.com/desk"})
-    told = plan.json["plan_id"], endpoint.json["endpoint_id"]
+    paid = customer.post("/balance/withdrawals", {"amount": "12.50", "banking_client_id": "ann-bank"})
+    told = plan.json["plan_id"], endpoint.json["endpoint_id"], paid.json["transfer_id"]
     customer.post(f"/webhooks/endpoints/{told[1]}/test")
     there = sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
     return *there, making(desk.market, ann), told

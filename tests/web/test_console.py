@@ -368,10 +368,16 @@ def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owne
     page.get_by_role("button", name="Send a test …").click()
     page.get_by_role("button", name="Send a test", exact=True).click()
     expect(page.get_by_role("rowheader", name="test")).to_be_visible()
+    page.get_by_text("Change it", exact=True).click()
+    page.get_by_label("Address").fill("https://hooks.example.com/desk/2")
+    page.get_by_label("Events").fill("order.completed")
+    page.get_by_role("button", name="Change it so").click()
+    expect(page.get_by_role("definition").filter(has_text="desk/2")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text=re.compile("^order.completed$"))).to_be_visible()
     page.get_by_role("link", name="Account").click()
     headed(page, "Account")
     page.go_back()
-    expect(page.get_by_text("https://hooks.example.com/desk")).to_be_visible()
+    expect(page.get_by_text("https://hooks.example.com/desk/2")).to_be_visible()
     expect(page.get_by_text(re.compile("whsec_"))).to_have_count(0)
     assert page.evaluate("JSON.stringify(sessionStorage)").find("whsec_") == -1
 
@@ -383,9 +389,29 @@ def test_coins_are_bought_again_and_again_until_that_is_cancelled(tabs: Tabs, de
     page.get_by_label("Dollars each time").fill("5.00")
     page.get_by_role("button", name="Buy so from now on").click()
     expect(page.get_by_text("SOL for $5.00, weekly")).to_be_visible()
+    page.get_by_text("Change it", exact=True).click()
+    page.get_by_label("Dollars each time").fill("7.50")
+    page.get_by_label("How often").select_option("monthly")
+    page.get_by_label("Not above this price").fill("120")
+    page.get_by_role("button", name="Change it so").click()
+    expect(page.get_by_text("SOL for $7.50, monthly")).to_be_visible()
+    expect(page.get_by_role("definition").filter(has_text="$120.00")).to_be_visible()
     page.get_by_role("button", name="Cancel it …").click()
     page.get_by_role("button", name="Cancel it", exact=True).click()
     expect(page.get_by_text("CANCELLED", exact=True)).to_be_visible()
+
+
+@PROVED
+def test_dollars_are_withdrawn_and_followed_until_the_bank_has_them(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    page = tabs.of("ann", "/withdrawals")
+    expect(page.get_by_text("You have withdrawn nothing yet")).to_be_visible()
+    page.get_by_label("Dollars", exact=False).fill("12.50")
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    headed(page, "Withdrawal")
+    expect(page.get_by_text("Your bank is being paid; until it is, the dollars are held")).to_be_visible()
+    desk.run()
+    page.reload()
+    expect(page.get_by_text("Paid", exact=True)).to_be_visible()
 
 
 # Market makers
@@ -565,7 +591,7 @@ def test_each_page_is_accessible_and_fits_a_telephone(tabs: Tabs, desk: Desk, an
 
 def test_no_page_is_left_out_there() -> None:
     routes = re.findall(r"path: /\^(.+?)\$/,", (ROOT / "web" / "app.js").read_text())
-    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A", ("M", "R"), ("R", "E")).values()]
+    at = [path.partition("?")[0] for _, path in paths("S", "O", "Q", "P", "A", ("M", "R"), ("R", "E", "W")).values()]
     assert len(routes) > 10
     assert [route for route in routes if not any(re.fullmatch(route.replace("\\/", "/"), path) for path in at)] == []
 

@@ -22,11 +22,10 @@ NOT_YET = "there is no page of it yet"
 
 UNUSED = {
     "GET /assets/{asset_id}": FOR_PROGRAMS,
+    "GET /assets/{asset_id}/prices": "for programs: a page shows what a customer's own coins were worth",
     "GET /assets/{asset_id}/transactions": "the statements show the same",
     "GET /balance/holds": NOT_YET,
-    "GET /balance/withdrawals": NOT_YET,
-    "POST /balance/withdrawals": NOT_YET,
-    "GET /balance/withdrawals/{transfer_id}": NOT_YET,
+    "GET /balance/transactions": "the statements show the same",
     "GET /balances/{asset_id}": FOR_PROGRAMS,
     "POST /billing/dealers/{cme_dealer_id}/deposit-release": DEALERS,
     "GET /billing/dealers/{cme_dealer_id}/fast-buyout": DEALERS,
@@ -37,12 +36,10 @@ UNUSED = {
     "GET /billing/segments": DEALERS,
     "GET /market-making/orders/{order_id}/fills.csv": AS_A_FILE,
     "POST /orders/cancel-all": "for programs that have many orders; a page has few, and cancels one",
-    "PATCH /recurring-buys/{plan_id}": NOT_YET,
     "GET /sales/pools": "a sale tells itself how its pool stands",
     "GET /statements.csv": AS_A_FILE,
     "GET /statements/{month}": AS_A_FILE,
     "POST /webhooks/baas": "the bank asks it",
-    "PATCH /webhooks/endpoints/{endpoint_id}": NOT_YET,
 }
 
 

@@ -4,7 +4,7 @@
 import { get } from "../api.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
 import { Heading, html, segment } from "../parts.js";
-import { Acts, Proposal } from "./story.js";
+import { Acts, Became, Proposal, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 
@@ -15,7 +15,8 @@ export function Approvals() {
     const { items } = await get("/operations/work", { query: { context: "proposals", limit: MOST }, signal });
     return Promise.all(items.map((i) => get("/operations/work/{thing_id}", { path: { thing_id: i.id }, signal })));
   }, SELDOM);
-  return html`<${Heading}>Approvals<//>
+  const told = useTold();
+  return html`<${Heading}>Approvals<//><${Became} of=${told} />
     <${Loaded} of=${live}>${(/** @type {Schemas['StoryView'][]} */ stories) => html`
       <p role="status">${stories.length < MOST ? `${stories.length} to decide` : `The first ${MOST} to decide; all are in the work`}</p>
       ${!stories.length && html`<p class="empty">Nothing waits for a second person. What an operator proposes is shown here.</p>`}
@@ -23,6 +24,6 @@ export function Approvals() {
         <h2><a href=${`/work/${segment(story.id)}`}><code>${story.id}</code></a></h2>
         <p>Waits for ${story.waits_for}</p>
         ${story.proposal && html`<${Proposal} of=${story.proposal} />`}
-        <${Acts} story=${story} again=${live.again} level=${3} />
+        <${Acts} story=${story} again=${live.again} told=${told} level=${3} />
       </article>`)}`}<//>`;
 }

@@ -44,9 +44,10 @@ const WAY = /** @type {const} */ (["NEW", "BASE_TXN_PENDING", "BASE_TXN_COMPLETE
 export function CashOut({ id }) {
   const live = useLive((signal) => get("/crypto/order/sell/{order_id}", { path: { order_id: id }, signal }), OFTEN, [id]);
   return html`<${Heading}>Cash-out<//>
-    <${Loaded} of=${live}>${(/** @type {SellOrder} */ o) => html`
+    <${Loaded} of=${live}>${(/** @type {SellOrder} */ o, /** @type {string} */ at) => html`
       <p role="status" class="stage"><strong>${STAGES[o.status]}</strong></p>
       ${reached(o.status) >= 0 && html`<${Way} of=${WAY.map((stage) => NAMES[stage])} here=${reached(o.status)} />`}
+      <${Expected} of=${o} at=${at} />
       <${Facts} of=${[
         ["Coins", `${quantity(o.quantity)} ${o.asset_id}`],
         ["Expected", dollars(o.estimated_amount)],
@@ -59,6 +60,14 @@ export function CashOut({ id }) {
         ["Asked for (UTC)", html`<${When} at=${o.created_at} />`],
         ["Id", html`<code>${o.order_id}</code>`],
       ]} />`}<//>`;
+}
+
+/** What is known of how long it takes, and no more. @param {{ of: SellOrder, at: string }} told */
+function Expected({ of: o, at }) {
+  if (!o.expected_by) return null;
+  if (o.expected_by < at) return html`<p class="hint">It takes longer than usual: the desk looks after it.</p>`;
+  const selling = o.status === "BASE_TXN_PENDING";
+  return html`<p class="hint">${selling ? "It is sold by" : "The desk looks at it again by"} <${When} at=${o.expected_by} /> (UTC): ${selling ? "what is not sold by then comes back." : "how long your bank takes is not known here."}</p>`;
 }
 
 /** @param {Schemas['OfframpStatus']} status */

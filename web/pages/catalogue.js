@@ -6,10 +6,10 @@ import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars } from "../amounts.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
-import { Heading, Status, Table, html, segment } from "../parts.js";
+import { Heading, Status, Table, When, html, segment } from "../parts.js";
 import { useTried } from "../trial.js";
 import { Lists } from "./lists.js";
-import { Done, Tried } from "./story.js";
+import { Acts, Became, Done, Tried, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OperatedAssetView']} Asset */
@@ -20,8 +20,27 @@ export function Catalogue() {
   return html`<${Heading}>Catalogue<//><${Lists} />
     <${Loaded} of=${live}>${(/** @type {Schemas['OperatedAssetList']} */ { items }) => html`<p role="status">${items.length} assets</p>
       <${Table} caption="What can be traded, and by which rules" hidden rows=${items} id=${(/** @type {Asset} */ a) => a.asset_id} columns=${COLUMNS}
-        empty="The catalogue is empty. Assets that two operators take into it are listed here." />`}<//>`;
+        empty="The catalogue is empty. Assets that two operators take into it are listed here." />`}<//><${Stopped} />`;
 }
+
+/** What is not traded, since its price has jumped: until the exchange, or two operators, confirm the new one. */
+function Stopped() {
+  const told = useTold();
+  const live = useLive((signal) => get("/operations/prices", { signal }), SELDOM);
+  return html`<h2>Prices that have jumped</h2><${Became} of=${told} />
+    <${Loaded} of=${live}>${(/** @type {Schemas['StoppedPriceList']} */ { items }) => html`
+      <${Table} caption="Prices that have jumped" hidden rows=${items} id=${(/** @type {Stopped} */ p) => p.asset_id} columns=${STOPPED} empty="None has." />
+      ${items.map((p) => html`<${Acts} key=${p.asset_id} story=${{ id: p.asset_id, acts: p.acts }} again=${live.again} told=${told} level=${3} title=${`The price of ${p.asset_id}`} />`)}`}<//>`;
+}
+
+/** @typedef {Schemas['StoppedPriceView']} Stopped */
+const STOPPED = [
+  { name: "Asset", of: (/** @type {Stopped} */ p) => p.asset_id },
+  { name: "Before", number: true, of: (/** @type {Stopped} */ p) => dollars(p.price) },
+  { name: "Jumped to", number: true, of: (/** @type {Stopped} */ p) => dollars(p.unconfirmed_price) },
+  { name: "Of", of: (/** @type {Stopped} */ p) => p.unconfirmed_source },
+  { name: "Stopped (UTC)", of: (/** @type {Stopped} */ p) => html`<${When} at=${p.stopped_at} />` },
+];
 
 /** @param {Asset} a */
 const traded = (a) => html`<${Status} of=${a.active ? "TRADED" : "NOT TRADED"} />`;

@@ -1,10 +1,13 @@
 // @ts-check
 // Where somebody's money is: what a customer has, what is held and what for, and what may be done about it.
 
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
 import { cents, dollars, isZero, quantity } from "../amounts.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Acts } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['CustomerView']} CustomerView */
@@ -27,6 +30,7 @@ export function Customer({ username }) {
       <${Table} caption="Open, oldest first" rows=${c.open} id=${(/** @type {Open} */ o) => o.id} columns=${OPEN} empty="Nothing is open." />
       <${Table} caption="Clients" rows=${c.clients} id=${(/** @type {Client} */ k) => k.client_id} columns=${CLIENTS}
         empty="No client may sell coins for this customer, or be paid." />
+      <${WriteClient} of=${c} again=${live.again} />
       <${Table} caption="What moved dollars last" rows=${c.moves} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type} columns=${MOVES}
         empty="No dollars have moved yet." />`}<//>`;
 }
@@ -35,6 +39,25 @@ export function Customer({ username }) {
 /** @typedef {Schemas['CustomersOpenView']} Open */
 /** @typedef {Schemas['CustomersClientView']} Client */
 /** @typedef {Schemas['CustomersDollarsView']} Move */
+
+/** One that there is, changed; or a new one. @param {{ of: CustomerView, again: () => void }} told */
+function WriteClient({ of: { username, clients }, again }) {
+  const asked = useMemo(() => signal({ id: "", kind: "banking" }), [username]);
+  const { id, kind } = asked.value;
+  const set = (/** @type {Partial<typeof asked.value>} */ change) => (asked.value = { ...asked.peek(), ...change });
+  return html`<form onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}>
+      <label>Write the client <input name="client" list="clients" autocomplete="off" value=${id} placeholder="Its id"
+        onInput=${(/** @type {any} */ e) => set({ id: e.target.value.trim() })} /></label>
+      <datalist id="clients">${clients.map((k) => html`<option value=${k.client_id} />`)}</datalist>
+      <label>Kind <select name="kind" onChange=${(/** @type {any} */ e) => set({ kind: e.target.value })}>
+        <option value="banking" selected=${kind === "banking"}>banking: may be paid</option>
+        <option value="crypto" selected=${kind === "crypto"}>crypto: may sell coins</option></select></label>
+    </form>
+    ${id && html`<${Acts} key=${id + kind} again=${again} title=${`Write ${id}`} more=${{ username }} story=${{ id: `${id}, ${kind}`, acts: [{
+      command: kind === "banking" ? "clients save" : "clients save crypto", route: `PUT /operations/clients/${id}/${kind}`, asks: [],
+      does: "blocked by one alone; new, of another account, or to be used again, with a second operator",
+    }] }} />`}`;
+}
 
 /** @param {string} id */
 const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;

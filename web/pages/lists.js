@@ -19,6 +19,7 @@ import { Acts, Done, Tried } from "./story.js";
 /** @typedef {Schemas['OperatorOutcomeView']} Outcome */
 
 const PAGE = 100;
+const LOOKS = 10; // at one page
 const ALL = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
 
 export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${ALL.map(
@@ -49,15 +50,16 @@ const POOLS = [
   { name: "Closes (UTC)", of: (/** @type {Pool} */ p) => html`<${When} at=${p.due_at} />` },
 ];
 
-/** Page after page, as they are asked for. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
+/** Page after page, as they are asked for; one that is empty, and not the last, is followed by the next. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
 async function upTo(load, pages, /** @type {AbortSignal} */ signal) {
   /** @type {T[]} */
   const items = [];
   /** @type {string | null | undefined} */
   let cursor;
-  for (let n = 0; n < pages && cursor !== null; n += 1) {
+  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
     const page = await load(cursor, signal);
     items.push(...page.items);
+    if (page.items.length) n += 1;
     cursor = page.cursor;
   }
   return { items, more: cursor !== null };
@@ -73,8 +75,8 @@ function Listed({ title, caption, empty, load, id, columns }) {
   const live = useLive((signal) => upTo(load, pages.value, signal), undefined, [pages.value]);
   return html`<${Heading}>${title}<//><${Lists} />
     <${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
-      <p role="status">${more ? `The first ${items.length}` : `${items.length} in all`}</p>
-      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${empty} />
+      <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
+      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />
       ${more && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//>`;
 }
 
@@ -142,10 +144,31 @@ const BILLS = [
 export function TradingAccounts() {
   const live = useLive((signal) => get("/operations/trading-accounts", { signal }), SELDOM);
   return html`<${Heading}>Trading accounts<//><${Lists} />
-    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} accounts</p>
+    <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} in all</p>
       <${Table} caption="Market making's accounts at exchanges" hidden rows=${items} id=${(/** @type {Account} */ a) => a.account_id} columns=${TRADING}
-        empty="There is none yet. One that an operator writes is listed here." />`}<//>`;
+        empty="There is none yet. One that an operator writes is listed here." />`}<//>
+    <${Pairs} />`;
 }
+
+/** What may be quoted. Its terms are written by the command line; that no order of it is opened, here as well. */
+function Pairs() {
+  const live = useLive((signal) => get("/operations/pairs", { signal }), SELDOM);
+  return html`<${Loaded} of=${live}>${(/** @type {Schemas['OperatedPairList']} */ { items }) => html`
+    <${Table} caption="Pairs that are quoted" rows=${items} id=${(/** @type {Pair} */ p) => p.pair_id} columns=${PAIRS}
+      empty="There is none yet. One that an operator writes is listed here." />
+    ${items.map(({ enabled, fee_bps, ...p }) => html`<${Acts} key=${p.pair_id} again=${live.again} title=${`${p.pair} at ${p.exchange}`}
+      story=${{ id: p.pair_id, acts: [{ command: enabled ? "disable" : "enable", route: `PUT /operations/pairs/${p.pair_id}`, asks: [], does: enabled ? "no order of it is opened any more" : "orders of it may be opened again" }] }}
+      more=${{ ...p, pair_id: undefined, fee_bps: JSON.parse(fee_bps), enabled: !enabled }} />`)}`}<//>`;
+}
+
+/** @typedef {Schemas['OperatedPairView']} Pair */
+const PAIRS = [
+  { name: "Pair", of: (/** @type {Pair} */ p) => p.pair },
+  { name: "Exchange", of: (/** @type {Pair} */ p) => p.exchange },
+  { name: "Is", of: (/** @type {Pair} */ p) => html`<${Status} of=${p.enabled ? "ENABLED" : "NOT ENABLED"} />` },
+  { name: "Least", number: true, of: (/** @type {Pair} */ p) => `${quantity(p.base_min)} / ${quantity(p.quote_min)}` },
+  { name: "Fee, bps", number: true, of: (/** @type {Pair} */ p) => p.fee_bps },
+];
 
 const TRADING = [
   { name: "Account", of: (/** @type {Account} */ a) => html`<a href=${`/trading-accounts/${segment(a.account_id)}`}><code>${a.account_id}</code></a>` },
@@ -180,20 +203,21 @@ const HALT = (id) => ({ command: "mm halt", route: `POST /operations/trading-acc
 
 /** @param {{ account: Account, done: (o: Outcome) => void }} told */
 function ChangeAccount({ account, done }) {
-  const before = { capacity: `${account.capacity}`, enabled: `${account.enabled}` };
+  const before = { capacity: `${account.capacity}`, enabled: `${account.enabled}`, fee_coin: account.fee_coin ?? "" };
   const { form, tried } = useTried(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
     act(`PUT /operations/trading-accounts/${account.account_id}`, {
-      exchange: account.exchange, capacity: JSON.parse(fields.capacity), enabled: fields.enabled === "true", reason: fields.reason, ...how,
+      exchange: account.exchange, capacity: JSON.parse(fields.capacity), enabled: fields.enabled === "true", fee_coin: fields.fee_coin, reason: fields.reason, ...how,
     }, key), done);
-  const changed = /** @type {const} */ ([["capacity", "Orders at once"], ["enabled", "Enabled"]]).filter(([name]) => form.fields[name] !== before[name]);
+  const changed = /** @type {const} */ ([["capacity", "Orders at once"], ["enabled", "Enabled"], ["fee_coin", "Fees in"]]).filter(([name]) => form.fields[name] !== before[name]);
   return html`<form class="act" onSubmit=${form.send} aria-label="Change it">
     <label>Orders at once <input name="capacity" required pattern="[0-9]+" inputmode="numeric" value=${form.fields.capacity} disabled=${form.unknown} onInput=${form.typed("capacity")} /></label>
     <label>Enabled <select name="enabled" disabled=${form.unknown} onInput=${form.typed("enabled")}>
       ${["true", "false"].map((v) => html`<option value=${v} selected=${form.fields.enabled === v}>${v === "true" ? "yes" : "no"}</option>`)}</select></label>
+    <label>Fees in the coin (none: in what is received) <input name="fee_coin" pattern="[A-Z0-9]{0,20}" value=${form.fields.fee_coin} disabled=${form.unknown} onInput=${form.typed("fee_coin")} /></label>
     <${Table} caption="What changes" rows=${changed} id=${(/** @type {string[]} */ [name]) => name} empty="Nothing is changed yet." columns=${[
       { name: "What", of: (/** @type {string[]} */ [, says]) => says },
-      { name: "Before", of: (/** @type {["capacity" | "enabled", string]} */ [name]) => before[name] },
-      { name: "After", of: (/** @type {["capacity" | "enabled", string]} */ [name]) => form.fields[name] },
+      { name: "Before", of: (/** @type {[keyof before, string]} */ [name]) => before[name] || "–" },
+      { name: "After", of: (/** @type {[keyof before, string]} */ [name]) => form.fields[name] || "–" },
     ]} />
     <label>Reason <input name="reason" required minlength="3" maxlength="200" value=${form.fields.reason} disabled=${form.unknown} onInput=${form.typed("reason")} /></label>
     <${Tried} form=${form} tried=${tried} />

@@ -1,35 +1,37 @@
 // @ts-check
 // What a customer has, what it is worth, and what is open.
 
+import { useMemo } from "../vendor/preact-hooks.js";
+import { signal } from "../vendor/signals.js";
 import { get, post, Refused } from "../api.js";
 import { cents, dollars, isZero, quantity } from "../amounts.js";
 import { Steps } from "../chart.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, segment, words } from "../parts.js";
 
+const MINUTES = 300; // seconds: an hour is a step
+
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['PositionView']} Position */
 /** @typedef {Schemas['OpenView']} Open */
-/** @typedef {{ portfolio: Schemas['PortfolioView'], moves: Schemas['AccountsTransactionView'][] }} Told */
+/** @typedef {Schemas['WorthView']} Worth */
 
 export function Portfolio() {
   const live = useLive(async (signal) => {
     try {
-      const asked = [get("/portfolio", { signal }), get("/balance/transactions", { query: { limit: 100 }, signal })];
-      const [portfolio, moves] = /** @type {[Told['portfolio'], Schemas['AccountsTransactionPage']]} */ (await Promise.all(asked));
-      return { portfolio, moves: moves.items };
+      return await get("/portfolio", { signal });
     } catch (error) {
       if (error instanceof Refused && error.kind === "AccountNotFound") return null;
       throw error;
     }
   }, SELDOM);
   return html`<${Heading}>Portfolio<//>
-    <${Loaded} of=${live}>${(/** @type {Told | null} */ told) =>
-      told ? html`<${Shown} ...${told} />` : html`<${OpenAccount} opened=${live.again} />`}<//>`;
+    <${Loaded} of=${live}>${(/** @type {Schemas['PortfolioView'] | null} */ told) =>
+      told ? html`<${Shown} of=${told} />` : html`<${OpenAccount} opened=${live.again} />`}<//>`;
 }
 
-/** @param {Told} told */
-function Shown({ portfolio: p, moves }) {
+/** @param {{ of: Schemas['PortfolioView'] }} told */
+function Shown({ of: p }) {
   return html`
     <p class="total">${cents(p.total_portfolio_value)}</p>
     ${!p.complete && html`<p class="hint"><mark>A price is missing</mark>: what has none is not counted.</p>`}
@@ -37,25 +39,46 @@ function Shown({ portfolio: p, moves }) {
       ["Dollars, free", dollars(p.current_balance)],
       ["Dollars, held", dollars(p.held_balance)],
       ["Coins", cents(p.total_asset_value)],
-      ["Gain, not sold", gain(p.unrealised_gain)],
-      ["Gain, sold", gain(p.realised_gain)],
+      ["Gain, not sold", cents(p.unrealised_gain)],
+      ["Gain, sold", cents(p.realised_gain)],
       ["As of (UTC)", html`<${When} at=${p.as_of} />`],
     ]} />
-    <${Steps} says="Your dollars, free and held" points=${points(moves)} />
+    <${History} />
     <${Table} caption="Coins" rows=${p.asset_balances} columns=${COINS} id=${(/** @type {Position} */ a) => a.asset_id}
       empty="You have no coins yet. What you buy is shown here." />
     <${Table} caption="Open" rows=${p.open} columns=${OPEN} id=${(/** @type {Open} */ o) => o.id}
       empty="Nothing is open. What waits for something is shown here." />`;
 }
 
-/** @param {Told['moves']} moves the last first, as the desk lists them */
-const points = (moves) =>
-  moves.toReversed().flatMap((m) =>
-    m.balance_after === null ? [] : [{ at: m.created_at, dollars: m.balance_after, id: `${m.order_id}${m.transaction_type}` }],
-  );
+/** @type {Record<string, { says: string, step: Schemas['Step'], days: number }>} */
+const SPANS = {
+  hours: { says: "The last 48 hours", step: "HOUR", days: 2 },
+  month: { says: "The last 30 days", step: "DAY", days: 30 },
+  year: { says: "The last year", step: "DAY", days: 365 },
+};
 
-/** To the cent; all its digits to who points at it. @param {string | null} amount */
-const gain = (amount) => html`<span title=${amount === null ? undefined : dollars(amount)}>${cents(amount)}</span>`;
+function History() {
+  const span = useMemo(() => signal("hours"), []);
+  const of = /** @type {typeof SPANS[string]} */ (SPANS[span.value]);
+  const live = useLive((stop) => {
+    const from = new Date(Date.now() - of.days * 86_400_000).toISOString();
+    return get("/portfolio/history", { query: { from, step: of.step }, signal: stop });
+  }, MINUTES, [span.value]);
+  return html`<h2>Over time</h2>
+    <form class="ticket"><label>Span <select onChange=${(/** @type {any} */ e) => (span.value = e.target.value)}>${Object.entries(SPANS).map(([name, { says }]) =>
+      html`<option value=${name} selected=${name === span.value}>${says}</option>`)}</select></label></form>
+    <${Loaded} of=${live}>${(/** @type {Schemas['PortfolioHistoryView']} */ told) => html`
+      ${!told.complete && html`<p class="hint"><mark>A price is missing</mark> at some steps: the value of those is not known, and not drawn.</p>`}
+      <${Steps} says="What it was all worth" names=${["Value", "Cost of your coins", "Gain, not sold"]} points=${begun(told.items).map(point)} />`}<//>`;
+}
+
+/** From the last step on at which there was nothing yet. @param {Worth[]} steps */
+const begun = (steps) => steps.slice(Math.max(0, steps.findIndex((w) => !isZero(w.usd_balance) || !isZero(w.cost_basis)) - 1));
+
+/** @param {Worth} w */
+const point = (w) => ({
+  at: w.at, id: w.at, but: `no price of ${w.without_price.join(", ")}`, dollars: [w.total_portfolio_value, w.cost_basis, w.unrealised_gain],
+});
 
 const COINS = [
   { name: "Coin", of: (/** @type {Position} */ a) => html`<a href=${`/trade?asset=${segment(a.asset_id)}`}>${a.asset_id}</a>` },
@@ -71,7 +94,7 @@ const COINS = [
   },
   { name: "Value", number: true, of: (/** @type {Position} */ a) => cents(a.market_value) },
   { name: "Cost", number: true, of: (/** @type {Position} */ a) => cents(a.cost_basis) },
-  { name: "Gain", number: true, of: (/** @type {Position} */ a) => gain(a.unrealised_gain) },
+  { name: "Gain", number: true, of: (/** @type {Position} */ a) => cents(a.unrealised_gain) },
 ];
 
 const OPEN = [

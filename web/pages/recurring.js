@@ -3,7 +3,7 @@
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
-import { get, post } from "../api.js";
+import { get, patch, post } from "../api.js";
 import { dollars, quantity, typed } from "../amounts.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
 import { Confirm, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
@@ -47,18 +47,25 @@ function New({ assets }) {
     },
     key,
   }), (plan) => go(`/recurring/${segment(plan.plan_id)}`));
-  const { asset_id, amount, every, max_price } = form.fields;
+  const { asset_id } = form.fields;
   if (!assets.length) return html`<p class="empty">Nothing is bought at the exchange now.</p>`;
   return html`<h2>Buy again and again</h2><form class="ticket" onSubmit=${form.send}>
     <fieldset disabled=${form.unknown}>
       <label>Asset <select name="asset_id" onChange=${form.typed("asset_id")}>${assets.map((a) => html`<option value=${a.asset_id} selected=${a.asset_id === asset_id}>${a.asset_id}, ${a.name}</option>`)}</select></label>
-      <label>Dollars each time, with the fee in them <input name="amount" inputmode="decimal" required autocomplete="off" value=${amount} aria-invalid=${amount && !typed(amount) ? "true" : undefined} onInput=${form.typed("amount")} /></label>
-      <label>How often <select name="every" onChange=${form.typed("every")}>${["daily", "weekly", "monthly"].map((e) => html`<option value=${e} selected=${e === every}>${e}</option>`)}</select></label>
-      <label>Not above this price (may be left out) <input name="max_price" inputmode="decimal" autocomplete="off" value=${max_price} aria-invalid=${max_price && !typed(max_price) ? "true" : undefined} onInput=${form.typed("max_price")} /></label>
+      <${HowMuch} form=${form} of="Dollars each time, with the fee in them" />
     </fieldset>
-    <${Send} form=${form} says="Buy so from now on" disabled=${!typed(amount) || (max_price && !typed(max_price))} />
+    <${Send} form=${form} says="Buy so from now on" disabled=${wrong(form.fields)} />
   </form>`;
 }
+
+/** @param {{ form: import('../live').Form<any, any>, of: string }} told */
+const HowMuch = ({ form: { fields, typed: set }, of }) => html`
+  <label>${of} <input name="amount" inputmode="decimal" required autocomplete="off" value=${fields.amount} aria-invalid=${fields.amount && !typed(fields.amount) ? "true" : undefined} onInput=${set("amount")} /></label>
+  <label>How often <select name="every" onChange=${set("every")}>${["daily", "weekly", "monthly"].map((e) => html`<option value=${e} selected=${e === fields.every}>${e}</option>`)}</select></label>
+  <label>Not above this price (may be left out) <input name="max_price" inputmode="decimal" autocomplete="off" value=${fields.max_price} aria-invalid=${fields.max_price && !typed(fields.max_price) ? "true" : undefined} onInput=${set("max_price")} /></label>`;
+
+/** @param {{ amount: string, max_price: string }} fields */
+const wrong = ({ amount, max_price }) => !typed(amount) || (max_price !== "" && !typed(max_price));
 
 /** @param {{ id: string }} told */
 export function Plan({ id }) {
@@ -79,7 +86,27 @@ export function Plan({ id }) {
         ["Id", html`<code>${p.plan_id}</code>`],
       ]} />
       <${Acts} plan=${p} again=${live.again} />
+      ${(p.status === "ACTIVE" || p.status === "PAUSED") && html`<${Change} key=${p.version} plan=${p} again=${live.again} />`}
       <${Table} caption="Its dates, the last first" rows=${dates} columns=${DATES} id=${(/** @type {Dated} */ d) => d.due_at} empty="None of its dates has come yet." />`}<//>`;
+}
+
+/** What is asked is of the version that is shown: of another one the desk does nothing. @param {{ plan: Plan, again: () => void }} told */
+function Change({ plan: p, again }) {
+  const before = { amount: p.quote_amount ?? p.quantity ?? "", every: /** @type {string} */ (p.every), max_price: p.max_price ?? "" };
+  const form = useForm(`recurring/${p.plan_id}/${p.version}`, before, (fields) => patch("/recurring-buys/{plan_id}", {
+    path: { plan_id: p.plan_id },
+    body: {
+      version: p.version,
+      ...(fields.amount !== before.amount && { [p.quote_amount === null ? "quantity" : "quote_amount"]: typed(fields.amount) ?? "" }),
+      ...(fields.every !== before.every && { every: /** @type {Schemas['Every']} */ (fields.every) }),
+      ...(fields.max_price !== before.max_price && { max_price: fields.max_price ? typed(fields.max_price) ?? "" : null }),
+    },
+  }), again);
+  const same = JSON.stringify(form.fields) === JSON.stringify(before);
+  return html`<details><summary>Change it</summary><form class="ticket" onSubmit=${form.send}>
+    <fieldset disabled=${form.unknown}><${HowMuch} form=${form} of=${p.quote_amount === null ? `${p.asset_id} each time` : "Dollars each time, with the fee in them"} /></fieldset>
+    <p>From its next date on.</p><${Send} form=${form} says="Change it so" disabled=${wrong(form.fields) || same} />
+  </form></details>`;
 }
 
 const DATES = [

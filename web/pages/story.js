@@ -3,7 +3,7 @@
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
-import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WORDS, told } from "../acts.js";
+import { CHOICES, KEYED_BY_REFERENCE, MAY_BE_TOLD, WHOLE, WORDS, told } from "../acts.js";
 import { act, get } from "../api.js";
 import { Loaded, OFTEN, Send, useLive } from "../live.js";
 import { MachinePicture } from "../machine.js";
@@ -103,10 +103,12 @@ const steps = (who, execution) =>
     what: `${s.state}${s.attempt > 1 ? `, ${s.attempt} times tried` : ""}${s.error ? `: ${s.error}` : ""}`,
   })) ?? [];
 
-/** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, title?: string, more?: Record<string, string> }} told */
-export function Acts({ story, again, level = 2, title = "What may be done", more = {} }) {
+/** What the desk says may be done now: one is chosen, tried, and done. `more` goes with each of them. `told` is where a page
+ * that it leaves when it is done keeps what became of it. @param {{ story: Pick<StoryView, 'id' | 'acts'>, again: () => void, level?: number, title?: string, more?: object, told?: Told }} of */
+export function Acts({ story, again, level = 2, title = "What may be done", more = {}, told }) {
   const chosen = useMemo(() => signal(/** @type {string | null} */ (null)), [story.id]);
-  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [story.id]);
+  const own = useTold([story.id]);
+  const outcome = told ?? own;
   const done = (/** @type {Outcome} */ got) => {
     outcome.value = got;
     chosen.value = null;
@@ -115,7 +117,7 @@ export function Acts({ story, again, level = 2, title = "What may be done", more
   const open = story.acts.find((a) => a.command === chosen.value);
   return html`<section aria-label=${`What may be done about ${story.id}`}>
     <${`h${level}`}>${title}<//>
-    ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+    ${!told && html`<${Became} of=${own} />`}
     ${!story.acts.length && html`<p class="empty">Nothing, by hand, as it stands.</p>`}
     <ul class="acts">${story.acts.map(
       (a) => html`<li key=${a.command}>
@@ -133,6 +135,14 @@ export const Tried = ({ form, tried }) => html`
   <div role="status">${tried && html`<p class="trial">It would be: <strong>${tried.says}</strong></p>`}</div>
   <${Send} form=${form} says=${tried ? "Do it" : "See what it would do"} />`;
 
+/** @typedef {import('@preact/signals').Signal<Outcome | null>} Told */
+
+/** What has become of an act, to be shown by Became. @param {unknown[]} [of] @returns {Told} */
+export const useTold = (of = []) => useMemo(() => signal(/** @type {Outcome | null} */ (null)), of);
+
+/** @param {{ of: Told }} told */
+export const Became = ({ of }) => of.value && html`<${Done} outcome=${of.value} />`;
+
 /** @param {{ outcome: Outcome }} told */
 export const Done = ({ outcome }) => html`<div class="done" role="status">
   ${outcome.after === "PROPOSED"
@@ -140,7 +150,7 @@ export const Done = ({ outcome }) => html`<div class="done" role="status">
     : html`<p>${outcome.done ? "Done" : "Nothing was done"}: ${outcome.says}</p>`}
 </div>`;
 
-/** A reason and what else it asks; then what it would do; then it. @param {{ act: ActView, done: (o: Outcome) => void, more: Record<string, string> }} of */
+/** A reason and what else it asks; then what it would do; then it. @param {{ act: ActView, done: (o: Outcome) => void, more: object }} of */
 function Act({ act: a, done, more }) {
   const names = [...a.asks, ...(MAY_BE_TOLD[a.command] ?? [])];
   const empty = Object.fromEntries([...names, "reason"].map((n) => [n, ""]));
@@ -165,6 +175,6 @@ function Field({ name, form, optional }) {
   return html`<label>${WORDS[name] ?? name} ${
     choices
       ? html`<select ...${common}><option value="">choose</option>${choices.map((c) => html`<option value=${c}>${c}</option>`)}</select>`
-      : html`<input ...${common} autocomplete="off" />`
+      : html`<input ...${common} autocomplete="off" pattern=${WHOLE.has(name) ? "[0-9]+" : undefined} />`
   }</label>`;
 }

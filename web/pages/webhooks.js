@@ -3,7 +3,7 @@
 
 import { useEffect, useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
-import { del, get, post } from "../api.js";
+import { del, get, patch, post } from "../api.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
 import { Confirm, Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
 
@@ -69,6 +69,7 @@ export function Webhook({ id }) {
           ["Told of", e.events.join(", ")],
         ]} />
         <${Acts} endpoint=${e} again=${live.again} />
+        <${Change} key=${e.url + e.events} endpoint=${e} again=${live.again} />
         <${Table} caption="What was told, the last first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
           empty="Nothing was told yet. Each message is listed here, with what was answered." />`;
     }}<//>`;
@@ -88,6 +89,24 @@ const deliveryColumns = (again) => [
 function Replay({ of, again }) {
   const form = useForm(`replay/${of.id}`, {}, () => post("/webhooks/deliveries/{delivery_id}/replay", { path: { delivery_id: of.id } }), again);
   return html`<form class="inline" onSubmit=${form.send}><${Send} form=${form} says="Tell it again" /></form>`;
+}
+
+/** Whatever is changed, and however often, it is so then: a repeat changes nothing more. @param {{ endpoint: Endpoint, again: () => void }} told */
+function Change({ endpoint: e, again }) {
+  const before = { url: e.url, events: e.events.join(" ") };
+  const form = useForm(`webhook/${e.endpoint_id}/${before.url} ${before.events}`, before, (fields) => patch("/webhooks/endpoints/{endpoint_id}", {
+    path: { endpoint_id: e.endpoint_id },
+    body: { url: fields.url.trim(), events: /** @type {Endpoint['events'] & any[]} */ (fields.events.split(/[\s,]+/).filter(Boolean)) },
+  }), again);
+  const { url, events } = form.fields;
+  return html`<details><summary>Change it</summary><form class="ticket" onSubmit=${form.send}>
+    <fieldset disabled=${form.unknown}>
+      <label>Address <input name="url" type="url" required maxlength="500" autocomplete="off" value=${url} onInput=${form.typed("url")} /></label>
+      <label>Events <input name="events" required autocomplete="off" value=${events} onInput=${form.typed("events")} /></label>
+    </fieldset>
+    <p>Its secret stays. What waits goes to the new address.${e.status === "DISABLED" && " It is told again from then on."}</p>
+    <${Send} form=${form} says="Change it so" disabled=${!url.trim() || !events.trim()} />
+  </form></details>`;
 }
 
 const ACTS = /** @type {const} */ ({

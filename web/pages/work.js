@@ -39,7 +39,7 @@ export function Work() {
   };
   return html`<${Heading}>Work<//>
     <search><form class="filters" onSubmit=${find}>
-      <label>Search <input type="search" data-search value=${what} placeholder="An id; Enter finds all else"
+      <label>Search <input type="search" data-search value=${what} placeholder="An id, or anything"
         onInput=${(/** @type {any} */ e) => set({ what: e.target.value })} /></label>
       <label>Context <select onChange=${(/** @type {any} */ e) => set({ context: e.target.value })}>
         <option value="">all</option>${CONTEXTS.map((c) => html`<option value=${c} selected=${c === context}>${c}</option>`)}

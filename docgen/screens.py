@@ -1,0 +1,119 @@
+"""`python -m docgen.screens`: docs/screens.md, and a picture of each screen in docs/screens/, of those that
+tests/web/test_pictures.py has taken (`make screens` does both). By day at a desk; by night on a telephone. What does
+not fit into a window is cut off, as a window does, and few colours are enough for letters and lines.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from PIL import Image
+
+from infra.bundle import ROOT
+
+TAKEN = ROOT / "build" / "console"
+FOLDER, PAGE = ROOT / "docs" / "screens", ROOT / "docs" / "screens.md"
+BYTES_MAX, ALL_MAX = 30_000, 1_500_000
+HIGH = {"": 900, "-narrow": 812}  # of a window, by the ending of a picture's name
+# Those of Pico and of web/app.css, by day and by night; besides them those that a picture has most of.
+OURS = {
+    "": "ffffff 373c44 646b79 2d3138 1b1b1b 01659e 0172ad b3261e 1b6e3c fde7c0",
+    "-narrow": "13171f 181c25 c2c7d0 7b8495 f0f1f3 01aaff 0172ad ffb4ab 8fd6a6 014063",
+}
+MORE = 8
+
+# By the name of a page in tests/web/pages.py: what it is called, and what is seen there.
+OF_ALL = {"sign-in": ("Signing in", "Whoever comes says who he is; the pool's own page asks for the password.")}
+OF_OPERATORS = {
+    "work": ("Work", "What is unfinished, overdue first; one of it is looked for by its id."),
+    "story": ("Story", "What has become of one thing, what may be done about it, and its machine below."),
+    "approvals": ("Approvals", "What one operator has proposed, with what it would do, for another one."),
+    "found": ("Found", "What the desk knows by an id, a name, a reference or an amount."),
+    "parked": ("Parked", "What the bank has told of and the desk could not place."),
+    "halts": ("Halts", "What does not go on now, who has stopped it and why; another operator lifts it."),
+    "customer": ("Customer", "Where somebody's money is, and what holds it."),
+    "books": ("Books", "Whether the books add up, and whether exchange, bank, custody and billing say the same."),
+    "audit": ("Audit", "Who has done what by hand; its chain is reckoned anew in the browser."),
+    "catalogue": ("Catalogue", "What can be traded, and by which rules."),
+    "asset": ("Asset", "An asset's rules; what is changed is shown beside what was, and takes two."),
+    "pools": ("Pools", "Small purchases and sales that wait for others."),
+    "users": ("Users", "All accounts, the newest first."),
+    "dealers": ("Dealers", "All dealers, and who of them waits for a person."),
+    "dealer": ("Dealer", "A dealer's accounts, bills and life."),
+    "trading-accounts": ("Trading accounts", "Market making's accounts at exchanges, and the pairs that are quoted."),
+    "trading-account": ("Trading account", "One of them: how much it carries, and how it is halted."),
+}
+OF_CUSTOMERS = {
+    "portfolio": ("Portfolio", "What is had, what it is worth and has cost, and what is held."),
+    "orders": ("Orders", "All orders, the newest first."),
+    "order": ("Order", "What an order has done, and whether it can still be cancelled."),
+    "trade": ("Trade", "At the desk's own price: by amount or quantity, at the market or at a limit."),
+    "price": ("A promised price", "It is good for seconds, which are counted down."),
+    "exchange": ("At the exchange", "Bought and sold there, small orders with others in a pool."),
+    "purchase": ("Purchase", "How far a purchase is, and what its pool still needs."),
+    "sale": ("Sale", "How far a sale is."),
+    "cash-outs": ("Cash-outs", "What was sold to be paid out to a bank."),
+    "cash-out": ("Cash-out", "Its stages in words, the attempts to pay, and when it is expected."),
+    "cash-out-new": ("A new cash-out", "How much, and to which account at a bank."),
+    "market-making": ("Market making", "Orders that quote for their owner."),
+    "market-making-new": (
+        "Making a market",
+        "What is to be quoted, by fields or by a file; then the quotes it would make now.",
+    ),
+    "market-making-paying": ("Paying for it", "The exact transfers that it waits for, each with its code."),
+    "market-making-quoting": ("Quoting", "Its quotes on the book, fills, inventory and gain."),
+    "market-making-settings": ("Other settings", "What it quotes by, changed while it quotes."),
+    "recurring": ("Recurring buys", "Coins bought again and again."),
+    "plan": ("Recurring buy", "When it has bought, and when it buys next."),
+    "account": ("Account", "Limits left today, and accounts at banks."),
+    "statements": ("Statements", "A month of money and coins, line by line."),
+    "webhooks": ("Webhooks", "Whom the desk tells what becomes of orders."),
+    "webhook": ("Webhook", "What was told there, and how it was answered."),
+    "nothing": ("No such page", "An address that no page has."),
+}
+GROUPS = {"For everybody": OF_ALL, "For operators": OF_OPERATORS, "For customers": OF_CUSTOMERS}
+HEAD = """<!-- drawn by `make screens`: do not edit -->
+
+# Screens
+
+The console as its tests see it, each screen in a window of 1,280 × 900 by day and on a telephone of 375 × 812 by night.
+Names and amounts are made up.
+"""
+
+
+def page() -> str:
+    parts = [HEAD]
+    for group, screens in GROUPS.items():
+        parts.append(f"## {group}\n")
+        parts += [
+            f"### {title}\n\n{says}\n\n![{title}, in a window](screens/{name}.png)\n"
+            f"![{title}, on a telephone](screens/{name}-narrow.png)\n"
+            for name, (title, says) in screens.items()
+        ]
+    return "\n".join(parts)
+
+
+def reduced(taken: Path, to: Path, ending: str, high: int) -> None:
+    """Where a window has so much in it that its picture is too large, a lower one."""
+    with Image.open(taken) as whole:
+        shown = whole.convert("RGB").crop((0, 0, whole.width, min(whole.height, high)))
+    most = shown.quantize(MORE, dither=Image.Dither.NONE).getpalette() or []
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(bytes.fromhex(OURS[ending]) + bytes(most[: 3 * MORE]))
+    shown.quantize(palette=palette, dither=Image.Dither.NONE).save(to, optimize=True)
+    if to.stat().st_size > BYTES_MAX:
+        reduced(taken, to, ending, shown.height - 50)
+
+
+def main() -> None:
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.iterdir():
+        old.unlink()
+    for name in (name for group in GROUPS.values() for name in group):
+        for ending, high in HIGH.items():
+            reduced(TAKEN / f"{name}{ending}.png", FOLDER / f"{name}{ending}.png", ending, high)
+    PAGE.write_text(page())
+
+
+if __name__ == "__main__":
+    main()
