@@ -7,6 +7,7 @@ this process.
 
 from __future__ import annotations
 
+import logging
 import os
 import statistics
 from collections.abc import Mapping
@@ -44,6 +45,7 @@ class Took:
 
 
 def measured(say: Say) -> Mapping[str, Mapping[str, float]]:
+    logging.getLogger("cognito").setLevel("WARNING")
     found = {}
     desk = Desk()
     desk.list_asset("BTC", "100")

@@ -71,7 +71,18 @@ OF_CUSTOMERS = {
     "webhook": ("Webhook", "What was told there, and how it was answered."),
     "nothing": ("No such page", "An address that no page has."),
 }
-GROUPS = {"For everybody": OF_ALL, "For operators": OF_OPERATORS, "For customers": OF_CUSTOMERS}
+OF_DEALERS = {
+    "bills": ("Bills", "A dealer's bills, unpaid first, with what was paid of them."),
+    "bill": ("Bill", "What is left of one, and what was paid of it."),
+    "accounts": ("Accounts to pay to", "The details of each, to be copied."),
+    "dealers-statements": ("A dealer's statements", "A month of bills and payments, as a table, as PDF and as CSV."),
+}
+GROUPS = {
+    "For everybody": OF_ALL,
+    "For operators": OF_OPERATORS,
+    "For customers": OF_CUSTOMERS,
+    "For a dealer's people": OF_DEALERS,
+}
 HEAD = """<!-- drawn by `make screens`: do not edit -->
 
 # Screens
