@@ -65,6 +65,8 @@ OF_CUSTOMERS = {
     "market-making-settings": ("Other settings", "What it quotes by, changed while it quotes."),
     "recurring": ("Recurring buys", "Coins bought again and again."),
     "plan": ("Recurring buy", "When it has bought, and when it buys next."),
+    "withdrawals": ("Withdrawals", "Dollars that go to the own bank, and those that went."),
+    "withdrawal": ("Withdrawal", "How far one is, and where it goes."),
     "account": ("Account", "Limits left today, and accounts at banks."),
     "statements": ("Statements", "A month of money and coins, line by line."),
     "webhooks": ("Webhooks", "Whom the desk tells what becomes of orders."),
