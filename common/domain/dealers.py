@@ -25,6 +25,7 @@ from common.domain import work
 from common.domain.dealer_refunds import Refund, RefundItem
 from common.errors import Refusal
 from common.keys import PrimaryKey
+from common.requisites import FORGOTTEN
 from common.roubles import roubles
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
@@ -105,10 +106,10 @@ def standing(table: Table, dealer_id: str) -> Standing:
     return Standing(dealer, accounts, next(_open(table, dealer, accounts), None))
 
 
-def is_forgotten(table: Table, dealer_id: str) -> bool:
-    """Can nobody read his requisites?"""
+def why_not_paid(table: Table, dealer_id: str) -> str | None:
+    """Why nothing can go to his requisites."""
     dealer = table.get(_DealerItem, keys.DEALER(dealer_id=dealer_id), consistent=True)
-    return dealer is not None and dealer.forgotten_at is not None
+    return None if dealer is None or dealer.forgotten_at is None else FORGOTTEN
 
 
 def forget(as_read: Standing, at: datetime) -> list[Write]:

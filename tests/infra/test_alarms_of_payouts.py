@@ -311,5 +311,5 @@ def test_from_stuck_to_moved_it_takes_four_commands_at_most(page: Path) -> None:
 
 
 def test_runbooks_of_payouts_use_desk() -> None:
-    using = {page.stem for page in PAGES if told(page)}
+    using = {page.stem for page in PAGES if told(page.read_text())}
     assert using >= {rule.runbook for rule in RULES} | {"executions-failed"}

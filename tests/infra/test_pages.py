@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 from infra import environment
 from infra.bundle import ROOT
@@ -19,23 +18,24 @@ DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 A_FILE = r"(?:common|functions|infra|docgen|sandbox|local|tests|console|docs)/[\w./-]*\.(?:py|md|json)"
 
 
+@cache
 def _anchors(page: Path) -> set[str]:
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_links_lead_somewhere(page: Path) -> None:
-    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)", page.read_text()):
+def test_links_lead_somewhere() -> None:
+    links = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)")
+    found = [(page, *link) for page in PAGES for link in links.findall(page.read_text())]
+    for page, link, anchor in found:
         target = page.parent / link if link else page
-        assert target.exists(), link
-        assert not anchor or anchor in _anchors(target), f"{link}#{anchor}"
+        assert target.exists(), f"{page}: {link}"
+        assert not anchor or anchor in _anchors(target), f"{page}: {link}#{anchor}"
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_files_that_are_named_are_there(page: Path) -> None:
-    for path in re.findall(f"`({A_FILE})`", page.read_text()):
-        assert (ROOT / path).is_file(), path
+def test_files_that_are_named_are_there() -> None:
+    named = ((page, path) for page in PAGES for path in re.findall(f"`({A_FILE})`", page.read_text()))
+    assert [f"{page}: {path}" for page, path in named if not (ROOT / path).is_file()] == []
 
 
 def test_what_the_seeds_names_have_become_is_where_it_is_said_to_be() -> None:

@@ -36,7 +36,6 @@ from common.domain.work import Unfinished, WaitingItem
 from common.keys import PrimaryKey
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
-from common.requisites import FORGOTTEN
 from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
@@ -271,9 +270,7 @@ class Operations:
         bill_id = store.open_bill(self.table, item.PK, type_)
         if bill_id is not None:
             return f"bill {bill_id} is open, and takes what is on it"
-        if not item.balance_kopecks:
-            return "there is nothing on it"
-        return FORGOTTEN if dealers.is_forgotten(self.table, item.PK) else None
+        return dealers.why_not_paid(self.table, item.PK) if item.balance_kopecks else "there is nothing on it"
 
     def _cursor(self, item: KnownItem) -> TradesCursor | None:
         """How far the trades are looked at among which some of an order that quotes, or is stopping, may be."""
