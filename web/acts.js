@@ -66,7 +66,7 @@ export const KEYED_BY_REFERENCE = "deposit credit";
 export function told(command, filled, key) {
   const given = Object.entries(filled).filter(([, value]) => value.trim() !== "");
   /** @type {Record<string, any>} */
-  const body = Object.fromEntries(given.map(([name, value]) => [name, WHOLE.has(name) ? JSON.parse(value) : value.trim()]));
+  const body = Object.fromEntries(given.map(([name, value]) => [name, WHOLE.has(name) && /^\d{1,15}$/.test(value) ? JSON.parse(value) : value.trim()]));
   if (command !== KEYED_BY_REFERENCE) return { body, key };
   const { reference, ...rest } = body;
   return { body: rest, key: `${reference}` };

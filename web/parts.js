@@ -94,6 +94,16 @@ export function Copy({ text, what }) {
     <small role="status">${said.value}</small></span>`;
 }
 
+/** @typedef {import('./types').Schemas['OwnClientView']} Client */
+
+/** Of several one has to be chosen: another may be the first by the time it is sent. @param {Client[]} of */
+export const only = (of) => ((of.length === 1 && of[0]?.client_id) || "");
+
+/** @param {{ name: string, says: string, of: Client[], form: any, chosen: string }} told */
+export const Choice = ({ name, says, of, form, chosen }) => html`<label>${says} <select name=${name} required onChange=${form.typed(name)}>
+  ${of.length > 1 && html`<option value="" selected=${!chosen}>choose one</option>`}${of.map((c) =>
+    html`<option value=${c.client_id} selected=${c.client_id === chosen}>${c.client_id}${c.account_id ? `, account ${c.account_id}` : ""}</option>`)}</select></label>`;
+
 /**
  * A dialog: the browser traps the focus in it, and gives it back.
  * @param {{ open: boolean, close: () => void, title: string, children: unknown }} told

@@ -375,10 +375,9 @@ def _may_skip_tie(case: Case) -> bool:
 
 
 def _may_settle_tie(case: Case) -> bool:
-    """Has the poller gone on behind it, or is nothing of it taken by itself any more? It waits since it was found."""
-    return case.status == Tie.UNTAKEN or (
-        case.status == Tie.HELD and case.due_at is not None and case.now >= case.due_at + SETTLED_AFTER
-    )
+    """Is nothing of it taken by itself any more? It waits since it was found, or since the poller went on behind it."""
+    waits = case.status in (Tie.HELD, Tie.UNTAKEN)
+    return waits and case.due_at is not None and case.now >= case.due_at + SETTLED_AFTER
 
 
 def _may_book_loss(case: Case) -> bool:

@@ -202,9 +202,17 @@ class Dealer:
     reason: str | None = None
     forgotten_at: datetime | None = None
 
-    def is_back_with(self, offer: Offer) -> bool:
-        """Was he forgotten, and has he agreed to this offer since? What he had agreed to before is sent late."""
-        return self.forgotten_at is not None and offer.accepted_at > max(self.forgotten_at, self.offer.accepted_at)
+    @property
+    def version_to_replace(self) -> int:
+        """Of his requisites. To be forgotten counts as one: whoever had named the version before can not know of it."""
+        return self.requisites_version + (self.forgotten_at is not None)
+
+    def is_back_with(self, offer: Offer, at: datetime) -> bool:
+        """Was he forgotten, and has he agreed to this offer since? What he had agreed to before is sent late, and what
+        he will agree to may have been written before, too."""
+        if self.forgotten_at is None:
+            return False
+        return max(self.forgotten_at, self.offer.accepted_at) < offer.accepted_at <= at
 
     def must_be_known(self) -> None:
         """Raises DealerForgotten."""

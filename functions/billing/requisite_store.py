@@ -67,7 +67,7 @@ def first(dealer: Dealer, wrapped: str, sealed: str) -> list[Write]:
 
 def anew(dealer: Dealer, wrapped: str, sealed: str, taxpayer: str, at: datetime) -> list[Write]:
     """The next key of a dealer who was forgotten, and the version after his, sealed under it. Refused with Moved."""
-    item, version = DataKeyItem, dealer.requisites_version + 1
+    item, version = DataKeyItem, dealer.version_to_replace + 1
     return [
         Write.update(
             item(*keys.DATA_KEY(dealer_id=dealer.dealer_id)),

@@ -331,7 +331,7 @@ def change_requisites(
 def come_back(dealer: Dealer, wrapped: str, sealed: str, taxpayer: str, offer: Offer, at: datetime) -> list[Write]:
     """Who was forgotten has given requisites anew, sealed under the next key, which a machine brings to the payers of
     his accounts. Refused with Moved."""
-    item, version = DealerItem, dealer.requisites_version + 1
+    item, version = DealerItem, dealer.version_to_replace + 1
     waits = work.waits(
         keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his requisites at the billing system"
     )

@@ -110,7 +110,8 @@ class Written:
         assert over is not None
         market.table.write(*halts.lift(over, "it is over", "oleg", market.clock()))
         self.tie, self.untaken = self._tie(1), self._tie(2)
-        moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", self._market.clock())
+        since = self._market.clock() - ties.SETTLED_AFTER
+        moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", since)
         self._market.table.write(*moved)
         missing = Quantity(Decimal("0.25"), BTC)
         self.short = shortages.shortage_id_of(BTC)

@@ -51,7 +51,7 @@ def forgotten(desk: Desk) -> None:
 
 def gives_anew(dealership: Dealership) -> None:
     """Requisites that are others than he had."""
-    has = dealership.dealers.dealer(CME_ID).requisites_version
+    has = dealership.dealers.dealer(CME_ID).version_to_replace
     dealership.dealers.update_requisites(CME_ID, others(), replaces=has)
     assert dealership.onboard(DEALER_ID) == Stage.DONE
 
@@ -220,25 +220,26 @@ def forgotten_at_once(desk: Desk) -> None:
 class TestBack:
     def test_he_registers_anew_under_the_next_key(self, desk: Desk, dealership: Dealership) -> None:
         forgotten(desk)
-        anew = Offer("2026-12", desk.clock() + timedelta(days=1))
+        desk.clock.forward(minutes=1)
+        anew = Offer("2026-12", desk.clock())
         back = dealership.dealers.register(CME_ID, others(), anew)
-        assert (back.requisites_version, back.offer, back.forgotten_at) == (2, anew, None)
+        assert (back.requisites_version, back.offer, back.forgotten_at) == (3, anew, None)
         assert dealership.onboard(DEALER_ID) == Stage.DONE
-        assert dealership.sealing.requisites(DEALER_ID, 2) == others()
+        assert dealership.sealing.requisites(DEALER_ID, 3) == others()
         with pytest.raises(DealerForgotten):
             dealership.sealing.requisites(DEALER_ID, 1)
-        assert dealership.sealing.had_before(DEALER_ID, 2, COMPANY) is None
+        assert dealership.sealing.had_before(DEALER_ID, 3, COMPANY) is None
         with pytest.raises(DealerExists):
             dealership.dealers.register(CME_ID, others(), anew)
 
     def test_a_registration_of_before_is_a_late_repeat(self, desk: Desk, dealership: Dealership) -> None:
-        """Whatever its time says: it is that of the offer that he has agreed to."""
+        """Whatever its time says: it is that of the offer that he has agreed to, or one that is still to come."""
         forgotten(desk)
-        late = replace(OFFER, accepted_at=desk.clock() - timedelta(minutes=1))
-        for offer in (OFFER, late):
+        late, ahead = (replace(OFFER, accepted_at=desk.clock() + timedelta(minutes=by)) for by in (-1, 1))
+        for offer in (OFFER, late, ahead):
             with pytest.raises(DealerExists):
                 dealership.dealers.register(CME_ID, COMPANY, offer)
-        for replaces in (None, 2):
+        for replaces in (None, 1, 3):
             with pytest.raises(DealerForgotten):
                 dealership.dealers.update_requisites(CME_ID, COMPANY, replaces=replaces)
         assert dealer(dealership).forgotten_at is not None
@@ -258,7 +259,7 @@ class TestBack:
         gives_anew(dealership)
         assert dealership.fast_buyouts.add(CME_ID).made.status is DealerStatus.ACTIVE
         dealership.run()
-        assert dealership.sealing.requisites(DEALER_ID, 2) == others()
+        assert dealership.sealing.requisites(DEALER_ID, 3) == others()
 
     def test_he_may_be_forgotten_once_more(self, desk: Desk, dealership: Dealership) -> None:
         forgotten(desk)
@@ -266,7 +267,7 @@ class TestBack:
         told = desk.proposals.propose(FORGET, DEALER_ID, {}, None, "he has left", "olga", dry_run=False)
         desk.confirmed(told)
         with pytest.raises(DealerForgotten):
-            dealership.sealing.requisites(DEALER_ID, 2)
+            dealership.sealing.requisites(DEALER_ID, 3)
         with pytest.raises(DealerForgotten):
             dealership.dealers.update_requisites(CME_ID, others(), replaces=1)
 
@@ -279,12 +280,13 @@ class TestBack:
 
     def test_two_who_bring_him_back_at_once_are_one(self, desk: Desk, dealership: Dealership) -> None:
         forgotten(desk)
-        anew = Offer("2026-12", desk.clock() + timedelta(days=1))
+        desk.clock.forward(minutes=1)
+        anew = Offer("2026-12", desk.clock())
         before_next_write(desk, lambda: gives_anew(desk.dealership), containing="back, with requisites")
         with pytest.raises(DealerExists):
             desk.dealership.dealers.register(CME_ID, COMPANY, anew)
-        assert dealer(dealership).requisites_version == 2
-        assert dealership.sealing.requisites(DEALER_ID, 2) == others()
+        assert dealer(dealership).requisites_version == 3
+        assert dealership.sealing.requisites(DEALER_ID, 3) == others()
 
     @pytest.mark.parametrize("act", ["add", "release"])
     def test_nothing_is_begun_for_who_is_forgotten_meanwhile(

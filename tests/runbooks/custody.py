@@ -140,6 +140,7 @@ def untaken(on_call: OnCall) -> Facts:
     """Two have let the poller go on behind them, and all else is sent; the console refunds what was not taken."""
     told_at = tied(on_call)
     decide(on_call.desk.market, told_at, Tie.HELD, Tie.UNTAKEN)
+    on_call.desk.market.pass_time(hours=2)
     refunded_by_console(on_call)
     return {"T…": tie_id_of(told_at)}
 

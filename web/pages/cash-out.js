@@ -4,7 +4,7 @@
 import { get, post } from "../api.js";
 import { cents, dollars, isZero, quantity, typed, worth } from "../amounts.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Facts, Heading, Table, Way, When, go, html, segment } from "../parts.js";
+import { Choice, Facts, Heading, Table, Way, When, go, html, only, segment } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['SellOrderView']} SellOrder */
@@ -111,8 +111,8 @@ function Asked({ form, told: { holdings, clients, assets } }) {
   const fields = {
     ...form.fields,
     asset_id: form.fields.asset_id || has[0]?.asset_id,
-    crypto: form.fields.crypto || crypto[0]?.client_id,
-    banking: form.fields.banking || banking[0]?.client_id,
+    crypto: form.fields.crypto || only(crypto),
+    banking: form.fields.banking || only(banking),
   };
   const much = typed(fields.quantity);
   const price = assets.find((a) => a.asset_id === fields.asset_id)?.price ?? null;
@@ -134,10 +134,6 @@ function Asked({ form, told: { holdings, clients, assets } }) {
     </fieldset>
     <p role="status">${estimate ? `About ${dollars(estimate)}, ${form.unknown ? "as you have asked for it" : `at ${dollars(price)}`}; what the exchange really brings is less its fee.` : "Say how much, and see about what it brings."}</p>
     ${!price && html`<p class="hint"><mark>There is no price</mark> of ${fields.asset_id} now.</p>`}
-    <${Send} form=${form} says="Sell and pay out" disabled=${!estimate} />
+    <${Send} form=${form} says="Sell and pay out" disabled=${!estimate || !fields.crypto || !fields.banking} />
   </form>`;
 }
-
-/** @param {{ name: string, says: string, of: Client[], form: any, chosen: string }} told */
-const Choice = ({ name, says, of, form, chosen }) => html`<label>${says} <select name=${name} onChange=${form.typed(name)}>${of.map((c) =>
-  html`<option value=${c.client_id} selected=${c.client_id === chosen}>${c.client_id}${c.account_id ? `, account ${c.account_id}` : ""}</option>`)}</select></label>`;

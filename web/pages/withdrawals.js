@@ -4,7 +4,7 @@
 import { get, post } from "../api.js";
 import { dollars, typed } from "../amounts.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Facts, Heading, Table, When, go, html, segment } from "../parts.js";
+import { Choice, Facts, Heading, Table, When, go, html, only, segment } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AccountsTransferView']} Transfer */
@@ -44,18 +44,18 @@ const COLUMNS = [
 /** @param {{ told: Told }} told */
 function Asked({ told: { balance, banks, left } }) {
   const form = useForm("withdrawal", { amount: "", bank: "" }, (fields, key) =>
-    post("/balance/withdrawals", { body: { amount: typed(fields.amount) ?? "", banking_client_id: fields.bank || (banks[0]?.client_id ?? "") }, key }),
+    post("/balance/withdrawals", { body: { amount: typed(fields.amount) ?? "", banking_client_id: fields.bank || only(banks) }, key }),
   (made) => go(`/withdrawals/${segment(made.transfer_id)}`));
   if (!banks.length) return html`<p class="empty">The desk has not yet allowed you to be paid at a bank: <a href="/account">ask it</a>. When it has, you withdraw here.</p>`;
-  const { amount, bank } = form.fields;
+  const amount = form.fields.amount;
+  const bank = form.fields.bank || only(banks);
   return html`<form class="ticket" onSubmit=${form.send}>
     <fieldset disabled=${form.unknown}>
       <label>Dollars <input name="amount" inputmode="decimal" required autocomplete="off" value=${amount} aria-invalid=${amount && !typed(amount) ? "true" : undefined} onInput=${form.typed("amount")} />
         <small>${dollars(balance.current_balance)} are free${left && `; ${dollars(left)} may go to your bank today (UTC)`}</small></label>
-      <label>Paid to <select name="bank" onChange=${form.typed("bank")}>${banks.map((c) =>
-        html`<option value=${c.client_id} selected=${c.client_id === bank}>${c.client_id}${c.account_id ? `, account ${c.account_id}` : ""}</option>`)}</select></label>
+      <${Choice} name="bank" says="Paid to" of=${banks} form=${form} chosen=${bank} />
     </fieldset>
-    <${Send} form=${form} says="Withdraw" disabled=${!typed(amount)} />
+    <${Send} form=${form} says="Withdraw" disabled=${!typed(amount) || !bank} />
   </form>`;
 }
 

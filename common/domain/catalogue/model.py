@@ -304,7 +304,7 @@ class Listing:
             return None
         hour = full_hour_after(self.quote.as_of)
         known = (hour - self.quote.as_of).total_seconds() <= self.asset.price_age_max_seconds
-        left_behind = self.jump is not None and self.jump.since <= hour
+        left_behind = self.jump is not None and min(self.jump.since, self.jump.quote.as_of) <= hour
         return hour if known and not left_behind and hour < then.as_of else None
 
     def must_be_active(self) -> None:

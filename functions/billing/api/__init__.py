@@ -129,7 +129,9 @@ class DealerView(View):
     commission_percent: str
     offer_version: str
     offer_accepted_at: InstantText
-    requisites_version: int = Field(description="the latest; an account whose version is older is being updated")
+    requisites_version: int = Field(
+        description="the latest, to be forgotten counting as one; an account whose version is older is being updated"
+    )
     forgotten_at: InstantText | None = Field(
         description="since when nobody can read his requisites: he gives them anew, or registers anew"
     )
@@ -350,7 +352,7 @@ def _dealer(found: Dealer) -> DealerView:
         commission_percent=str(found.commission_percent),
         offer_version=found.offer.version,
         offer_accepted_at=found.offer.accepted_at,
-        requisites_version=found.requisites_version,
+        requisites_version=found.version_to_replace,
         forgotten_at=found.forgotten_at,
         same_inn=list(dealers().of_same_taxpayer(found)),
         reason=found.reason,

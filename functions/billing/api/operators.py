@@ -182,7 +182,7 @@ def _dealer(found: Dealer) -> OperatedDealerView:
         status=found.status,
         commission_percent=str(found.commission_percent),
         offer_version=found.offer.version,
-        requisites_version=found.requisites_version,
+        requisites_version=found.version_to_replace,
         forgotten_at=found.forgotten_at,
         reason=found.reason,
         needs_person=found.needs_person,

@@ -87,7 +87,7 @@ class Dealers:
             self.table.write(*store.register(dealer, wrapped, sealed, account))
         except store.DealerKnown as known:
             before = known.dealer
-            if not before.is_back_with(offer):
+            if not before.is_back_with(offer, at):
                 raise DealerExists(before) from None
             try:
                 return self._come_back(before, requisites, offer)
@@ -110,7 +110,7 @@ class Dealers:
         dealer_id = model.dealer_id(cme_dealer_id)
         for _ in range(MOVES_MAX):
             dealer = store.dealer(self.table, dealer_id)
-            if dealer.forgotten_at is not None and replaces == dealer.requisites_version:
+            if dealer.forgotten_at is not None and replaces == dealer.version_to_replace:
                 with suppress(Moved):
                     model.check_requisites(requisites)
                     return self._come_back(dealer, requisites, dealer.offer)
@@ -134,7 +134,7 @@ class Dealers:
     def _come_back(self, dealer: Dealer, requisites: Requisites, offer: Offer) -> Dealer:
         """Raises Moved, DataKeysUnavailable, Busy."""
         at, dealer_id = self.now(), dealer.dealer_id
-        wrapped, sealed = self.sealing.first(dealer_id, requisites, dealer.requisites_version + 1)
+        wrapped, sealed = self.sealing.first(dealer_id, requisites, dealer.version_to_replace + 1)
         self.table.write(*store.come_back(dealer, wrapped, sealed, self.sealing.mark(requisites.inn), offer, at))
         work.drive_now(self.table, self.machines, keys.DEALER(dealer_id=dealer_id), at)
         return store.dealer(self.table, dealer_id)

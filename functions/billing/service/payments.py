@@ -95,14 +95,16 @@ class Payments:
         return PaymentStatus.PARKED
 
     def _park_taken_back(self, body: bytes, back: PaymentTakenBack) -> PaymentStatus:
-        """Raises Busy."""
+        """The account that has it is held, whatever contract the message names: two operators may have said whose it
+        is. Raises Busy."""
         payment = back.payment
         receipt_id = model.receipt_id(payment.payment_id)
         why = f"{back.detail}; here it is {receipt_id}"
         for _ in range(MOVES_MAX):
-            account = store.account_of_contract(self.table, payment.contract_id)
+            account, taken = store.account_of_contract(self.table, payment.contract_id), self._taken(receipt_id)
+            whose = taken.whose if taken else None if account is None else Whose(*account)
             try:
-                return self.park(body, why, receipt_id, None if account is None else self._account(Whose(*account)))
+                return self.park(body, why, receipt_id, None if whose is None else self._account(whose))
             except store.Moved:
                 continue
         raise _busy()
@@ -196,6 +198,10 @@ class Payments:
         if whose.status is aside.status is PaymentStatus.EARLY:
             return aside
         return self._stays(aside, whose.status, whose.why, by)
+
+    def _taken(self, receipt_id: str) -> Taken | None:
+        found = payment_store.find(self.table, receipt_id)
+        return found if isinstance(found, Taken) else None
 
     def _goes_off(self, aside: Aside) -> bool:
         """Is the payment still on its account that this message tells to be taken back, as two operators have agreed?
