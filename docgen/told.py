@@ -514,6 +514,7 @@ TOLD: dict[str, Told] = {
     "market_making_performance": Told(
         _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
     ),
+    "market_making_history": Told(_FOUND, (MarketMakingOrderNotFound, MarketMakingOrderMoved)),
     "market_making_book": Told(
         _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
     ),

@@ -505,6 +505,7 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/performance/history"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/book"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/fills.csv"): Call(thing="running"),

@@ -608,6 +608,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             lambda desk, thing: desk.steering.configure(thing, 1, {"bid_spread": "0.3"})
         ),
         "a market-making order, its performance": quoted(lambda desk, thing: desk.steering.performance(thing)),
+        "a market-making order, its performance over time": quoted(
+            lambda desk, thing: desk.steering.history(thing), traded
+        ),
         "a market-making order, its fills": quoted(
             lambda desk, thing: desk.steering.fills(thing, limit=20, after=None), traded
         ),

@@ -59,6 +59,7 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("PATCH", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/configuration"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/performance"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/orders/{order_id}/performance/history"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/book"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/fills"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/fills.csv"): ("MarketMakingOrderNotFound",) * 3,

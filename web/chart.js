@@ -3,7 +3,7 @@
 // cents. The same is in a table behind the picture.
 
 import { useEffect, useRef } from "./vendor/preact-hooks.js";
-import { cents, toTheCent } from "./amounts.js";
+import { cents, quantity, toTheCent } from "./amounts.js";
 import { Table, When, html } from "./parts.js";
 
 /** Of each line an amount; null: nobody knows it, which `but` says. @typedef {{ at: string, dollars: (string | null)[], id: string, but?: string }} Point */
@@ -11,8 +11,8 @@ import { Table, When, html } from "./parts.js";
 const DASHES = [[], [8, 4], [2, 3]]; // a line is told by how it is drawn, not by its colour alone
 const DRAWN = ["drawn through", "dashed", "dotted"];
 
-/** Rising in time; a line for each name. @param {{ points: Point[], says: string, names: string[] }} told */
-export function Steps({ points, says, names }) {
+/** Rising in time; a line for each name. Of dollars, or of a `coin`. @param {{ points: Point[], says: string, names: string[], coin?: string }} told */
+export function Steps({ points, says, names, coin }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const last = points.at(-1);
   useEffect(() => {
@@ -37,7 +37,7 @@ export function Steps({ points, says, names }) {
           tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "UTC"),
           series: [{}, ...names.map((label, n) => ({ label, stroke: n ? text : colour, width: 2, dash: DASHES[n], points: { show: false }, ...(n === 0 && { fill: `${colour}22` }), paths: stepped }))],
           scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.1 : 1] } },
-          axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `$${tick}`) }],
+          axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `${coin ? "" : "$"}${tick}`) }],
         },
         [points.map((p) => Date.parse(p.at) / 1000), ...names.map((_, n) => points.map((p) => (p.dollars[n] == null ? null : Number(p.dollars[n]))))],
         at,
@@ -52,10 +52,10 @@ export function Steps({ points, says, names }) {
   }, [last?.id, points.length]);
   if (!points.length) return null;
   return html`<figure class="chart">
-    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${toTheCent(last?.dollars[0] ?? null)}`}></div>
+    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${coin ? `${quantity(last?.dollars[0] ?? "0")} ${coin}` : toTheCent(last?.dollars[0] ?? null)}`}></div>
     <figcaption>${says} (UTC)${names.length > 1 && `: ${names.map((name, n) => `${name} ${DRAWN[n]}`).join(", ")}`}</figcaption>
     <details><summary>The same as a table</summary>
-      <${Table} caption=${says} hidden rows=${points.toReversed()} empty="" id=${(/** @type {Point} */ p) => p.id} columns=${columns(names)} />
+      <${Table} caption=${says} hidden rows=${points.toReversed()} empty="" id=${(/** @type {Point} */ p) => p.id} columns=${columns(names, coin)} />
     </details>
   </figure>`;
 }
@@ -66,8 +66,8 @@ function clock(seconds) {
   return at.slice(11, 16) === "00:00" ? at.slice(0, 10) : at.slice(11, 16);
 }
 
-/** @param {string[]} names */
-const columns = (names) => [
+/** @param {string[]} names @param {string} [coin] */
+const columns = (names, coin) => [
   { name: "At (UTC)", of: (/** @type {Point} */ p) => html`<${When} at=${p.at} />` },
-  ...names.map((name, n) => ({ name, number: true, of: (/** @type {Point} */ p) => html`${cents(p.dollars[n] ?? null)}${p.dollars[n] === null && p.but && html` <mark>${p.but}</mark>`}` })),
+  ...names.map((name, n) => ({ name, number: true, of: (/** @type {Point} */ p) => html`${coin ? quantity(p.dollars[n] ?? "0") : cents(p.dollars[n] ?? null)}${p.dollars[n] === null && p.but && html` <mark>${p.but}</mark>`}` })),
 ];

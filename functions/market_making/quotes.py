@@ -669,19 +669,27 @@ def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: 
 
 
 def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
-    base, quote = quotes.base, quotes.quote
-    tally = quotes.tally.with_trade(trade, base, coins)
-    if trade.side is BUY:
-        base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
-    else:
-        base, quote = EXACT.subtract(base, trade.quantity), EXACT.add(quote, trade.quote_quantity)
-    if trade.fee_asset == coins[0]:
-        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote, tally=tally)
-    if trade.fee_asset == coins[1]:
-        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee), tally=tally)
+    tally = quotes.tally.with_trade(trade, quotes.base, coins)
+    more_base, more_quote = brought(trade, coins)
+    base, quote = EXACT.add(quotes.base, more_base), EXACT.add(quotes.quote, more_quote)
+    if trade.fee_asset in coins:
+        return replace(quotes, base=base, quote=quote, tally=tally)
     paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
     elsewhere = {**quotes.fees_elsewhere, trade.fee_asset: paid}
     return replace(quotes, base=base, quote=quote, fees_elsewhere=elsewhere, tally=tally)
+
+
+def brought(trade: OwnTrade, coins: tuple[str, str]) -> tuple[Decimal, Decimal]:
+    """Of base and of quote, less its fee where that is one of them: below zero, what it has taken."""
+    if trade.side is BUY:
+        base, quote = trade.quantity, EXACT.minus(trade.quote_quantity)
+    else:
+        base, quote = EXACT.minus(trade.quantity), trade.quote_quantity
+    if trade.fee_asset == coins[0]:
+        return EXACT.subtract(base, trade.fee), quote
+    if trade.fee_asset == coins[1]:
+        return base, EXACT.subtract(quote, trade.fee)
+    return base, quote
 
 
 # What only operators know

@@ -15,6 +15,8 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, Quantity
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
@@ -59,6 +61,21 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     @property
     def trade_id(self) -> int:
         return int(self.SK.removeprefix(keys.MARKET_MAKING_TRADE.prefix))
+
+    @property
+    def trade(self) -> OwnTrade:
+        return OwnTrade(
+            self.trade_id,
+            self.exchange_order_id,
+            Side(self.side),
+            self.price,
+            self.quantity,
+            self.quote_quantity,
+            self.fee,
+            self.fee_asset,
+            self.maker,
+            self.at,
+        )
 
 
 class DecidedItem(Item, discriminator=keys.MARKET_MAKING_DECIDED.entity):
@@ -224,10 +241,22 @@ def configuration(table: Table, order_id: str, version: int) -> str:
     return item.configuration
 
 
-def fills(table: Table, order_id: str, *, limit: int, after: Position | None) -> Page[TradeItem]:
+def fills(
+    table: Table, order_id: str, *, limit: int, after: Position | None = None, consistent: bool = False
+) -> Page[TradeItem]:
     """A page of its trades, the newest first."""
-    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), newest_first=True)
+    trades = Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix)
+    query = Query(partition(order_id) & trades, newest_first=True, consistent=consistent)
     return table.page(TradeItem, query, limit=limit, after=after)
+
+
+def beside_trades(table: Table, order_id: str) -> tuple[Decimal, Decimal]:
+    """What two operators have decided of base and of quote (`decided`), as it was added."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_DECIDED.prefix), consistent=True)
+    lines = list(table.all(DecidedItem, query))
+    nothing = Decimal(0)
+    base = reduce(EXACT.add, (line.base_amount for line in lines), nothing)
+    return base, reduce(EXACT.add, (line.quote_amount for line in lines), nothing)
 
 
 def fills_after(table: Table, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:

@@ -150,8 +150,7 @@ class There:
 def performance(tally: Tally, there: There, coins: tuple[str, str], price: Decimal, at: datetime) -> Performance:
     """`at`: now, or when it ended."""
     worth = EXACT.multiply(there.base, price)
-    value = EXACT.add(worth, there.quote)
-    held = EXACT.add(EXACT.multiply(there.began[0], price), there.began[1])
+    value, held = worth_at((there.base, there.quote), price), worth_at(there.began, price)
     fees = {coin: fee for coin, fee in zip(coins, tally.fees, strict=True) if fee}
     return Performance(
         price=price,
@@ -167,6 +166,11 @@ def performance(tally: Tally, there: There, coins: tuple[str, str], price: Decim
         inventory=_ratio(worth, value),
         drawdown=max(EXACT.subtract(there.best, there.result), _NOTHING),
     )
+
+
+def worth_at(both: tuple[Decimal, Decimal], price: Decimal) -> Decimal:
+    """Of base and quote, in quote."""
+    return EXACT.add(EXACT.multiply(both[0], price), both[1])
 
 
 def _ratio(part: Decimal, whole: Decimal) -> Decimal:

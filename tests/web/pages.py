@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import OwnTrade
 from common.owner import Owner
 from functions.billing.model import AccountType, bill_id, dealer_id
+from functions.market_making import quotes_store
 from functions.market_making.model import FIRST_SHARD
+from functions.market_making.quotes import Fill, brought
 from tests.billing.dealership import CME_ID
 from tests.desk import Desk
 from tests.market_making.market import ACCOUNT, Market
@@ -96,7 +102,7 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
         page = there[who]
         expect(page.locator("h1")).to_be_visible()
         expect(page.locator("[aria-busy=true]")).to_have_count(0)
-        if name == "portfolio":
+        if name in ("portfolio", "market-making-quoting"):
             expect(page.locator("canvas")).to_be_visible()
         if name == "story":
             page.get_by_role("button", name="offramp mark-filled").click()
@@ -135,7 +141,9 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     told = plan.json["plan_id"], endpoint.json["endpoint_id"], paid.json["transfer_id"]
     customer.post(f"/webhooks/endpoints/{told[1]}/test")
     there = sold.order_id, quoted.json["quote_id"], purchased.order_id, sold_there.order_id
-    return *there, making(desk.market, ann), told
+    markets = making(desk.market, ann)
+    _trade(desk.market, markets[1])
+    return *there, markets, told
 
 
 def making(market: Market, owner: Owner) -> tuple[str, str]:
@@ -146,3 +154,18 @@ def making(market: Market, owner: Owner) -> tuple[str, str]:
     for _ in range(2):  # placed, and seen
         market.ticking.tick(FIRST_SHARD, market.clock(), lambda: True)
     return written.payable, written.running
+
+
+def _trade(market: Market, order_id: str) -> None:
+    """Others have met its quotes, as its ticker would have booked it."""
+    before = quotes_store.find(market.table, order_id)
+    assert before is not None
+    after, much, fills = replace(before, cycle=before.cycle + 1), Decimal("0.002"), []
+    for number, price in enumerate(map(Decimal, (60_100, 59_900, 60_150, 60_240, 59_950, 60_060)), 1):
+        side, at = Side.SELL if price > 60_000 else Side.BUY, market.clock() - timedelta(minutes=90 - 12 * number)
+        trade = OwnTrade(number, "7", side, price, much, much * price, Decimal("0.12"), "USDT", True, at)
+        base, quote = brought(trade, ("BTC", "USDT"))
+        tally = after.tally.with_trade(trade, after.base, ("BTC", "USDT"))
+        after = replace(after, base=after.base + base, quote=after.quote + quote, tally=tally)
+        fills.append(Fill(trade, "b1", completes=False, fee=trade.fee))
+    market.table.write(*quotes_store.write(before, after, fills, market.clock()))

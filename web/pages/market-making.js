@@ -8,6 +8,9 @@ import { isZero, percent, quantity } from "../amounts.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
 import { Confirm, Copy, Facts, Heading, Status, Table, Way, When, html, segment } from "../parts.js";
 import { Qr } from "../qr.js";
+import { Steps } from "../chart.js";
+
+const SLOWLY = 60; // seconds: all its trades are read for it
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['MarketMakingOrderView']} Listed */
@@ -73,7 +76,7 @@ export function MarketMakingOrder({ id }) {
         ${o.payment && html`<${ToPay} order=${o} payment=${o.payment} at=${at} />`}
         <${Acts} order=${o} again=${live.again} />
         ${quotes && html`<${Book} id=${id} />`}
-        ${far >= 2 && html`<${Brought} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${Fills} id=${id} />`}
+        ${far >= 2 && html`<${Brought} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${History} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${Fills} id=${id} />`}
         <h2>The order</h2>
         <${Facts} of=${[
           ["Pair", `${o.pair} at ${o.exchange}`],
@@ -212,6 +215,15 @@ function Brought({ id, quote }) {
     ...p.campaigns.map((c) => [`Campaign ${c.campaign_id}`, `${quantity(c.reward)} ${c.token} to be expected`]),
     ["By the price", `${quantity(p.price)} of `, html`<${When} at=${p.as_of} />`],
   ].map(([name, ...what]) => [name, what])} />`}<//>`;
+}
+
+/** At its trades' own prices: no others are kept. @param {{ id: string, quote: string }} told */
+function History({ id, quote }) {
+  const live = useLive((signal) => get("/market-making/orders/{order_id}/performance/history", { path: { order_id: id }, signal }), SLOWLY, [id]);
+  return html`<${Loaded} of=${live}>${(/** @type {Schemas['PerformanceHistoryView']} */ told) => html`
+    <${Steps} says=${`More than holding would be, in ${quote}, by the price of each trade`} names=${["More than holding"]} coin=${quote}
+      points=${told.items.map((e) => ({ at: e.at, id: e.trade_id, dollars: [e.against_holding] }))} />
+    ${!told.complete && html`<p class="hint">These are its last ${told.items.length} trades.</p>`}`}<//>`;
 }
 
 /** @param {{ id: string }} told */

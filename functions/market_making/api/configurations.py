@@ -121,6 +121,26 @@ class PerformanceView(View):
     as_of: InstantText
 
 
+class EquityView(View):
+    """After a trade, at the price of that trade. Sums are in the quote asset."""
+
+    trade_id: str = Field(description="as the exchange calls it")
+    at: InstantText
+    price: str = Field(description="of that trade")
+    worth: str = Field(description="what there was after it, base at that price and quote; fees in a third coin apart")
+    held: str = Field(description="what there would be without a trade, at the same price")
+    against_holding: str = Field(description="the one less the other")
+
+
+class PerformanceHistoryView(View):
+    """Drawn at the prices of its own trades: between two of them nothing is known of it."""
+
+    order_id: str
+    pair: str
+    items: list[EquityView] = Field(description="the oldest first: one for each of its newest 400 trades")
+    complete: bool = Field(description="false: there are trades before the first of these")
+
+
 @app.post("/market-making/configurations/check", tags=["market making"], summary="Check a configuration")
 def check_configuration(body: CheckRequest) -> CheckedView:
     """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
@@ -167,6 +187,35 @@ def market_making_performance(order_id: OrderId) -> PerformanceView:
         drawdown=plain(found.drawdown),
         campaigns=[_expected(one) for one in campaigning().expected(order, found.price)],
         as_of=clock.now(),
+    )
+
+
+@app.get(
+    "/market-making/orders/<order_id>/performance/history",
+    tags=["market making"],
+    summary="What it has brought, trade by trade",
+)
+def market_making_history(order_id: OrderId) -> PerformanceHistoryView:
+    """What there was after each of its newest 400 trades, against keeping what it began with. It is told at the
+    trades' own prices, which are not the market's: an order sells above it and buys below. The last of them is what
+    the performance tells once the market's price is that of the last trade. An order without a trade has none."""
+    order = opening().order(caller(app).owner, order_id)
+    found = steering().history(order_id)
+    return PerformanceHistoryView(
+        order_id=order_id,
+        pair=order.symbol,
+        items=[
+            EquityView(
+                trade_id=str(point.trade.trade_id),
+                at=point.trade.at,
+                price=plain(point.trade.price),
+                worth=plain(point.worth),
+                held=plain(point.held),
+                against_holding=plain(point.against_holding),
+            )
+            for point in found.points
+        ],
+        complete=found.complete,
     )
 
 

@@ -19,6 +19,7 @@ from common.gateways.exchange.maker import Books, Market
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.market_making import configuration, hummingbot, quotes_store, risk, shard_store, store
+from functions.market_making.equity import History, points
 from functions.market_making.model import (
     ConfigurationMoved,
     MarketMakingOrderMoved,
@@ -35,6 +36,8 @@ from functions.market_making.quotes_store import OvertakenCycle, TradeItem
 from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
 from functions.market_making.tally import Performance, There, performance
 
+POINTS_MAX = 400  # of one history
+READS_MAX = 3  # until no trade has come between them
 PAUSED_BY_OWNER = "paused by its owner; what is open is cancelled with the next cycle"
 
 
@@ -151,6 +154,25 @@ class Steering:
         ended = read.clear_at if read.closed else None
         return performance(read.tally, there, order.coins, price, ended or at)
 
+    def history(self, order_id: str) -> History:
+        """After each of its newest POINTS_MAX trades. Of one that has not begun there is nothing.
+
+        Raises MarketMakingOrderMoved: trades are booked faster than they are read.
+        """
+        order = store.existing(self.table, order_id)
+        read = quotes_store.find(self.table, order_id)
+        for _ in range(READS_MAX):
+            if read is None:
+                return History([], complete=True)
+            page = quotes_store.fills(self.table, order_id, limit=POINTS_MAX + 1, consistent=True)
+            decided = quotes_store.beside_trades(self.table, order_id)
+            before, read = read, quotes_store.find(self.table, order_id)
+            if read is not None and _ledger(read) == _ledger(before):  # these are its trades, and no others
+                trades = [item.trade for item in page.items[:POINTS_MAX]]
+                told = points((read.base, read.quote), read.began, decided, trades, order.coins)
+                return History(told, complete=len(page.items) <= POINTS_MAX)
+        raise MarketMakingOrderMoved("it trades faster than its trades are read; ask again", id=order_id)
+
     def fills(self, order_id: str, *, limit: int, after: Position | None) -> Page[TradeItem]:
         """A page of its trades, the newest first. Of one that has not begun there are none."""
         store.existing(self.table, order_id)
@@ -212,3 +234,8 @@ class Steering:
 
     def _moved(self, order_id: str, member: Member) -> ConfigurationMoved:
         return ConfigurationMoved(f"it is version {member.config} now", id=order_id, version=member.config)
+
+
+def _ledger(quotes: Quotes) -> tuple[Decimal, Decimal, int]:
+    """Another, once a trade is booked or something is decided."""
+    return quotes.base, quotes.quote, quotes.tally.fills
