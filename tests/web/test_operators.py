@@ -46,6 +46,7 @@ def test_page_and_command_line_tell_the_same_story_of_a_stuck_order(tabs: Tabs, 
     expect(page.locator(".machine svg")).to_be_visible()
     shown = squashed(page.locator("main").inner_text())
     moved = squashed(page.locator(".timeline").inner_text())
+    expect(page.get_by_role("link", name="ann")).to_have_attribute("href", "/customers/ann")
     for words in (typed, moved):
         at = 0
         for event in told["events"]:
