@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 
-from common.domain.comparisons import Comparison, NeverCompared, Verdict
+from common import keys
+from common.domain.comparisons import BILLING, Comparison, NeverCompared, Verdict
 from common.gateways.billing import BillingUnavailable, PaymentMessage
+from common.table.transaction import Write
 from functions.billing import store
+from functions.billing.comparison_store import DAYS_MAX, PassItem
 from functions.billing.model import Bill
 from functions.billing.service.comparing import SETTLING, Comparing
 from functions.billing.service.corrections import Change
@@ -225,6 +228,53 @@ def test_accounts_are_compared_in_rounds_once_a_day(dealership: Dealership, comp
     again = comparing.round(ALWAYS)
     assert again is not None
     assert (again.at.date(), again.assets) == (dealership.clock().date(), 12)
+
+
+def test_what_each_day_has_found_is_told_the_last_first(dealership: Dealership, comparing: Comparing) -> None:
+    """For a month, and of days on which all was compared: on the second the billing system is down."""
+    _, due = lived(dealership)
+    assert comparing.days() == []
+    first = dealership.clock().date()
+    comparing.round(ALWAYS)
+    for down in (True, False):
+        dealership.clock.forward(hours=24)
+        dealership.trouble.down = down
+        if not down:
+            without(dealership, due.invoice_id)
+        comparing.round(ALWAYS)
+    last, before = comparing.days()
+    assert (before.day, before.verdict, before.says) == (first, Verdict.AGREES, "3 invoices and payments; all agree")
+    assert (last.day - first, last.things, last.verdict) == (timedelta(days=2), 3, Verdict.OFF)
+    assert f"invoice {due.invoice_id}" in last.says
+    for _ in range(DAYS_MAX):
+        dealership.clock.forward(hours=24)
+        comparing.round(ALWAYS)
+    days = comparing.days()
+    assert (len(days), days[0].day, days[0].day - days[-1].day) == (31, dealership.clock().date(), timedelta(days=30))
+
+
+def test_a_comparison_that_ends_after_midnight_is_of_the_day_before(
+    dealership: Dealership, comparing: Comparing
+) -> None:
+    """And one that was kept by a version that knew no days has none."""
+    for n in range(2):
+        lived(dealership, f"cme-{n}")
+    began = dealership.clock().date()
+    comparing.round(lambda: False)
+    item = dealership.table.get(PassItem, keys.COMPARISON_PASS(of=BILLING))
+    assert item is not None
+    del item.position["days"]
+    dealership.table.write(Write.put(item))
+
+    def until_midnight() -> bool:
+        if dealership.clock().date() == began:
+            dealership.clock.forward(hours=24)
+        return True
+
+    assert comparing.round(until_midnight) is not None
+    assert [day.day for day in comparing.days()] == [began]
+    comparing.round(ALWAYS)
+    assert [day.day - began for day in comparing.days()] == [timedelta(days=1), timedelta(0)]
 
 
 def test_a_round_goes_on_after_the_billing_system_was_down(dealership: Dealership, comparing: Comparing) -> None:

@@ -72,7 +72,7 @@ CLIENT = {
 def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
     """Of what waits for a person."""
     return {
-        **row("id kind status waits_for", thing_id, "sell_order", "TARGET_TXN_PENDING", "an operator"),
+        **row("id kind username status waits_for", thing_id, "sell_order", "ann", "TARGET_TXN_PENDING", "an operator"),
         **row("waits_since due_at needs_person pool batch", WHEN, WHEN, True, None, None),
         **row("members events calls execution execution_before proposal acts", [], [], [], None, None, None, []),
         **more,

@@ -433,6 +433,8 @@ class TestStories:
         assert listed.id == "SOL:0"
         bought = desk.operations.story(first.order_id)
         assert (bought.kind, bought.pool, bought.batch, bought.members) == ("purchase", "SOL:0", first.batch_id, [])
+        whose = [each.username for each in (bought, of_batch, desk.operations.story("ann"))]
+        assert whose == ["ann", None, "ann"]
         with pytest.raises(NotDriven):
             desk.interventions.redrive(first.batch_id, "by mistake", "olga", dry_run=False)
 

@@ -133,6 +133,7 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     desk.dealership.pay(1_000_00, desk.dealership.billed())
     desk.dealership.billed(invoice=False)
     desk.comparing_bank.round(lambda: True)
+    desk.comparing_billing.round(lambda: True)
     desk.cross_checking.round(lambda: True)
     quoted = customer.post("/quotes", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.75"})
     plan = customer.post("/recurring-buys", {"asset_id": "SOL", "quote_amount": "5.00", "every": "weekly"})

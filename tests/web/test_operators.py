@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from typing import Any
 
@@ -21,7 +22,7 @@ from tests.depth import PROVED
 from tests.desk import Desk
 from tests.doors import opened
 from tests.seen import awaiting, payout_failed
-from tests.web.conftest import Tabs
+from tests.web.conftest import NARROW, Tabs, sideways
 
 
 @pytest.fixture
@@ -45,6 +46,7 @@ def test_page_and_command_line_tell_the_same_story_of_a_stuck_order(tabs: Tabs, 
     expect(page.locator(".machine svg")).to_be_visible()
     shown = squashed(page.locator("main").inner_text())
     moved = squashed(page.locator(".timeline").inner_text())
+    expect(page.get_by_role("link", name="ann")).to_have_attribute("href", "/customers/ann")
     for words in (typed, moved):
         at = 0
         for event in told["events"]:
@@ -88,6 +90,11 @@ def test_the_work_is_filtered_by_customer_and_person_and_told_by_context(tabs: T
 def test_the_books_are_shown_as_they_add_up_and_as_others_tell_them(tabs: Tabs, desk: Desk, stuck: str) -> None:
     desk.clock.forward(days=1)
     desk.comparing_bank.round(lambda: True)
+    desk.dealership.active()
+    desk.dealership.message(7_00)
+    for _ in range(2):
+        desk.comparing_billing.round(lambda: True)
+        desk.clock.forward(days=1)
     page = tabs.of("olga", "/books")
     expect(page.get_by_text("The books were never added up.")).to_be_visible()
     page.get_by_role("button", name="Add them up now").click()
@@ -102,6 +109,11 @@ def test_the_books_are_shown_as_they_add_up_and_as_others_tell_them(tabs: Tabs, 
     expect(bank.get_by_text("That day was never compared.")).to_be_visible()
     bank.get_by_role("button", name="Compare now").click()
     expect(bank.get_by_text("it is compared within a quarter of an hour")).to_be_visible()
+    days = page.get_by_role("table", name="Day by day").get_by_role("row")
+    expect(days).to_have_count(3)  # with its head
+    expect(days.nth(1)).to_contain_text(re.compile("OFF.*payment"))
+    page.set_viewport_size(NARROW)
+    assert not sideways(page)
 
 
 def test_acts_are_found_in_the_audit_and_its_chain_is_reckoned_anew(tabs: Tabs, desk: Desk) -> None:

@@ -12,7 +12,8 @@ import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js"
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AssetBooksView']} AssetBooks */
 /** @typedef {{ name: string, id?: string | null, there: string, booked: string, verdict: string, why: string }} Finding */
-/** @typedef {{ verdict: string, compared_at: string, compared_by: string, compared: number, of: string, found: Finding[], more?: boolean }} Comparison */
+/** @typedef {{ verdict: string, compared_at: string, compared_by: string, compared: number, of: string, found: Finding[], more?: boolean, days?: Day[] }} Comparison */
+/** @typedef {Schemas['ComparedDayView']} Day */
 
 const MOST = 100;
 
@@ -107,6 +108,7 @@ function Compared({ title, said, daily, load, ask }) {
             ]} />
           <${Table} caption=${`What does not agree ${said}`} hidden rows=${told.found} id=${(/** @type {Finding} */ f) => `${f.name} ${f.why}`}
             columns=${findings(said)} empty="All agrees." />
+          ${told.days && html`<${Table} caption="Day by day" rows=${told.days} id=${(/** @type {Day} */ d) => d.date} columns=${DAYS} empty="No day was compared to its end yet." />`}
           ${told.more && html`<p class="hint">These are not all of them.</p>`}`
         : html`<p class="empty">${daily && day.value ? "That day was never compared." : "It was never compared. What is found then is shown here."}</p>`}<//>
     ${asked.value && html`<p class="hint" role="status">Asked for: it is compared within a quarter of an hour.</p>`}
@@ -120,6 +122,12 @@ const findings = (said) => [
   { name: "Booked", number: true, of: (/** @type {Finding} */ f) => quantity(f.booked) },
   { name: "Verdict", of: (/** @type {Finding} */ f) => html`<${Status} of=${f.verdict} />` },
   { name: "Why", of: (/** @type {Finding} */ f) => f.why || "–" },
+];
+
+const DAYS = [
+  { name: "Day (UTC)", of: (/** @type {Day} */ d) => d.date },
+  { name: "Verdict", of: (/** @type {Day} */ d) => html`<${Status} of=${d.verdict} />` },
+  { name: "Found", of: (/** @type {Day} */ d) => d.says },
 ];
 
 /** What was never done is nothing that went wrong. @template T @param {Promise<T>} asked @returns {Promise<{ told: T | null }>} */

@@ -32,6 +32,7 @@ export function Story({ id }) {
 /** @param {StoryView} story @returns {[string, unknown][]} */
 const facts = (story) => [
   ["Kind", story.kind],
+  ...(story.username ? [/** @type {[string, unknown]} */ (["Customer", html`<a href=${`/customers/${segment(story.username)}`}>${story.username}</a>`])] : []),
   ["Status", html`<${Status} of=${story.status} />`],
   ["Waits for", html`${story.waits_for ?? "nothing"}${story.needs_person && html` <mark>for a person</mark>`}`],
   ["Since (UTC)", html`<${When} at=${story.waits_since} />`],

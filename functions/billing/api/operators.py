@@ -104,6 +104,14 @@ class ComparedThingView(View):
     why: str
 
 
+class ComparedDayView(View):
+    date: str
+    verdict: str = Field(description="AGREES, OFF or UNKNOWN")
+    compared_at: InstantText
+    compared: int = Field(description="so many invoices and payments")
+    says: str = Field(description="which of them do not agree, five of each verdict at most")
+
+
 class BillingComparisonView(View):
     """What the billing system has, held against what is booked. `verdict` is the worst of its things."""
 
@@ -114,6 +122,10 @@ class BillingComparisonView(View):
     compared: int = Field(description="so many invoices and payments")
     things: list[ComparedThingView] = Field(description="those that do not agree, the worst first, 500 at most")
     cursor: str | None = Field(description="ask again with it: there are more accounts")
+    days: list[ComparedDayView] = Field(
+        description="what the clock has found day by day (UTC), the last first, 31 at most; one on which not every"
+        " account could be compared is left out"
+    )
 
 
 @app.get("/operations/billing/dealers", tags=["operators"], summary="All dealers, in no order")
@@ -239,6 +251,12 @@ def _compared(found: Comparison, cursor: str | None) -> BillingComparisonView:
         )
         for line in found.lines
     ]
+    days = [
+        ComparedDayView(
+            date=day.day.isoformat(), verdict=day.verdict, compared_at=day.at, compared=day.things, says=day.says
+        )
+        for day in comparing_billing().days()
+    ]
     return BillingComparisonView(
         of=found.of,
         verdict=found.verdict,
@@ -247,4 +265,5 @@ def _compared(found: Comparison, cursor: str | None) -> BillingComparisonView:
         compared=found.assets,
         things=things,
         cursor=cursor,
+        days=days,
     )

@@ -30,7 +30,7 @@ from common.gateways.billing import Billing, BillingUnavailable, BillingUnknown,
 from common.log import count, log
 from common.table.table import Position, Table
 from functions.billing import comparison_store, deposit_store, journal_store, payment_store, refund_store, store
-from functions.billing.comparison_store import Pass
+from functions.billing.comparison_store import DayCompared, Pass
 from functions.billing.journal import EntryKind
 from functions.billing.model import (
     Account,
@@ -72,6 +72,11 @@ class Comparing:
         """Raises NeverCompared."""
         return latest(self.table, BILLING)
 
+    def days(self) -> list[DayCompared]:
+        """What the clock has found, of each day that it could compare to the end, the last first."""
+        going = comparison_store.so_far(self.table)
+        return [] if going is None else going.days
+
     def part(
         self, operator: str, after: Position | None, more: Callable[[], bool], in_time: Callable[[], bool] = ALWAYS
     ) -> tuple[Comparison, Position | None]:
@@ -93,7 +98,7 @@ class Comparing:
         at = self.now()
         going = comparison_store.so_far(self.table)
         if going is None or going.began_at.date() < at.date():
-            going = Pass(at)
+            going = Pass(at, days=[] if going is None else going.days)
         elif going.over:
             return None
         was_cut_off, going.runs = going.runs, True
@@ -110,7 +115,7 @@ class Comparing:
             self.table.write(comparison_store.keep(going, self.now()))
             return None
         found = compared(BILLING, self.now(), CLOCK, going.lines, things=going.things)
-        self.table.write(keep(found), comparison_store.keep(replace(going, lines=[]), self.now()))
+        self.table.write(keep(found), comparison_store.keep(going.ended(found), self.now()))
         return found
 
     def _go_on(

@@ -114,6 +114,7 @@ class StoryView(View):
 
     id: str
     kind: str = Field(description="such as sell_order or withdrawal")
+    username: str | None = Field(description="of the customer whose it is, or who it is")
     status: str | None
     waits_for: str | None
     waits_since: InstantText | None
@@ -233,6 +234,7 @@ def _story(story: Story) -> StoryView:
     return StoryView(
         id=story.id,
         kind=story.kind,
+        username=story.username,
         status=story.status,
         waits_for=story.waits_for,
         waits_since=story.waits_since,

@@ -61,6 +61,7 @@ class Story:
 
     id: str
     kind: str
+    username: str | None  # of the customer whose it is, or who it is
     status: str | None
     waits_for: str | None
     waits_since: datetime | None
@@ -141,6 +142,7 @@ class Operations:
         return Story(
             id=thing_id,
             kind=item.row.entity,
+            username=item.whose,
             status=item.status,
             waits_for=waiting.waits_for,
             waits_since=waiting.waits_since,
