@@ -69,7 +69,7 @@ ROUTES: Mapping[Route, str] = {
 SERVICES = (
     *("accounts", "acts", "auditing", "batches", "bills", "comparing_billing", "dealers", "events", "interventions"),
     *("anchoring", "asking_again", "customers", "endpoints", "finding", "open_pools"),
-    *("corrections", "fast_buyouts", "statements"),
+    *("corrections", "fast_buyouts", "statements", "valuing"),
     *(
         "offramp",
         "operations",

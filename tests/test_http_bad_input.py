@@ -550,6 +550,9 @@ class TestTimes:
             if route == AS_CSV:
                 assert len(everything.text) == len(ann.get(at).text) > 1000
                 continue
+            if route in openapi.parameters("query", "step"):
+                assert everything.problem == "TooManySteps"
+                continue
             assert everything.json["items"] == ann.get(at).json["items"] != []
 
 

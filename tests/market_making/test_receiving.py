@@ -198,7 +198,7 @@ def test_nobody_settles_a_tie_while_it_is_taken(*, skipped: bool) -> None:
         desk.by_two("snapshots skip-tie", tie_id, {}, "console")
     for hours in (0, 1.5):
         desk.market.pass_time(hours=hours)
-        with pytest.raises(NotProposable, match="is taken by itself|it is UNTAKEN"):
+        with pytest.raises(NotProposable, match=r"is taken by itself|it is UNTAKEN"):
             desk.by_two("snapshots settle-tie", tie_id, {}, "console")
     desk.market.pass_time(hours=0.5)
     assert desk.by_two("snapshots settle-tie", tie_id, {}, "console").done

@@ -143,7 +143,7 @@ def test_of_now_a_price_that_is_too_old_is_not_known_either(desk: Desk) -> None:
     ann = desk.customer(usd="1000.00")
     desk.buy(ann, "2")
     desk.clock.forward(seconds=121)
-    assert [(w.value, w.without_price) for w in of_hours(desk, ann, ONE)] == [(None, ["BTC"])]
+    assert [(w.value, w.without_price) for w in of_hours(desk, ann, desk.clock())] == [(None, ["BTC"])]
 
 
 def test_who_has_sold_all_of_an_asset_needs_no_price_of_it(desk: Desk) -> None:

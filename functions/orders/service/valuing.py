@@ -33,7 +33,7 @@ class Valuing:
         """
         now = self.now()
         moments = history.steps(since, until, now, step)
-        ends = [now] if until is None else []
+        ends = [now] if until is None and (since is None or since <= now) else []
         told = [*moments, *ends]
         if not told:
             return []
