@@ -243,6 +243,16 @@ class TestDecidedByTwo:
         rounds(desk)
         assert (dealership.account().open_work, dealership.account("cme-8").open_work) == (None, None)
         assert off(desk) == []
+
+    def test_the_account_that_was_said_is_held_when_the_bank_takes_it_back(self, desk: Desk) -> None:
+        dealership = desk.dealership
+        dealership.active()
+        dealership.active("cme-8")
+        message = strange(dealership, invoice_id="invoice-of-nobody")
+        decided(desk, "payments assign", parked(desk, message), contract=dealership.account("cme-8").contract_id or "")
+        dealership.system.take_back(message.payment.payment_id)
+        dealership.payments.receive(dealership.system.outbox.messages()[-1].value.encode(), lambda: True)
+        assert (dealership.account().recalls, dealership.account("cme-8").recalls) == (0, 1)
         dealership.system._made.pop(message.payment.payment_id)
         assert len(off(desk)) == 1, "what the billing system has no more is found"
 
