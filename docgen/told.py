@@ -178,6 +178,7 @@ from functions.purchases.recurring import (
     TooManyRecurringBuys,
 )
 from functions.purchases.sale_model import PartTooSmall, SaleNotFound, SaleNotPending, SoldHere
+from local.seed_billing import REQUISITES
 
 Json = dict[str, Any]
 
@@ -224,19 +225,7 @@ _RECURS = (
 
 _REGISTERED: dict[str, Any] = {
     "cme_dealer_id": "cme-4711",
-    "requisites": {
-        "kind": "COMPANY",
-        "name": "ООО «Автосалон»",
-        "inn": "7707083893",
-        "kpp": "773601001",
-        "ogrn": "1027700132195",
-        "legal_address": "117997, Москва, ул. Вавилова, 19",
-        "post_address": "117997, Москва, ул. Вавилова, 19",
-        "bank_name": "ПАО Сбербанк",
-        "bik": "044525225",
-        "account": "40702810938000000001",
-        "correspondent_account": "30101810400000000225",
-    },
+    "requisites": REQUISITES,
 }
 
 TOLD: dict[str, Told] = {
