@@ -108,6 +108,7 @@ def test_a_token_is_renewed_before_it_ends_once_for_all_who_ask(tabs: Tabs, ann:
     page.clock.install()
     page.goto(f"{tabs.console.url}/portfolio")
     expect(page.get_by_text("Dollars, free", exact=True)).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)  # whose time would be over as well
     assert tabs.console.renewals == 1, "with which it has begun"
     with page.expect_response("**/api/portfolio"):
         page.clock.fast_forward("04:45")
