@@ -533,6 +533,7 @@ def test_what_can_not_be_loaded_says_why_and_what_is_kept_says_how_old(tabs: Tab
     tabs.console.wrong = lambda _: None
     page.clock.fast_forward("00:01")  # as it was told
     expect(page.get_by_text("Dollars, free", exact=True)).to_be_visible()
+    expect(page.locator("[aria-busy=true]")).to_have_count(0)
     tabs.console.wrong = down
     page.clock.fast_forward("00:15")
     expect(page.get_by_text("Not refreshed since")).to_be_visible()
