@@ -43,26 +43,27 @@ function Shown({ of: p }) {
       ["Gain, sold", cents(p.realised_gain)],
       ["As of (UTC)", html`<${When} at=${p.as_of} />`],
     ]} />
-    <${History} />
+    <${History} now=${p.as_of} />
     <${Table} caption="Coins" rows=${p.asset_balances} columns=${COINS} id=${(/** @type {Position} */ a) => a.asset_id}
       empty="You have no coins yet. What you buy is shown here." />
     <${Table} caption="Open" rows=${p.open} columns=${OPEN} id=${(/** @type {Open} */ o) => o.id}
       empty="Nothing is open. What waits for something is shown here." />`;
 }
 
-/** @type {Record<string, { says: string, step: Schemas['Step'], days: number }>} */
+/** `days`: where the API would tell of fewer. @type {Record<string, { says: string, step: Schemas['Step'], days?: number }>} */
 const SPANS = {
-  hours: { says: "The last 48 hours", step: "HOUR", days: 2 },
-  month: { says: "The last 30 days", step: "DAY", days: 30 },
+  hours: { says: "The last 48 hours", step: "HOUR" },
+  month: { says: "The last 30 days", step: "DAY" },
   year: { says: "The last year", step: "DAY", days: 365 },
 };
 
-function History() {
+/** @param {{ now: string }} told by the desk's clock: the browser's may be any */
+function History({ now }) {
   const span = useMemo(() => signal("hours"), []);
   const of = /** @type {typeof SPANS[string]} */ (SPANS[span.value]);
   const live = useLive((stop) => {
-    const from = new Date(Date.now() - of.days * 86_400_000).toISOString();
-    return get("/portfolio/history", { query: { from, step: of.step }, signal: stop });
+    const from = of.days && new Date(Date.parse(now) - of.days * 86_400_000).toISOString();
+    return get("/portfolio/history", { query: { step: of.step, ...(from && { from }) }, signal: stop });
   }, MINUTES, [span.value]);
   return html`<h2>Over time</h2>
     <form class="ticket"><label>Span <select onChange=${(/** @type {any} */ e) => (span.value = e.target.value)}>${Object.entries(SPANS).map(([name, { says }]) =>
