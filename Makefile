@@ -48,7 +48,7 @@ demo: up  ## play six stories through the HTTP API; STORY=orders|purchases|custo
 test prove simulate: export PYTHONHASHSEED := 0
 prove: export DEPTH := beyond
 prove: PYTEST_WORKERS := $(PROVING_WORKERS)
-test: install clients  ## every rule and every kind of fault (12 minutes on two cores)
+test: install clients  ## every rule and every kind of fault (9 minutes on two cores)
 prove: install clients  ## what goes further than a day: more faults, all schedules, nearly 11,000 random lives (35 minutes)
 test prove:
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
