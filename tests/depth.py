@@ -15,6 +15,8 @@ import pytest
 from tests.harness.points import Points, every_nth
 
 _DEPTH = os.environ.get("DEPTH")
+if _DEPTH not in (None, "full", "beyond", "simulated"):
+    raise pytest.UsageError(f"DEPTH is full, beyond or simulated, or not set (a day's depth); it is {_DEPTH!r}")
 SIMULATED = _DEPTH == "simulated"
 FULL = _DEPTH in ("full", "beyond", "simulated")
 

@@ -53,6 +53,7 @@ NOBODY: dict[str, dict[str, str | None]] = {
 FOR_ALL = {
     Route("GET", "/assets"),
     Route("GET", "/assets/{asset_id}"),
+    Route("GET", "/assets/{asset_id}/prices"),
     Route("GET", "/market-making/pairs"),
     Route("GET", "/purchases/pools"),
     Route("GET", "/sales/pools"),

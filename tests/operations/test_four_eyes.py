@@ -61,6 +61,7 @@ NOBODYS = (
         "prices/",
         "pairs/",
         "billing/segments/",
+        "dealers/",
         "deposits/",
         "payments/",
         "totals/",
