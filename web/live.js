@@ -130,7 +130,7 @@ export function Ended() {
  * @property {boolean} sending
  * @property {boolean} unknown it may have been done: only the same may be asked again
  * @property {(name: keyof F & string) => (event: Event) => void} typed
- * @property {(fields: Partial<F>) => void} set
+ * @property {(fields: Partial<F>, key?: string) => void} set
  * @property {(event?: Event) => Promise<A | undefined>} send
  */
 
@@ -179,7 +179,7 @@ export function useForm(name, empty, ask, answered) {
     sending,
     unknown: unknown && !sending,
     error,
-    set: (told) => change({ fields: { ...form.peek().fields, ...told } }),
+    set: (told, key = form.peek().key) => change({ fields: { ...form.peek().fields, ...told }, key }),
     typed: (field) => (event) => {
       const { value } = /** @type {HTMLInputElement} */ (event.target);
       change({ fields: { ...form.peek().fields, [field]: value }, error: null });

@@ -20,6 +20,9 @@ export function go(to) {
 /** @param {string} part */
 export const segment = (part) => encodeURIComponent(part);
 
+/** An id that leads to its story. @param {string} id */
+export const storyLink = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
+
 /** UTC, as the desk tells it; to the second. The local time is told to who points at it. @param {{ at: string | null }} of */
 export function When({ at }) {
   if (!at) return "–";

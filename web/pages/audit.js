@@ -6,7 +6,7 @@ import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
 import { chainFaults } from "../chain.js";
 import { Loaded, Send, useForm, useLive } from "../live.js";
-import { Heading, Table, When, html, segment } from "../parts.js";
+import { Heading, Table, When, html, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AuditEntryView']} Entry */
@@ -49,7 +49,7 @@ const COLUMNS = [
   { name: "At (UTC)", of: (/** @type {Entry} */ e) => html`<${When} at=${e.at} />` },
   { name: "Operator", of: (/** @type {Entry} */ e) => e.operator },
   { name: "Act", of: (/** @type {Entry} */ e) => e.action },
-  { name: "Subject", of: (/** @type {Entry} */ e) => (THING.test(e.subject) ? html`<a href=${`/work/${segment(e.subject)}`}><code>${e.subject}</code></a>` : e.subject) },
+  { name: "Subject", of: (/** @type {Entry} */ e) => (THING.test(e.subject) ? storyLink(e.subject) : e.subject) },
   { name: "Why", of: (/** @type {Entry} */ e) => e.detail },
 ];
 

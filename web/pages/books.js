@@ -7,7 +7,7 @@ import { signal } from "../vendor/signals.js";
 import { get, post, Refused } from "../api.js";
 import { dollars, isZero, quantity } from "../amounts.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Facts, Heading, Status, Table, When, html, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AssetBooksView']} AssetBooks */
@@ -73,13 +73,10 @@ function Drifts() {
 }
 
 const DRIFTS = [
-  { name: "Id", of: (/** @type {Schemas['WaitingView']} */ i) => link(i.id) },
+  { name: "Id", of: (/** @type {Schemas['WaitingView']} */ i) => storyLink(i.id) },
   { name: "Found", of: (/** @type {Schemas['WaitingView']} */ i) => i.waits_for },
   { name: "Since (UTC)", of: (/** @type {Schemas['WaitingView']} */ i) => html`<${When} at=${i.due_at} />` },
 ];
-
-/** @param {string} id */
-const link = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
 
 /**
  * One of the others, held against the books.
@@ -117,7 +114,7 @@ function Compared({ title, said, daily, load, ask }) {
 
 /** @param {string} said */
 const findings = (said) => [
-  { name: "What", of: (/** @type {Finding} */ f) => (f.id && /^[A-Z][A-Z0-9]{20,31}$/.test(f.id) ? html`${f.name} of ${link(f.id)}` : f.name) },
+  { name: "What", of: (/** @type {Finding} */ f) => (f.id && /^[A-Z][A-Z0-9]{20,31}$/.test(f.id) ? html`${f.name} of ${storyLink(f.id)}` : f.name) },
   { name: `There, ${said}`, number: true, of: (/** @type {Finding} */ f) => quantity(f.there) },
   { name: "Booked", number: true, of: (/** @type {Finding} */ f) => quantity(f.booked) },
   { name: "Verdict", of: (/** @type {Finding} */ f) => html`<${Status} of=${f.verdict} />` },

@@ -1,15 +1,12 @@
 // @ts-check
 // By which rules is traded: the catalogue, an asset of it, and what may be changed of that, which takes two.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars } from "../amounts.js";
+import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
 import { Heading, Status, Table, When, html, segment } from "../parts.js";
-import { useTried } from "../trial.js";
 import { Lists } from "./lists.js";
-import { Acts, Became, Done, Tried, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OperatedAssetView']} Asset */
@@ -25,12 +22,12 @@ export function Catalogue() {
 
 /** What is not traded, since its price has jumped: until the exchange, or two operators, confirm the new one. */
 function Stopped() {
-  const told = useTold();
+  const outcome = useOutcome();
   const live = useLive((signal) => get("/operations/prices", { signal }), SELDOM);
-  return html`<h2>Prices that have jumped</h2><${Became} of=${told} />
+  return html`<h2>Prices that have jumped</h2><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['StoppedPriceList']} */ { items }) => html`
       <${Table} caption="Prices that have jumped" hidden rows=${items} id=${(/** @type {Stopped} */ p) => p.asset_id} columns=${STOPPED} empty="None has." />
-      ${items.map((p) => html`<${Acts} key=${p.asset_id} story=${{ id: p.asset_id, acts: p.acts }} again=${live.again} told=${told} level=${3} title=${`The price of ${p.asset_id}`} />`)}`}<//>`;
+      ${items.map((p) => html`<${Acts} key=${p.asset_id} story=${{ id: p.asset_id, acts: p.acts }} again=${live.again} outcome=${outcome} level=${3} title=${`The price of ${p.asset_id}`} />`)}`}<//>`;
 }
 
 /** @typedef {Schemas['StoppedPriceView']} Stopped */
@@ -84,7 +81,7 @@ const CHOICES = { yes: { true: "yes", false: "no" }, choice: { INSTANT: "by the 
 /** @param {{ id: string }} told */
 export function AssetRules({ id }) {
   const live = useLive((signal) => get("/operations/catalogue/{asset_id}", { path: { asset_id: id }, signal }), undefined, [id]);
-  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const outcome = useOutcome([id]);
   const done = (/** @type {Outcome} */ got) => {
     outcome.value = got;
     live.again();
@@ -92,7 +89,7 @@ export function AssetRules({ id }) {
   return html`<${Heading}>Asset ${id}<//><p><a href="/catalogue">The catalogue</a></p>
     <${Loaded} of=${live}>${(/** @type {Asset} */ asset) => html`
       <p>${asset.name} ${traded(asset)} · fees ${Object.entries(asset.fees_bps).map(([tier, bps]) => `${tier} ${bps} bps`).join(", ") || "none"}</p>
-      ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+      <${Became} of=${outcome} />
       <${Rules} key=${JSON.stringify(asset)} asset=${asset} done=${done} />`}<//>`;
 }
 
@@ -100,7 +97,7 @@ export function AssetRules({ id }) {
 function Rules({ asset, done }) {
   const before = Object.fromEntries(RULES.map(([name]) => [name, `${asset[name] ?? ""}`]));
   const empty = /** @type {Record<string, string>} */ ({ ...before, reason: "" });
-  const { form, tried } = useTried(`asset/${asset.asset_id}/${JSON.stringify(before)}`, empty, (fields, key, how) =>
+  const { form, tried } = useAct(`asset/${asset.asset_id}/${JSON.stringify(before)}`, empty, (fields, key, how) =>
     act(`PATCH /operations/catalogue/${asset.asset_id}`, { ...changedOf(before, fields), reason: fields.reason ?? "", ...how }, key), done);
   const changed = RULES.filter(([name]) => form.fields[name] !== before[name]);
   return html`<form class="act wide" onSubmit=${form.send} aria-label="Change its rules">

@@ -5,9 +5,9 @@ import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
 import { cents, dollars, isZero, quantity } from "../amounts.js";
+import { Acts } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
-import { Acts } from "./story.js";
+import { Facts, Heading, Status, Table, When, html, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['CustomerView']} CustomerView */
@@ -59,9 +59,6 @@ function WriteClient({ of: { username, clients }, again }) {
     }] }} />`}`;
 }
 
-/** @param {string} id */
-const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
-
 /** @param {string} asset_id @param {string | null} amount */
 const of = (asset_id, amount) => (asset_id === "USD" ? dollars(amount) : `${quantity(amount ?? "0")} ${asset_id}`);
 
@@ -72,7 +69,7 @@ const COINS = [
 ];
 const HELD = [
   { name: "What", of: (/** @type {Held} */ h) => of(h.asset_id, h.held) },
-  { name: "By", of: (/** @type {Held} */ h) => h.by.map((id) => html`${story(id)} `) },
+  { name: "By", of: (/** @type {Held} */ h) => h.by.map((id) => html`${storyLink(id)} `) },
   {
     name: "Unexplained",
     number: true,
@@ -80,7 +77,7 @@ const HELD = [
   },
 ];
 const OPEN = [
-  { name: "Id", of: (/** @type {Open} */ o) => story(o.id) },
+  { name: "Id", of: (/** @type {Open} */ o) => storyLink(o.id) },
   { name: "Kind", of: (/** @type {Open} */ o) => `${o.kind} of ${o.asset_id}` },
   { name: "Status", of: (/** @type {Open} */ o) => html`<${Status} of=${o.status} />` },
   { name: "Waits for", of: (/** @type {Open} */ o) => o.waits_for },
@@ -98,5 +95,5 @@ const MOVES = [
   { name: "What", of: (/** @type {Move} */ m) => (m.asset_id === "USD" ? m.transaction_type : `${m.transaction_type} ${of(m.asset_id, m.quantity)}`) },
   { name: "Dollars", number: true, of: (/** @type {Move} */ m) => cents(m.amount) },
   { name: "After it", number: true, of: (/** @type {Move} */ m) => cents(m.balance_after) },
-  { name: "Of", of: (/** @type {Move} */ m) => story(m.order_id) },
+  { name: "Of", of: (/** @type {Move} */ m) => storyLink(m.order_id) },
 ];

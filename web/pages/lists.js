@@ -5,10 +5,9 @@ import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars, quantity } from "../amounts.js";
+import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, place, segment } from "../parts.js";
-import { useTried } from "../trial.js";
-import { Acts, Done, Tried } from "./story.js";
+import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OpenPoolView']} Pool */
@@ -26,9 +25,6 @@ export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${ALL.
   ([to, says]) => html`<li><a href=${to} aria-current=${place.value === to ? "page" : undefined}>${says}</a></li>`,
 )}</ul></nav>`;
 
-/** @param {string} id */
-const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
-
 /** Roubles are told by their name: the desk's dollars are another thing. @param {string} amount */
 const roubles = (amount) => `${quantity(amount)} ₽`;
 
@@ -41,7 +37,7 @@ export function Pools() {
 }
 
 const POOLS = [
-  { name: "Pool", of: (/** @type {Pool} */ p) => story(p.id) },
+  { name: "Pool", of: (/** @type {Pool} */ p) => storyLink(p.id) },
   { name: "Of", of: (/** @type {Pool} */ p) => `${p.sells ? "sales" : "purchases"} of ${p.asset_id}` },
   { name: "Members", number: true, of: (/** @type {Pool} */ p) => `${p.members.length}` },
   { name: "In it", number: true, of: (/** @type {Pool} */ p) => (p.sells ? `${quantity(p.total)} ${p.asset_id}` : dollars(p.total)) },
@@ -133,7 +129,7 @@ const MOVES = [
   { name: "Why", of: (/** @type {Schemas['MovedView']} */ e) => e.reason },
 ];
 const BILLS = [
-  { name: "Bill", of: (/** @type {Bill} */ b) => story(b.bill_id) },
+  { name: "Bill", of: (/** @type {Bill} */ b) => storyLink(b.bill_id) },
   { name: "Of", of: (/** @type {Bill} */ b) => `${b.account_type}, deal ${b.deal_id}` },
   { name: "Status", of: (/** @type {Bill} */ b) => html`<${Status} of=${b.status} />${b.overdue && html` <mark>overdue</mark>`}` },
   { name: "Sum", number: true, of: (/** @type {Bill} */ b) => roubles(b.common_sum) },
@@ -182,7 +178,7 @@ const TRADING = [
 /** @param {{ id: string }} told */
 export function TradingAccount({ id }) {
   const live = useLive((signal) => get("/operations/trading-accounts", { signal }), undefined, [id]);
-  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const outcome = useOutcome([id]);
   const done = (/** @type {Outcome} */ got) => {
     outcome.value = got;
     live.again();
@@ -192,7 +188,7 @@ export function TradingAccount({ id }) {
       const account = items.find((a) => a.account_id === id);
       if (!account) return html`<p class="empty">There is no such account.</p>`;
       return html`<${Facts} of=${TRADING.map((c) => [c.name, c.of(account)])} />
-        ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+        <${Became} of=${outcome} />
         <${ChangeAccount} key=${JSON.stringify(account)} account=${account} done=${done} />
         <${Acts} again=${live.again} title="Halt it" story=${{ id, acts: [HALT(id)] }} />`;
     }}<//>`;
@@ -204,7 +200,7 @@ const HALT = (id) => ({ command: "mm halt", route: `POST /operations/trading-acc
 /** @param {{ account: Account, done: (o: Outcome) => void }} told */
 function ChangeAccount({ account, done }) {
   const before = { capacity: `${account.capacity}`, enabled: `${account.enabled}`, fee_coin: account.fee_coin ?? "" };
-  const { form, tried } = useTried(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
+  const { form, tried } = useAct(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
     act(`PUT /operations/trading-accounts/${account.account_id}`, {
       exchange: account.exchange, capacity: JSON.parse(fields.capacity), enabled: fields.enabled === "true", fee_coin: fields.fee_coin, reason: fields.reason, ...how,
     }, key), done);

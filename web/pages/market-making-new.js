@@ -2,19 +2,16 @@
 // A market-making order is opened, or quotes by other settings: what is filled in is checked, and its quotes of now are
 // seen, before it counts.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { get, patch, post } from "../api.js";
 import { isBelow, quantity, typed } from "../amounts.js";
-import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
+import { Loaded, SELDOM, Send, useLive } from "../live.js";
 import { Heading, Table, go, html, segment } from "../parts.js";
-import { NoAnswer } from "../session.js";
 import { Settings, nothing, read, written } from "../settings.js";
+import { useTrial } from "../trial.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['PairView']} Pair */
 /** @typedef {Schemas['CheckedView']} Checked */
-/** @typedef {{ checked: Checked, of: string }} Trial */
 
 export function NewOrder() {
   const live = useLive((signal) => get("/market-making/pairs", { signal }), SELDOM);
@@ -27,22 +24,18 @@ export function NewOrder() {
 
 /** @param {{ pairs: Pair[] }} told */
 function Asked({ pairs }) {
-  const trial = useTrial();
   const empty = { pair_id: pairs[0]?.pair_id ?? "", base: "", quote: "", ...nothing() };
-  const form = useForm("market-making", empty, async (fields, key) => {
+  const bodyOf = async (/** @type {typeof empty & Record<string, string>} */ fields) => {
     const { pair, exchange } = chosen(pairs, fields.pair_id);
-    const amounts = { base_quantity: typed(fields.base) ?? "", quote_quantity: typed(fields.quote) ?? "" };
-    const asked = { pair, exchange, configuration: await read(fields), ...amounts };
-    if (!trial.isOf(fields)) return { checked: await post("/market-making/configurations/check", { body: asked }).catch(onlyLooked) };
-    return { opened: await post("/market-making/orders", { body: asked, key }) };
-  }, ({ checked, opened }, fields) => {
-    if (opened) return go(`/market-making/${segment(opened.order_id)}`);
-    form.set(fields); // it is only looked at
-    if (checked) trial.told(checked, fields);
+    return { pair, exchange, configuration: await read(fields), base_quantity: typed(fields.base) ?? "", quote_quantity: typed(fields.quote) ?? "" };
+  };
+  const { form, tried } = useTrial("market-making", empty, {
+    look: async (fields) => post("/market-making/configurations/check", { body: await bodyOf(fields) }),
+    act: async (fields, key) => post("/market-making/orders", { body: await bodyOf(fields), key }),
+    done: ({ order_id }) => go(`/market-making/${segment(order_id)}`),
   });
   const pair = chosen(pairs, form.fields.pair_id);
   const [base, quote] = pair.pair.split("-");
-  const seen = form.unknown || trial.isOf(form.fields) ? trial.checked() : null;
   return html`<form onSubmit=${form.send}>
     <fieldset disabled=${form.unknown}>
       <label>Pair <select name="pair_id" onChange=${form.typed("pair_id")}>${pairs.map((p) =>
@@ -52,8 +45,8 @@ function Asked({ pairs }) {
       <p class="hint">Of the ${quote} the desk keeps ${hundredths(pair.fee_bps)} %, once all is paid.</p>
       <${Settings} form=${form} />
     </fieldset>
-    <${Quotes} of=${seen} pair=${pair.pair} />
-    <${Send} form=${form} says=${seen ? "Open the order" : "See what it would quote now"} disabled=${!typed(form.fields.base) || !typed(form.fields.quote)} />
+    <${Quotes} of=${tried} pair=${pair.pair} />
+    <${Send} form=${form} says=${tried ? "Open the order" : "See what it would quote now"} disabled=${!typed(form.fields.base) || !typed(form.fields.quote)} />
   </form>`;
 }
 
@@ -74,21 +67,6 @@ function Amount({ name, asset, least, form }) {
   const wrong = value && !much ? "A quantity is digits, with a point: 0.25" : much && isBelow(much, least) ? `At least ${quantity(least)}` : null;
   return html`<label>${asset} <input name=${name} inputmode="decimal" required autocomplete="off" value=${value} aria-invalid=${wrong ? "true" : undefined}
     aria-describedby=${`${name}-says`} onInput=${form.typed(name)} /><small id=${`${name}-says`}>${wrong ?? `At least ${quantity(least)}`}</small></label>`;
-}
-
-/** What was checked, and of which fields; other fields are another question. */
-function useTrial() {
-  const trial = useMemo(() => signal(/** @type {Trial | null} */ (null)), []);
-  return {
-    isOf: (/** @type {object} */ fields) => trial.value?.of === JSON.stringify(fields),
-    told: (/** @type {Checked} */ checked, /** @type {object} */ fields) => (trial.value = { checked, of: JSON.stringify(fields) }),
-    checked: () => trial.value?.checked ?? null,
-  };
-}
-
-/** Of a look that got no answer nothing can have been done. @param {any} failed @returns {never} */
-function onlyLooked(failed) {
-  throw failed instanceof NoAnswer ? new Error(`${failed.message} Nothing was done: try again.`) : failed;
 }
 
 /** @param {{ of: Checked | null, pair: string }} told */
@@ -127,26 +105,23 @@ export function OtherSettings({ id }) {
 
 /** @param {{ order: Schemas['QuotingOrderView'], now: Schemas['ConfigurationView'], fields: Record<string, string> }} told */
 function Changed({ order, now, fields: before }) {
-  const trial = useTrial();
-  const form = useForm(`settings/${order.order_id}/${now.version}`, before, async (fields) => {
-    const { pair, exchange } = order;
-    const configuration = await read(fields);
-    const has = { base_quantity: order.base_quantity ?? undefined, quote_quantity: order.quote_quantity ?? undefined };
-    if (!trial.isOf(fields)) return { checked: await post("/market-making/configurations/check", { body: { pair, exchange, configuration, ...has } }).catch(onlyLooked) };
-    const gone = Object.keys(now.configuration).filter((name) => !(name in configuration)); // back to their defaults
-    const changes = { ...configuration, ...Object.fromEntries(gone.map((name) => [name, null])) };
-    return { done: await patch("/market-making/orders/{order_id}", { path: { order_id: order.order_id }, body: { version: now.version, configuration: changes } }) };
-  }, ({ checked, done }, fields) => {
-    if (done) return go(`/market-making/${segment(order.order_id)}`);
-    form.set(fields);
-    if (checked) trial.told(checked, fields);
+  const { pair, exchange, order_id } = order;
+  const has = { base_quantity: order.base_quantity ?? undefined, quote_quantity: order.quote_quantity ?? undefined };
+  const { form, tried } = useTrial(`settings/${order_id}/${now.version}`, before, {
+    look: async (fields) => post("/market-making/configurations/check", { body: { pair, exchange, configuration: await read(fields), ...has } }),
+    act: async (fields) => {
+      const configuration = await read(fields);
+      const gone = Object.keys(now.configuration).filter((name) => !(name in configuration)); // back to their defaults
+      const changes = { ...configuration, ...Object.fromEntries(gone.map((name) => [name, null])) };
+      return patch("/market-making/orders/{order_id}", { path: { order_id }, body: { version: now.version, configuration: changes } });
+    },
+    done: () => go(`/market-making/${segment(order_id)}`),
   });
-  const seen = form.unknown || trial.isOf(form.fields) ? trial.checked() : null;
-  return html`<p><a href=${`/market-making/${segment(order.order_id)}`}>${order.pair} at ${order.exchange}</a>, by its version ${now.version}${!now.version && ": the desk's usual ones, until you say others"}</p>
+  return html`<p><a href=${`/market-making/${segment(order_id)}`}>${pair} at ${exchange}</a>, by its version ${now.version}${!now.version && ": the desk's usual ones, until you say others"}</p>
     <form onSubmit=${form.send}>
       <fieldset disabled=${form.unknown}><${Settings} form=${form} /></fieldset>
-      <${Quotes} of=${seen} pair=${order.pair} />
+      <${Quotes} of=${tried} pair=${pair} />
       <p class="hint">The quotes are those of an order that begins with what was sent to the exchange; this one has its own trades behind it.</p>
-      <${Send} form=${form} says=${seen ? "Quote so from now on" : "See what it would quote now"} />
+      <${Send} form=${form} says=${tried ? "Quote so from now on" : "See what it would quote now"} />
     </form>`;
 }
