@@ -28,7 +28,13 @@ FORMS = ("/trade?asset=BTC", "/exchange", "/cash-outs/new", "/market-making/new"
 
 def filled(page: Page) -> None:
     page.get_by_label("Pair").select_option("BTC-USDT at binance")
-    settings = {"^BTC": "0.2", "^USDT": "6000", "Buy below": "0.1", "Sell above": "0.1", "Of the base": "0.02"}
+    settings = {
+        "^BTC": "0.2",
+        "^USDT": "6000",
+        "Buy below": "0.1",
+        "Sell above": "0.1",
+        "Quantity of one quote": "0.02",
+    }
     for label, value in {**settings, "Renew quotes": "30"}.items():
         page.get_by_label(re.compile(label)).fill(value)
 

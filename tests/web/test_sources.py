@@ -1,4 +1,4 @@
-"""What the console is made of: packages as they are pinned, amounts that stay texts, acts as the desk knows them."""
+"""What the console is made of: packages as they are pinned, amounts that stay texts, acts as the desk has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES_MAX, PACKAGES_MAX = 4_500, 8
 TO_A_NUMBER = re.compile(
     r"\b(Number|parseFloat|parseInt)\b|(?<![\w)\]\"'`+ ])\s*\+\s*[a-z_]\w*\.|\.toFixed\(|\bvalueAsNumber\b"
 )
-CUSTOMERS_PAGE = "clients save"  # and of which kind: no act of a story, since there may be no client yet
+CUSTOMERS_PAGE = "clients save"  # and the kind: on the customer's page, since a new client has no story
 OF_PIXELS = {"chart.js"}  # a point of a picture has no cents
 OF_NO_AMOUNT = {  # what is counted there is no money
     "api.js": 'Number.parseInt(headers.get("Retry-After")',

@@ -1,5 +1,5 @@
 // @ts-check
-// What one operator has proposed and another one has yet to confirm.
+// What one operator has proposed, and another one has yet to confirm.
 
 import { get } from "../api.js";
 import { Acts, Became, useOutcome } from "../by-hand.js";
@@ -19,7 +19,7 @@ export function Approvals() {
   const outcome = useOutcome();
   return html`<${Heading}>Approvals<//><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['StoryView'][]} */ stories) => html`
-      <p role="status">${stories.length < MOST ? `${stories.length} to decide` : `The first ${MOST} to decide; all are in the work`}</p>
+      <p role="status">${stories.length < MOST ? `${stories.length} to decide` : `The first ${MOST} to decide; all are under Work`}</p>
       ${!stories.length && html`<p class="empty">Nothing waits for a second person. What an operator proposes is shown here.</p>`}
       ${stories.map((story) => html`<article key=${story.id}>
         <h2>${storyLink(story.id)}</h2>

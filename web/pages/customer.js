@@ -1,5 +1,5 @@
 // @ts-check
-// Where somebody's money is: what a customer has, what is held and what for, and what may be done about it.
+// Where a customer's money is: what he has, what is held and what for, and what may be done about it.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
@@ -20,7 +20,7 @@ export function Customer({ username }) {
       <${Facts} of=${[
         ["Dollars, free", dollars(c.current_balance)],
         ["Dollars, held", dollars(c.held_balance)],
-        ["Fees of", c.tier],
+        ["Fee tier", c.tier],
         ...c.limits.map((l) => [`${l.kind === "DEPOSIT" ? "Deposits" : "Payouts"} left today`, `${dollars(l.left)} of ${dollars(l.limit)}`]),
         ["Acts", html`<a href=${`/work/${segment(c.username)}`}>what may be done</a>`],
       ]} />
@@ -31,7 +31,7 @@ export function Customer({ username }) {
       <${Table} caption="Clients" rows=${c.clients} id=${(/** @type {Client} */ k) => k.client_id} columns=${CLIENTS}
         empty="No client may sell coins for this customer, or be paid." />
       <${WriteClient} of=${c} again=${live.again} />
-      <${Table} caption="What moved dollars last" rows=${c.moves} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type} columns=${MOVES}
+      <${Table} caption="The last moves of dollars" rows=${c.moves} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type} columns=${MOVES}
         empty="No dollars have moved yet." />`}<//>`;
 }
 
@@ -40,7 +40,7 @@ export function Customer({ username }) {
 /** @typedef {Schemas['CustomersClientView']} Client */
 /** @typedef {Schemas['CustomersDollarsView']} Move */
 
-/** One that there is, changed; or a new one. @param {{ of: CustomerView, again: () => void }} told */
+/** An existing client is changed, or a new one written. @param {{ of: CustomerView, again: () => void }} told */
 function WriteClient({ of: { username, clients }, again }) {
   const asked = useMemo(() => signal({ id: "", kind: "banking" }), [username]);
   const { id, kind } = asked.value;
@@ -95,5 +95,5 @@ const MOVES = [
   { name: "What", of: (/** @type {Move} */ m) => (m.asset_id === "USD" ? m.transaction_type : `${m.transaction_type} ${of(m.asset_id, m.quantity)}`) },
   { name: "Dollars", number: true, of: (/** @type {Move} */ m) => cents(m.amount) },
   { name: "After it", number: true, of: (/** @type {Move} */ m) => cents(m.balance_after) },
-  { name: "Of", of: (/** @type {Move} */ m) => storyLink(m.order_id) },
+  { name: "By", of: (/** @type {Move} */ m) => storyLink(m.order_id) },
 ];

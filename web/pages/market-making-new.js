@@ -1,6 +1,6 @@
 // @ts-check
-// A market-making order is opened, or quotes by other settings: what is filled in is checked, and its quotes of now are
-// seen, before it counts.
+// A market-making order is opened, or its settings are changed: what is filled in is checked, and the quotes that it would
+// make now are shown, before it counts.
 
 import { get, patch, post } from "../api.js";
 import { isBelow, quantity, typed } from "../amounts.js";
@@ -19,7 +19,7 @@ export function NewOrder() {
     <${Loaded} of=${live}>${(/** @type {Schemas['PairList']} */ { items }) =>
       items.length
         ? html`<${Asked} pairs=${items} />`
-        : html`<p class="empty">No pair is quoted now. What can be is listed here.</p>`}<//>`;
+        : html`<p class="empty">No pair can be quoted now. Pairs that can be are listed here.</p>`}<//>`;
 }
 
 /** @param {{ pairs: Pair[] }} told */
@@ -42,7 +42,7 @@ function Asked({ pairs }) {
         html`<option value=${p.pair_id} selected=${p.pair_id === pair.pair_id}>${p.pair} at ${p.exchange}</option>`)}</select></label>
       <${Amount} name="base" asset=${base} least=${pair.base_min} form=${form} />
       <${Amount} name="quote" asset=${quote} least=${pair.quote_min} form=${form} />
-      <p class="hint">Of the ${quote} the desk keeps ${hundredths(pair.fee_bps)} %, once all is paid.</p>
+      <p class="hint">Once all is paid, the desk keeps ${percentOf(pair.fee_bps)} % of the ${quote}.</p>
       <${Settings} form=${form} />
     </fieldset>
     <${Quotes} of=${tried} pair=${pair.pair} />
@@ -54,7 +54,7 @@ function Asked({ pairs }) {
 const chosen = (pairs, pair_id) => /** @type {Pair} */ (pairs.find((p) => p.pair_id === pair_id) ?? pairs[0]);
 
 /** Basis points are hundredths of a percent. @param {string} bps */
-const hundredths = (bps) => {
+const percentOf = (bps) => {
   const [whole = "0", decimals = ""] = bps.split(".");
   const digits = whole.padStart(3, "0");
   return `${digits.slice(0, -2)}.${digits.slice(-2)}${decimals}`.replace(/\.?0+$/, "");
@@ -75,7 +75,7 @@ function Quotes({ of, pair }) {
   const preview = of?.preview;
   return html`<div role="status">${preview && html`<article>
     <h2>It would quote now</h2>
-    ${preview.price && html`<p>From ${quantity(preview.price)} ${quote}; the market moves, so nothing of it is promised.</p>`}
+    ${preview.price && html`<p>From ${quantity(preview.price)} ${quote}; the market moves, so this is no promise.</p>`}
     ${preview.why && html`<p><mark>Nothing</mark>: ${preview.why}.</p>`}
     ${preview.quotes.length > 0 && html`<${Table} caption="Its first quotes" hidden rows=${sorted(preview.quotes)} empty="" id=${(/** @type {Schemas['PlannedQuoteView']} */ q) => q.side + q.price}
       columns=${[
@@ -117,11 +117,11 @@ function Changed({ order, now, fields: before }) {
     },
     done: () => go(`/market-making/${segment(order_id)}`),
   });
-  return html`<p><a href=${`/market-making/${segment(order_id)}`}>${pair} at ${exchange}</a>, by its version ${now.version}${!now.version && ": the desk's usual ones, until you say others"}</p>
+  return html`<p><a href=${`/market-making/${segment(order_id)}`}>${pair} at ${exchange}</a>, version ${now.version} of its settings${!now.version && ": the desk's defaults, until you change them"}</p>
     <form onSubmit=${form.send}>
       <fieldset disabled=${form.unknown}><${Settings} form=${form} /></fieldset>
       <${Quotes} of=${tried} pair=${pair} />
-      <p class="hint">The quotes are those of an order that begins with what was sent to the exchange; this one has its own trades behind it.</p>
-      <${Send} form=${form} says=${tried ? "Quote so from now on" : "See what it would quote now"} />
+      <p class="hint">These are the quotes of an order that begins anew with what was sent to the exchange. This one has traded since, and may quote otherwise.</p>
+      <${Send} form=${form} says=${tried ? "Quote like this from now on" : "See what it would quote now"} />
     </form>`;
 }

@@ -1,5 +1,5 @@
 // @ts-check
-// What the bank has told of and the desk could not place.
+// Events of the bank that the desk could not place.
 
 import { get } from "../api.js";
 import { dollars } from "../amounts.js";
@@ -17,7 +17,7 @@ export function Parked() {
   return html`<${Heading}>Parked events of the bank<//><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['ParkedList']} */ { items }) => html`
       <p role="status">${items.length < MOST ? `${items.length} parked` : `The first ${MOST} that are parked`}</p>
-      ${!items.length && html`<p class="empty">Nothing is parked. What the bank tells and the desk can not place is shown here.</p>`}
+      ${!items.length && html`<p class="empty">Nothing is parked. Events of the bank that the desk can not place are listed here.</p>`}
       ${items.map((e) => html`<article key=${e.webhook_id}>
         <h2><code>${e.webhook_id}</code></h2>
         <p>${e.why}${e.strange && html` <mark>${e.strange}</mark>`}</p>
@@ -27,7 +27,7 @@ export function Parked() {
           ["Why not paid", e.failure_code ?? "–"],
           ["Account", e.account_id ?? e.account_state ?? "–"],
           ["Our reference", e.reference_id ?? "–"],
-          ["The bank's", e.adjustment_id ?? "–"],
+          ["The bank's reference", e.adjustment_id ?? "–"],
           ["At (UTC)", html`<${When} at=${e.at} />`],
           ["Parked (UTC)", html`<${When} at=${e.parked_at} />`],
         ]} />

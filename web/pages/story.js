@@ -1,5 +1,5 @@
 // @ts-check
-// What has become of one thing, what it waits for, and what may be done about it by hand.
+// The story of one thing: what has happened to it, what it waits for, and what may be done about it by hand.
 
 import { get } from "../api.js";
 import { Acts } from "../by-hand.js";
