@@ -93,6 +93,9 @@ def test_executions_are_listed_by_status_with_the_state_each_is_in(doors: Doors,
         m["name"]: (m["running"], m["failed"]) for m in doors.operator().get("/operations/machines").json["items"]
     }
     assert counts["payout"] == ({"number": 1, "at_least": False}, {"number": 1, "at_least": False})
+    desk.clock.forward(days=1, minutes=1)
+    later = {m["name"]: m["failed"]["number"] for m in doors.operator().get("/operations/machines").json["items"]}
+    assert later["payout"] == 0
 
 
 def test_executions_are_paged_by_a_cursor_of_one_list(doors: Doors, desk: Desk, ann: Owner) -> None:
