@@ -210,9 +210,14 @@ class Machines:
         state, says = None, None
         try:
             asked: dict[str, Any] = {"executionArn": arn, "maxResults": LAST_EVENTS, "reverseOrder": True}
-            found = _states(list(reversed(self._ask("get_execution_history", **asked)["events"])))
-            state = found[-1] if found else None
-            says = None if found else f"its last {LAST_EVENTS} events tell of no state that it came to"
+            events = self._ask("get_execution_history", **asked)["events"]
+            found = _states(list(reversed(events)))
+            if found:
+                state = found[-1]
+            elif len(events) < LAST_EVENTS:
+                says = "it has come to no state yet"
+            else:
+                says = f"its last {LAST_EVENTS} events do not tell to which state it came"
         except _NoSuchExecution:  # its history goes 90 days after it has ended
             says = "its history is gone"
         return ListedExecution(told["name"], told["status"], told["startDate"], told.get("stopDate"), state, says)

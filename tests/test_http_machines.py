@@ -117,17 +117,20 @@ def refused(code: str) -> ClientError:
 
 
 def test_an_execution_without_its_history_says_so(doors: Doors, desk: Desk, ann: Owner) -> None:
-    gone_id, untold_id = awaiting(desk, ann), awaiting(desk, ann)
+    gone_id, begun_id, untold_id = (awaiting(desk, ann, "0.5") for _ in range(3))
 
     def history(_: object, **asked: Any) -> dict[str, Any]:
         if asked["executionArn"].endswith(gone_id):
             raise refused("ExecutionDoesNotExist")
-        return {"events": []}
+        if asked["executionArn"].endswith(begun_id):
+            return {"events": []}
+        return {"events": [{"type": "TaskScheduled", "timestamp": desk.clock()}] * asked["maxResults"]}
 
     desk.world.client = around(desk.world.machines, get_execution_history=history)
     told = doors.operator().get("/operations/machines/payout/executions").json["items"]
     assert [(each["id"], each["state"], each["since"], each["says"]) for each in told] == [
-        (untold_id, None, None, f"its last {LAST_EVENTS} events tell of no state that it came to"),
+        (untold_id, None, None, f"its last {LAST_EVENTS} events do not tell to which state it came"),
+        (begun_id, None, None, "it has come to no state yet"),
         (gone_id, None, None, "its history is gone"),
     ]
 
