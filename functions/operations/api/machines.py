@@ -13,6 +13,7 @@ from common.http import caller
 from common.machines import Count, ListedExecution
 from common.wire import InstantText, OneOf, View
 from functions.operations.api.door import app, cursors
+from functions.operations.service.counts import counted
 from functions.operations.wiring import operations
 
 EXECUTIONS_MAX = 20  # of a page: each is a request to Step Functions
@@ -93,7 +94,7 @@ def machines() -> MachineList:
     return MachineList(
         items=[
             ListedMachineView(name=of.name, says=of.says, running=_count(running), failed=_count(failed))
-            for of, running, failed in operations().counted()
+            for of, running, failed in counted(operations())
         ]
     )
 
@@ -109,7 +110,7 @@ def executions(
     story tells whether a later one goes on."""
     operator = caller(app).must_be_viewer()
     listed = f"GET /operations/machines/{machine}/executions {operator} {status}"
-    page = operations().executions(machine, status, limit=limit, after=cursors().read(listed, cursor))
+    page = operations().machines.listed(machine, status, limit=limit, after=cursors().read(listed, cursor))
     return ExecutionPage(items=[_listed(each) for each in page.items], cursor=cursors().write(listed, page.after))
 
 

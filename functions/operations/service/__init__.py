@@ -34,7 +34,7 @@ from common.domain.timeline import Failure, TimelineEvent
 from common.domain.trade_cursors import TradesCursor
 from common.domain.work import Unfinished, WaitingItem
 from common.keys import PrimaryKey
-from common.machines import Count, ListedExecution, MachineExecution, Machines
+from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
@@ -43,7 +43,7 @@ from functions.operations.model import OutsideCall, Waiting
 from functions.operations.service import runbooks
 from functions.operations.store import KnownItem
 
-RUNNING, FAILED = "RUNNING", "FAILED"
+RUNNING = "RUNNING"
 TOLD_MAX = 5  # of what is open
 STOPPING = "stopping"  # of a market-making order
 DEPOSIT = "DEPOSIT"  # the type of a dealer's account
@@ -150,7 +150,7 @@ class Operations:
             waits_since=waiting.waits_since,
             due_at=waiting.due_at,
             needs_person=waiting.needs_person or self._is_stuck(waiting.due_at, self.now()),
-            runbook=self._runbook(waiting, execution),
+            runbook=runbooks.runbook_of(waiting, execution, self.now()),
             pool=item.pool,
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
@@ -170,16 +170,6 @@ class Operations:
             return item
         thing_id = item.row.id_of(PrimaryKey(item.PK, item.SK))
         return work.item(self.table, keys.RECONCILIATION(thing_id=thing_id)) or item
-
-    def _runbook(self, waiting: Unfinished, execution: MachineExecution | None) -> str | None:
-        if waiting.open_work is None:
-            return None
-        return runbooks.page_of(
-            keys.row_of(PrimaryKey(waiting.PK, waiting.SK)).backlog,
-            waiting.waits_for,
-            overdue=waiting.due_at is not None and waiting.due_at <= self.now(),
-            execution_status=None if execution is None else execution.status,
-        )
 
     def _calls(self, item: KnownItem) -> list[OutsideCall]:
         if item.row is keys.SNAPSHOT:
@@ -316,18 +306,6 @@ class Operations:
     def definition(self, machine: str) -> Definition:
         """What a machine is made of. Raises MachinesUnavailable."""
         return definitions.read(machine, self.machines.definition(machine))
-
-    def counted(self) -> Iterator[tuple[Definition, Count, Count]]:
-        """Each machine, how many executions of it run, and how many have failed within a day: three requests each.
-        Raises MachinesUnavailable."""
-        since = self.now() - model.FAILED_WITHIN
-        for machine in keys.MACHINES:
-            running, failed = self.machines.count(machine, RUNNING), self.machines.count(machine, FAILED, since)
-            yield self.definition(machine), running, failed
-
-    def executions(self, machine: str, status: str, *, limit: int, after: Position | None) -> Page[ListedExecution]:
-        """Raises MachinesUnavailable, CursorRefused."""
-        return self.machines.listed(machine, status, limit=limit, after=after)
 
     def _execution_before(self, item: KnownItem) -> MachineExecution | None:
         """The last one of the machine that has handed the item over."""

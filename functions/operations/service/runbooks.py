@@ -8,6 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
+
+from common import keys
+from common.domain.work import Unfinished
+from common.keys import PrimaryKey
+from common.machines import MachineExecution
 
 PERSON, OVERDUE, DIED = "needs-person", "work-overdue", "executions-failed"
 _DEAD = frozenset({"FAILED", "TIMED_OUT", "ABORTED"})
@@ -75,3 +81,15 @@ def page_of(backlog: str, waits_for: str | None, *, overdue: bool, execution_sta
     if execution_status in _DEAD:
         return DIED
     return OVERDUE if overdue else None
+
+
+def runbook_of(waiting: Unfinished, execution: MachineExecution | None, now: datetime) -> str | None:
+    """That of an item, which may wait, and of its latest execution."""
+    if waiting.open_work is None:
+        return None
+    return page_of(
+        keys.row_of(PrimaryKey(waiting.PK, waiting.SK)).backlog,
+        waiting.waits_for,
+        overdue=waiting.due_at is not None and waiting.due_at <= now,
+        execution_status=None if execution is None else execution.status,
+    )
