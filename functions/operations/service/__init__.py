@@ -201,9 +201,8 @@ class Operations:
     def _members(self, item: KnownItem) -> list[str]:
         """Of a pool, those of its open generation."""
         assert item.batch is not None
-        return (
-            list(store.members(self.table, item.batch)) if item.row in (keys.POOL, keys.SALE_POOL, keys.BATCH) else []
-        )
+        several = item.row in (keys.POOL, keys.SALE_POOL, keys.BATCH)
+        return list(store.members(self.table, item.batch)) if several else []
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
