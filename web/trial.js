@@ -18,16 +18,16 @@ import { NoAnswer } from "./session.js";
  */
 export function useTried(name, empty, ask, done) {
   const trial = useMemo(() => signal(/** @type {{ says: Outcome, of: string } | null} */ (null)), [name]);
+  const looks = (/** @type {F} */ fields) => trial.peek()?.of !== JSON.stringify(fields);
   const form = useForm(name, empty, async (fields, key) => {
-    const dry_run = trial.peek()?.of !== JSON.stringify(fields);
+    const dry_run = looks(fields);
     const version = trial.peek()?.says.version;
     const asked = ask(fields, key, { dry_run, ...(!dry_run && version && { version }) });
     return { got: await asked.catch(dry_run ? onlyTried : moved), dry_run };
   }, ({ got, dry_run }, fields) => {
     if (!dry_run) return done(got);
-    form.set(fields); // a trial leaves all as it is filled in
     trial.value = { says: got, of: JSON.stringify(fields) };
-  });
+  }, looks);
   /** @param {Error} failed @returns {never} */
   const moved = (failed) => {
     if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // which has to be tried anew

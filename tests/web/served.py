@@ -212,6 +212,18 @@ def apart(what: Callable[[], T]) -> T:
         return threads.submit(what).result()
 
 
+def refusal(status_code: int, kind: str, detail: str) -> Answer:
+    """As the desk says it."""
+    problem = {
+        "type": f"/problems/{kind}",
+        "title": kind,
+        "status": status_code,
+        "detail": detail,
+        "instance": "/requests/r-1",
+    }
+    return Answer(status_code, json.dumps(problem), {"Retry-After": "1"}, "application/problem+json")
+
+
 @cache
 def _token(bearer: str) -> Token:
     """As the authorizer would tell of it; `sub` is as the desk's tests have it."""

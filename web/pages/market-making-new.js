@@ -37,9 +37,8 @@ function Asked({ pairs }) {
     return { opened: await post("/market-making/orders", { body: asked, key }) };
   }, ({ checked, opened }, fields) => {
     if (opened) return go(`/market-making/${segment(opened.order_id)}`);
-    form.set(fields); // it is only looked at
     if (checked) trial.told(checked, fields);
-  });
+  }, (fields) => !trial.isOf(fields));
   const pair = chosen(pairs, form.fields.pair_id);
   const [base, quote] = pair.pair.split("-");
   const seen = form.unknown || trial.isOf(form.fields) ? trial.checked() : null;
@@ -138,9 +137,8 @@ function Changed({ order, now, fields: before }) {
     return { done: await patch("/market-making/orders/{order_id}", { path: { order_id: order.order_id }, body: { version: now.version, configuration: changes } }) };
   }, ({ checked, done }, fields) => {
     if (done) return go(`/market-making/${segment(order.order_id)}`);
-    form.set(fields);
     if (checked) trial.told(checked, fields);
-  });
+  }, (fields) => !trial.isOf(fields));
   const seen = form.unknown || trial.isOf(form.fields) ? trial.checked() : null;
   return html`<p><a href=${`/market-making/${segment(order.order_id)}`}>${order.pair} at ${order.exchange}</a>, by its version ${now.version}${!now.version && ": the desk's usual ones, until you say others"}</p>
     <form onSubmit=${form.send}>
