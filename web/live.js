@@ -8,15 +8,15 @@ import { Refused } from "./api.js";
 import { NoAnswer, SignedOut, ended, person, signIn } from "./session.js";
 import { html, When } from "./parts.js";
 
-export const OFTEN = 5; // seconds: what others change
-export const SELDOM = 15;
+export const OFTEN = 5; // seconds, for what others change
+export const SELDOM = 15; // seconds
 const SLOWEST_SECONDS = 60;
 
 /** @template T @typedef {{ value?: T, at?: string, error?: Error }} State */
 /** @template T @typedef {{ state: import('@preact/signals').Signal<State<T>>, again: () => void }} Live */
 
 /**
- * Loads, and loads again every so many seconds while the page is looked at. Who is told to wait waits so long.
+ * Loads, and loads again every few seconds while the page is visible; after a Retry-After not before it is over.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load @param {number} [every] @param {unknown[]} [of]
  * @returns {Live<T>}
@@ -91,7 +91,7 @@ export function Loaded({ of, children }) {
 
 /** @param {{ error: Error, again?: () => void }} told */
 export function Failed({ error, again }) {
-  if (error instanceof SignedOut && ended.value) return null; // which is said above
+  if (error instanceof SignedOut && ended.value) return null; // Ended says so, above the page
   if (error instanceof Refused && error.status === 403) return html`<${Forbidden} error=${error} />`;
   const id = error instanceof Refused ? error.requestId : null;
   return html`<div class="failed" role="alert">
@@ -111,7 +111,7 @@ function Forbidden({ error }) {
   </div>`;
 }
 
-/** Over whatever page he is at: it stays as it is, with what is filled in. */
+/** Above the page, which stays as it is, with what is filled in. */
 export function Ended() {
   if (!ended.value) return null;
   const again = () => signIn(person.value?.pool ?? "customers", location.pathname + location.search);
@@ -203,7 +203,7 @@ export function Send({ form, says, disabled }) {
   const { error, unknown, sending } = form;
   return html`
     ${unknown && html`<div class="failed" role="alert">
-      <p>${error?.message}</p><p>It may have been done. Ask again: however often it is asked, it counts once.</p>
+      <p>${error?.message}</p><p>It may have been done. Ask again: however often you ask, it counts once.</p>
     </div>`}
     ${error && !unknown && html`<${Failed} error=${error} />`}
     <button type="submit" aria-busy=${sending} disabled=${sending || (disabled && !unknown)}>

@@ -41,7 +41,7 @@ async function ask({ asset_id, way, amount, limit }, key) {
 
 /** @param {{ form: any, told: Told }} told */
 function Ticket({ form, told: { assets, balance, holdings, pools } }) {
-  if (!assets.length) return html`<p class="empty">Nothing is traded at the exchange now. What is, is listed here.</p>`;
+  if (!assets.length) return html`<p class="empty">Nothing is traded at the exchange now. Assets that are traded there are listed here.</p>`;
   const { asset_id, way, amount, limit } = form.fields;
   const asset = assets.find((a) => a.asset_id === asset_id);
   const held = holdings.find((h) => h.asset_id === asset_id);
@@ -57,7 +57,7 @@ function Ticket({ form, told: { assets, balance, holdings, pools } }) {
       </select></label>
       <fieldset><legend>Which way</legend>${WAYS.map(([name, says]) => html`<label><input type="radio" name="way" value=${name}
         checked=${way === name} onChange=${form.typed("way")} /> ${says}</label>`)}</fieldset>
-      ${!all && html`<label>${way === "buy" ? "Dollars, with the fee in them" : "Coins"} <input name="amount" inputmode="decimal" required autocomplete="off"
+      ${!all && html`<label>${way === "buy" ? "Dollars, fee included" : "Coins"} <input name="amount" inputmode="decimal" required autocomplete="off"
         value=${amount} aria-invalid=${wrong ? "true" : undefined} onInput=${form.typed("amount")} />${wrong && html`<small>${wrong}</small>`}</label>`}
       <label>${way === "buy" ? "Not above this price" : "Not below this price"} (may be left out) <input name="limit" inputmode="decimal" autocomplete="off"
         value=${limit} aria-invalid=${odd ? "true" : undefined} onInput=${form.typed("limit")} />${odd && html`<small>${odd}</small>`}</label>
@@ -67,7 +67,7 @@ function Ticket({ form, told: { assets, balance, holdings, pools } }) {
       ...(held ? [[`${asset_id}, free`, quantity(held.quantity)]] : []),
       ...(asset ? [["Price", dollars(asset.price)]] : []),
       ...(asset?.price && held && all ? [["Worth about", dollars(worth(asset.price, held.quantity))]] : []),
-      ...(pool ? [["Alone from", `${dollars(pool.min_notional)}; less waits in a pool for others`]] : []),
+      ...(pool ? [["On its own from", `${dollars(pool.min_notional)}; a smaller order waits in a pool for others`]] : []),
     ]} />
     <${Send} form=${form} says=${way === "buy" ? "Buy" : "Sell"} disabled=${!asset || !!odd || (all ? !held || isZero(held.quantity) : !typed(amount))} />
   </form>`;
@@ -105,7 +105,7 @@ export function Sale({ id }) {
         ["What", `${quantity(s.quantity)} ${s.asset_id}`],
         ["Status", html`<${Status} of=${s.status} />`],
         ["Sold", s.executed_quantity ? `${quantity(s.executed_quantity)} ${s.asset_id}` : "–"],
-        ["Brought", cents(s.total_amount)],
+        ["Sold for", cents(s.total_amount)],
         ["Came back", s.returned_quantity ? `${quantity(s.returned_quantity)} ${s.asset_id}` : "–"],
         ...shared(s),
       ]} />
@@ -135,5 +135,5 @@ function useCancel(name, ask, again) {
 const Cancel = ({ of: { asking, form }, what }) => html`
   <button class="outline" onClick=${() => (asking.value = true)}>Cancel it …</button>
   <${Confirm} open=${asking.value} close=${() => (asking.value = false)} title=${`Cancel this ${what}?`}>
-    <form onSubmit=${form.send}><p>What is held for it comes free.</p><${Send} form=${form} says=${`Cancel the ${what}`} /></form>
+    <form onSubmit=${form.send}><p>What is held for it is free again.</p><${Send} form=${form} says=${`Cancel the ${what}`} /></form>
   <//>`;
