@@ -317,8 +317,8 @@ def test_a_small_purchase_waits_in_a_pool_and_may_be_cancelled(tabs: Tabs, desk:
     page.get_by_role("button", name="Buy").click()
     headed(page, "Purchase")
     expect(page.get_by_text("with others, in a pool")).to_be_visible()
-    page.get_by_role("button", name="Cancel it").click()
-    page.get_by_role("button", name="Cancel the purchase").click()
+    page.get_by_role("button", name="Cancel the purchase …").click()
+    page.get_by_role("button", name="Cancel the purchase", exact=True).click()
     expect(page.get_by_text("CANCELLED", exact=True)).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
 

@@ -1,12 +1,11 @@
 // @ts-check
 // Coins that are bought and sold at an exchange: at once, or in a pool with others until it is large enough.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { cents, dollars, isZero, quantity, typed, worth } from "../amounts.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, When, go, html, segment } from "../parts.js";
+import { Facts, Heading, Status, When, go, html, segment } from "../parts.js";
+import { Verbs, cancelOf } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AssetView']} Asset */
@@ -79,7 +78,6 @@ const WAYS = [["buy", "Buy"], ["sell", "Sell"], ["sell all", "Sell all that is f
 export function Purchase({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/purchases/{order_id}", { path, signal }), OFTEN, [id]);
-  const cancel = useCancel(`purchase/${id}`, () => post("/purchases/{order_id}/cancel", { path }), live.again);
   return html`<${Heading}>Purchase<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['PurchaseView']} */ p) => html`
       <${Facts} of=${[
@@ -91,14 +89,13 @@ export function Purchase({ id }) {
         ["Came back", cents(p.refunded_amount)],
         ...shared(p),
       ]} />
-      ${p.status === "PENDING" && p.strategy === "POOLED" && html`<${Cancel} of=${cancel} what="purchase" />`}`}<//>`;
+      ${p.strategy === "POOLED" && html`<${Verbs} name=${`purchase/${id}`} all=${cancelOf("purchase")} status=${p.status} again=${live.again} ask=${() => post("/purchases/{order_id}/cancel", { path })} />`}`}<//>`;
 }
 
 /** @param {{ id: string }} told */
 export function Sale({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/sales/{order_id}", { path, signal }), OFTEN, [id]);
-  const cancel = useCancel(`sale/${id}`, () => post("/sales/{order_id}/cancel", { path }), live.again);
   return html`<${Heading}>Sale<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['SaleView']} */ s) => html`
       <${Facts} of=${[
@@ -109,7 +106,7 @@ export function Sale({ id }) {
         ["Came back", s.returned_quantity ? `${quantity(s.returned_quantity)} ${s.asset_id}` : "–"],
         ...shared(s),
       ]} />
-      ${s.status === "PENDING" && s.strategy === "POOLED" && html`<${Cancel} of=${cancel} what="sale" />`}`}<//>`;
+      ${s.strategy === "POOLED" && html`<${Verbs} name=${`sale/${id}`} all=${cancelOf("sale")} status=${s.status} again=${live.again} ask=${() => post("/sales/{order_id}/cancel", { path })} />`}`}<//>`;
 }
 
 /** @param {Schemas['PurchaseView'] | Schemas['SaleView']} o @returns {[string, unknown][]} */
@@ -120,20 +117,3 @@ const shared = (o) => [
   ["At (UTC)", html`<${When} at=${o.created_at} />`],
   ["Id", html`<code>${o.order_id}</code>`],
 ];
-
-/** @param {string} name @param {() => Promise<unknown>} ask @param {() => void} again */
-function useCancel(name, ask, again) {
-  const asking = useMemo(() => signal(false), [name]);
-  const form = useForm(`cancel/${name}`, {}, ask, () => {
-    asking.value = false;
-    again();
-  });
-  return { asking, form };
-}
-
-/** @param {{ of: ReturnType<typeof useCancel>, what: string }} told */
-const Cancel = ({ of: { asking, form }, what }) => html`
-  <button class="outline" onClick=${() => (asking.value = true)}>Cancel it …</button>
-  <${Confirm} open=${asking.value} close=${() => (asking.value = false)} title=${`Cancel this ${what}?`}>
-    <form onSubmit=${form.send}><p>What is held for it is free again.</p><${Send} form=${form} says=${`Cancel the ${what}`} /></form>
-  <//>`;

@@ -5,10 +5,11 @@ import { useEffect, useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { isZero, percent, quantity } from "../amounts.js";
-import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Copy, Facts, Heading, Status, Table, Way, When, html, segment } from "../parts.js";
+import { Loaded, OFTEN, SELDOM, useLive } from "../live.js";
+import { Copy, Facts, Heading, Status, Table, Way, When, html, segment } from "../parts.js";
 import { Qr } from "../qr.js";
 import { Steps } from "../chart.js";
+import { Verbs } from "../verbs.js";
 
 const RARELY = 60; // seconds: the desk reads all its trades for it
 
@@ -74,7 +75,7 @@ export function MarketMakingOrder({ id }) {
         ${o.degraded_since && html`<p class="halted">The exchange has not answered since <${When} at=${o.degraded_since} />: no quotes are placed until it does.</p>`}
         ${far >= 0 && html`<${Way} of=${WAY} here=${far} />`}
         ${o.payment && html`<${ToPay} order=${o} payment=${o.payment} at=${at} />`}
-        <${Acts} order=${o} again=${live.again} />
+        <${Steer} order=${o} again=${live.again} />
         ${quotes && html`<${Book} id=${id} />`}
         ${far >= 2 && html`<${Brought} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${History} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${Fills} id=${id} />`}
         <h2>The order</h2>
@@ -135,26 +136,16 @@ function useCountdown(seconds, at) {
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, "0")} min`;
 
 /** @param {{ order: Order, again: () => void }} told */
-function Acts({ order, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const possible = /** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).filter((verb) => /** @type {readonly string[]} */ (ACTS[verb].of).includes(order.status));
-  const act = asking.value;
+function Steer({ order, again }) {
   const path = { order_id: order.order_id };
-  const form = useForm(`market-making/${order.order_id}/${act}`, {}, () =>
-    act ? post(`/market-making/orders/{order_id}/${act}`, { path }) : Promise.reject(new Error("Choose what is to be done.")), () => {
-    asking.value = null;
-    again();
-  });
-  if (!possible.length) return null;
-  return html`<p class="buttons">${possible.map((verb) => html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}
-    ${["running", "paused"].includes(order.status) && html`<a href=${`/market-making/${segment(order.order_id)}/settings`} role="button" class="outline">Change its settings …</a>`}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p>
-        ${act === "withdraw" && html`<${Home} order=${order} />`}<${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
+  return html`<${Verbs} name=${`market-making/${order.order_id}`} all=${VERBS} status=${order.status} again=${again}
+    ask=${(/** @type {keyof typeof VERBS} */ verb) => post(`/market-making/orders/{order_id}/${verb}`, { path })}
+    more=${(/** @type {string} */ verb) => verb === "withdraw" && html`<${Home} order=${order} />`}>
+    ${["running", "paused"].includes(order.status) && html`<a href=${`/market-making/${segment(order.order_id)}/settings`} role="button" class="outline">Change its settings …</a>`}
+  <//>`;
 }
 
-const ACTS = /** @type {const} */ ({
+const VERBS = /** @type {const} */ ({
   pause: { says: "Pause it", of: ["running"], does: "What is open is cancelled within seconds. Nothing is placed until you resume it." },
   resume: { says: "Resume it", of: ["paused"], does: "It quotes again with its next cycle, unless it has lost more than an order may." },
   stop: { says: "Stop it", of: ["created", "running", "paused"], does: "Its quotes end for good. The money stays at the exchange until you have it brought home." },

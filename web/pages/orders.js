@@ -5,8 +5,9 @@ import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { cents, dollars, quantity } from "../amounts.js";
-import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Loaded, SELDOM, useLive } from "../live.js";
+import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Verbs, cancelOf } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['ListedOrderView']} Listed */
@@ -47,11 +48,6 @@ function What({ of }) {
 export function Order({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/orders/{order_id}", { path, signal }), SELDOM, [id]);
-  const asking = useMemo(() => signal(false), []);
-  const form = useForm(`cancel/${id}`, {}, () => post("/orders/{order_id}/cancel", { path }), () => {
-    asking.value = false;
-    live.again();
-  });
   return html`<${Heading}>Order<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['OrderView']} */ o) => html`
       <${Facts} of=${[
@@ -67,8 +63,5 @@ export function Order({ id }) {
         ...(o.expires_at ? [["Good until (UTC)", html`<${When} at=${o.expires_at} />`]] : []),
         ["Id", html`<code>${o.order_id}</code>`],
       ]} />
-      ${o.status === "PENDING" && html`<button class="outline" onClick=${() => (asking.value = true)}>Cancel it …</button>`}
-      <${Confirm} open=${asking.value} close=${() => (asking.value = false)} title="Cancel this order?">
-        <form onSubmit=${form.send}><p>What is held for it is free again.</p><${Send} form=${form} says="Cancel the order" /></form>
-      <//>`}<//>`;
+      <${Verbs} name=${`order/${id}`} all=${cancelOf("order")} status=${o.status} again=${live.again} ask=${() => post("/orders/{order_id}/cancel", { path })} />`}<//>`;
 }

@@ -1,12 +1,11 @@
 // @ts-check
 // Coins that are bought again and again: each day, week or month.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { get, patch, post } from "../api.js";
 import { dollars, quantity, typed } from "../amounts.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Verbs } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['RecurringBuyView']} Plan */
@@ -85,7 +84,8 @@ export function Plan({ id }) {
         ["Ends (UTC)", html`<${When} at=${p.ends_at} />`],
         ["Id", html`<code>${p.plan_id}</code>`],
       ]} />
-      <${Acts} plan=${p} again=${live.again} />
+      <${Verbs} name=${`recurring/${p.plan_id}`} all=${VERBS} status=${p.status} again=${live.again}
+        ask=${(/** @type {keyof typeof VERBS} */ verb) => post(`/recurring-buys/{plan_id}/${verb}`, { path })} />
       ${(p.status === "ACTIVE" || p.status === "PAUSED") && html`<${Change} key=${p.version} plan=${p} again=${live.again} />`}
       <${Table} caption="Its dates, newest first" rows=${dates} columns=${DATES} id=${(/** @type {Dated} */ d) => d.due_at} empty="None of its dates has come yet." />`}<//>`;
 }
@@ -116,24 +116,8 @@ const DATES = [
   { name: "Why", of: (/** @type {Dated} */ d) => d.reason ?? (d.missed ? `${d.missed} dates before it were missed` : "–") },
 ];
 
-const ACTS = /** @type {const} */ ({
+const VERBS = /** @type {const} */ ({
   pause: { says: "Pause it", of: ["ACTIVE"], does: "Nothing is bought until you resume it; dates that pass meanwhile are left out." },
   resume: { says: "Resume it", of: ["PAUSED"], does: "It goes on from its next date." },
   cancel: { says: "Cancel it", of: ["ACTIVE", "PAUSED"], does: "Nothing more is bought. What was bought stays yours." },
 });
-
-/** @param {{ plan: Plan, again: () => void }} told */
-function Acts({ plan, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const act = asking.value;
-  const form = useForm(`recurring/${plan.plan_id}/${act}`, {}, () =>
-    act ? post(`/recurring-buys/{plan_id}/${act}`, { path: { plan_id: plan.plan_id } }) : Promise.reject(new Error("Choose what is to be done.")), () => {
-    asking.value = null;
-    again();
-  });
-  const possible = /** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).filter((verb) => /** @type {readonly string[]} */ (ACTS[verb].of).includes(plan.status));
-  return html`<p class="buttons">${possible.map((verb) => html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
-}

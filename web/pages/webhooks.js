@@ -1,11 +1,12 @@
 // @ts-check
 // The addresses at which a customer's program is told what becomes of his orders, and the messages that were sent.
 
-import { useEffect, useMemo } from "../vendor/preact-hooks.js";
+import { useEffect } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { del, get, patch, post } from "../api.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Verbs } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['EndpointView']} Endpoint */
@@ -68,7 +69,7 @@ export function Webhook({ id }) {
           ...(e.both_until ? [["The secret before signs until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
           ["Events", e.events.join(", ")],
         ]} />
-        <${Acts} endpoint=${e} again=${live.again} />
+        <${Manage} endpoint=${e} again=${live.again} />
         <${Change} key=${e.url + e.events} endpoint=${e} again=${live.again} />
         <${Table} caption="Messages, newest first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
           empty="No message was sent yet. Each one is listed here, with its answer." />`;
@@ -109,31 +110,22 @@ function Change({ endpoint: e, again }) {
   </form></details>`;
 }
 
-const ACTS = /** @type {const} */ ({
+const VERBS = /** @type {const} */ ({
   test: { says: "Send a test", does: "One message of the type “test” is sent there." },
   rotate: { says: "Get another secret", does: "The new secret is shown only once. For a day both secrets sign, so that your program can change over." },
   remove: { says: "Delete the webhook", does: "Messages that wait are not sent any more. The secret is forgotten." },
 });
 
 /** @param {{ endpoint: Endpoint, again: () => void }} told */
-function Acts({ endpoint: e, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const act = asking.value;
+function Manage({ endpoint: e, again }) {
   const path = { endpoint_id: e.endpoint_id };
-  const form = useForm(`webhook/${e.endpoint_id}/${act}/${e.secret_number}`, {}, async () => {
-    if (act === "test") await post("/webhooks/endpoints/{endpoint_id}/test", { path });
-    if (act === "remove") await del("/webhooks/endpoints/{endpoint_id}", { path });
-    if (act === "rotate") {
+  const ask = async (/** @type {keyof typeof VERBS} */ verb) => {
+    if (verb === "test") await post("/webhooks/endpoints/{endpoint_id}/test", { path });
+    if (verb === "remove") await del("/webhooks/endpoints/{endpoint_id}", { path });
+    if (verb === "rotate") {
       const { endpoint_id, secret } = await post("/webhooks/endpoints/{endpoint_id}/rotate-secret", { path, body: { secret_number: e.secret_number } });
       told.value = { endpoint_id, secret };
     }
-  }, () => {
-    asking.value = null;
-    again();
-  });
-  return html`<p class="buttons">${/** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).map((verb) =>
-      html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
+  };
+  return html`<${Verbs} name=${`webhook/${e.endpoint_id}/${e.secret_number}`} all=${VERBS} ask=${ask} again=${again} />`;
 }
