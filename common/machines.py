@@ -252,9 +252,7 @@ class Machines:
             code = error.response["Error"]["Code"]
             if code == "ExecutionDoesNotExist":
                 raise _NoSuchExecution from error
-            if (
-                code == "InvalidToken"
-            ):  # good for a day, as a cursor is, but not beyond a deployment of the machine anew
+            if code == "InvalidToken":  # a day old, or of a machine that was made anew
                 raise CursorRefused(
                     "Step Functions does not know this cursor any more; begin again without it"
                 ) from error
