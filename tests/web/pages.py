@@ -41,6 +41,8 @@ def paths(
         "sign-in": (None, "/"),
         "work": ("olga", "/work"),
         "story": ("olga", f"/work/{stuck}"),
+        "machines": ("olga", "/machines"),
+        "machine": ("olga", "/machines/payout"),
         "approvals": ("olga", "/approvals"),
         "found": ("olga", "/find/ann"),
         "parked": ("olga", "/parked"),

@@ -1,5 +1,5 @@
 // @ts-check
-// Lists for operators: pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
+// Lists for operators: machines, pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
@@ -16,6 +16,8 @@ import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } 
 /** @typedef {Schemas['OperatedBillView']} Bill */
 /** @typedef {Schemas['TradingAccountView']} Account */
 /** @typedef {Schemas['OperatorOutcomeView']} Outcome */
+/** @typedef {Schemas['ListedMachineView']} Machine */
+/** @typedef {Schemas['ListedExecutionView']} Execution */
 
 const PAGE = 100;
 const LOOKS = 10; // at pages that may be empty, to fill one
@@ -219,3 +221,44 @@ function ChangeAccount({ account, done }) {
     <${Tried} form=${form} tried=${tried} />
   </form>`;
 }
+
+export function Machines() {
+  const live = useLive((signal) => get("/operations/machines", { signal }), SELDOM);
+  return html`<${Heading}>Machines<//><${Loaded} of=${live}>${(/** @type {Schemas['MachineList']} */ { items }) => html`<${Table}
+    caption="Machines, and how many executions each has" hidden rows=${items} empty="" id=${(/** @type {Machine} */ m) => m.name} columns=${[
+      { name: "Machine", of: (/** @type {Machine} */ m) => html`<a href=${`/machines/${segment(m.name)}`}>${m.name}</a>` },
+      { name: "Running", number: true, of: (/** @type {Machine} */ { running: r }) => `${r.at_least ? "at least " : ""}${r.number}` },
+      { name: "Failed in 24 hours", number: true, of: (/** @type {Machine} */ { failed: f }) => `${f.at_least ? "at least " : ""}${f.number}` },
+      { name: "Is for", of: (/** @type {Machine} */ m) => m.says },
+    ]} />`}<//>`;
+}
+
+/** @param {{ name: string }} told */
+export const Executions = ({ name }) => html`<${Heading}>Machine ${name}<//><p><a href="/machines">All machines</a></p>
+  <${OfStatus} name=${name} status="RUNNING" says="Running" none="Nothing runs. What this machine moves is listed here." />
+  <${OfStatus} name=${name} status="FAILED" says="Failed" none="None has failed in the last 90 days." />`;
+
+/** @param {{ name: string, status: "RUNNING" | "FAILED", says: string, none: string }} told */
+function OfStatus({ name: machine, status, says, none }) {
+  const pages = useMemo(() => signal(1), []);
+  const page = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) =>
+    get("/operations/machines/{machine}/executions", { path: { machine }, query: { status, cursor }, signal });
+  const live = useLive((signal) => upTo(page, pages.value, signal), SELDOM, [pages.value]);
+  return html`<section aria-label=${says}><h2>${says}</h2><${Loaded} of=${live}>${(/** @type {{ items: Execution[], more: boolean }} */ { items, more }) => html`
+    <p role="status">${more ? `The newest ${items.length}: others began before` : `${items.length} in all`}</p>
+    ${items.length > 0 && html`<${Facts} of=${byState(items)} />`}
+    <${Table} caption=${`${says}, newest first`} hidden rows=${items} empty=${none} id=${(/** @type {Execution} */ e) => e.name} columns=${[
+      { name: "Execution", of: (/** @type {Execution} */ e) => html`<a href=${`/work/${segment(e.id)}`}><code>${e.name}</code></a>` },
+      { name: "State", of: (/** @type {Execution} */ e) => e.state ?? "not known" },
+      { name: "Since (UTC)", of: (/** @type {Execution} */ e) => html`<${When} at=${e.since} />` },
+      { name: "Attempts", number: true, of: (/** @type {Execution} */ e) => `${e.attempt ?? "–"}` },
+      { name: "Went wrong", of: (/** @type {Execution} */ e) => e.error ?? e.says ?? "–" },
+    ]} />
+    ${more && pages.value < LOOKS && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//></section>`;
+}
+
+/** How many are in each state, and since when the oldest is there. @param {Execution[]} items @returns {[string, unknown][]} */
+const byState = (items) => [...new Set(items.map((e) => e.state))].map((state) => {
+  const since = items.filter((e) => e.state === state).map((e) => e.since ?? "").sort();
+  return [state ?? "not known", html`${since.length}, the oldest since <${When} at=${since[0] || null} />`];
+});
