@@ -66,8 +66,8 @@ export function Webhook({ id }) {
           ["Status", html`<${Status} of=${e.status} />`],
           ["Signed with the secret number", e.secret_number],
           ...(e.both_until ? [["The one before signs as well until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
-          ["Told of", e.events.join(", ")],
         ]} />
+        <${Facts} of=${[["Told of", e.events.join(", ")]]} />
         <${Acts} endpoint=${e} again=${live.again} />
         <${Change} key=${e.url + e.events} endpoint=${e} again=${live.again} />
         <${Table} caption="What was told, the last first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
