@@ -296,7 +296,7 @@ WORDS: Mapping[str, str] = {
     "their_id": "by which the other system knows it; null: it has not told",
     "thing_id": "of what it is about: an order, a withdrawal, a bill",
     "tie_id": "of the tie",
-    "tier": "whose fees the customer pays",
+    "tier": "the tier whose fees the customer pays",
     "title": "the name of the status",
     "token": "in which the campaign pays",
     "told_at": "when it was last told of",

@@ -36,6 +36,7 @@ SHARED = {  # what is dear and made once in a process: the files that ask for it
     "tests/web/": ("test_console", "test_pictures"),
     "tests/infra/": (
         "test_alarms_of_payouts",
+        "test_console",
         "test_environment",
         "test_machines",
         "test_pages",

@@ -40,6 +40,7 @@ from sandbox.bank.webhooks import WEBHOOK_SECRET, signed
 from tests.desk import Desk
 from tests.harness.invocation import Invocation
 
+CURSORS = "cursors"
 CURSOR_KEY = b"the key of the tests"
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCB3aGlsZSB0aGUga2V5IGNoYW5nZXM="
 WEBHOOK_SECRETS = [WEBHOOK_SECRET, NEXT_SECRET]  # both are good while the bank changes from one to the other
@@ -57,6 +58,15 @@ def modules_of(api: Any) -> list[Any]:
     """The modules of a function: a package tells its routes in several."""
     names = [module.name for module in pkgutil.iter_modules(getattr(api, "__path__", ()))]
     return [api, *(importlib.import_module(f"{api.__name__}.{name}") for name in names)]
+
+
+@cache
+def composed() -> list[tuple[Any, str]]:
+    """What is exchanged, by module: looked for once, since thousands of tests open the doors."""
+    modules = [module for api in APIS.values() for module in modules_of(api)]
+    return [
+        (module, name) for module in modules for name in (*SERVICES, CURSORS) if callable(getattr(module, name, None))
+    ]
 
 
 ROUTES: Mapping[Route, str] = {
@@ -408,10 +418,9 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
         assert kept is not None
         patch.setitem(kept, "now", desk.clock)
         patch.setattr(configured, "webhook_secrets", lambda: WEBHOOK_SECRETS)
-        for module in (module for api in APIS.values() for module in modules_of(api)):
-            for name in SERVICES:
-                if callable(getattr(module, name, None)):
-                    patch.setattr(module, name, cache(partial(getattr, desk, name)))
-            if hasattr(module, "cursors"):
-                patch.setattr(module, "cursors", cache(lambda: Cursors(lambda: CURSOR_KEY, desk.clock)))
+        for module, name in composed():
+            given = (
+                partial(getattr, desk, name) if name != CURSORS else partial(Cursors, lambda: CURSOR_KEY, desk.clock)
+            )
+            patch.setitem(vars(module), name, cache(given))
         yield Doors(desk, watch)

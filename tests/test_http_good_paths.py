@@ -124,6 +124,7 @@ def examples() -> list[Any]:
     ]
 
 
+@sampled(2)
 @pytest.mark.parametrize(("route", "body"), examples())
 def test_the_examples_of_the_document_work(doors: Doors, world: World, route: Route, body: dict[str, Any]) -> None:
     world.desk.list_asset("BTC", "30000")

@@ -1,9 +1,9 @@
 // @ts-check
-// What an act may be told besides what the desk says that it asks (`asks` of a story's acts): tests/web holds both
-// against the API's document.
+// The words and the choices of an act's form. What it needs, the desk says (`asks` of a story's acts); what may be left out
+// is said here. tests/web holds both against the API's document.
 
-/** @type {Record<string, string[]>} by the act's command */
-export const MAY_BE_TOLD = {
+/** @type {Record<string, string[]>} what may be left out, by the act's command */
+export const OPTIONAL = {
   "batches void": ["public_reason"],
   "clients save": ["status", "account_id"],
   "clients save crypto": ["status"],
@@ -17,7 +17,7 @@ export const MAY_BE_TOLD = {
   "work decide-order": ["fee", "fees_in_coins"],
 };
 
-/** @type {Record<string, string>} what an act is told, in words */
+/** @type {Record<string, string>} what a field is, in words */
 export const WORDS = {
   account_id: "Account at the bank (may be left out: it stays)",
   after: "After the trade with this id",
@@ -50,20 +50,20 @@ export const WORDS = {
   to: "Mixin user who gets it",
 };
 
-/** The answers where there are few. @type {Record<string, string[]>} */
+/** Of a field that is chosen, what there is to choose. @type {Record<string, string[]>} */
 export const CHOICES = { sent: ["yes", "no"], status: ["ACTIVE", "BLOCKED", "REFUSED"], tier: ["STANDARD", "SILVER", "GOLD"] };
 
-/** What is told as a whole number. */
+/** Fields that are whole numbers on the wire. */
 export const WHOLE = new Set(["after"]);
 
-/** Of this one the reference is the key of the request: dollars are credited once for each. */
+/** The act whose reference is the key of its request: dollars are credited once for each. */
 export const KEYED_BY_REFERENCE = "deposit credit";
 
 /**
- * The body and the key of an act, of what was filled in.
+ * The body and the key of an act's request, from what was filled in.
  * @param {string} command @param {Record<string, string>} filled @param {string} key
  */
-export function told(command, filled, key) {
+export function requestOf(command, filled, key) {
   const given = Object.entries(filled).filter(([, value]) => value.trim() !== "");
   /** @type {Record<string, any>} */
   const body = Object.fromEntries(given.map(([name, value]) => [name, WHOLE.has(name) && /^\d{1,15}$/.test(value) ? JSON.parse(value) : value.trim()]));

@@ -29,7 +29,7 @@ export function toTheCent(text) {
   return `${sign && "−"}$${grouped(whole)}.${decimals.padEnd(2, "0").slice(0, 2)}`;
 }
 
-/** The same; and all its digits to who points at it, or comes there by keys (app.css). @param {string | null} text */
+/** The same; pointing at it, or coming there by keys, shows all its digits (app.css). @param {string | null} text */
 export function cents(text) {
   const [all, cut] = [dollars(text), toTheCent(text)];
   return all === cut ? cut : h("span", { class: "cut", title: all, tabindex: 0 }, cut);
@@ -44,7 +44,7 @@ export function quantity(text) {
 /** @param {string | null} text */
 export const isZero = (text) => text === null || /^-?[0.]+$/.test(text);
 
-/** Is one amount above nothing below another? @param {string} one @param {string} other */
+/** Of two amounts above nothing: is the one below the other? @param {string} one @param {string} other */
 export function isBelow(one, other) {
   const [, whole, decimals] = parts(one);
   const [, least, small] = parts(other);

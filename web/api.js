@@ -1,5 +1,5 @@
 // @ts-check
-// The desk's HTTP API, each route typed by its path. An answer that is a refusal is thrown as Refused; where nobody knows
+// The desk's HTTP API, each route typed by its path. A refusal is thrown as Refused; where nobody knows
 // whether something was done, NoAnswer is.
 
 import { NoAnswer, distrust, token } from "./session.js";
@@ -15,7 +15,7 @@ import { NoAnswer, distrust, token } from "./session.js";
 /** @template O @typedef {import('./types').InQuery<O>} InQuery */
 
 const PATIENCE_SECONDS = 35; // longer than API Gateway's own
-/** What is neither an answer nor a refusal: it may have been done. */
+/** Statuses that are neither an answer nor a refusal: it may have been done. */
 const UNKNOWN = new Set([500, 502, 504]);
 
 let root = "/api";
@@ -31,7 +31,7 @@ export class Refused extends Error {
   constructor(status, told, headers) {
     const problem = told && "type" in told ? told : null;
     const said = told && "message" in told ? told.message : null;
-    super(problem?.detail ?? said ?? `The desk answers with ${status}, and no word.`);
+    super(problem?.detail ?? said ?? `The desk has refused this (${status}) and does not say why. Try again; if it stays so, tell the desk.`);
     this.status = status;
     this.kind = problem?.type.split("/").at(-1) ?? "";
     this.errors = problem?.errors ?? [];
@@ -81,7 +81,7 @@ export const patch = (path, { path: inPath, body }) => request("PATCH", filled(p
 export const del = (path, { path: inPath }) => request("DELETE", filled(path, inPath), {});
 
 /**
- * An act as the desk itself has listed it: method and path, filled already. All of them take a reason, and answer alike.
+ * An act as the desk has listed it, by method and path. All acts take a reason, and answer alike.
  * @param {string} route such as `POST /operations/work/S1/redrive`
  * @param {Schemas['OperatorAct'] & Record<string, unknown>} body @param {string} key
  * @returns {Promise<Schemas['OperatorOutcomeView']>}
@@ -106,14 +106,14 @@ function filled(path, inPath = {}, query = {}) {
  */
 async function request(method, path, how) {
   let refused = await once(method, path, how, await token());
-  // A token can be refused before its time: asked once more with the next one, which counts once by its key.
+  // A token can be refused before its time. The request is sent once more with the next one; by its key it counts once.
   if (refused instanceof Refused) refused = await once(method, path, how, await token());
   if (refused instanceof Refused) throw refused;
   return refused;
 }
 
 /**
- * Throws Refused, but where it is the token that is refused; that one is returned.
+ * Throws Refused; but returns it where the token is refused.
  * @param {string} method @param {string} path
  * @param {{ body?: unknown, key?: string, signal?: AbortSignal, file?: boolean }} how @param {string} bearer
  */

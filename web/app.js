@@ -67,8 +67,8 @@ const MENU = {
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
-const failed = signal(/** @type {Error | null} */ (null)); // a sign-in, or a sign-out
-const docs = signal(""); // where they are, whole: no address of the console's own
+const failed = signal(/** @type {Error | null} */ (null)); // why a sign-in or a sign-out failed
+const docs = signal(""); // their whole address, since the console has no page of them
 
 addEventListener("popstate", () => (place.value = location.pathname + location.search));
 addEventListener("click", (event) => {
@@ -104,14 +104,14 @@ function App() {
 function body(page, parts, query) {
   const who = session.person.value;
   if (!who) return html`<${SignIn} of=${page?.of} />`;
-  if (!page) return html`<h1 tabindex="-1">Nothing is here</h1><p>No page has this address. <a href=${home(who)}>Begin anew</a>.</p>`;
+  if (!page) return html`<h1 tabindex="-1">Nothing is here</h1><p>No page has this address. <a href=${home(who)}>Go to the first page</a>.</p>`;
   if (page.of !== who.pool)
     return html`<h1 tabindex="-1">${page.title}</h1><p role="alert">You may not see this: it is for ${WHO[page.of]}, and you are
-      signed in as ${WHO[who.pool]}. Sign out, and in again.</p>`;
+      signed in as ${WHO[who.pool]}. Sign out, and sign in as ${WHO[page.of]}.</p>`;
   return html`<${Drawn} key=${place.value} page=${() => page.page(parts, query)} title=${page.title} />`;
 }
 
-/** A page, when what draws it is there. @param {{ page: () => Promise<unknown>, title: string }} told */
+/** A page, once its module is loaded. @param {{ page: () => Promise<unknown>, title: string }} told */
 function Drawn({ page, title }) {
   const drawn = useMemo(() => signal(/** @type {any} */ (null)), []);
   const failed = useMemo(() => signal(/** @type {Error | null} */ (null)), []);
@@ -128,7 +128,7 @@ function Drawn({ page, title }) {
 
 let arrived = false;
 
-/** Of the dealers whose people he is with, by his groups. @param {session.Person} who @returns {[string, string][]} */
+/** Links to the dealers whose bills he may see, as his groups say. @param {session.Person} who @returns {[string, string][]} */
 function ofDealers({ pool, groups }) {
   const ids = pool === "customers" ? groups.filter((g) => g.startsWith("dealer-")).map((g) => g.slice("dealer-".length)) : [];
   return ids.toSorted().map((id) => [`/billing/${segment(id)}`, ids.length > 1 ? `Bills of ${id}` : "Bills"]);
@@ -142,7 +142,7 @@ function SignIn({ of }) {
   const as = (/** @type {PoolName} */ pool) => () =>
     session.signIn(pool, of === pool ? location.pathname + location.search : "/");
   return html`<section class="welcome"><h1 tabindex="-1">Cryptodesk</h1>
-    <p>${of ? `Sign in as ${WHO[of]} to see this page.` : "Who are you?"}</p>
+    <p>${of ? `Sign in as ${WHO[of]} to see this page.` : "Sign in as a customer or as an operator."}</p>
     <div class="ways">
       <button class=${of === "operators" ? "outline" : undefined} onClick=${as("customers")}>Sign in as a customer</button>
       <button class=${of === "customers" ? "outline" : undefined} onClick=${as("operators")}>Sign in as an operator</button>
@@ -179,7 +179,7 @@ function CustomersLinks({ who, pathname }) {
   return html`<${Links} of=${[...bills, ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
 }
 
-/** What does not go on now. Where that can not be told, each page says what it could not do. */
+/** What is halted now. Where that can not be loaded, each page says what it could not do. */
 function OperatorsBanner() {
   const halts = useLive((signal) => api.get("/operations/halts", { signal }), SELDOM).state.value.value?.items ?? [];
   return html`<div role="status">${halts.map((h) => html`<p class="halted"><strong>Halted:</strong> ${h.flow}${h.asset_id && ` of ${h.asset_id}`},

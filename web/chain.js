@@ -1,6 +1,6 @@
 // @ts-check
-// Is the audit what was written? As `desk audit verify` reckons it (console/chain.py), with nothing of the desk's but what
-// its document says of entries and anchors.
+// Is the audit as it was written? Verified as by `desk audit verify` (console/chain.py), from nothing but what the API's
+// document says of entries and anchors.
 
 /** @typedef {import('./types').Schemas} Schemas */
 /** @typedef {Schemas['AuditEntryView']} Entry */
@@ -13,7 +13,7 @@ const ascii = (texts) =>
   JSON.stringify(texts).replace(/[^ -~]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
 
 /** SHA-256 of an entry's seven texts, in hex. @param {Entry} e */
-export async function digestOf(e) {
+async function digestOf(e) {
   const texts = [`${e.number}`, e.previous, e.at, e.operator, e.action, e.subject, e.detail];
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(ascii(texts)));
   return [...new Uint8Array(digest)].map((b) => b.toString(16).padStart(2, "0")).join("");

@@ -6,12 +6,12 @@ import { useEffect, useRef } from "./vendor/preact-hooks.js";
 import { cents, quantity, toTheCent } from "./amounts.js";
 import { Table, When, html } from "./parts.js";
 
-/** Of each line an amount; null: nobody knows it, which `but` says. @typedef {{ at: string, dollars: (string | null)[], id: string, but?: string }} Point */
+/** An amount for each line; null: it is not known, and `but` says why. @typedef {{ at: string, amounts: (string | null)[], id: string, but?: string }} Point */
 
 const DASHES = [[], [8, 4], [2, 3]]; // a line is told by how it is drawn, not by its colour alone
 const DRAWN = ["drawn through", "dashed", "dotted"];
 
-/** Rising in time; a line for each name. Of dollars, or of a `coin`. @param {{ points: Point[], says: string, names: string[], coin?: string }} told */
+/** `points` rise in time; a line for each name; in dollars, or in a `coin`. @param {{ points: Point[], says: string, names: string[], coin?: string }} told */
 export function Steps({ points, says, names, coin }) {
   const box = useRef(/** @type {HTMLElement | null} */ (null));
   const last = points.at(-1);
@@ -39,7 +39,7 @@ export function Steps({ points, says, names, coin }) {
           scales: { y: { range: (_, low, high) => [Math.min(0, low), high > 0 ? high * 1.1 : 1] } },
           axes: [{ ...axis, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 70, values: (_, ticks) => ticks.map((tick) => `${coin ? "" : "$"}${tick}`) }],
         },
-        [points.map((p) => Date.parse(p.at) / 1000), ...names.map((_, n) => points.map((p) => (p.dollars[n] == null ? null : Number(p.dollars[n]))))],
+        [points.map((p) => Date.parse(p.at) / 1000), ...names.map((_, n) => points.map((p) => (p.amounts[n] == null ? null : Number(p.amounts[n]))))],
         at,
       );
       watch.observe(at);
@@ -52,7 +52,7 @@ export function Steps({ points, says, names, coin }) {
   }, [last?.id, points.length]);
   if (!points.length) return null;
   return html`<figure class="chart">
-    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${coin ? `${quantity(last?.dollars[0] ?? "0")} ${coin}` : toTheCent(last?.dollars[0] ?? null)}`}></div>
+    <div ref=${box} role="img" aria-label=${`${says}: ${points.length} steps, the last to ${coin ? `${quantity(last?.amounts[0] ?? "0")} ${coin}` : toTheCent(last?.amounts[0] ?? null)}`}></div>
     <figcaption>${says} (UTC)${names.length > 1 && `: ${names.map((name, n) => `${name} ${DRAWN[n]}`).join(", ")}`}</figcaption>
     <details><summary>The same as a table</summary>
       <${Table} caption=${says} hidden rows=${points.toReversed()} empty="" id=${(/** @type {Point} */ p) => p.id} columns=${columns(names, coin)} />
@@ -69,5 +69,5 @@ function clock(seconds) {
 /** @param {string[]} names @param {string} [coin] */
 const columns = (names, coin) => [
   { name: "At (UTC)", of: (/** @type {Point} */ p) => html`<${When} at=${p.at} />` },
-  ...names.map((name, n) => ({ name, number: true, of: (/** @type {Point} */ p) => html`${coin ? quantity(p.dollars[n] ?? "0") : cents(p.dollars[n] ?? null)}${p.dollars[n] === null && p.but && html` <mark>${p.but}</mark>`}` })),
+  ...names.map((name, n) => ({ name, number: true, of: (/** @type {Point} */ p) => html`${coin ? quantity(p.amounts[n] ?? "0") : cents(p.amounts[n] ?? null)}${p.amounts[n] === null && p.but && html` <mark>${p.but}</mark>`}` })),
 ];

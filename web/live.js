@@ -8,15 +8,15 @@ import { Refused } from "./api.js";
 import { NoAnswer, SignedOut, ended, person, signIn } from "./session.js";
 import { html, When } from "./parts.js";
 
-export const OFTEN = 5; // seconds: what others change
-export const SELDOM = 15;
+export const OFTEN = 5; // seconds, for what others change
+export const SELDOM = 15; // seconds
 const SLOWEST_SECONDS = 60;
 
 /** @template T @typedef {{ value?: T, at?: string, error?: Error }} State */
 /** @template T @typedef {{ state: import('@preact/signals').Signal<State<T>>, again: () => void }} Live */
 
 /**
- * Loads, and loads again every so many seconds while the page is looked at. Who is told to wait waits so long.
+ * Loads, and loads again every few seconds while the page is visible; after a Retry-After not before it is over.
  * @template T
  * @param {(signal: AbortSignal) => Promise<T>} load @param {number} [every] @param {unknown[]} [of]
  * @returns {Live<T>}
@@ -113,7 +113,7 @@ async function upTo(load, id, pages, signal) {
 /** @template T @typedef {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} Load */
 
 /**
- * A list that goes on, and stays while more of it is loaded. The more pages, the more seldom it is loaded again.
+ * A list that goes on, and stays while more of it is loaded.
  * @param {{ load: Load<any>, id: (row: any) => string, every?: number, children: (items: any[], more: boolean) => unknown }} told
  */
 export function Paged({ load, id, every, children }) {
@@ -129,7 +129,7 @@ export function Paged({ load, id, every, children }) {
 
 /** @param {{ error: Error, again?: () => void }} told */
 export function Failed({ error, again }) {
-  if (error instanceof SignedOut && ended.value) return null; // which is said above
+  if (error instanceof SignedOut && ended.value) return null; // Ended says so, above the page
   if (error instanceof Refused && error.status === 403) return html`<${Forbidden} error=${error} />`;
   const id = error instanceof Refused ? error.requestId : null;
   return html`<div class="failed" role="alert">
@@ -149,7 +149,7 @@ function Forbidden({ error }) {
   </div>`;
 }
 
-/** Over whatever page he is at: it stays as it is, with what is filled in. */
+/** Above the page, which stays as it is, with what is filled in. */
 export function Ended() {
   if (!ended.value) return null;
   const again = () => signIn(person.value?.pool ?? "customers", location.pathname + location.search);
@@ -168,7 +168,7 @@ export function Ended() {
  * @property {boolean} sending
  * @property {boolean} unknown it may have been done: only the same may be asked again
  * @property {(name: keyof F & string) => (event: Event) => void} typed
- * @property {(fields: Partial<F>) => void} set
+ * @property {(fields: Partial<F>, key?: string) => void} set
  * @property {(event?: Event) => Promise<A | undefined>} send
  */
 
@@ -217,7 +217,7 @@ export function useForm(name, empty, ask, answered) {
     sending,
     unknown: unknown && !sending,
     error,
-    set: (told) => change({ fields: { ...form.peek().fields, ...told } }),
+    set: (told, key = form.peek().key) => change({ fields: { ...form.peek().fields, ...told }, key }),
     typed: (field) => (event) => {
       const { value } = /** @type {HTMLInputElement} */ (event.target);
       change({ fields: { ...form.peek().fields, [field]: value }, error: null });
@@ -234,7 +234,7 @@ export function Send({ form, says, disabled }) {
   const { error, unknown, sending } = form;
   return html`
     ${unknown && html`<div class="failed" role="alert">
-      <p>${error?.message} It may have been done. Ask again: however often it is asked, it counts once.</p>
+      <p>${error?.message} It may have been done. Ask again: however often you ask, it counts once.</p>
     </div>`}
     ${error && !unknown && html`<${Failed} error=${error} />`}
     <button type="submit" aria-busy=${sending} disabled=${sending || (disabled && !unknown)}>

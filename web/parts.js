@@ -20,7 +20,10 @@ export function go(to) {
 /** @param {string} part */
 export const segment = (part) => encodeURIComponent(part);
 
-/** UTC, as the desk tells it; to the second. The local time is told to who points at it. @param {{ at: string | null }} of */
+/** An id that leads to its story. @param {string} id */
+export const storyLink = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
+
+/** UTC, as the desk tells it, to the second. Pointing at it, or coming there by keys, shows the local time. @param {{ at: string | null }} of */
 export function When({ at }) {
   if (!at) return "–";
   const local = new Date(at).toLocaleString();
@@ -79,7 +82,7 @@ export const Heading = ({ children }) => html`<h1 tabindex="-1">${children}</h1>
 export const Facts = ({ of }) =>
   html`<dl>${of.map(([name, what]) => html`<div key=${name}><dt>${name}</dt><dd>${what}</dd></div>`)}</dl>`;
 
-/** Which way something goes, and where it is. @param {{ of: string[], here: number }} told */
+/** The stages that something goes through, and where it is. @param {{ of: string[], here: number }} told */
 export const Way = ({ of, here }) => html`<ol class="way">${of.map(
   (stage, n) => html`<li key=${stage} class=${n < here ? "been" : n === here ? "here" : ""} aria-current=${n === here ? "step" : undefined}>${stage}</li>`,
 )}</ol>`;
@@ -88,7 +91,7 @@ export const Way = ({ of, here }) => html`<ol class="way">${of.map(
 export function Copy({ text, what }) {
   const said = useMemo(() => signal(""), [text]);
   const copy = () =>
-    navigator.clipboard.writeText(text).then(() => (said.value = "Copied"), () => (said.value = "Mark it, and copy it by hand"));
+    navigator.clipboard.writeText(text).then(() => (said.value = "Copied"), () => (said.value = "Select it, and copy it by hand"));
   return html`<span class="copy"><code>${text}</code>
     <button type="button" class="outline secondary" aria-label=${`Copy ${what}`} onClick=${copy}>Copy</button>
     <small role="status">${said.value}</small></span>`;
@@ -96,7 +99,7 @@ export function Copy({ text, what }) {
 
 /** @typedef {import('./types').Schemas['OwnClientView']} Client */
 
-/** Of several one has to be chosen: another may be the first by the time it is sent. @param {Client[]} of */
+/** The only one. Of several one has to be chosen: which is the first may change before it is sent. @param {Client[]} of */
 export const only = (of) => ((of.length === 1 && of[0]?.client_id) || "");
 
 /** @param {{ name: string, says: string, of: Client[], form: any, chosen: string }} told */
@@ -115,7 +118,7 @@ export function Confirm({ open, close, title, children }) {
     if (!open) at.current?.close();
   }, [open]);
   const cancelled = (/** @type {Event} */ event) => {
-    event.preventDefault(); // whoever has opened it closes it: the browser tells so only later, when it may be open again
+    event.preventDefault(); // its page closes it: the browser's own `close` comes later, when it may be open again
     close();
   };
   const gone = () => open && !at.current?.open && close();

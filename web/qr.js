@@ -1,5 +1,5 @@
 // @ts-check
-// A text as a QR code: black on white, by day and by night, since cameras want it so.
+// A text as a QR code, black on white in dark mode too: cameras want it so.
 
 import { useEffect, useMemo } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";

@@ -10,22 +10,22 @@ import { signal } from "./vendor/signals.js";
 
 /** Who is signed in here; null: nobody. */
 export const person = signal(/** @type {Person | null} */ (null));
-/** The pool does not renew his token any more: he signs in once more, and what he has filled in is kept. */
+/** His session is over: he signs in once more, and what he has filled in is kept. */
 export const ended = signal(false);
 
-const BEFORE_SECONDS = 30; // a token is renewed so long before its end: a request that begins with it ends with it
+const BEFORE_SECONDS = 30; // a token is renewed this long before it ends, so that no request outlives its token
 const KEPT = "session"; // in this tab's storage: { pool, refresh }
 const ASKED = "signing-in"; // … while he is at the pool's page: { pool, verifier, state, to }
 const DRAFTS = "draft:"; // … what is filled in and not answered: live.js
 
 /** @type {import('./types').Config} */
 let config;
-/** @type {{ token: string, goodUntil: number } | null} `goodUntil` by `performance.now()`: no clock of a wall */
+/** @type {{ token: string, goodUntil: number } | null} `goodUntil` by `performance.now()`, since a wall clock may be set */
 let access = null;
 /** @type {Promise<void> | null} one renewal for all who find the token old */
 let renewing = null;
 
-/** The pool says no: there is no session any more. */
+/** There is no session, or the pool has ended it. */
 export class SignedOut extends Error {}
 
 /** Nobody knows whether it was done. */
@@ -80,7 +80,7 @@ export async function signedIn(told) {
     throw new SignedOut("This is not the sign-in that this tab began. Sign in again.");
   sessionStorage.removeItem(ASKED); // once
   const code = told.get("code");
-  if (!code) throw new SignedOut(told.get("error_description") ?? "The sign-in was given up. Sign in again.");
+  if (!code) throw new SignedOut(told.get("error_description") ?? "The sign-in was cancelled. Sign in again.");
   const pool = config.pools[/** @type {PoolName} */ (asked.pool)];
   const answer = await reach(`${pool.pages}/oauth2/token`, {
     method: "POST",
@@ -93,7 +93,7 @@ export async function signedIn(told) {
     }),
   });
   const got = await answer.json();
-  if (!answer.ok) throw new SignedOut("The code was not taken: it is good once, for five minutes. Sign in again.");
+  if (!answer.ok) throw new SignedOut("The sign-in took too long, or was used already. Sign in again.");
   keep(asked.pool, got.refresh_token, got.access_token, got.expires_in);
   return asked.to;
 }
@@ -101,7 +101,7 @@ export async function signedIn(told) {
 /** A token that is good for half a minute at least. @returns {Promise<string>} */
 export async function token() {
   if (!access || performance.now() > access.goodUntil) await renew();
-  if (!access) throw new SignedOut("You are signed out.");
+  if (!access) throw new SignedOut("You are signed out. Sign in again.");
   return access.token;
 }
 
@@ -119,7 +119,7 @@ async function renewed() {
   const kept = JSON.parse(sessionStorage.getItem(KEPT) ?? "null");
   if (!kept) throw over();
   const answer = await ask(kept.pool, "GetTokensFromRefreshToken", { RefreshToken: kept.refresh });
-  if (answer.status >= 500 || answer.status === 429) throw new NoAnswer("The sign-in does not answer now.");
+  if (answer.status >= 500 || answer.status === 429) throw new NoAnswer("The sign-in does not answer. Try again in a minute.");
   if (!answer.ok) throw over();
   const { AuthenticationResult: got } = await answer.json();
   keep(kept.pool, got.RefreshToken ?? kept.refresh, got.AccessToken, got.ExpiresIn); // rotated: the old one is spent
@@ -173,7 +173,7 @@ async function reach(url, how) {
 function keep(pool, refresh, token, seconds) {
   const part = token.split(".")[1] ?? "";
   const bytes = Uint8Array.from(atob(part.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
-  const claims = JSON.parse(new TextDecoder().decode(bytes)); // for what is shown: the desk looks itself
+  const claims = JSON.parse(new TextDecoder().decode(bytes)); // only shown here: the desk checks the token itself
   access = { token, goodUntil: performance.now() + (seconds - BEFORE_SECONDS) * 1000 };
   sessionStorage.setItem(KEPT, JSON.stringify({ pool, refresh }));
   forgetDraftsOfOthers(`${pool}/${claims.username}`);

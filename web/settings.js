@@ -1,5 +1,5 @@
 // @ts-check
-// By what an order quotes, as its owner fills it in: the parameters that most orders have, and all others as YAML, by
+// What an order quotes by, as its owner fills it in: the parameters that most orders have, and all others as YAML, by
 // hummingbot's names. A number in it stays the text that it is (YAML's failsafe schema knows no numbers).
 
 import { html } from "./parts.js";
@@ -8,17 +8,17 @@ import { html } from "./parts.js";
 
 /** Name, what it is, a hint. @type {[string, string, string][]} */
 const USUAL = [
-  ["bid_spread", "Buy below the middle, in percent", "0.1"],
-  ["ask_spread", "Sell above the middle, in percent", "0.1"],
-  ["order_amount", "Of the base asset in one quote", "0.01"],
-  ["order_refresh_time", "Renew quotes after so many seconds", "30"],
+  ["bid_spread", "Buy below the mid price, in percent", "0.1"],
+  ["ask_spread", "Sell above the mid price, in percent", "0.1"],
+  ["order_amount", "Quantity of one quote, in the base asset", "0.01"],
+  ["order_refresh_time", "Renew quotes after, in seconds", "30"],
   ["order_levels", "Quotes on each side (may be left out)", "1"],
-  ["order_level_spread", "Between two of them, in percent (may be left out)", "0.05"],
-  ["stop_at_volume", "End once so much was traded, in the quote asset (may be left out)", "100000"],
+  ["order_level_spread", "Between two levels, in percent (may be left out)", "0.05"],
+  ["stop_at_volume", "Stop at this traded volume, in the quote asset (may be left out)", "100000"],
 ];
-const NEEDED = 4; // the first ones
+const NEEDED = 4; // of these, the first
 
-/** What an empty form has. @returns {Record<string, string>} */
+/** The fields of an empty form. @returns {Record<string, string>} */
 export const nothing = () => ({ ...Object.fromEntries(USUAL.map(([name]) => [name, ""])), others: "" });
 
 /**
@@ -39,7 +39,7 @@ export async function written(configuration) {
 }
 
 /** @param {string} text @returns {Promise<Configuration>} */
-export async function parsed(text) {
+async function parsed(text) {
   if (!text.trim()) return {};
   const { load, FAILSAFE_SCHEMA } = await import("./vendor/yaml.js");
   /** @type {any} */
@@ -47,9 +47,9 @@ export async function parsed(text) {
   try {
     told = load(text, { schema: FAILSAFE_SCHEMA });
   } catch (failed) {
-    throw new Error(`This is no YAML: ${/** @type {any} */ (failed).reason ?? "it can not be read"}.`);
+    throw new Error(`This is no YAML: ${/** @type {any} */ (failed).reason ?? "it can not be read"}. Each line is a name, a colon and a value.`);
   }
-  if (told === null || typeof told !== "object" || Array.isArray(told)) throw new Error("Each line of the YAML is a name, a colon and a value.");
+  if (told === null || typeof told !== "object" || Array.isArray(told)) throw new Error("Write each line of the YAML as a name, a colon and a value.");
   return told;
 }
 
@@ -66,7 +66,7 @@ export function Settings({ form }) {
     }
   };
   return html`
-    <label>From a file of hummingbot's (pure_market_making) <input type="file" accept=".yml,.yaml" onChange=${chosen} /></label>
+    <label>From a file of hummingbot (pure_market_making) <input type="file" accept=".yml,.yaml" onChange=${chosen} /></label>
     <div class="pairs">${USUAL.map(([name, says, hint], n) => html`<label key=${name}>${says}
       <input name=${name} inputmode="decimal" autocomplete="off" required=${n < NEEDED && !form.fields.others} placeholder=${hint} value=${form.fields[name]}
         aria-invalid=${wrong[name] ? "true" : undefined} onInput=${form.typed(name)} />${wrong[name] && html`<small>${wrong[name]}</small>`}</label>`)}</div>

@@ -1,5 +1,5 @@
 // @ts-check
-// An act is looked at before it is done: a form that tells first what it would do. What has moved in between is not done.
+// A form that is tried before it counts: it first tells what it would do. What has moved since then is not done.
 
 import { useMemo } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";
@@ -7,34 +7,33 @@ import { Refused } from "./api.js";
 import { useForm } from "./live.js";
 import { NoAnswer } from "./session.js";
 
-/** @typedef {import('./types').Schemas['OperatorOutcomeView']} Outcome */
-/** @typedef {{ dry_run: boolean, version?: string }} How */
-
 /**
- * `ask` goes with each request: is it only tried, and of which story was the trial?
- * @template {Record<string, string>} F
+ * `look` asks what would be done, and `act` does it, once these very fields were looked at.
+ * @template {Record<string, string>} F @template T @template D
  * @param {string} name @param {F} empty
- * @param {(fields: F, key: string, how: How) => Promise<Outcome>} ask @param {(done: Outcome) => void} done
+ * @param {{ look: (fields: F, key: string) => Promise<T>, act: (fields: F, key: string, tried: T) => Promise<D>, done: (got: D) => void }} how
  */
-export function useTried(name, empty, ask, done) {
-  const trial = useMemo(() => signal(/** @type {{ says: Outcome, of: string } | null} */ (null)), [name]);
-  const form = useForm(name, empty, async (fields, key) => {
-    const dry_run = trial.peek()?.of !== JSON.stringify(fields);
-    const version = trial.peek()?.says.version;
-    const asked = ask(fields, key, { dry_run, ...(!dry_run && version && { version }) });
-    return { got: await asked.catch(dry_run ? onlyTried : moved), dry_run };
-  }, ({ got, dry_run }, fields) => {
-    if (!dry_run) return done(got);
-    form.set(fields); // a trial leaves all as it is filled in
-    trial.value = { says: got, of: JSON.stringify(fields) };
+export function useTrial(name, empty, { look, act, done }) {
+  const trial = useMemo(() => signal(/** @type {{ says: T, of: string } | null} */ (null)), [name]);
+  /** @param {F} fields */
+  const triedOf = (fields) => (trial.value?.of === JSON.stringify(fields) ? trial.value : null);
+  /** @param {F} fields @param {string} key @returns {Promise<{ says: T, key: string } | { got: D }>} */
+  const ask = async (fields, key) => {
+    const tried = triedOf(fields);
+    if (!tried) return { says: await look(fields, key).catch(onlyTried), key };
+    return { got: await act(fields, key, tried.says).catch(moved) };
+  };
+  const form = useForm(name, empty, ask, (answer, fields) => {
+    if ("got" in answer) return done(answer.got);
+    form.set(fields, answer.key); // an act may have been sent under it before a reload: a trial is no answer to that
+    trial.value = { says: answer.says, of: JSON.stringify(fields) };
   });
   /** @param {Error} failed @returns {never} */
   const moved = (failed) => {
-    if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // which has to be tried anew
+    if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // it has to be tried anew
     throw failed;
   };
-  const tried = trial.value?.of === JSON.stringify(form.fields) ? trial.value.says : null;
-  return { form, tried };
+  return { form, tried: triedOf(form.fields)?.says ?? null };
 }
 
 /** Of a trial that got no answer nothing can have been done. @param {Error} failed @returns {never} */

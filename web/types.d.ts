@@ -1,4 +1,4 @@
-// What a route takes and answers, by its path: of docs/openapi.json, as `make clients` writes it.
+// What a route takes and answers, by its path: `make clients` writes these types from docs/openapi.json.
 
 import type { components, paths } from "../build/clients/typescript/cryptodesk";
 
@@ -19,7 +19,7 @@ export type InQuery<O> = O extends { parameters: { query?: infer T } } ? Exclude
 
 export type PoolName = "customers" | "operators";
 
-/** `config.json`: where to sign in, and where the API is; and the docs, where there are some. */
+/** `config.json`: where to sign in, where the API is, and where the docs are, if there are any. */
 export interface Config {
   api: string;
   docs?: string;
@@ -27,7 +27,7 @@ export interface Config {
 }
 
 /** `pages`: of the managed login; `tokens`: where tokens are renewed and revoked. */
-export interface Pool {
+interface Pool {
   pages: string;
   tokens: string;
   client_id: string;

@@ -1,5 +1,5 @@
-"""Who has an account, whose it is, whose fees it pays, and whether an operator is he; and that somebody's accounts at
-banks are forgotten."""
+"""Who has an account, which login and which fee tier it has, and whether an operator is its owner; and that somebody's
+accounts at banks are forgotten."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from console.commands import asking
 from console.commands.groups import group_of
 from console.commands.options import Json, Reason, Reference, Username, Yes
 
-group = group_of("Who has an account, whose it is, and whose fees it pays.")
+group = group_of("Who has an account, and which login and which fee tier it has.")
 
 Tier = Annotated[str, typer.Argument(metavar="TIER", help="STANDARD, SILVER or GOLD.")]
 
@@ -77,5 +77,5 @@ def forget(context: typer.Context, username: Username, reason: Reason, yes: Yes 
 def tier(
     context: typer.Context, username: Username, tier: Tier, reason: Reason, yes: Yes = False, json_: Json = False
 ) -> None:
-    """Propose whose fees a customer pays, from the next order on; another operator confirms it."""
+    """Propose a customer's fee tier, from the next order on; another operator confirms it."""
     asking.act(context, json_, ("users", username, "tier"), {"tier": tier, "reason": reason}, yes)

@@ -76,7 +76,7 @@ class BalanceView(View):
     username: str
     current_balance: str
     held_balance: str
-    tier: Tier = Field(description="whose fees you pay by `POST /orders`: `fees_bps` of `GET /assets`")
+    tier: Tier = Field(description="the tier whose fees you pay at `POST /orders`: `fees_bps` of `GET /assets`")
     updated_at: InstantText
 
 

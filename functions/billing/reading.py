@@ -1,4 +1,5 @@
-"""Who may read what a dealer has: the dealers' systems, and people of his (docs/decisions/0072)."""
+"""Who may read a dealer's bills, accounts and statements: the dealers' systems, and his own people
+(docs/decisions/0072)."""
 
 from __future__ import annotations
 
@@ -11,9 +12,9 @@ from functions.billing.model import Bill, BillNotFound, DealerNotFound
 
 @dataclass(frozen=True)
 class Reader:
-    """dealers: CME's ids of those whose things he may read; None: a dealers' system, which may read everybody's.
+    """dealers: CME's ids of the dealers that he may read; None: it is a dealers' system, which may read all of them.
 
-    What is another dealer's is answered as what never was."""
+    What belongs to another dealer is answered as what does not exist."""
 
     dealers: frozenset[str] | None
 
@@ -30,13 +31,13 @@ class Reader:
         return cls(asking.dealers)
 
     def dealer(self, cme_dealer_id: str) -> str:
-        """The id, if it is of a dealer of his. Raises DealerNotFound."""
+        """The same id, if he may read this dealer. Raises DealerNotFound."""
         if self.dealers is not None and cme_dealer_id not in self.dealers:
             raise DealerNotFound("no dealer is registered under this id")
         return cme_dealer_id
 
     def bill(self, found: Bill) -> Bill:
-        """The same, if it is of a dealer of his. Raises BillNotFound."""
+        """The same bill, if he may read its dealer. Raises BillNotFound."""
         if self.dealers is not None and found.dealer_id not in map(model.dealer_id, self.dealers):
             raise BillNotFound("there is no such bill", id=found.bill_id)
         return found

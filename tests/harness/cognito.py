@@ -30,14 +30,14 @@ def embedded() -> Iterator[CognitoIdentityProviderClient]:
     """With no user pool in it."""
     cognito.reset()
     try:
-        yield _client()
+        yield client()
     finally:
         cognito.reset()
 
 
 @cache
-def _client() -> CognitoIdentityProviderClient:
-    client: CognitoIdentityProviderClient = boto3.client(
+def client() -> CognitoIdentityProviderClient:
+    made: CognitoIdentityProviderClient = boto3.client(
         "cognito-idp", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
 
@@ -46,8 +46,8 @@ def _client() -> CognitoIdentityProviderClient:
         told: Any = headers
         return AWSResponse(request.url, status, told, Raw(body))
 
-    client.meta.events.register("before-send.cognito-identity-provider", answered)
-    return client
+    made.meta.events.register("before-send.cognito-identity-provider", answered)
+    return made
 
 
 def asked(headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -41,7 +41,7 @@ from sandbox.billing import records
 from sandbox.billing.faults import Operation as AtBilling
 from tests.billing.dealership import CME_ID
 from tests.billing.test_reminders import overdue_bill
-from tests.depth import SIMULATED, deep
+from tests.depth import FULL, SIMULATED, deep
 from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
@@ -177,6 +177,22 @@ def check(desk: Desk, seen: Seen) -> None:
             seen[command, possible] += 1
 
 
+class Watch:
+    """Checks once something has moved. Before half of the tasks nothing has but the time of a poll, and a day looks
+    again then only in another hour."""
+
+    def __init__(self, desk: Desk, seen: Seen) -> None:
+        self._desk, self._seen = desk, seen
+        self._before: object = None
+
+    def __call__(self) -> None:
+        machines = [(execution.name, execution.status) for execution in self._desk.world.machines.executions]
+        now = self._desk.dynamo.items(), machines, self._desk.clock.at.replace(minute=0, second=0, microsecond=0)
+        if FULL or now != self._before:
+            check(self._desk, self._seen)
+        self._before = now
+
+
 def account_at(key: PrimaryKey) -> Key | None:
     """Whose row is known by more than its sort key."""
     with suppress(ValueError):
@@ -192,7 +208,7 @@ def play(desk: Desk, scene: Scene, seen: Seen) -> None:
     ann = desk.customer(usd="2000.00")
     desk.clients(ann)
     desk.buy(ann, "10")
-    desk.world.process = lambda: check(desk, seen)
+    desk.world.process = Watch(desk, seen)
     scene(desk, ann)
     check(desk, seen)
     desk.run()

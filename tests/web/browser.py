@@ -1,6 +1,6 @@
 """The browser that plays the console: DESK_BROWSER, or the machine's Chromium, or the one that npm has brought.
 
-Who has none is told how to get one, and his tests are skipped; where DESK_BROWSER_NEEDED is set (`.ci/run`), they fail.
+Where there is none, the tests are skipped and say how to get one; with DESK_BROWSER_NEEDED (`.ci/run`) they fail.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ARGUMENTS = [
 
 
 def path() -> Path | None:
-    """Raises FileNotFoundError, if DESK_BROWSER is none."""
+    """Raises FileNotFoundError, if DESK_BROWSER names no file."""
     told = os.environ.get("DESK_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
     if told:
         return Path(told).resolve(strict=True)
@@ -42,7 +42,7 @@ def path() -> Path | None:
 
 
 def _unpacked() -> Path:
-    """Once for each version; a half that was left by who was ended is not taken for it."""
+    """Once for each version, and into place as a whole: what an aborted run has left is not taken for it."""
     version = (FROM_NPM / "package.json").read_text().partition('"version": "')[2].partition('"')[0]
     folder = UNPACKED / version
     if not folder.exists():

@@ -10,17 +10,19 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect
 
+from common.owner import Owner
 from infra.bundle import ROOT
 from tests.desk import Desk
+from tests.seen import payout_failed
 from tests.web.browser import started
 from tests.web.served import Console, console
 
 AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 NARROW: ViewportSize = {"width": 375, "height": 812}
 WIDE: ViewportSize = {"width": 1280, "height": 900}
-PATIENCE_MS = 15_000  # with a machine that does much else meanwhile
+PATIENCE_MS = 15_000  # the machine may be busy
 expect.set_options(timeout=PATIENCE_MS)
-# By the test's own script, which the page's policy lets in as little as anybody else's: it is not in the page's world.
+# As an init script: the page's policy would refuse it in the page.
 _WATCH = """document.addEventListener("securitypolicyviolation", (event) =>
   console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));"""
 
@@ -40,7 +42,7 @@ def served() -> Iterator[Console]:
 
 @dataclass
 class Tabs:
-    """Whoever a test has at a browser, each with a context of his own."""
+    """The persons of a test, each in a browser context of his own."""
 
     browser: Browser
     console: Console
@@ -48,7 +50,7 @@ class Tabs:
     troubles: list[str] = field(default_factory=list)
 
     def of(self, username: str | None = None, path: str = "/", **how: Any) -> Page:
-        """A tab at this address, of who has signed in there before, or of nobody."""
+        """A tab at this address, in which this user is signed in already, or nobody."""
         page = self.blank(username, **how)
         page.goto(f"{self.console.url}{path}")
         return page
@@ -70,7 +72,7 @@ class Tabs:
         return page
 
     def _told(self, kind: str, text: str) -> None:
-        """What a page says when a request has failed is no fault of the page."""
+        """A request that failed is logged by the browser: that is no fault of the page."""
         if kind in ("error", "warning") and not text.startswith("Failed to load resource"):
             self.troubles.append(f"{kind}: {text}")
 
@@ -86,12 +88,19 @@ def tabs(browser: Browser, served: Console, desk: Desk) -> Iterator[Tabs]:
     assert tabs.troubles == []
 
 
+@pytest.fixture
+def stuck(desk: Desk, ann: Owner) -> str:
+    """A cash-out of Ann's that her bank has refused five times."""
+    return payout_failed(desk, ann)
+
+
 def axe(page: Page) -> list[str]:
     """What axe-core finds at fault, and where."""
     session = page.context.new_cdp_session(page)  # in the page's own world, whatever its policy says of scripts
     if page.evaluate("typeof axe === 'undefined'"):
         session.send("Runtime.evaluate", {"expression": AXE.read_text()})
-    asked = {"expression": "axe.run()", "awaitPromise": True, "returnByValue": True}
+    faults = "axe.run({resultTypes: ['violations']}).then(({violations}) => ({violations}))"  # what passes is much more
+    asked = {"expression": faults, "awaitPromise": True, "returnByValue": True}
     told = session.send("Runtime.evaluate", asked)["result"]["value"]
     session.detach()
     return [f"{v['id']}: {node['html'][:120]}" for v in told["violations"] for node in v["nodes"]]

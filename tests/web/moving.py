@@ -1,11 +1,10 @@
-"""Who is woken, and moves what his page is about in the console instead of by commands: with the mouse, or by keys.
+"""An operator on call follows a runbook in the console instead of by commands: with the mouse, or by keys alone.
 
-The incident, the page and its commands are those of tests/runbooks. What a page has typed to look is typed, since later
-commands name what it tells; what it has typed to act (`--yes`) is done in the console. All is gone through with one
-hand until it tells what would be done, and with the other one to the end.
+The incident, the page and its commands are those of tests/runbooks. Commands that only look are typed, since later ones
+name what they print; commands that act (`--yes`) are done in the console. Each act is gone through twice: one way
+(mouse or keys) until it tells what it would do, and the other way to the end.
 
-A step is a decision of a person: which thing, which act, with what words (and he sees what it would do), that it is
-done.
+A step is a decision of a person: which thing; which act; with what words, which tells what it would do; to do it.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from tests.runbooks.on_call import OnCall
 from tests.runbooks.page import CONFIRM, Words
 
 STEPS_MAX = 5  # of a person
-NAMED = {"account": "account_id", "fee-coin": "fee_coin"}  # an option that the API calls otherwise
-OF_THE_PAGE = {"username"}  # an option that the page knows: it is that customer's
+NAMED = {"account": "account_id", "fee-coin": "fee_coin"}  # options that the API calls otherwise
+OF_THE_PAGE = {"username"}  # options that the page knows, since it is a customer's
 
 
 @dataclass
 class Person:
-    """At a tab, with one hand."""
+    """At a tab, with the mouse or by keys."""
 
     page: Page
     keys: bool
@@ -71,14 +70,14 @@ class Person:
         self.steps += 1
 
     def chooses(self, command: str, within: str = "main", of: Iterable[tuple[str, str]] = ()) -> None:
-        """`of`: where the page does not know it before, about what."""
+        """`of`: fields that are filled in before, where the page does not know the subject."""
         for name, value in of:
             self._fills(self.page.locator(f"{within} [name={name}]"), value)
         self._goes(self.page.locator(within).get_by_role("button", name=command, exact=True))
         self.steps += 1
 
     def tries(self, fields: Mapping[str, str], form: Locator) -> None:
-        """What he fills in; and what it would do is told."""
+        """He fills the form in, and is told what it would do."""
         for name, value in fields.items():
             self._fills(form.locator(f"[name={name}]"), value)
         if self.keys:
@@ -115,7 +114,7 @@ class Person:
                 into.fill(value)
             return
         self._tabs(into)
-        self.page.keyboard.type(value)  # instead of what is there: who comes by the keyboard has it all marked
+        self.page.keyboard.type(value)  # over what is there: a field that is reached by keys is selected
 
     def _tabs(self, to: Locator) -> None:
         there = to.element_handle()
@@ -133,7 +132,7 @@ def _has_focus(what: Locator) -> bool:
 
 @dataclass
 class ByConsole(OnCall):
-    """`persons`: olga, and whoever is the second person, each at a tab; `begin` takes a tab to where he begins."""
+    """`persons`: olga and the second person, each at a tab; `begin` takes a tab to where each act begins."""
 
     persons: tuple[Page, Page] | None = None
     begin: Callable[[Page], None] = lambda _: None
@@ -149,7 +148,7 @@ class ByConsole(OnCall):
         first, then = (Person(page, self.mouse_first is not keys) for keys in (True, False))
         for person in (first, then):
             self.begin(page)
-            form = comes(person, filled)
+            form = goes_to_trial(person, filled)
         told = then.does(form)
         assert then.steps == first.steps + 1
         self.typed.append(filled)
@@ -165,7 +164,7 @@ class ByConsole(OnCall):
 
 
 def options(words: Words) -> dict[str, str]:
-    """Of a command, as the form calls them; the reason last."""
+    """A command's options, by the names of the form's fields; the reason last."""
     given = {
         NAMED.get(name[2:], name[2:]): value
         for name, value in pairwise(words)
@@ -174,8 +173,8 @@ def options(words: Words) -> dict[str, str]:
     return {**given, "reason": given.pop("reason")}
 
 
-def comes(person: Person, words: Words) -> Locator:
-    """To what the command is about, as far as what it would do is told; returns the form."""
+def goes_to_trial(person: Person, words: Words) -> Locator:
+    """To the subject of a command, and up to what it would do; returns the form."""
     page, fields, command, thing = person.page, options(words), " ".join(words[:2]), words[2]
     form = page.get_by_role("form", name=command)
     if words[0] == "halt":

@@ -26,7 +26,7 @@ from tests.market_making.written import Written
 from tests.seen import an_event
 from tests.web.conftest import Tabs
 
-BILL = bill_id(AccountType.COMMISSION, "deal-1", dealer_id(CME_ID))  # of the first deal of his
+BILL = bill_id(AccountType.COMMISSION, "deal-1", dealer_id(CME_ID))  # of this dealer's first deal
 GO = "path => { history.pushState(null, '', path); dispatchEvent(new PopStateEvent('popstate')); }"
 
 
@@ -39,7 +39,7 @@ def paths(
     markets: tuple[str, str],
     told: tuple[str, str, str],
 ) -> dict[str, tuple[str | None, str]]:
-    """Who looks at it, and where."""
+    """Each page's name; who looks at it, and its path."""
     return {
         "sign-in": (None, "/"),
         "work": ("olga", "/work"),
@@ -92,7 +92,7 @@ def paths(
 
 
 def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[str, Page]]:
-    """Its name, and a tab that has it, loaded."""
+    """The name of each, and a tab in which it is loaded."""
     ids = _populated(tabs, desk, ann)
     there: dict[str | None, Page] = {}
     for name, (who, path) in paths(stuck, *ids).items():
@@ -113,9 +113,8 @@ def each_page(tabs: Tabs, desk: Desk, ann: Owner, stuck: str) -> Iterator[tuple[
 
 
 def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, tuple[str, str], tuple[str, str, str]]:
-    """More than one of what there can be many of; the ids of an order, of a quote, a purchase, a sale, and of two
-    market-making orders, one to be paid and one that quotes; of a recurring buy, an endpoint and a
-    withdrawal."""
+    """A desk with something on each page; the ids of an order, a quote, a purchase, a sale; of two market-making
+    orders, one to be paid and one that quotes; of a recurring buy, a webhook's endpoint and a withdrawal."""
     assert tabs.console.doors is not None
     _past(desk, ann)
     desk.list_exchange_asset("SOL", "100")
@@ -174,7 +173,7 @@ def making(market: Market, owner: Owner) -> tuple[str, str]:
 
 
 def _trade(market: Market, order_id: str) -> None:
-    """Others have met its quotes, as its ticker would have booked it."""
+    """Its quotes were filled, and booked as by its ticker."""
     before = quotes_store.find(market.table, order_id)
     assert before is not None
     after, much, fills = replace(before, cycle=before.cycle + 1), Decimal("0.002"), []

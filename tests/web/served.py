@@ -1,8 +1,8 @@
 """The console as a browser meets it: its files and headers as on a laptop (local/front.py), the real handlers of a desk
 behind `/api`, and the embedded AWS's user pools at another address.
 
-What is no part of ours is stood in for where it is short: API Gateway's look at a token (`_claims`), and what a test
-wants to go wrong between a browser and the desk.
+Stand-ins are small: `_token` for API Gateway's look at a token, and `wrong` and `lost` for what a test has go wrong
+between a browser and the desk.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*"
 
 @dataclass
 class Console:
-    """`doors` are those of the desk of the test that runs. What is to go wrong is asked of `wrong` with each request,
-    before the desk is; `lost` is asked afterwards, and loses the answer."""
+    """`doors` are those of the running test's desk. `wrong` sees each request before the desk, and may answer instead;
+    `lost` sees it afterwards, and may lose the desk's answer."""
 
     url: str
     pool_url: str
@@ -57,14 +57,14 @@ class Console:
     pool_ids: dict[str, str] = field(default_factory=dict)
     given: set[str] = field(default_factory=set)  # tokens for the API
     kept: dict[str, str] = field(default_factory=dict)  # refresh tokens of tabs, each with its pool
-    refused: set[str] = field(default_factory=set)  # those that API Gateway takes no more
+    refused: set[str] = field(default_factory=set)  # tokens that API Gateway takes no more
     asked: list[str] = field(default_factory=list)  # method and path of what came to the desk
     renewals: int = 0
     _one_at_a_time: Lock = field(default_factory=Lock)
 
     @contextmanager
     def of(self, desk: Desk) -> Iterator[Desk]:
-        """Within the block it is this desk's."""
+        """Within the block the console stands before this desk."""
         self.wrong, self.lost = lambda _: None, lambda _: False
         self.asked.clear()
         self.renewals = 0
@@ -96,7 +96,7 @@ class Console:
         return Answer(told.status, told.text, others, told.content_type)
 
     def pool(self, request: Request) -> Answer:
-        """The embedded AWS's, with the headers by which its gateway lets pages ask."""
+        """The embedded AWS's user pools, with the headers (CORS) by which its gateway lets pages ask."""
         if request.method == "OPTIONS":
             return Answer(204, b"", _CORS)
         if request.path == ["logout"]:
@@ -114,29 +114,31 @@ class Console:
         return Answer(answer.status_code, answer.content, {**headers, **_CORS}, answer.headers.get("Content-Type", ""))
 
     def end_sessions(self) -> None:
-        """Of everybody: whoever has a token has it in vain, and gets no other one by it."""
+        """Everybody's sessions end: no token is good any more, and none is renewed."""
         for pool, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
             for name in users:
-                apart(
-                    lambda pool=pool, name=name: cognito._client().admin_user_global_sign_out(  # type: ignore[misc]
+                in_own_thread(
+                    lambda pool=pool, name=name: cognito.client().admin_user_global_sign_out(  # type: ignore[misc]
                         UserPoolId=self.pool_ids[pool], Username=name
                     )
                 )
-        for token, pool in self.kept.items():  # of this very second: the embedded pool signs out by whole ones
-            apart(partial(cognito._client().revoke_token, ClientId=self.clients[pool], Token=token))
+        for token, pool in self.kept.items():  # the embedded pool signs out by whole seconds: these are of this one
+            in_own_thread(partial(cognito.client().revoke_token, ClientId=self.clients[pool], Token=token))
         self.kept.clear()
         self.refused |= self.given
 
     @contextmanager
     def out_of_group(self, username: str, group: str) -> Iterator[None]:
-        """Within the block this customer is not in it any more; the tokens that he has say that he is."""
+        """Within the block this customer is out of the group; tokens that he has still name it."""
         asked = {"UserPoolId": self.pool_ids["customers"], "Username": username, "GroupName": group}
-        apart(lambda: cognito._client().admin_remove_user_from_group(**asked))
-        yield
-        apart(lambda: cognito._client().admin_add_user_to_group(**asked))
+        in_own_thread(lambda: cognito.client().admin_remove_user_from_group(**asked))
+        try:
+            yield
+        finally:
+            in_own_thread(lambda: cognito.client().admin_add_user_to_group(**asked))
 
     def orders_of(self, username: str) -> list[dict[str, Any]]:
-        """The last first."""
+        """Newest first."""
         assert self.doors is not None
         with self._one_at_a_time:
             return list(self.doors.customer(username).get("/orders").json["items"])
@@ -149,7 +151,7 @@ class Console:
         return json.dumps({"pool": pool, "refresh": refresh})
 
     def _refresh(self, username: str, pool: str) -> str:
-        """He signs in by the pool's page, as a browser would lead him there."""
+        """He signs in at the pool's page, with the requests that a browser would send."""
         verifier = "v" * 43
         challenge = base64.urlsafe_b64encode(sha256(verifier.encode()).digest()).rstrip(b"=").decode()
         back = f"{self.url}{CONSOLE_SIGNED_IN}"
@@ -165,7 +167,7 @@ class Console:
 
     def _at_pool(self, method: str, path: str, form: dict[str, str] | None = None) -> httpx.Response:
         asked = httpx.Request(method, f"{self.pool_url}{path}", data=form)
-        return apart(lambda: cognito.over_http(asked))
+        return in_own_thread(lambda: cognito.over_http(asked))
 
 
 @contextmanager
@@ -174,7 +176,7 @@ def console() -> Iterator[Console]:
     at = Console(f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{pool_port}", {})
     with cognito.embedded():
         for name, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
-            at.pool_ids[name], at.clients[name] = apart(lambda users=users: _pool(at.url, users))  # type: ignore[misc]
+            at.pool_ids[name], at.clients[name] = in_own_thread(lambda users=users: _pool(at.url, users))  # type: ignore[misc]
         told = pools(at.pool_url, at.clients["customers"], at.clients["operators"])
         front = Front(ROOT / "web", ROOT / "docs" / "openapi.json", at.api, told)
         with serve(front, front_port, name="front"), serve(at.pool, pool_port, name="pool"):
@@ -182,8 +184,8 @@ def console() -> Iterator[Console]:
 
 
 def _pool(url: str, users: Any) -> tuple[str, str]:
-    """Its id, and that of its client, which is as the stack makes the console's."""
-    client = cognito._client()
+    """Its id, and its client's, which is like the console's client in the stack."""
+    client = cognito.client()
     pool = client.create_user_pool(PoolName="people")["UserPool"]["Id"]
     made = client.create_user_pool_client(
         UserPoolId=pool,
@@ -206,15 +208,15 @@ def _pool(url: str, users: Any) -> tuple[str, str]:
     return pool, made["UserPoolClient"]["ClientId"]
 
 
-def apart(what: Callable[[], T]) -> T:
-    """In a thread that has no event loop of its own yet, as that of a browser's test has."""
+def in_own_thread(what: Callable[[], T]) -> T:
+    """In another thread: that of a browser's test has an event loop already."""
     with ThreadPoolExecutor(1) as threads:
         return threads.submit(what).result()
 
 
 @cache
 def _token(bearer: str) -> Token:
-    """As the authorizer would tell of it; `sub` is as the desk's tests have it."""
+    """As API Gateway's authorizer would tell it; `sub` is the one that the desk's tests use."""
     claims = cognito.claims(bearer)
     username = claims["username"]
     groups = tuple(claims.get("cognito:groups", ()))

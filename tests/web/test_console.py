@@ -7,8 +7,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
-import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from common.owner import Owner
 from functions.market_making.service.opening import memo_of
@@ -20,7 +19,7 @@ from tests.desk import Desk
 from tests.harness.cognito import PASSWORD
 from tests.market_making.market import ANN as MIXIN_ANN
 from tests.market_making.market import BTC
-from tests.seen import payout_failed, status
+from tests.seen import status
 from tests.web.conftest import NARROW, WIDE, Tabs, axe, sideways
 from tests.web.pages import GO, each_page, making, paths
 
@@ -33,12 +32,6 @@ order_amount: 0.020
 order_refresh_time: 30.0
 price_ceiling: -1
 """
-
-
-@pytest.fixture
-def stuck(desk: Desk, ann: Owner) -> str:
-    """A cash-out of Ann's that her bank has refused five times."""
-    return payout_failed(desk, ann)
 
 
 def signs_in(page: Page, username: str, way: str) -> None:
@@ -57,15 +50,26 @@ def headed(page: Page, name: str) -> None:
     expect(page.get_by_role("heading", level=1, name=name)).to_be_visible()
 
 
-def tried(page: Page, command: str, reason: str, done: bool = True) -> None:
-    """What it would do is looked at; then it is done."""
+def asks(page: Page, command: str, reason: str) -> Locator:
+    """What an act would do is asked; returns the act's form."""
     page.get_by_role("button", name=command).click()
     form = page.get_by_role("form", name=command)
     form.get_by_label("Reason").fill(reason)
     form.get_by_role("button", name="See what it would do").click()
-    if done:
-        form.get_by_role("button", name="Do it").click()
-        expect(form).to_have_count(0)
+    return form
+
+
+def tried(page: Page, command: str, reason: str) -> Locator:
+    """What it would do is told; returns the act's form."""
+    form = asks(page, command, reason)
+    expect(form.get_by_role("button", name="Do it")).to_be_visible()
+    return form
+
+
+def does(page: Page, command: str, reason: str) -> None:
+    form = tried(page, command, reason)
+    form.get_by_role("button", name="Do it").click()
+    expect(form).to_have_count(0)
 
 
 def refusing(path: str, answer: Answer) -> Callable[[Request], Answer | None]:
@@ -255,12 +259,12 @@ def test_a_flow_is_halted_by_one_and_lifted_by_another(tabs: Tabs, desk: Desk, a
     olga = tabs.of("olga", "/halts")
     olga.get_by_label("Flow").select_option("cash-outs")
     olga.get_by_label("Of one asset").fill("btc")
-    tried(olga, "flows halt", "the exchange is strange")
+    does(olga, "flows halt", "the exchange is strange")
     expect(olga.get_by_role("rowheader", name="cash-outs of BTC")).to_be_visible()
-    tried(olga, "flows lift", "it is well again", done=False)
+    asks(olga, "flows lift", "it is well again")
     expect(olga.get_by_text("who has halted it does not lift it: ask another operator")).to_be_visible()
     oleg = tabs.of("oleg", "/halts")
-    tried(oleg, "flows lift", "it is well again")
+    does(oleg, "flows lift", "it is well again")
     expect(oleg.get_by_text("Nothing is halted.")).to_be_visible()
 
 
@@ -291,12 +295,12 @@ def test_a_small_purchase_waits_in_a_pool_and_may_be_cancelled(tabs: Tabs, desk:
     desk.list_exchange_asset("SOL", "100")
     page = tabs.of("ann", "/exchange")
     page.get_by_label("Asset").select_option("SOL")
-    page.get_by_label("Dollars, with the fee in them").fill("4.00")
+    page.get_by_label("Dollars, fee included").fill("4.00")
     page.get_by_role("button", name="Buy").click()
     headed(page, "Purchase")
     expect(page.get_by_text("with others, in a pool")).to_be_visible()
-    page.get_by_role("button", name="Cancel it").click()
-    page.get_by_role("button", name="Cancel the purchase").click()
+    page.get_by_role("button", name="Cancel the purchase …").click()
+    page.get_by_role("button", name="Cancel the purchase", exact=True).click()
     expect(page.get_by_text("CANCELLED", exact=True)).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
 
@@ -363,7 +367,7 @@ def test_who_has_no_account_yet_is_led_to_open_one(tabs: Tabs, desk: Desk) -> No
 def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owner) -> None:
     page = tabs.of("ann", "/webhooks")
     page.get_by_label("Address").fill("https://hooks.example.com/desk")
-    page.get_by_role("button", name="Tell it there").click()
+    page.get_by_role("button", name="Add the webhook").click()
     headed(page, "Webhook")
     expect(page.get_by_text(re.compile("^whsec_"))).to_be_visible()
     page.get_by_role("button", name="Send a test …").click()
@@ -372,7 +376,7 @@ def test_the_secret_of_a_webhook_is_shown_once(tabs: Tabs, desk: Desk, ann: Owne
     page.get_by_text("Change it", exact=True).click()
     page.get_by_label("Address").fill("https://hooks.example.com/desk/2")
     page.get_by_label("Events").fill("order.completed")
-    page.get_by_role("button", name="Change it so").click()
+    page.get_by_role("button", name="Save the change").click()
     expect(page.get_by_role("definition").filter(has_text="desk/2")).to_be_visible()
     expect(page.get_by_role("definition").filter(has_text=re.compile("^order.completed$"))).to_be_visible()
     page.get_by_role("link", name="Account").click()
@@ -388,13 +392,13 @@ def test_coins_are_bought_again_and_again_until_that_is_cancelled(tabs: Tabs, de
     desk.list_exchange_asset("SOL", "100")
     page = tabs.of("ann", "/recurring")
     page.get_by_label("Dollars each time").fill("5.00")
-    page.get_by_role("button", name="Buy so from now on").click()
+    page.get_by_role("button", name="Buy like this from now on").click()
     expect(page.get_by_text("SOL for $5.00, weekly")).to_be_visible()
     page.get_by_text("Change it", exact=True).click()
     page.get_by_label("Dollars each time").fill("7.50")
     page.get_by_label("How often").select_option("monthly")
     page.get_by_label("Not above this price").fill("120")
-    page.get_by_role("button", name="Change it so").click()
+    page.get_by_role("button", name="Save the change").click()
     expect(page.get_by_text("SOL for $7.50, monthly")).to_be_visible()
     expect(page.get_by_role("definition").filter(has_text="$120.00")).to_be_visible()
     page.get_by_role("button", name="Cancel it …").click()
@@ -425,11 +429,11 @@ def test_a_market_maker_sees_his_quotes_first_and_then_the_exact_transfers(tabs:
     page.get_by_label(re.compile("^BTC")).fill("0.2")
     page.get_by_label(re.compile("^USDT")).fill("6,000")
     conf = HUMMINGBOTS.encode()
-    page.get_by_label("From a file of hummingbot's").set_input_files(
+    page.get_by_label("From a file of hummingbot").set_input_files(
         {"name": "conf.yml", "mimeType": "text/yaml", "buffer": conf}
     )
     expect(page.get_by_label("All others, as YAML")).to_have_value(re.compile("price_ceiling: "))
-    expect(page.get_by_label("Buy below the middle")).to_have_value("0.10")
+    expect(page.get_by_label("Buy below the mid price")).to_have_value("0.10")
     page.get_by_role("button", name="See what it would quote now").click()
     expect(page.get_by_role("row", name="SELL 60,120 0.02")).to_be_visible()
     expect(page.get_by_role("row", name="BUY 59,940 0.02")).to_be_visible()

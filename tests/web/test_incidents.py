@@ -6,17 +6,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from playwright.sync_api import Page, Route, expect
 
-from common.owner import Owner
 from sandbox.serving import Answer
 from tests.depth import PROVED
 from tests.desk import Desk
-from tests.seen import payout_failed, status
+from tests.seen import status
 from tests.web.conftest import NARROW, Tabs, sideways
 from tests.web.pages import GO
-from tests.web.test_console import at_the_pool, refusing
+from tests.web.test_console import at_the_pool, refusing, tried
 
 pytestmark = PROVED
 HOSTILE = "<img src=x onerror=alert(1)> \"quoted\" 'so' #1 &amp; \u202eltr\u202c \u2066x " + "W" * 10_000
@@ -39,11 +37,6 @@ ROWS = 1000
 QUICK_MS = 3_000  # with a machine that does much else meanwhile
 
 
-@pytest.fixture
-def stuck(desk: Desk, ann: Owner) -> str:
-    return payout_failed(desk, ann)
-
-
 def tabbed(page: Page, to: str) -> None:
     """By the keyboard alone, to what bears this name, or begins with it."""
     here = "() => (document.activeElement.labels?.[0] ?? document.activeElement).textContent.trim()"
@@ -52,13 +45,6 @@ def tabbed(page: Page, to: str) -> None:
         if str(page.evaluate(here)).startswith(to):
             return
     raise AssertionError(f"no key leads to {to}")
-
-
-def tried(page: Page, order_id: str, command: str, reason: str) -> None:
-    page.get_by_role("button", name=command).click()
-    page.get_by_label("Reason").fill(reason)
-    page.get_by_role("button", name="See what it would do").click()
-    expect(page.get_by_role("button", name="Do it")).to_be_visible()
 
 
 def test_an_incident_is_ended_by_two_with_the_keyboard_alone(tabs: Tabs, desk: Desk, stuck: str) -> None:
@@ -217,7 +203,7 @@ def test_each_list_says_why_it_is_not_there_and_comes_when_it_can(tabs: Tabs, de
 
 def test_an_act_whose_answer_is_lost_is_done_once_and_says_so(tabs: Tabs, desk: Desk, stuck: str) -> None:
     page = tabs.of("olga", f"/work/{stuck}")
-    tried(page, stuck, "offramp credit-usd", "he asks for it")
+    tried(page, "offramp credit-usd", "he asks for it")
     tabs.console.lost = lambda request: request.target.endswith("credit-usd")
     page.get_by_role("button", name="Do it").click()
     expect(page.get_by_text("It may have been done.")).to_be_visible()
@@ -230,7 +216,7 @@ def test_an_act_whose_answer_is_lost_is_done_once_and_says_so(tabs: Tabs, desk: 
 
 def test_an_act_that_is_pressed_twice_is_asked_for_once(tabs: Tabs, desk: Desk, stuck: str) -> None:
     page = tabs.of("olga", f"/work/{stuck}")
-    tried(page, stuck, "offramp credit-usd", "he asks for it")
+    tried(page, "offramp credit-usd", "he asks for it")
     tabs.console.asked.clear()
     page.get_by_role("form").evaluate("form => { form.requestSubmit(); form.requestSubmit() }")
     expect(page.get_by_text("Done: is FILLED")).to_be_visible()
@@ -240,7 +226,7 @@ def test_an_act_that_is_pressed_twice_is_asked_for_once(tabs: Tabs, desk: Desk, 
 def test_of_two_tabs_the_later_one_is_told_what_the_other_has_done(tabs: Tabs, desk: Desk, stuck: str) -> None:
     pages = tabs.of("olga", f"/work/{stuck}"), tabs.of("oleg", f"/work/{stuck}")
     for page in pages:
-        tried(page, stuck, "offramp retry-payout", "the bank is well again")
+        tried(page, "offramp retry-payout", "the bank is well again")
     pages[0].get_by_role("button", name="Do it").click()
     expect(pages[0].get_by_text("Done: attempt 6")).to_be_visible()
     pages[1].get_by_role("button", name="Do it").click()
@@ -249,7 +235,7 @@ def test_of_two_tabs_the_later_one_is_told_what_the_other_has_done(tabs: Tabs, d
 
 def test_who_has_lost_his_role_or_his_sign_in_keeps_what_he_has_written(tabs: Tabs, desk: Desk, stuck: str) -> None:
     page = tabs.of("olga", f"/work/{stuck}")
-    tried(page, stuck, "offramp credit-usd", "he asks for it")
+    tried(page, "offramp credit-usd", "he asks for it")
     tabs.console.wrong = lambda request: (
         refusal(403, "OperatorsOnly", "this needs the group 'operators'") if request.method == "POST" else None
     )

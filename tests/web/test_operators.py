@@ -7,7 +7,6 @@ import re
 import subprocess
 from typing import Any
 
-import pytest
 from playwright.sync_api import expect
 
 from common.domain import audit
@@ -21,13 +20,8 @@ from tests.console.test_stuck import gateway
 from tests.depth import PROVED
 from tests.desk import Desk
 from tests.doors import opened
-from tests.seen import awaiting, payout_failed
+from tests.seen import awaiting
 from tests.web.conftest import NARROW, Tabs, sideways
-
-
-@pytest.fixture
-def stuck(desk: Desk, ann: Owner) -> str:
-    return payout_failed(desk, ann)
 
 
 def squashed(text: str) -> str:
@@ -81,7 +75,7 @@ def test_the_work_is_filtered_by_customer_and_person_and_told_by_context(tabs: T
     page.get_by_label("Customer").fill("bob")
     expect(page.get_by_text("1 unfinished, 0 overdue, 0 for a person")).to_be_visible()
     page.get_by_label("For a person", exact=True).check()
-    expect(page.get_by_text("Nothing is like that.")).to_be_visible()
+    expect(page.get_by_text("Nothing fits that.")).to_be_visible()
     page.get_by_label("Customer").fill("ann")
     expect(page.get_by_role("link", name=stuck)).to_be_visible()
 

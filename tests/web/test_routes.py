@@ -1,6 +1,5 @@
-"""Each route of the API has somebody who uses it: a page of the console, or an integrator, as the clients' tests play
-one. What has neither is named here, with the reason. Operators' routes are not looked at
-here: the command line asks them as well."""
+"""Each route of the API has a user: a page of the console, or an integrator, as the clients' tests play one. A route
+without a user is named here, with the reason. Operators' routes are left out: the command line asks them as well."""
 
 from __future__ import annotations
 
@@ -53,7 +52,7 @@ def all_routes() -> set[str]:
 
 
 def of_pages() -> Iterator[str]:
-    """Where the last part of a path is one of several verbs (`…/${act}`), each that there is."""
+    """A path whose last part is a verb (`…/${act}`) stands for all routes of that form."""
     for path in sorted(WEB.rglob("*.js")):
         if "vendor" in path.parts:
             continue

@@ -1,5 +1,5 @@
-"""What pages seldom meet: nothing or very much in a list, the longest amounts, an old price, an id with a hash in it; a
-desk that is slow, a sign-in that is away, files that are gone since a new console was put there."""
+"""What pages seldom meet: empty or long lists, the longest amounts, an old price, an id with a hash in it; a slow desk,
+a user pool that does not answer, files that are gone since a new console was put there."""
 
 from __future__ import annotations
 

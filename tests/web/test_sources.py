@@ -1,4 +1,4 @@
-"""What the console is made of: packages as they are pinned, amounts that stay texts, acts as the desk knows them."""
+"""What the console is made of: packages as they are pinned, amounts that stay texts, acts as the desk has them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LINES_MAX, PACKAGES_MAX = 4_500, 8
 TO_A_NUMBER = re.compile(
     r"\b(Number|parseFloat|parseInt)\b|(?<![\w)\]\"'`+ ])\s*\+\s*[a-z_]\w*\.|\.toFixed\(|\bvalueAsNumber\b"
 )
-CUSTOMERS_PAGE = "clients save"  # and of which kind: no act of a story, since there may be no client yet
+CUSTOMERS_PAGE = "clients save"  # and the kind: on the customer's page, since a new client has no story
 OF_PIXELS = {"chart.js"}  # a point of a picture has no cents
 OF_NO_AMOUNT = {  # what is counted there is no money
     "api.js": 'Number.parseInt(headers.get("Retry-After")',
@@ -85,16 +85,16 @@ def test_an_act_is_told_what_its_route_takes_and_nothing_else() -> None:
     code = "import(process.argv[1]).then((acts) => console.log(JSON.stringify({ ...acts, WHOLE: [...acts.WHOLE] })))"
     asked = ["node", "--input-type=module", "-e", code, str(WEB / "acts.js")]
     told = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True, timeout=30).stdout)
-    others = {command for command in told["MAY_BE_TOLD"] if command.startswith(CUSTOMERS_PAGE)}
-    assert set(told["MAY_BE_TOLD"]) - others <= {act.command for act in ACTS}
+    others = {command for command in told["OPTIONAL"] if command.startswith(CUSTOMERS_PAGE)}
+    assert set(told["OPTIONAL"]) - others <= {act.command for act in ACTS}
     for command in others:
-        names = {*told["MAY_BE_TOLD"][command], "username"}
+        names = {*told["OPTIONAL"][command], "username"}
         kind = command.removeprefix(CUSTOMERS_PAGE).strip() or "banking"
         assert names | {"reason", "dry_run", "version"} == set(_members("PUT", f"/operations/clients/{{id}}/{kind}"))
         assert names - {"username"} <= set(told["WORDS"])
     for act in ACTS:
         method, path = act.route.split(" ")
-        names = {*act.asks, *told["MAY_BE_TOLD"].get(act.command, ())}
+        names = {*act.asks, *told["OPTIONAL"].get(act.command, ())}
         assert names <= set(told["WORDS"]), act.command
         if act.command == told["KEYED_BY_REFERENCE"]:
             names.remove("reference")

@@ -1,5 +1,5 @@
 // @ts-check
-// Whose account this is, what may be done with it today, and where its owner is paid.
+// The account: its name, what is left of its limits today, and where its owner is paid.
 
 import { get, post } from "../api.js";
 import { dollars } from "../amounts.js";
@@ -21,11 +21,11 @@ export function Account() {
         ["Name", me.username],
         ["Since (UTC)", html`<${When} at=${me.created_at} />`],
         ...(me.limits ?? []).map((l) => [`${LIMITS[l.kind] ?? l.kind}, left today (UTC)`, html`<strong>${dollars(l.left)}</strong> of ${dollars(l.limit)}`]),
-        ["Told to your program", html`<a href="/webhooks">Webhooks</a>`],
-        ["All that has moved", html`<a href="/statements">Statements</a>`],
+        ["Messages to your program", html`<a href="/webhooks">Webhooks</a>`],
+        ["All movements", html`<a href="/statements">Statements</a>`],
       ]} />
-      <${Table} caption="Who may sell coins for you, and be paid" rows=${clients} columns=${COLUMNS} id=${(/** @type {Client} */ c) => c.kind + c.client_id}
-        empty="Nobody is paid for you yet. What you ask for is shown here, and can be used once the desk has looked at it." />`}<//>
+      <${Table} caption="Clients: they sell your coins, or are paid for you" rows=${clients} columns=${COLUMNS} id=${(/** @type {Client} */ c) => c.kind + c.client_id}
+        empty="You have none yet. What you ask for is listed here, and can be used once the desk has approved it." />`}<//>
     <${Asking} again=${live.again} />`;
 }
 
@@ -34,7 +34,7 @@ const LIMITS = { DEPOSIT: "Deposits", PAYOUT: "To your bank" };
 /** @type {Record<Schemas['ClientKind'], string>} */
 const KINDS = { BANKING: "Bank account", CRYPTO: "Sells coins" };
 /** @type {Record<NonNullable<Client['account_state']>, string>} */
-const ACCOUNTS = { TOLD: "", FORGOTTEN: "forgotten: nothing is paid there", UNAVAILABLE: "can not be told now", WRONG: "not paid, until the desk has looked" };
+const ACCOUNTS = { TOLD: "", FORGOTTEN: "forgotten: nothing is paid there", UNAVAILABLE: "can not be shown now", WRONG: "nothing is paid there until the desk has checked it" };
 
 const COLUMNS = [
   { name: "Name", of: (/** @type {Client} */ c) => html`<code>${c.client_id}</code>` },
@@ -51,7 +51,7 @@ function Asking({ again }) {
     return post("/clients", { body: { kind, ...(kind === "BANKING" && { account_id: fields.account_id.trim() }) }, key });
   }, again);
   const bank = form.fields.kind === "BANKING";
-  return html`<h2>Ask for another</h2>
+  return html`<h2>Ask for a new one</h2>
     <form class="ticket" onSubmit=${form.send}>
       <fieldset disabled=${form.unknown}>
         <label>What <select name="kind" onChange=${form.typed("kind")}>${Object.entries(KINDS).map(([kind, says]) =>

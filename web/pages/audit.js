@@ -1,21 +1,21 @@
 // @ts-check
-// What operators did, day by day, and whether it is told as it was written.
+// What operators did, day by day, and whether the audit is still as it was written.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
 import { chainFaults } from "../chain.js";
 import { Loaded, Send, useForm, useLive } from "../live.js";
-import { Heading, Table, When, html, segment } from "../parts.js";
+import { Heading, Table, When, html, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AuditEntryView']} Entry */
 
 const PAGE = 100;
-const DAYS_MAX = 31; // that are looked through at once
-const MOST = 1000; // that are shown
+const DAYS_MAX = 31; // are read at once
+const MOST = 1000; // entries are shown
 
-const THING = /^[A-Z][A-Z0-9]{20,31}$/; // that has a story
+const THING = /^[A-Z][A-Z0-9]{20,31}$/; // the id of something that has a story
 
 const today = () => new Date().toISOString().slice(0, 10);
 
@@ -33,12 +33,12 @@ export function Audit() {
       <label>Operator <input value=${operator} autocomplete="off" onInput=${typed("operator")} /></label>
       <label>Subject, or words <input type="search" data-search value=${subject} onInput=${typed("subject")} /></label>
     </form></search>
-    ${days.length > DAYS_MAX && html`<p class="hint">Only the first ${DAYS_MAX} days are looked through.</p>`}
+    ${days.length > DAYS_MAX && html`<p class="hint">Only the first ${DAYS_MAX} days are read: choose fewer to see the others.</p>`}
     <${Loaded} of=${live}>${(/** @type {Entry[]} */ entries) => {
       const wanted = subject.trim().toLowerCase();
       const rows = entries.filter((e) => e.operator.includes(operator.trim()) && `${e.subject} ${e.action} ${e.detail}`.toLowerCase().includes(wanted));
       return html`<p role="status">${rows.length} of ${entries.length === MOST ? `the last ${MOST}` : entries.length} acts</p>
-        <${Table} caption="What operators did, the last first" hidden rows=${rows} id=${(/** @type {Entry} */ e) => `${e.number}`} columns=${COLUMNS}
+        <${Table} caption="What operators did, newest first" hidden rows=${rows} id=${(/** @type {Entry} */ e) => `${e.number}`} columns=${COLUMNS}
           empty="No operator did anything like that then." />`;
     }}<//>
     <${Verify} />`;
@@ -49,18 +49,18 @@ const COLUMNS = [
   { name: "At (UTC)", of: (/** @type {Entry} */ e) => html`<${When} at=${e.at} />` },
   { name: "Operator", of: (/** @type {Entry} */ e) => e.operator },
   { name: "Act", of: (/** @type {Entry} */ e) => e.action },
-  { name: "Subject", of: (/** @type {Entry} */ e) => (THING.test(e.subject) ? html`<a href=${`/work/${segment(e.subject)}`}><code>${e.subject}</code></a>` : e.subject) },
+  { name: "Subject", of: (/** @type {Entry} */ e) => (THING.test(e.subject) ? storyLink(e.subject) : e.subject) },
   { name: "Why", of: (/** @type {Entry} */ e) => e.detail },
 ];
 
-/** From one to the other. @param {string} from @param {string} to */
+/** Each day from one to the other. @param {string} from @param {string} to */
 function daysOf(from, to) {
   const days = [];
   for (let at = Date.parse(from); at <= Date.parse(to) && days.length < 5000; at += 86_400_000) days.push(new Date(at).toISOString().slice(0, 10));
   return days;
 }
 
-/** The last first. @param {string[]} days the last first @param {AbortSignal} signal */
+/** Newest first. @param {string[]} days newest first @param {AbortSignal} [signal] */
 async function entriesOf(days, signal, most = MOST) {
   /** @type {Entry[]} */
   const found = [];
@@ -78,12 +78,12 @@ async function entriesOf(days, signal, most = MOST) {
   return found.slice(0, most);
 }
 
-/** All of it, reckoned anew in this browser, and held against the heads that were signed. */
+/** The whole chain, computed anew in this browser, and compared with the heads that were signed. */
 function Verify() {
   const told = useMemo(() => signal(/** @type {{ entries: number, anchors: number, faults: string[] } | null} */ (null)), []);
   const form = useForm("audit/verify", {}, verified, (found) => (told.value = found));
   return html`<h2>Is it as it was written?</h2>
-    <p class="hint">Each act has the digest of the one before, and each hour the last one is signed. It is reckoned anew here, of all acts there are.</p>
+    <p class="hint">Each act has the digest of the one before, and each hour the last one is signed. Both are checked here, for all acts that there are.</p>
     <div role="status">${told.value && html`<article class=${told.value.faults.length ? "failed" : "done"}>
       ${told.value.faults.length
         ? html`<p>It is not:</p><ul>${told.value.faults.map((f) => html`<li>${f}</li>`)}</ul>`
@@ -93,13 +93,12 @@ function Verify() {
 }
 
 async function verified() {
-  const { signal } = new AbortController();
-  const before = await get("/operations/audit/head", { signal });
+  const before = await get("/operations/audit/head");
   const anchors = [];
   for (const date of before.anchored_since ? daysOf(before.anchored_since, today()) : [])
-    anchors.push(...(await get("/operations/audit/anchors", { query: { date }, signal })).items);
-  const head = await get("/operations/audit/head", { signal }); // before the entries: an act of this moment is no fault
+    anchors.push(...(await get("/operations/audit/anchors", { query: { date } })).items);
+  const head = await get("/operations/audit/head"); // before the entries: an act of this moment is no fault
   const days = head.first_date ? daysOf(head.first_date, today()).toReversed() : [];
-  const entries = (await entriesOf(days, signal, Infinity)).toReversed();
+  const entries = (await entriesOf(days, undefined, Infinity)).toReversed();
   return { entries: entries.length, anchors: anchors.length, faults: await chainFaults(entries, head, anchors) };
 }

@@ -1,13 +1,13 @@
 // @ts-check
-// Do the books add up, and do others say the same? The desk's own account, the trial balance, and what was found last when
-// the exchange, the bank, the custody and the billing system were held against the books.
+// Do the books add up, and do others say the same? The desk's own account, the trial balance, and the last comparisons of
+// the books with the exchange, the bank, the custody and the billing system.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post, Refused } from "../api.js";
 import { dollars, isZero, quantity } from "../amounts.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Facts, Heading, Status, Table, When, html, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AssetBooksView']} AssetBooks */
@@ -26,16 +26,16 @@ export function Books() {
 }
 
 function TrialBalance() {
-  const live = useLive((signal) => none(get("/operations/desk", { signal })), SELDOM);
+  const live = useLive((signal) => neverOr(get("/operations/desk", { signal })), SELDOM);
   const form = useForm("books/add-up", {}, () => post("/operations/desk", {}));
   return html`<h2>Trial balance</h2>
     <${Loaded} of=${live}>${(/** @type {{ told: Schemas['DeskBooksView'] | null }} */ { told }) =>
       told
         ? html`<${Facts} of=${[
               ["Adds up", html`<${Status} of=${told.balanced ? "BALANCED" : "DISPUTED"} />`],
-              ["Of what was over by (UTC)", html`<${When} at=${told.until} />`],
+              ["Of what was over at (UTC)", html`<${When} at=${told.until} />`],
             ]} />
-          <${Table} caption="What the desk itself has, and what that is of" rows=${told.assets} id=${(/** @type {AssetBooks} */ a) => a.asset_id} columns=${OWN} empty="Nothing is in the books." />
+          <${Table} caption="What the desk itself has, and where it came from" rows=${told.assets} id=${(/** @type {AssetBooks} */ a) => a.asset_id} columns=${OWN} empty="Nothing is in the books." />
           <${Table} caption="Every account of the books: of each asset they add up to 0" rows=${told.assets} id=${(/** @type {AssetBooks} */ a) => a.asset_id} columns=${accounts(told.assets)} empty="Nothing is in the books." />`
         : html`<p class="empty">The books were never added up. What they add up to is shown here.</p>`}<//>
     <form onSubmit=${form.send}><${Send} form=${form} says="Add them up now" /></form>`;
@@ -47,7 +47,7 @@ const amount = (of, much) => (of.asset_id === "USD" ? dollars(much) : quantity(m
 const OWN = [
   { name: "Asset", of: (/** @type {AssetBooks} */ a) => a.asset_id },
   { name: "The desk's", number: true, of: (/** @type {AssetBooks} */ a) => amount(a, a.desk) },
-  { name: "Of", of: (/** @type {AssetBooks} */ a) => a.why.map((w) => `${w.account} ${amount(a, w.amount)}`).join("; ") || "–" },
+  { name: "From", of: (/** @type {AssetBooks} */ a) => a.why.map((w) => `${w.account} ${amount(a, w.amount)}`).join("; ") || "–" },
 ];
 
 /** A column for each account. @param {AssetBooks[]} assets */
@@ -64,7 +64,7 @@ function accounts(assets) {
   ];
 }
 
-/** Accounts that their journal does not add up to, or things of which a side is missing. */
+/** Accounts whose journal does not add up to them, and things that lack one side in the books. */
 function Drifts() {
   const live = useLive((signal) => get("/operations/work", { query: { context: "books", limit: MOST }, signal }), SELDOM);
   return html`<h2>Found in the books</h2>
@@ -73,21 +73,18 @@ function Drifts() {
 }
 
 const DRIFTS = [
-  { name: "Id", of: (/** @type {Schemas['WaitingView']} */ i) => link(i.id) },
+  { name: "Id", of: (/** @type {Schemas['WaitingView']} */ i) => storyLink(i.id) },
   { name: "Found", of: (/** @type {Schemas['WaitingView']} */ i) => i.waits_for },
   { name: "Since (UTC)", of: (/** @type {Schemas['WaitingView']} */ i) => html`<${When} at=${i.due_at} />` },
 ];
 
-/** @param {string} id */
-const link = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
-
 /**
- * One of the others, held against the books.
+ * The last comparison of the books with one of the others.
  * @param {{ title: string, said: string, daily?: boolean, load: (date: string, signal: AbortSignal) => Promise<Comparison>, ask: (date: string) => Promise<unknown> }} told
  */
 function Compared({ title, said, daily, load, ask }) {
   const day = useMemo(() => signal(""), []);
-  const live = useLive((signal) => none(load(day.value, signal)), SELDOM, [day.value]);
+  const live = useLive((signal) => neverOr(load(day.value, signal)), SELDOM, [day.value]);
   const form = useForm(`books/${title}/${day.value}`, {}, () => ask(day.value));
   const asked = useMemo(() => signal(false), [day.value]);
   const send = async (/** @type {Event} */ event) => {
@@ -117,7 +114,7 @@ function Compared({ title, said, daily, load, ask }) {
 
 /** @param {string} said */
 const findings = (said) => [
-  { name: "What", of: (/** @type {Finding} */ f) => (f.id && /^[A-Z][A-Z0-9]{20,31}$/.test(f.id) ? html`${f.name} of ${link(f.id)}` : f.name) },
+  { name: "What", of: (/** @type {Finding} */ f) => (f.id && /^[A-Z][A-Z0-9]{20,31}$/.test(f.id) ? html`${f.name} of ${storyLink(f.id)}` : f.name) },
   { name: `There, ${said}`, number: true, of: (/** @type {Finding} */ f) => quantity(f.there) },
   { name: "Booked", number: true, of: (/** @type {Finding} */ f) => quantity(f.booked) },
   { name: "Verdict", of: (/** @type {Finding} */ f) => html`<${Status} of=${f.verdict} />` },
@@ -130,8 +127,8 @@ const DAYS = [
   { name: "Found", of: (/** @type {Day} */ d) => d.says },
 ];
 
-/** What was never done is nothing that went wrong. @template T @param {Promise<T>} asked @returns {Promise<{ told: T | null }>} */
-async function none(asked) {
+/** `told` is null where it was never done, which is no failure. @template T @param {Promise<T>} asked @returns {Promise<{ told: T | null }>} */
+async function neverOr(asked) {
   try {
     return { told: await asked };
   } catch (error) {

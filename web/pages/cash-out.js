@@ -16,7 +16,7 @@ export function CashOuts() {
   return html`<${Heading}>Cash-outs<//>
     <p><a href="/cash-outs/new" role="button">Cash out …</a></p>
     <${Loaded} of=${live}>${(/** @type {Schemas['SellOrderPage']} */ page) => html`
-      <${Table} caption="Your cash-outs, the last first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {SellOrder} */ o) => o.order_id}
+      <${Table} caption="Your cash-outs, newest first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {SellOrder} */ o) => o.order_id}
         empty="You have cashed nothing out yet. What goes to your bank is listed here." />`}<//>`;
 }
 
@@ -35,7 +35,7 @@ const STAGES = {
   BASE_TXN_FAILED: "Not sold: your coins are yours again",
   BASE_TXN_COMPLETED: "Sold: your bank is about to be paid",
   TARGET_TXN_PENDING: "Your bank is being paid",
-  SELL_PAYOUT_FAILED: "Sold, and not paid yet: the desk looks after it",
+  SELL_PAYOUT_FAILED: "Sold, and not paid yet: the desk is looking into it",
   FILLED: "Paid",
 };
 const WAY = /** @type {const} */ (["NEW", "BASE_TXN_PENDING", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "FILLED"]);
@@ -65,9 +65,9 @@ export function CashOut({ id }) {
 /** What is known of how long it takes, and no more. @param {{ of: SellOrder, at: string }} told */
 function Expected({ of: o, at }) {
   if (!o.expected_by) return null;
-  if (o.expected_by < at) return html`<p class="hint">It takes longer than usual: the desk looks after it.</p>`;
+  if (o.expected_by < at) return html`<p class="hint">It takes longer than usual: the desk is looking into it.</p>`;
   const selling = o.status === "BASE_TXN_PENDING";
-  return html`<p class="hint">${selling ? "It is sold by" : "The desk looks at it again by"} <${When} at=${o.expected_by} /> (UTC): ${selling ? "what is not sold by then comes back." : "how long your bank takes is not known here."}</p>`;
+  return html`<p class="hint">${selling ? "It is sold by" : "The desk looks at it again by"} <${When} at=${o.expected_by} /> (UTC): ${selling ? "coins that are not sold by then come back." : "how long your bank takes is not known here."}</p>`;
 }
 
 /** @param {Schemas['OfframpStatus']} status */
@@ -118,7 +118,7 @@ function Asked({ form, told: { holdings, clients, assets } }) {
   const price = assets.find((a) => a.asset_id === fields.asset_id)?.price ?? null;
   const estimate = form.unknown ? fields.estimate : much && price && worth(price, much);
   const send = (/** @type {Event} */ event) => {
-    if (!form.unknown) form.set({ ...fields, estimate }); // what he has seen is what is asked, also once more
+    if (!form.unknown) form.set({ ...fields, estimate }); // the estimate that he has seen is what is sent, also when it is asked again
     form.send(event);
   };
   const wrong = fields.quantity && !much ? "A quantity is digits, with a point: 0.25" : null;
@@ -132,7 +132,7 @@ function Asked({ form, told: { holdings, clients, assets } }) {
       ${crypto.length > 1 && html`<${Choice} name="crypto" says="Sold by" of=${crypto} form=${form} chosen=${fields.crypto} />`}
       <${Choice} name="banking" says="Paid to" of=${banking} form=${form} chosen=${fields.banking} />
     </fieldset>
-    <p role="status">${estimate ? `About ${dollars(estimate)}, ${form.unknown ? "as you have asked for it" : `at ${dollars(price)}`}; what the exchange really brings is less its fee.` : "Say how much, and see about what it brings."}</p>
+    <p role="status">${estimate ? `About ${dollars(estimate)}, ${form.unknown ? "as you have asked for it" : `at ${dollars(price)}`}; you get what the exchange pays, less its fee.` : "Enter a quantity to see about how much it brings."}</p>
     ${!price && html`<p class="hint"><mark>There is no price</mark> of ${fields.asset_id} now.</p>`}
     <${Send} form=${form} says="Sell and pay out" disabled=${!estimate || !fields.crypto || !fields.banking} />
   </form>`;

@@ -1,15 +1,12 @@
 // @ts-check
-// By which rules is traded: the catalogue, an asset of it, and what may be changed of that, which takes two.
+// The rules that trading follows: the catalogue, and an asset of it, whose rules two operators change.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars } from "../amounts.js";
+import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
 import { Heading, Status, Table, When, html, segment } from "../parts.js";
-import { useTried } from "../trial.js";
 import { Lists } from "./lists.js";
-import { Acts, Became, Done, Tried, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OperatedAssetView']} Asset */
@@ -23,14 +20,14 @@ export function Catalogue() {
         empty="The catalogue is empty. Assets that two operators take into it are listed here." />`}<//><${Stopped} />`;
 }
 
-/** What is not traded, since its price has jumped: until the exchange, or two operators, confirm the new one. */
+/** Assets that are not traded until the exchange, or two operators, confirm the new price. */
 function Stopped() {
-  const told = useTold();
+  const outcome = useOutcome();
   const live = useLive((signal) => get("/operations/prices", { signal }), SELDOM);
-  return html`<h2>Prices that have jumped</h2><${Became} of=${told} />
+  return html`<h2>Prices that have jumped</h2><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['StoppedPriceList']} */ { items }) => html`
-      <${Table} caption="Prices that have jumped" hidden rows=${items} id=${(/** @type {Stopped} */ p) => p.asset_id} columns=${STOPPED} empty="None has." />
-      ${items.map((p) => html`<${Acts} key=${p.asset_id} story=${{ id: p.asset_id, acts: p.acts }} again=${live.again} told=${told} level=${3} title=${`The price of ${p.asset_id}`} />`)}`}<//>`;
+      <${Table} caption="Prices that have jumped" hidden rows=${items} id=${(/** @type {Stopped} */ p) => p.asset_id} columns=${STOPPED} empty="No price has jumped." />
+      ${items.map((p) => html`<${Acts} key=${p.asset_id} story=${{ id: p.asset_id, acts: p.acts }} again=${live.again} outcome=${outcome} level=${3} title=${`The price of ${p.asset_id}`} />`)}`}<//>`;
 }
 
 /** @typedef {Schemas['StoppedPriceView']} Stopped */
@@ -84,7 +81,7 @@ const CHOICES = { yes: { true: "yes", false: "no" }, choice: { INSTANT: "by the 
 /** @param {{ id: string }} told */
 export function AssetRules({ id }) {
   const live = useLive((signal) => get("/operations/catalogue/{asset_id}", { path: { asset_id: id }, signal }), undefined, [id]);
-  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const outcome = useOutcome([id]);
   const done = (/** @type {Outcome} */ got) => {
     outcome.value = got;
     live.again();
@@ -92,19 +89,19 @@ export function AssetRules({ id }) {
   return html`<${Heading}>Asset ${id}<//><p><a href="/catalogue">The catalogue</a></p>
     <${Loaded} of=${live}>${(/** @type {Asset} */ asset) => html`
       <p>${asset.name} ${traded(asset)} · fees ${Object.entries(asset.fees_bps).map(([tier, bps]) => `${tier} ${bps} bps`).join(", ") || "none"}</p>
-      ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+      <${Became} of=${outcome} />
       <${Rules} key=${JSON.stringify(asset)} asset=${asset} done=${done} />`}<//>`;
 }
 
-/** As it is, to be changed. @param {{ asset: Asset, done: (o: Outcome) => void }} told */
+/** The rules as they are, to be changed. @param {{ asset: Asset, done: (o: Outcome) => void }} told */
 function Rules({ asset, done }) {
   const before = Object.fromEntries(RULES.map(([name]) => [name, `${asset[name] ?? ""}`]));
   const empty = /** @type {Record<string, string>} */ ({ ...before, reason: "" });
-  const { form, tried } = useTried(`asset/${asset.asset_id}/${JSON.stringify(before)}`, empty, (fields, key, how) =>
+  const { form, tried } = useAct(`asset/${asset.asset_id}/${JSON.stringify(before)}`, empty, (fields, key, how) =>
     act(`PATCH /operations/catalogue/${asset.asset_id}`, { ...changedOf(before, fields), reason: fields.reason ?? "", ...how }, key), done);
   const changed = RULES.filter(([name]) => form.fields[name] !== before[name]);
   return html`<form class="act wide" onSubmit=${form.send} aria-label="Change its rules">
-    <p>Other rules take two operators; that it is traded no more, and nothing else, one says alone.</p>
+    <p>Two operators change the rules; one alone may stop its trading, if he changes nothing else.</p>
     <div class="rules">${RULES.map(([name, says, kind]) => html`<label>${says} ${
       CHOICES[kind]
         ? html`<select name=${name} disabled=${form.unknown} onInput=${form.typed(name)}>
@@ -124,7 +121,7 @@ function Rules({ asset, done }) {
   </form>`;
 }
 
-/** Only what is another than before. Whole numbers are counts and basis points: no amounts. @param {Record<string, string>} before @param {Record<string, string>} fields */
+/** Only what has changed. Whole numbers are counts and basis points: no amounts. @param {Record<string, string>} before @param {Record<string, string>} fields */
 const changedOf = (before, fields) =>
   Object.fromEntries(
     RULES.filter(([name]) => fields[name] !== before[name]).map(([name, , kind]) => {

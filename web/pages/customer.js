@@ -1,13 +1,13 @@
 // @ts-check
-// Where somebody's money is: what a customer has, what is held and what for, and what may be done about it.
+// Where a customer's money is: what he has, what is held and what for, and what may be done about it.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
 import { cents, dollars, isZero, quantity } from "../amounts.js";
+import { Acts } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
-import { Acts } from "./story.js";
+import { Facts, Heading, Status, Table, When, html, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['CustomerView']} CustomerView */
@@ -20,7 +20,7 @@ export function Customer({ username }) {
       <${Facts} of=${[
         ["Dollars, free", dollars(c.current_balance)],
         ["Dollars, held", dollars(c.held_balance)],
-        ["Fees of", c.tier],
+        ["Fee tier", c.tier],
         ...c.limits.map((l) => [`${l.kind === "DEPOSIT" ? "Deposits" : "Payouts"} left today`, `${dollars(l.left)} of ${dollars(l.limit)}`]),
         ["Acts", html`<a href=${`/work/${segment(c.username)}`}>what may be done</a>`],
       ]} />
@@ -31,7 +31,7 @@ export function Customer({ username }) {
       <${Table} caption="Clients" rows=${c.clients} id=${(/** @type {Client} */ k) => k.client_id} columns=${CLIENTS}
         empty="No client may sell coins for this customer, or be paid." />
       <${WriteClient} of=${c} again=${live.again} />
-      <${Table} caption="What moved dollars last" rows=${c.moves} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type} columns=${MOVES}
+      <${Table} caption="The last moves of dollars" rows=${c.moves} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type} columns=${MOVES}
         empty="No dollars have moved yet." />`}<//>`;
 }
 
@@ -40,7 +40,7 @@ export function Customer({ username }) {
 /** @typedef {Schemas['CustomersClientView']} Client */
 /** @typedef {Schemas['CustomersDollarsView']} Move */
 
-/** One that there is, changed; or a new one. @param {{ of: CustomerView, again: () => void }} told */
+/** An existing client is changed, or a new one written. @param {{ of: CustomerView, again: () => void }} told */
 function WriteClient({ of: { username, clients }, again }) {
   const asked = useMemo(() => signal({ id: "", kind: "banking" }), [username]);
   const { id, kind } = asked.value;
@@ -59,9 +59,6 @@ function WriteClient({ of: { username, clients }, again }) {
     }] }} />`}`;
 }
 
-/** @param {string} id */
-const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
-
 /** @param {string} asset_id @param {string | null} amount */
 const of = (asset_id, amount) => (asset_id === "USD" ? dollars(amount) : `${quantity(amount ?? "0")} ${asset_id}`);
 
@@ -72,7 +69,7 @@ const COINS = [
 ];
 const HELD = [
   { name: "What", of: (/** @type {Held} */ h) => of(h.asset_id, h.held) },
-  { name: "By", of: (/** @type {Held} */ h) => h.by.map((id) => html`${story(id)} `) },
+  { name: "By", of: (/** @type {Held} */ h) => h.by.map((id) => html`${storyLink(id)} `) },
   {
     name: "Unexplained",
     number: true,
@@ -80,7 +77,7 @@ const HELD = [
   },
 ];
 const OPEN = [
-  { name: "Id", of: (/** @type {Open} */ o) => story(o.id) },
+  { name: "Id", of: (/** @type {Open} */ o) => storyLink(o.id) },
   { name: "Kind", of: (/** @type {Open} */ o) => `${o.kind} of ${o.asset_id}` },
   { name: "Status", of: (/** @type {Open} */ o) => html`<${Status} of=${o.status} />` },
   { name: "Waits for", of: (/** @type {Open} */ o) => o.waits_for },
@@ -98,5 +95,5 @@ const MOVES = [
   { name: "What", of: (/** @type {Move} */ m) => (m.asset_id === "USD" ? m.transaction_type : `${m.transaction_type} ${of(m.asset_id, m.quantity)}`) },
   { name: "Dollars", number: true, of: (/** @type {Move} */ m) => cents(m.amount) },
   { name: "After it", number: true, of: (/** @type {Move} */ m) => cents(m.balance_after) },
-  { name: "Of", of: (/** @type {Move} */ m) => story(m.order_id) },
+  { name: "By", of: (/** @type {Move} */ m) => storyLink(m.order_id) },
 ];

@@ -1,12 +1,11 @@
 // @ts-check
 // Coins that are bought and sold at an exchange: at once, or in a pool with others until it is large enough.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { cents, dollars, isZero, quantity, typed, worth } from "../amounts.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, When, go, html, segment } from "../parts.js";
+import { Facts, Heading, Status, When, go, html, segment } from "../parts.js";
+import { Verbs, cancelOf } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['AssetView']} Asset */
@@ -41,7 +40,7 @@ async function ask({ asset_id, way, amount, limit }, key) {
 
 /** @param {{ form: any, told: Told }} told */
 function Ticket({ form, told: { assets, balance, holdings, pools } }) {
-  if (!assets.length) return html`<p class="empty">Nothing is traded at the exchange now. What is, is listed here.</p>`;
+  if (!assets.length) return html`<p class="empty">Nothing is traded at the exchange now. Assets that are traded there are listed here.</p>`;
   const { asset_id, way, amount, limit } = form.fields;
   const asset = assets.find((a) => a.asset_id === asset_id);
   const held = holdings.find((h) => h.asset_id === asset_id);
@@ -57,7 +56,7 @@ function Ticket({ form, told: { assets, balance, holdings, pools } }) {
       </select></label>
       <fieldset><legend>Which way</legend>${WAYS.map(([name, says]) => html`<label><input type="radio" name="way" value=${name}
         checked=${way === name} onChange=${form.typed("way")} /> ${says}</label>`)}</fieldset>
-      ${!all && html`<label>${way === "buy" ? "Dollars, with the fee in them" : "Coins"} <input name="amount" inputmode="decimal" required autocomplete="off"
+      ${!all && html`<label>${way === "buy" ? "Dollars, fee included" : "Coins"} <input name="amount" inputmode="decimal" required autocomplete="off"
         value=${amount} aria-invalid=${wrong ? "true" : undefined} onInput=${form.typed("amount")} />${wrong && html`<small>${wrong}</small>`}</label>`}
       <label>${way === "buy" ? "Not above this price" : "Not below this price"} (may be left out) <input name="limit" inputmode="decimal" autocomplete="off"
         value=${limit} aria-invalid=${odd ? "true" : undefined} onInput=${form.typed("limit")} />${odd && html`<small>${odd}</small>`}</label>
@@ -67,7 +66,7 @@ function Ticket({ form, told: { assets, balance, holdings, pools } }) {
       ...(held ? [[`${asset_id}, free`, quantity(held.quantity)]] : []),
       ...(asset ? [["Price", dollars(asset.price)]] : []),
       ...(asset?.price && held && all ? [["Worth about", dollars(worth(asset.price, held.quantity))]] : []),
-      ...(pool ? [["Alone from", `${dollars(pool.min_notional)}; less waits in a pool for others`]] : []),
+      ...(pool ? [["On its own from", `${dollars(pool.min_notional)}; a smaller order waits in a pool for others`]] : []),
     ]} />
     <${Send} form=${form} says=${way === "buy" ? "Buy" : "Sell"} disabled=${!asset || !!odd || (all ? !held || isZero(held.quantity) : !typed(amount))} />
   </form>`;
@@ -79,7 +78,6 @@ const WAYS = [["buy", "Buy"], ["sell", "Sell"], ["sell all", "Sell all that is f
 export function Purchase({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/purchases/{order_id}", { path, signal }), OFTEN, [id]);
-  const cancel = useCancel(`purchase/${id}`, () => post("/purchases/{order_id}/cancel", { path }), live.again);
   return html`<${Heading}>Purchase<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['PurchaseView']} */ p) => html`
       <${Facts} of=${[
@@ -91,25 +89,24 @@ export function Purchase({ id }) {
         ["Came back", cents(p.refunded_amount)],
         ...shared(p),
       ]} />
-      ${p.status === "PENDING" && p.strategy === "POOLED" && html`<${Cancel} of=${cancel} what="purchase" />`}`}<//>`;
+      ${p.strategy === "POOLED" && html`<${Verbs} name=${`purchase/${id}`} all=${cancelOf("purchase")} status=${p.status} again=${live.again} ask=${() => post("/purchases/{order_id}/cancel", { path })} />`}`}<//>`;
 }
 
 /** @param {{ id: string }} told */
 export function Sale({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/sales/{order_id}", { path, signal }), OFTEN, [id]);
-  const cancel = useCancel(`sale/${id}`, () => post("/sales/{order_id}/cancel", { path }), live.again);
   return html`<${Heading}>Sale<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['SaleView']} */ s) => html`
       <${Facts} of=${[
         ["What", `${quantity(s.quantity)} ${s.asset_id}`],
         ["Status", html`<${Status} of=${s.status} />`],
         ["Sold", s.executed_quantity ? `${quantity(s.executed_quantity)} ${s.asset_id}` : "–"],
-        ["Brought", cents(s.total_amount)],
+        ["Sold for", cents(s.total_amount)],
         ["Came back", s.returned_quantity ? `${quantity(s.returned_quantity)} ${s.asset_id}` : "–"],
         ...shared(s),
       ]} />
-      ${s.status === "PENDING" && s.strategy === "POOLED" && html`<${Cancel} of=${cancel} what="sale" />`}`}<//>`;
+      ${s.strategy === "POOLED" && html`<${Verbs} name=${`sale/${id}`} all=${cancelOf("sale")} status=${s.status} again=${live.again} ask=${() => post("/sales/{order_id}/cancel", { path })} />`}`}<//>`;
 }
 
 /** @param {Schemas['PurchaseView'] | Schemas['SaleView']} o @returns {[string, unknown][]} */
@@ -120,20 +117,3 @@ const shared = (o) => [
   ["At (UTC)", html`<${When} at=${o.created_at} />`],
   ["Id", html`<code>${o.order_id}</code>`],
 ];
-
-/** @param {string} name @param {() => Promise<unknown>} ask @param {() => void} again */
-function useCancel(name, ask, again) {
-  const asking = useMemo(() => signal(false), [name]);
-  const form = useForm(`cancel/${name}`, {}, ask, () => {
-    asking.value = false;
-    again();
-  });
-  return { asking, form };
-}
-
-/** @param {{ of: ReturnType<typeof useCancel>, what: string }} told */
-const Cancel = ({ of: { asking, form }, what }) => html`
-  <button class="outline" onClick=${() => (asking.value = true)}>Cancel it …</button>
-  <${Confirm} open=${asking.value} close=${() => (asking.value = false)} title=${`Cancel this ${what}?`}>
-    <form onSubmit=${form.send}><p>What is held for it comes free.</p><${Send} form=${form} says=${`Cancel the ${what}`} /></form>
-  <//>`;

@@ -1,12 +1,12 @@
 // @ts-check
-// What does not go on now, by whom, and why; a flow is halted by one, and lifted by another.
+// Which flows are halted, by whom and why. One operator halts a flow, and another one lifts it.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get } from "../api.js";
+import { Acts, Became, useOutcome } from "../by-hand.js";
 import { Loaded, OFTEN, useLive } from "../live.js";
 import { Heading, Table, When, html } from "../parts.js";
-import { Acts, Became, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['FlowHaltView']} Halt */
@@ -26,12 +26,12 @@ export function Halts() {
   const flow = useMemo(() => signal(/** @type {Schemas['Flow']} */ ("orders")), []);
   const asset = useMemo(() => signal(""), []);
   const title = `Halt ${FLOWS[flow.value]}${asset.value && `, of ${asset.value}`}`;
-  const told = useTold();
-  return html`<${Heading}>Halts<//><${Became} of=${told} />
+  const outcome = useOutcome();
+  return html`<${Heading}>Halts<//><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['FlowHaltList']} */ { items }) => html`
       <${Table} caption="What is halted" hidden rows=${items} columns=${COLUMNS} id=${named}
         empty="Nothing is halted. What an operator halts is listed here." />
-      ${items.map((h) => html`<${Acts} key=${named(h)} again=${live.again} told=${told} title=${`Lift what is halted of ${named(h)}`} story=${{ id: named(h), acts: [of("lift", h.flow)] }}
+      ${items.map((h) => html`<${Acts} key=${named(h)} again=${live.again} outcome=${outcome} title=${`Lift the halt of ${named(h)}`} story=${{ id: named(h), acts: [actOn("lift", h.flow)] }}
         more=${h.asset_id ? { asset_id: h.asset_id } : {}} />`)}
       <h2>Halt a flow</h2>
       <form onSubmit=${(/** @type {Event} */ e) => e.preventDefault()}>
@@ -40,15 +40,15 @@ export function Halts() {
         <label>Of one asset (may be left out) <input value=${asset.value} autocomplete="off"
           onInput=${(/** @type {any} */ e) => (asset.value = e.target.value.trim().toUpperCase())} /></label>
       </form>
-      <${Acts} key=${flow.value + asset.value} again=${live.again} told=${told} level=${3} title=${title} story=${{ id: flow.value, acts: [of("halt", flow.value)] }}
+      <${Acts} key=${flow.value + asset.value} again=${live.again} outcome=${outcome} level=${3} title=${title} story=${{ id: flow.value, acts: [actOn("halt", flow.value)] }}
         more=${asset.value ? { asset_id: asset.value } : {}} />`}<//>`;
 }
 
 /** @param {"halt" | "lift"} verb @param {string} flow @returns {Schemas['ActView']} */
-const of = (verb, flow) => ({
+const actOn = (verb, flow) => ({
   command: `flows ${verb}`,
   route: `POST /operations/flows/${flow}/${verb}`,
-  does: verb === "halt" ? "it stops within seconds; who halts it does not lift it" : "it goes on; by somebody who has not halted it",
+  does: verb === "halt" ? "it stops within seconds; another operator lifts it" : "it goes on; whoever has halted it can not lift it",
   asks: [],
 });
 

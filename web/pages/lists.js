@@ -1,14 +1,11 @@
 // @ts-check
-// What there is: pools, users, dealers, trading accounts; and a dealer, and an account.
+// Lists for operators: pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars, quantity } from "../amounts.js";
+import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
 import { Loaded, Paged, SELDOM, useLive } from "../live.js";
-import { Facts, Heading, Status, Table, When, html, place, segment } from "../parts.js";
-import { useTried } from "../trial.js";
-import { Acts, Done, Tried } from "./story.js";
+import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['OpenPoolView']} Pool */
@@ -19,28 +16,25 @@ import { Acts, Done, Tried } from "./story.js";
 /** @typedef {Schemas['OperatorOutcomeView']} Outcome */
 
 const PAGE = 100;
-const ALL = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
+const LISTS = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
 
-export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${ALL.map(
+export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${LISTS.map(
   ([to, says]) => html`<li><a href=${to} aria-current=${place.value === to ? "page" : undefined}>${says}</a></li>`,
 )}</ul></nav>`;
 
-/** @param {string} id */
-const story = (id) => html`<a href=${`/work/${segment(id)}`}><code>${id}</code></a>`;
-
-/** Roubles are told by their name: the desk's dollars are another thing. @param {string} amount */
+/** With their sign, since all other amounts here are dollars or coins. @param {string} amount */
 const roubles = (amount) => `${quantity(amount)} ₽`;
 
 export function Pools() {
   const live = useLive((signal) => get("/operations/pools", { signal }), SELDOM);
   return html`<${Heading}>Pools<//><${Lists} />
     <${Loaded} of=${live}>${(/** @type {Schemas['OpenPoolList']} */ { items }) => html`<p role="status">${items.length} open</p>
-      <${Table} caption="Open pools, the one first that closes first" hidden rows=${items} id=${(/** @type {Pool} */ p) => p.id} columns=${POOLS}
+      <${Table} caption="Open pools, the next to close first" hidden rows=${items} id=${(/** @type {Pool} */ p) => p.id} columns=${POOLS}
         empty="No pool is open. Small purchases and sales that wait for others are listed here." />`}<//>`;
 }
 
 const POOLS = [
-  { name: "Pool", of: (/** @type {Pool} */ p) => story(p.id) },
+  { name: "Pool", of: (/** @type {Pool} */ p) => storyLink(p.id) },
   { name: "Of", of: (/** @type {Pool} */ p) => `${p.sells ? "sales" : "purchases"} of ${p.asset_id}` },
   { name: "Members", number: true, of: (/** @type {Pool} */ p) => `${p.members.length}` },
   { name: "In it", number: true, of: (/** @type {Pool} */ p) => (p.sells ? `${quantity(p.total)} ${p.asset_id}` : dollars(p.total)) },
@@ -58,7 +52,7 @@ const Listed = ({ title, caption, empty, load, id, columns }) => html`<${Heading
     <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
     <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />`}<//>`;
 
-export const Users = () => html`<${Listed} title="Users" caption="All accounts, the newest first" empty="Nobody has an account yet."
+export const Users = () => html`<${Listed} title="Users" caption="All accounts, newest first" empty="Nobody has an account yet."
   load=${(/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/users", { query: { limit: PAGE, cursor }, signal })}
   id=${(/** @type {User} */ u) => u.username} columns=${[
     { name: "User", of: (/** @type {User} */ u) => html`<a href=${`/customers/${segment(u.username)}`}>${u.username}</a>` },
@@ -112,7 +106,7 @@ const MOVES = [
   { name: "Why", of: (/** @type {Schemas['MovedView']} */ e) => e.reason },
 ];
 const BILLS = [
-  { name: "Bill", of: (/** @type {Bill} */ b) => story(b.bill_id) },
+  { name: "Bill", of: (/** @type {Bill} */ b) => storyLink(b.bill_id) },
   { name: "Of", of: (/** @type {Bill} */ b) => `${b.account_type}, deal ${b.deal_id}` },
   { name: "Status", of: (/** @type {Bill} */ b) => html`<${Status} of=${b.status} />${b.overdue && html` <mark>overdue</mark>`}` },
   { name: "Sum", number: true, of: (/** @type {Bill} */ b) => roubles(b.common_sum) },
@@ -125,16 +119,16 @@ export function TradingAccounts() {
   return html`<${Heading}>Trading accounts<//><${Lists} />
     <${Loaded} of=${live}>${(/** @type {Schemas['TradingAccountList']} */ { items }) => html`<p role="status">${items.length} in all</p>
       <${Table} caption="Market making's accounts at exchanges" hidden rows=${items} id=${(/** @type {Account} */ a) => a.account_id} columns=${TRADING}
-        empty="There is none yet. One that an operator writes is listed here." />`}<//>
+        empty="There is none yet. Those that operators write are listed here." />`}<//>
     <${Pairs} />`;
 }
 
-/** What may be quoted. Its terms are written by the command line; that no order of it is opened, here as well. */
+/** Pairs that may be quoted. Their terms are written by the command line; here a pair is disabled or enabled. */
 function Pairs() {
   const live = useLive((signal) => get("/operations/pairs", { signal }), SELDOM);
   return html`<${Loaded} of=${live}>${(/** @type {Schemas['OperatedPairList']} */ { items }) => html`
     <${Table} caption="Pairs that are quoted" rows=${items} id=${(/** @type {Pair} */ p) => p.pair_id} columns=${PAIRS}
-      empty="There is none yet. One that an operator writes is listed here." />
+      empty="There is none yet. Those that operators write are listed here." />
     ${items.map(({ enabled, fee_bps, ...p }) => html`<${Acts} key=${p.pair_id} again=${live.again} title=${`${p.pair} at ${p.exchange}`}
       story=${{ id: p.pair_id, acts: [{ command: enabled ? "disable" : "enable", route: `PUT /operations/pairs/${p.pair_id}`, asks: [], does: enabled ? "no order of it is opened any more" : "orders of it may be opened again" }] }}
       more=${{ ...p, pair_id: undefined, fee_bps: JSON.parse(fee_bps), enabled: !enabled }} />`)}`}<//>`;
@@ -161,7 +155,7 @@ const TRADING = [
 /** @param {{ id: string }} told */
 export function TradingAccount({ id }) {
   const live = useLive((signal) => get("/operations/trading-accounts", { signal }), undefined, [id]);
-  const outcome = useMemo(() => signal(/** @type {Outcome | null} */ (null)), [id]);
+  const outcome = useOutcome([id]);
   const done = (/** @type {Outcome} */ got) => {
     outcome.value = got;
     live.again();
@@ -171,19 +165,19 @@ export function TradingAccount({ id }) {
       const account = items.find((a) => a.account_id === id);
       if (!account) return html`<p class="empty">There is no such account.</p>`;
       return html`<${Facts} of=${TRADING.map((c) => [c.name, c.of(account)])} />
-        ${outcome.value && html`<${Done} outcome=${outcome.value} />`}
+        <${Became} of=${outcome} />
         <${ChangeAccount} key=${JSON.stringify(account)} account=${account} done=${done} />
-        <${Acts} again=${live.again} title="Halt it" story=${{ id, acts: [HALT(id)] }} />`;
+        <${Acts} again=${live.again} title="Halt it" story=${{ id, acts: [haltOf(id)] }} />`;
     }}<//>`;
 }
 
 /** @param {string} id @returns {Schemas['ActView']} */
-const HALT = (id) => ({ command: "mm halt", route: `POST /operations/trading-accounts/${id}/halt`, does: "all that is open there is cancelled; another operator lifts it", asks: [] });
+const haltOf = (id) => ({ command: "mm halt", route: `POST /operations/trading-accounts/${id}/halt`, does: "all that is open there is cancelled; another operator lifts it", asks: [] });
 
 /** @param {{ account: Account, done: (o: Outcome) => void }} told */
 function ChangeAccount({ account, done }) {
   const before = { capacity: `${account.capacity}`, enabled: `${account.enabled}`, fee_coin: account.fee_coin ?? "" };
-  const { form, tried } = useTried(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
+  const { form, tried } = useAct(`trading-account/${JSON.stringify(account)}`, { ...before, reason: "" }, (fields, key, how) =>
     act(`PUT /operations/trading-accounts/${account.account_id}`, {
       exchange: account.exchange, capacity: JSON.parse(fields.capacity), enabled: fields.enabled === "true", fee_coin: fields.fee_coin, reason: fields.reason, ...how,
     }, key), done);

@@ -1,16 +1,17 @@
 // @ts-check
-// Market-making orders of a customer: what each has to be paid by, what it quotes, what it has brought, and its way home.
+// Market-making orders of a customer: how each is paid, what it quotes, how it performs, and its way home.
 
 import { useEffect, useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { isZero, percent, quantity } from "../amounts.js";
-import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Copy, Facts, Heading, Status, Table, Way, When, html, segment } from "../parts.js";
+import { Loaded, OFTEN, SELDOM, useLive } from "../live.js";
+import { Copy, Facts, Heading, Status, Table, Way, When, html, segment } from "../parts.js";
 import { Qr } from "../qr.js";
 import { Steps } from "../chart.js";
+import { Verbs } from "../verbs.js";
 
-const SLOWLY = 60; // seconds: all its trades are read for it
+const RARELY = 60; // seconds: the desk reads all its trades for it
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['MarketMakingOrderView']} Listed */
@@ -20,7 +21,7 @@ const SLOWLY = 60; // seconds: all its trades are read for it
 /** @typedef {Schemas['FillView']} Fill */
 /** @typedef {Schemas['MarketMakingStatus']} MarketMakingStatus */
 
-/** In its owner's words, and how far on its way it is (below nothing: off it). @type {Record<MarketMakingStatus, [string, number]>} */
+/** In its owner's words, and which stage of WAY it is in (below 0: none of them). @type {Record<MarketMakingStatus, [string, number]>} */
 const STAGES = {
   payment_pending: ["Waits for your transfers", 0],
   payment_incomplete: ["Waits for the rest of your transfers", 0],
@@ -33,13 +34,13 @@ const STAGES = {
   campaign_joined: ["At the exchange, about to quote", 1],
   created: ["At the exchange, about to quote", 1],
   running: ["It quotes", 2],
-  paused: ["Paused: nothing is open, or soon nothing", 2],
+  paused: ["Paused: its quotes are cancelled within seconds", 2],
   stopping: ["It is ending its quotes", 3],
   stopped: ["Stopped: its money is at the exchange", 3],
   returning: ["On its way home to you", 4],
-  returned: ["Home: who paid has it again", 5],
-  failed: ["It came to nothing: what was paid goes back", -1],
-  refunded: ["It came to nothing: what was paid is back", -1],
+  returned: ["Home: its money is with who paid", 5],
+  failed: ["It failed: what was paid is on its way back", -1],
+  refunded: ["It failed: what was paid is back", -1],
 };
 const WAY = ["Paying", "To the exchange", "Quoting", "Stopping", "Coming home", "Home"];
 
@@ -48,8 +49,8 @@ export function MarketMaking() {
   return html`<${Heading}>Market making<//>
     <p><a href="/market-making/new" role="button">Make a market …</a></p>
     <${Loaded} of=${live}>${(/** @type {Schemas['MarketMakingOrderPage']} */ page) => html`
-      <${Table} caption="Your market-making orders, the last first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {Listed} */ o) => o.order_id}
-        empty="You make no market yet. What quotes for you is listed here." />
+      <${Table} caption="Your market-making orders, newest first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {Listed} */ o) => o.order_id}
+        empty="You have no market-making orders yet. They are listed here." />
       ${page.cursor && html`<p class="hint">These are the last ${page.items.length}.</p>`}`}<//>`;
 }
 
@@ -71,10 +72,10 @@ export function MarketMakingOrder({ id }) {
       return html`
         <p class="stage" role="status"><strong>${says}</strong></p>
         ${o.reason && html`<p><mark>Why:</mark> ${o.reason}</p>`}
-        ${o.degraded_since && html`<p class="halted">The exchange tells nothing since <${When} at=${o.degraded_since} />: nothing is placed until it does.</p>`}
+        ${o.degraded_since && html`<p class="halted">The exchange has not answered since <${When} at=${o.degraded_since} />: no quotes are placed until it does.</p>`}
         ${far >= 0 && html`<${Way} of=${WAY} here=${far} />`}
         ${o.payment && html`<${ToPay} order=${o} payment=${o.payment} at=${at} />`}
-        <${Acts} order=${o} again=${live.again} />
+        <${Steer} order=${o} again=${live.again} />
         ${quotes && html`<${Book} id=${id} />`}
         ${far >= 2 && html`<${Brought} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${History} id=${id} quote=${o.pair.split("-")[1] ?? ""} /><${Fills} id=${id} />`}
         <h2>The order</h2>
@@ -101,7 +102,7 @@ function ToPay({ order, payment, at }) {
   const here = payment.transfers.filter((t) => t.arrived).length;
   return html`<section aria-label="What is to be paid">
     <h2>Pay it by these transfers at Mixin</h2>
-    <p role="timer">${left > 0 ? `The fees are promised for ${clock(left)} more; what comes later goes back.` : "The time for it is over: what has come goes back."}</p>
+    <p role="timer">${left > 0 ? `The fees are promised for ${clock(left)} more; what comes later goes back.` : "The time to pay is over: what has come goes back."}</p>
     <p>Each with this memo: <${Copy} text=${order.memo} what="the memo" /></p>
     <p role="status">${here} of ${payment.transfers.length} have come</p>
     <ol class="transfers">${payment.transfers.map((t) => {
@@ -118,7 +119,7 @@ function ToPay({ order, payment, at }) {
   </section>`;
 }
 
-/** Seconds that are left, by no clock but the desk's. @param {number} seconds @param {string} at when that was told */
+/** The seconds that are left by the desk's clock, counted down here. @param {number} seconds @param {string} at when that was told */
 function useCountdown(seconds, at) {
   const left = useMemo(() => signal(seconds), []);
   useEffect(() => {
@@ -135,26 +136,16 @@ function useCountdown(seconds, at) {
 const clock = (seconds) => `${Math.floor(seconds / 60)}:${`${seconds % 60}`.padStart(2, "0")} min`;
 
 /** @param {{ order: Order, again: () => void }} told */
-function Acts({ order, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const possible = /** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).filter((verb) => /** @type {readonly string[]} */ (ACTS[verb].of).includes(order.status));
-  const act = asking.value;
+function Steer({ order, again }) {
   const path = { order_id: order.order_id };
-  const form = useForm(`market-making/${order.order_id}/${act}`, {}, () =>
-    act ? post(`/market-making/orders/{order_id}/${act}`, { path }) : Promise.reject(new Error("Choose what is to be done.")), () => {
-    asking.value = null;
-    again();
-  });
-  if (!possible.length) return null;
-  return html`<p class="buttons">${possible.map((verb) => html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}
-    ${["running", "paused"].includes(order.status) && html`<a href=${`/market-making/${segment(order.order_id)}/settings`} role="button" class="outline">Change its settings …</a>`}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p>
-        ${act === "withdraw" && html`<${Home} order=${order} />`}<${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
+  return html`<${Verbs} name=${`market-making/${order.order_id}`} all=${VERBS} status=${order.status} again=${again}
+    ask=${(/** @type {keyof typeof VERBS} */ verb) => post(`/market-making/orders/{order_id}/${verb}`, { path })}
+    more=${(/** @type {string} */ verb) => verb === "withdraw" && html`<${Home} order=${order} />`}>
+    ${["running", "paused"].includes(order.status) && html`<a href=${`/market-making/${segment(order.order_id)}/settings`} role="button" class="outline">Change its settings …</a>`}
+  <//>`;
 }
 
-const ACTS = /** @type {const} */ ({
+const VERBS = /** @type {const} */ ({
   pause: { says: "Pause it", of: ["running"], does: "What is open is cancelled within seconds. Nothing is placed until you resume it." },
   resume: { says: "Resume it", of: ["paused"], does: "It quotes again with its next cycle, unless it has lost more than an order may." },
   stop: { says: "Stop it", of: ["created", "running", "paused"], does: "Its quotes end for good. The money stays at the exchange until you have it brought home." },
@@ -176,14 +167,14 @@ function Book({ id }) {
     const [base = "", quote = ""] = d.pair.split("-");
     const rows = [...d.asks.toReversed().map((l) => ({ ...l, side: "SELL" })), ...d.bids.map((l) => ({ ...l, side: "BUY" }))];
     return html`
-      ${d.lacks.map((asset) => html`<p class="halted">Of ${asset} there is too little for one more quote: that side is quoted in part, or not at all, until trades bring some.</p>`)}
+      ${d.lacks.map((asset) => html`<p class="halted">There is too little ${asset} for one more quote: its side is quoted in part or not at all, until trades bring more.</p>`)}
       <${Facts} of=${[
-        [`Middle, ${quote}`, d.price ? quantity(d.price) : "–"],
+        [`Mid price, ${quote}`, d.price ? quantity(d.price) : "–"],
         [`It has, ${base}`, quantity(d.base_balance)],
         [`It has, ${quote}`, quantity(d.quote_balance)],
       ]} />
       <${Table} caption="Your quotes" rows=${d.quotes} id=${(/** @type {Schemas['OwnQuoteView']} */ q) => q.side + q.price}
-        columns=${[...level(base, quote), { name: "State", of: (/** @type {Schemas['OwnQuoteView']} */ q) => html`<${Status} of=${q.state.replaceAll("_", " ")} />` }]} empty="Nothing of yours is open now." />
+        columns=${[...level(base, quote), { name: "State", of: (/** @type {Schemas['OwnQuoteView']} */ q) => html`<${Status} of=${q.state.replaceAll("_", " ")} />` }]} empty="No quote of yours is open now." />
       <details><summary>The best of the book</summary>
         <${Table} caption="The best of the book" hidden rows=${rows} id=${(/** @type {any} */ l) => l.side + l.price} empty="The book is empty."
           columns=${[...level(base, quote), { name: "Yours", number: true, of: (/** @type {any} */ l) => (isZero(l.own) ? "–" : html`<mark>${quantity(l.own)}</mark>`) }]} />
@@ -201,7 +192,7 @@ const level = (base, quote) => [
 /** @param {{ id: string, quote: string }} told */
 function Brought({ id, quote }) {
   const live = useLive((signal) => get("/market-making/orders/{order_id}/performance", { path: { order_id: id }, signal }), SELDOM, [id]);
-  return html`<h2>What it has brought, in ${quote}</h2><${Loaded} of=${live}>${(/** @type {Performance} */ p) => html`<${Facts} of=${[
+  return html`<h2>Performance, in ${quote}</h2><${Loaded} of=${live}>${(/** @type {Performance} */ p) => html`<${Facts} of=${[
     ["Realised", quantity(p.realised)],
     ["Unrealised", quantity(p.unrealised)],
     ["Against holding", quantity(p.against_holding)],
@@ -212,17 +203,17 @@ function Brought({ id, quote }) {
     ["Trades", p.fills],
     ["Sold higher than bought by", p.spread_bps ? `${quantity(p.spread_bps)} bps` : "–"],
     ...Object.entries(p.fees).map(([asset, fee]) => [`Fees, ${asset}`, quantity(fee)]),
-    ...p.campaigns.map((c) => [`Campaign ${c.campaign_id}`, `${quantity(c.reward)} ${c.token} to be expected`]),
-    ["By the price", `${quantity(p.price)} of `, html`<${When} at=${p.as_of} />`],
+    ...p.campaigns.map((c) => [`Campaign ${c.campaign_id}`, `${quantity(c.reward)} ${c.token} expected`]),
+    ["At the price", `${quantity(p.price)} of `, html`<${When} at=${p.as_of} />`],
   ].map(([name, ...what]) => [name, what])} />`}<//>`;
 }
 
-/** At its trades' own prices: no others are kept. @param {{ id: string, quote: string }} told */
+/** At the prices of its trades: no others are kept. @param {{ id: string, quote: string }} told */
 function History({ id, quote }) {
-  const live = useLive((signal) => get("/market-making/orders/{order_id}/performance/history", { path: { order_id: id }, signal }), SLOWLY, [id]);
+  const live = useLive((signal) => get("/market-making/orders/{order_id}/performance/history", { path: { order_id: id }, signal }), RARELY, [id]);
   return html`<${Loaded} of=${live}>${(/** @type {Schemas['PerformanceHistoryView']} */ told) => html`
     <${Steps} says=${`More than holding would be, in ${quote}, by the price of each trade`} names=${["More than holding"]} coin=${quote}
-      points=${told.items.map((e) => ({ at: e.at, id: e.trade_id, dollars: [e.against_holding] }))} />
+      points=${told.items.map((e) => ({ at: e.at, id: e.trade_id, amounts: [e.against_holding] }))} />
     ${!told.complete && html`<p class="hint">These are its last ${told.items.length} trades.</p>`}`}<//>`;
 }
 

@@ -5,8 +5,9 @@ import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
 import { cents, dollars, quantity } from "../amounts.js";
-import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Loaded, SELDOM, useLive } from "../live.js";
+import { Facts, Heading, Status, Table, When, html, segment } from "../parts.js";
+import { Verbs, cancelOf } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['ListedOrderView']} Listed */
@@ -17,7 +18,7 @@ export function Orders() {
     (signal) => get("/orders", { query: { limit: Math.min(most.value, 100) }, signal }), SELDOM, [most.value]);
   return html`<${Heading}>Orders<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['OrderPage']} */ page) => html`
-      <${Table} caption="Your orders, the last first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {Listed} */ o) => o.order_id}
+      <${Table} caption="Your orders, newest first" hidden rows=${page.items} columns=${COLUMNS} id=${(/** @type {Listed} */ o) => o.order_id}
         empty="You have placed no order yet. What you buy and sell is listed here." />
       ${page.cursor && most.value < 100 && html`<button class="outline secondary" onClick=${() => (most.value = 100)}>More</button>`}
       ${page.cursor && most.value >= 100 && html`<p class="hint">These are the last 100; older ones are in your statements.</p>`}
@@ -33,7 +34,7 @@ const COLUMNS = [
   { name: "At (UTC)", of: (/** @type {Listed} */ o) => html`<${When} at=${o.created_at} />` },
 ];
 
-/** Those of which there is a page here: by the desk's route, ours. */
+/** Our page, by the desk's route, of those that have one here. */
 const PAGES = { "GET /orders/": "/orders/", "GET /crypto/order/sell/": "/cash-outs/", "GET /purchases/": "/purchases/", "GET /sales/": "/sales/" };
 
 /** @param {{ of: Listed }} told */
@@ -47,11 +48,6 @@ function What({ of }) {
 export function Order({ id }) {
   const path = { order_id: id };
   const live = useLive((signal) => get("/orders/{order_id}", { path, signal }), SELDOM, [id]);
-  const asking = useMemo(() => signal(false), []);
-  const form = useForm(`cancel/${id}`, {}, () => post("/orders/{order_id}/cancel", { path }), () => {
-    asking.value = false;
-    live.again();
-  });
   return html`<${Heading}>Order<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['OrderView']} */ o) => html`
       <${Facts} of=${[
@@ -60,15 +56,12 @@ export function Order({ id }) {
         ...(o.order_price ? [["Limit", dollars(o.order_price)]] : []),
         ["Price", dollars(o.price_per_unit)],
         ["Total", dollars(o.total_amount)],
-        ["Fee, in it", dollars(o.fee_amount)],
+        ["Fee, included", dollars(o.fee_amount)],
         ...(o.held_amount ? [["Held", dollars(o.held_amount)]] : []),
         ...(o.reason ? [["Why", o.reason]] : []),
         ["At (UTC)", html`<${When} at=${o.created_at} />`],
         ...(o.expires_at ? [["Good until (UTC)", html`<${When} at=${o.expires_at} />`]] : []),
         ["Id", html`<code>${o.order_id}</code>`],
       ]} />
-      ${o.status === "PENDING" && html`<button class="outline" onClick=${() => (asking.value = true)}>Cancel it …</button>`}
-      <${Confirm} open=${asking.value} close=${() => (asking.value = false)} title="Cancel this order?">
-        <form onSubmit=${form.send}><p>What is held for it comes free.</p><${Send} form=${form} says="Cancel the order" /></form>
-      <//>`}<//>`;
+      <${Verbs} name=${`order/${id}`} all=${cancelOf("order")} status=${o.status} again=${live.again} ask=${() => post("/orders/{order_id}/cancel", { path })} />`}<//>`;
 }

@@ -1,11 +1,11 @@
 // @ts-check
-// What the bank has told of and the desk could not place.
+// Events of the bank that the desk could not place.
 
 import { get } from "../api.js";
 import { dollars } from "../amounts.js";
+import { Acts, Became, useOutcome } from "../by-hand.js";
 import { Loaded, SELDOM, useLive } from "../live.js";
 import { Facts, Heading, When, html } from "../parts.js";
-import { Acts, Became, useTold } from "./story.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 
@@ -13,11 +13,11 @@ const MOST = 100;
 
 export function Parked() {
   const live = useLive((signal) => get("/operations/parked", { query: { limit: MOST }, signal }), SELDOM);
-  const told = useTold();
-  return html`<${Heading}>Parked events of the bank<//><${Became} of=${told} />
+  const outcome = useOutcome();
+  return html`<${Heading}>Parked events of the bank<//><${Became} of=${outcome} />
     <${Loaded} of=${live}>${(/** @type {Schemas['ParkedList']} */ { items }) => html`
       <p role="status">${items.length < MOST ? `${items.length} parked` : `The first ${MOST} that are parked`}</p>
-      ${!items.length && html`<p class="empty">Nothing is parked. What the bank tells and the desk can not place is shown here.</p>`}
+      ${!items.length && html`<p class="empty">Nothing is parked. Events of the bank that the desk can not place are listed here.</p>`}
       ${items.map((e) => html`<article key=${e.webhook_id}>
         <h2><code>${e.webhook_id}</code></h2>
         <p>${e.why}${e.strange && html` <mark>${e.strange}</mark>`}</p>
@@ -27,10 +27,10 @@ export function Parked() {
           ["Why not paid", e.failure_code ?? "–"],
           ["Account", e.account_id ?? e.account_state ?? "–"],
           ["Our reference", e.reference_id ?? "–"],
-          ["The bank's", e.adjustment_id ?? "–"],
+          ["The bank's reference", e.adjustment_id ?? "–"],
           ["At (UTC)", html`<${When} at=${e.at} />`],
           ["Parked (UTC)", html`<${When} at=${e.parked_at} />`],
         ]} />
-        <${Acts} story=${{ id: e.webhook_id, acts: e.acts }} again=${live.again} told=${told} level=${3} />
+        <${Acts} story=${{ id: e.webhook_id, acts: e.acts }} again=${live.again} outcome=${outcome} level=${3} />
       </article>`)}`}<//>`;
 }

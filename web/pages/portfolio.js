@@ -9,7 +9,7 @@ import { Steps } from "../chart.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, segment, words } from "../parts.js";
 
-const MINUTES = 300; // seconds: an hour is a step
+const RARELY = 300; // seconds: a new step comes each hour
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['PositionView']} Position */
@@ -34,13 +34,13 @@ export function Portfolio() {
 function Shown({ of: p }) {
   return html`
     <p class="total">${cents(p.total_portfolio_value)}</p>
-    ${!p.complete && html`<p class="hint"><mark>A price is missing</mark>: what has none is not counted.</p>`}
+    ${!p.complete && html`<p class="hint"><mark>A price is missing</mark>: coins without a price are not counted.</p>`}
     <${Facts} of=${[
       ["Dollars, free", dollars(p.current_balance)],
       ["Dollars, held", dollars(p.held_balance)],
       ["Coins", cents(p.total_asset_value)],
-      ["Gain, not sold", cents(p.unrealised_gain)],
-      ["Gain, sold", cents(p.realised_gain)],
+      ["Unrealised gain", cents(p.unrealised_gain)],
+      ["Realised gain", cents(p.realised_gain)],
       ["As of (UTC)", html`<${When} at=${p.as_of} />`],
     ]} />
     <${History} now=${p.as_of} />
@@ -50,35 +50,35 @@ function Shown({ of: p }) {
       empty="Nothing is open. What waits for something is shown here." />`;
 }
 
-/** `days`: where the API would tell of fewer. @type {Record<string, { says: string, step: Schemas['Step'], days?: number }>} */
+/** `days`: where the API would tell fewer, if it were not asked. @type {Record<string, { says: string, step: Schemas['Step'], days?: number }>} */
 const SPANS = {
   hours: { says: "The last 48 hours", step: "HOUR" },
   month: { says: "The last 30 days", step: "DAY" },
   year: { says: "The last year", step: "DAY", days: 365 },
 };
 
-/** @param {{ now: string }} told by the desk's clock: the browser's may be any */
+/** @param {{ now: string }} told by the desk's clock, since the browser's may be wrong */
 function History({ now }) {
   const span = useMemo(() => signal("hours"), []);
   const of = /** @type {typeof SPANS[string]} */ (SPANS[span.value]);
   const live = useLive((stop) => {
     const from = of.days && new Date(Date.parse(now) - of.days * 86_400_000).toISOString();
     return get("/portfolio/history", { query: { step: of.step, ...(from && { from }) }, signal: stop });
-  }, MINUTES, [span.value]);
+  }, RARELY, [span.value]);
   return html`<h2>Over time</h2>
     <form class="ticket"><label>Span <select onChange=${(/** @type {any} */ e) => (span.value = e.target.value)}>${Object.entries(SPANS).map(([name, { says }]) =>
       html`<option value=${name} selected=${name === span.value}>${says}</option>`)}</select></label></form>
     <${Loaded} of=${live}>${(/** @type {Schemas['PortfolioHistoryView']} */ told) => html`
-      ${!told.complete && html`<p class="hint"><mark>A price is missing</mark> at some steps: the value of those is not known, and not drawn.</p>`}
-      <${Steps} says="What it was all worth" names=${["Value", "Cost of your coins", "Gain, not sold"]} points=${begun(told.items).map(point)} />`}<//>`;
+      ${!told.complete && html`<p class="hint"><mark>A price is missing</mark> at some times: the value then is not known, and not drawn.</p>`}
+      <${Steps} says="Value of the portfolio" names=${["Value", "Cost of your coins", "Unrealised gain"]} points=${begun(told.items).map(point)} />`}<//>`;
 }
 
-/** From the last step on at which there was nothing yet. @param {Worth[]} steps */
+/** Without the steps before the account had anything, but for the last of them. @param {Worth[]} steps */
 const begun = (steps) => steps.slice(Math.max(0, steps.findIndex((w) => !isZero(w.usd_balance) || !isZero(w.cost_basis)) - 1));
 
 /** @param {Worth} w */
 const point = (w) => ({
-  at: w.at, id: w.at, but: `no price of ${w.without_price.join(", ")}`, dollars: [w.total_portfolio_value, w.cost_basis, w.unrealised_gain],
+  at: w.at, id: w.at, but: `no price of ${w.without_price.join(", ")}`, amounts: [w.total_portfolio_value, w.cost_basis, w.unrealised_gain],
 });
 
 const COINS = [

@@ -1,12 +1,11 @@
 // @ts-check
 // Coins that are bought again and again: each day, week or month.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { get, patch, post } from "../api.js";
 import { dollars, quantity, typed } from "../amounts.js";
 import { Loaded, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Verbs } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['RecurringBuyView']} Plan */
@@ -20,8 +19,8 @@ export function Recurring() {
   }, SELDOM);
   return html`<${Heading}>Recurring buys<//>
     <${Loaded} of=${live}>${(/** @type {Told} */ { plans, assets }) => html`
-      <${Table} caption="Your recurring buys, the last first" hidden rows=${plans} columns=${COLUMNS} id=${(/** @type {Plan} */ p) => p.plan_id}
-        empty="Nothing is bought again and again. What you ask for below is listed here." />
+      <${Table} caption="Your recurring buys, newest first" hidden rows=${plans} columns=${COLUMNS} id=${(/** @type {Plan} */ p) => p.plan_id}
+        empty="You have no recurring buys. What you ask for below is listed here." />
       <${New} assets=${assets} />`}<//>`;
 }
 
@@ -49,12 +48,12 @@ function New({ assets }) {
   }), (plan) => go(`/recurring/${segment(plan.plan_id)}`));
   const { asset_id } = form.fields;
   if (!assets.length) return html`<p class="empty">Nothing is bought at the exchange now.</p>`;
-  return html`<h2>Buy again and again</h2><form class="ticket" onSubmit=${form.send}>
+  return html`<h2>A new recurring buy</h2><form class="ticket" onSubmit=${form.send}>
     <fieldset disabled=${form.unknown}>
       <label>Asset <select name="asset_id" onChange=${form.typed("asset_id")}>${assets.map((a) => html`<option value=${a.asset_id} selected=${a.asset_id === asset_id}>${a.asset_id}, ${a.name}</option>`)}</select></label>
-      <${HowMuch} form=${form} of="Dollars each time, with the fee in them" />
+      <${HowMuch} form=${form} of="Dollars each time, fee included" />
     </fieldset>
-    <${Send} form=${form} says="Buy so from now on" disabled=${wrong(form.fields)} />
+    <${Send} form=${form} says="Buy like this from now on" disabled=${wrong(form.fields)} />
   </form>`;
 }
 
@@ -85,12 +84,13 @@ export function Plan({ id }) {
         ["Ends (UTC)", html`<${When} at=${p.ends_at} />`],
         ["Id", html`<code>${p.plan_id}</code>`],
       ]} />
-      <${Acts} plan=${p} again=${live.again} />
+      <${Verbs} name=${`recurring/${p.plan_id}`} all=${VERBS} status=${p.status} again=${live.again}
+        ask=${(/** @type {keyof typeof VERBS} */ verb) => post(`/recurring-buys/{plan_id}/${verb}`, { path })} />
       ${(p.status === "ACTIVE" || p.status === "PAUSED") && html`<${Change} key=${p.version} plan=${p} again=${live.again} />`}
-      <${Table} caption="Its dates, the last first" rows=${dates} columns=${DATES} id=${(/** @type {Dated} */ d) => d.due_at} empty="None of its dates has come yet." />`}<//>`;
+      <${Table} caption="Its dates, newest first" rows=${dates} columns=${DATES} id=${(/** @type {Dated} */ d) => d.due_at} empty="None of its dates has come yet." />`}<//>`;
 }
 
-/** What is asked is of the version that is shown: of another one the desk does nothing. @param {{ plan: Plan, again: () => void }} told */
+/** The change is of the version that is shown: if that is not the latest, the desk does nothing. @param {{ plan: Plan, again: () => void }} told */
 function Change({ plan: p, again }) {
   const before = { amount: p.quote_amount ?? p.quantity ?? "", every: /** @type {string} */ (p.every), max_price: p.max_price ?? "" };
   const form = useForm(`recurring/${p.plan_id}/${p.version}`, before, (fields) => patch("/recurring-buys/{plan_id}", {
@@ -104,8 +104,8 @@ function Change({ plan: p, again }) {
   }), again);
   const same = JSON.stringify(form.fields) === JSON.stringify(before);
   return html`<details><summary>Change it</summary><form class="ticket" onSubmit=${form.send}>
-    <fieldset disabled=${form.unknown}><${HowMuch} form=${form} of=${p.quote_amount === null ? `${p.asset_id} each time` : "Dollars each time, with the fee in them"} /></fieldset>
-    <p>From its next date on.</p><${Send} form=${form} says="Change it so" disabled=${wrong(form.fields) || same} />
+    <fieldset disabled=${form.unknown}><${HowMuch} form=${form} of=${p.quote_amount === null ? `${p.asset_id} each time` : "Dollars each time, fee included"} /></fieldset>
+    <p>It counts from the next date on.</p><${Send} form=${form} says="Save the change" disabled=${wrong(form.fields) || same} />
   </form></details>`;
 }
 
@@ -113,27 +113,11 @@ const DATES = [
   { name: "Date (UTC)", of: (/** @type {Dated} */ d) => html`<${When} at=${d.due_at} />` },
   { name: "Outcome", of: (/** @type {Dated} */ d) => html`<${Status} of=${d.outcome} />` },
   { name: "Purchase", of: (/** @type {Dated} */ d) => (d.order_id ? html`<a href=${`/purchases/${segment(d.order_id)}`}>see it</a>` : "–") },
-  { name: "Why", of: (/** @type {Dated} */ d) => d.reason ?? (d.missed ? `${d.missed} before it were missed` : "–") },
+  { name: "Why", of: (/** @type {Dated} */ d) => d.reason ?? (d.missed ? `${d.missed} dates before it were missed` : "–") },
 ];
 
-const ACTS = /** @type {const} */ ({
-  pause: { says: "Pause it", of: ["ACTIVE"], does: "Nothing is bought until you resume it; dates that pass meanwhile are not made good." },
+const VERBS = /** @type {const} */ ({
+  pause: { says: "Pause it", of: ["ACTIVE"], does: "Nothing is bought until you resume it; dates that pass meanwhile are left out." },
   resume: { says: "Resume it", of: ["PAUSED"], does: "It goes on from its next date." },
-  cancel: { says: "Cancel it", of: ["ACTIVE", "PAUSED"], does: "Nothing is bought by it any more. What was bought stays yours." },
+  cancel: { says: "Cancel it", of: ["ACTIVE", "PAUSED"], does: "Nothing more is bought. What was bought stays yours." },
 });
-
-/** @param {{ plan: Plan, again: () => void }} told */
-function Acts({ plan, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const act = asking.value;
-  const form = useForm(`recurring/${plan.plan_id}/${act}`, {}, () =>
-    act ? post(`/recurring-buys/{plan_id}/${act}`, { path: { plan_id: plan.plan_id } }) : Promise.reject(new Error("Choose what is to be done.")), () => {
-    asking.value = null;
-    again();
-  });
-  const possible = /** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).filter((verb) => /** @type {readonly string[]} */ (ACTS[verb].of).includes(plan.status));
-  return html`<p class="buttons">${possible.map((verb) => html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
-}

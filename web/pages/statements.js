@@ -1,5 +1,5 @@
 // @ts-check
-// All that moved in a month of UTC: looked at, and taken along as CSV.
+// All that moved in a month (UTC): shown, and saved as CSV.
 
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
@@ -15,13 +15,13 @@ import { Heading, Table, When, html } from "../parts.js";
 
 const MONTHS = 13;
 
-/** The last months of UTC, or of who is ahead of it, by the browser's clock: which one is looked at is chosen, and told. */
+/** The last months, in UTC or so many hours ahead of it. By the browser's clock, which may be wrong: one is chosen by name. */
 export function months(hoursAhead = 0) {
   const now = new Date(Date.now() + hoursAhead * 3_600_000);
   return Array.from({ length: MONTHS }, (_, back) => new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - back, 1)).toISOString().slice(0, 7));
 }
 
-/** @param {string} month the first moment of the next one */
+/** The first moment of the next month. @param {string} month */
 function after(month) {
   const first = new Date(`${month}-01T00:00:00Z`);
   return new Date(Date.UTC(first.getUTCFullYear(), first.getUTCMonth() + 1, 1)).toISOString();
@@ -37,8 +37,8 @@ export function Statements() {
     <${Loaded} of=${live}>${(/** @type {Statement} */ s) => html`
       ${!s.settled && html`<p class="hint">This month can still change.</p>`}
       <${Save} of=${s} name=${`statement-${s.username}-${month.value}.csv`} />
-      <${Table} caption="Balances" rows=${s.balances} columns=${BALANCES} id=${(/** @type {Balance} */ b) => b.asset_id} empty="There was nothing." />
-      <${Table} caption="Moves, the first first" rows=${s.items} columns=${MOVES} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type + m.created_at}
+      <${Table} caption="Balances" rows=${s.balances} columns=${BALANCES} id=${(/** @type {Balance} */ b) => b.asset_id} empty="The account had nothing in this month." />
+      <${Table} caption="Moves, oldest first" rows=${s.items} columns=${MOVES} id=${(/** @type {Move} */ m) => m.order_id + m.transaction_type + m.created_at}
         empty="Nothing moved in this month. What moves is listed here." />`}<//>`;
 }
 
@@ -47,7 +47,7 @@ const BALANCES = [
   { name: "Before", number: true, of: (/** @type {Balance} */ b) => quantity(b.opening) },
   { name: "After", number: true, of: (/** @type {Balance} */ b) => quantity(b.closing) },
   { name: "Its cost", number: true, of: (/** @type {Balance} */ b) => cents(b.closing_cost) },
-  { name: "Gain, sold", number: true, of: (/** @type {Balance} */ b) => cents(b.realised_gain) },
+  { name: "Realised gain", number: true, of: (/** @type {Balance} */ b) => cents(b.realised_gain) },
 ];
 const MOVES = [
   { name: "At (UTC)", of: (/** @type {Move} */ m) => html`<${When} at=${m.created_at} />` },
@@ -57,7 +57,7 @@ const MOVES = [
   { name: "Dollars after it", number: true, of: (/** @type {Move} */ m) => cents(m.usd_after) },
 ];
 
-/** The lines as a file, made here of what is shown: no address of it could be opened without a token. @param {{ of: Statement, name: string }} told */
+/** A file that is made here from what is shown: without the token, an address of it would open nothing. @param {{ of: Statement, name: string }} told */
 function Save({ of, name }) {
   const save = () => {
     const columns = /** @type {(keyof Move)[]} */ (Object.keys(of.items[0] ?? {}));

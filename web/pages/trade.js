@@ -13,7 +13,7 @@ import { Facts, Heading, go, html, segment } from "../parts.js";
 /** @typedef {Schemas['QuoteView']} Quote */
 /** @typedef {{ assets: Asset[], balance: Schemas['BalanceView'], holdings: Schemas['HoldingView'][] }} Told */
 
-/** When a quote came, by `performance.now()`: who has a wrong clock sees the right seconds. @type {Map<string, number>} */
+/** When a quote came, by `performance.now()`: a wrong clock shows the right seconds. @type {Map<string, number>} */
 const came = new Map();
 
 /** @param {{ asset: string | null }} told */
@@ -47,7 +47,7 @@ function Ticket({ form, told: { assets, balance, holdings } }) {
   const asset = assets.find((a) => a.asset_id === asset_id);
   const held = holdings.find((h) => h.asset_id === asset_id);
   const wrong = amount && !typed(amount) ? "An amount is digits, with a point: 1250.50" : null;
-  if (!assets.length) return html`<p class="empty">Nothing is traded at the desk's own price now. What is, is listed here.</p>`;
+  if (!assets.length) return html`<p class="empty">Nothing is traded at the desk's own price now. Assets that are traded so are listed here.</p>`;
   return html`<form onSubmit=${form.send} class="ticket">
     <fieldset disabled=${form.unknown}>
       <label>Asset <select name="asset_id" required onChange=${form.typed("asset_id")}>
@@ -59,7 +59,7 @@ function Ticket({ form, told: { assets, balance, holdings } }) {
           checked=${order_type === side} onChange=${form.typed("order_type")} /> ${says}</label>`)}
       </fieldset>
       <label>Amount <input name="amount" inputmode="decimal" required autocomplete="off" value=${amount} aria-invalid=${wrong ? "true" : undefined}
-        aria-describedby="amount-says" onInput=${form.typed("amount")} /><small id="amount-says">${wrong ?? "In dollars with the fee in it, or in coins"}</small></label>
+        aria-describedby="amount-says" onInput=${form.typed("amount")} /><small id="amount-says">${wrong ?? "In dollars, fee included, or in coins"}</small></label>
       <label>In <select name="in" onChange=${form.typed("in")}>
         <option value="dollars" selected=${unit === "dollars"}>dollars</option>
         <option value="coins" selected=${unit === "coins"}>${asset_id || "coins"}</option>
@@ -69,14 +69,14 @@ function Ticket({ form, told: { assets, balance, holdings } }) {
       ["Dollars, free", dollars(balance.current_balance)],
       ...(held ? [[`${asset_id}, free`, quantity(held.quantity)]] : []),
       ...(asset ? [["You buy at", dollars(asset.ask)], ["You sell at", dollars(asset.bid)]] : []),
-      ...(asset?.unconfirmed_price ? [["Stopped", "The price has jumped: nothing is traded until that is confirmed."]] : []),
+      ...(asset?.unconfirmed_price ? [["Stopped", "The price has jumped: this asset is not traded until the new price is confirmed."]] : []),
     ]} />
     ${order_type === "BUY" && isZero(balance.current_balance) && html`<p class="hint">You have no dollars that are free, so nothing can be bought: ask the desk how to pay some in.</p>`}
     <${Send} form=${form} says="Get a price" disabled=${!asset || !typed(amount)} />
   </form>`;
 }
 
-/** @param {{ id: string, asked: URLSearchParams }} told what it was asked for is said once more with the order */
+/** @param {{ id: string, asked: URLSearchParams }} told `asked`: the amount that the quote was asked for, which the order names again */
 export function AtQuote({ id, asked }) {
   const path = { quote_id: id };
   const live = useLive((signal) => get("/quotes/{quote_id}", { path, signal }), undefined, [id]);
@@ -103,7 +103,7 @@ function Promised({ quote, asked }) {
     <p class="total">${cents(quote.total_amount)}</p>
     <${Facts} of=${[
       [quote.order_type === "BUY" ? "You pay" : "You get", dollars(quote.total_amount)],
-      ["Fee, in it", dollars(quote.fee_amount)],
+      ["Fee, included", dollars(quote.fee_amount)],
       [quote.order_type === "BUY" ? "You get" : "You give", `${quantity(quote.quantity)} ${quote.asset_id}`],
       ["Price", dollars(quote.price_per_unit)],
     ]} />

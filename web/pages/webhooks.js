@@ -1,17 +1,18 @@
 // @ts-check
-// Where a customer's program is told what becomes of his orders, and what it was told.
+// The addresses at which a customer's program is told what becomes of his orders, and the messages that were sent.
 
-import { useEffect, useMemo } from "../vendor/preact-hooks.js";
+import { useEffect } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { del, get, patch, post } from "../api.js";
 import { Loaded, OFTEN, SELDOM, Send, useForm, useLive } from "../live.js";
-import { Confirm, Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Copy, Facts, Heading, Status, Table, When, go, html, segment } from "../parts.js";
+import { Verbs } from "../verbs.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
 /** @typedef {Schemas['EndpointView']} Endpoint */
 /** @typedef {Schemas['DeliveryView']} Delivery */
 
-/** A secret that was told, until its page is left: it is told once, and kept nowhere. */
+/** A new secret, until its page is left: the desk tells it once, and it is kept nowhere. */
 const told = signal(/** @type {{ endpoint_id: string, secret: string } | null} */ (null));
 
 export function Webhooks() {
@@ -25,15 +26,15 @@ export function Webhooks() {
   });
   return html`<${Heading}>Webhooks<//>
     <${Loaded} of=${live}>${(/** @type {Schemas['EndpointList']} */ { items }) => html`
-      <${Table} caption="Where your program is told" hidden rows=${items} columns=${COLUMNS} id=${(/** @type {Endpoint} */ e) => e.endpoint_id}
-        empty="Your program is told nothing yet. Where it is told is listed here." />`}<//>
-    <h2>Be told</h2>
+      <${Table} caption="Addresses of your program" hidden rows=${items} columns=${COLUMNS} id=${(/** @type {Endpoint} */ e) => e.endpoint_id}
+        empty="You have no webhooks yet. Addresses that messages are sent to are listed here." />`}<//>
+    <h2>A new webhook</h2>
     <form class="ticket" onSubmit=${form.send}>
       <fieldset disabled=${form.unknown}>
         <label>Address <input name="url" type="url" required maxlength="500" autocomplete="off" value=${form.fields.url} onInput=${form.typed("url")} /></label>
-        <label>Events (none: all) <input name="events" autocomplete="off" placeholder="order.completed purchase.completed" value=${form.fields.events} onInput=${form.typed("events")} /></label>
+        <label>Events (may be left out: all) <input name="events" autocomplete="off" placeholder="order.completed purchase.completed" value=${form.fields.events} onInput=${form.typed("events")} /></label>
       </fieldset>
-      <${Send} form=${form} says="Tell it there" disabled=${!form.fields.url.trim()} />
+      <${Send} form=${form} says="Add the webhook" disabled=${!form.fields.url.trim()} />
     </form>`;
 }
 
@@ -55,23 +56,23 @@ export function Webhook({ id }) {
   }, OFTEN, [id]);
   const secret = told.value?.endpoint_id === id ? told.value.secret : null;
   return html`<${Heading}>Webhook<//>
-    ${secret && html`<div class="done" role="status"><p><strong>Keep this secret now: it is shown this once.</strong> By it your program knows that a message is the desk's.</p>
+    ${secret && html`<div class="done" role="status"><p><strong>Copy this secret now: it is shown only once.</strong> By it your program knows that a message is from the desk.</p>
       <p><${Copy} text=${secret} what="the secret" /></p></div>`}
     <${Loaded} of=${live}>${(/** @type {{ endpoint: Endpoint, deliveries: Delivery[] } | null} */ found) => {
-      if (!found) return html`<p class="empty">Nothing is told there any more. <a href="/webhooks">All of them</a>.</p>`;
+      if (!found) return html`<p class="empty">This webhook was deleted. <a href="/webhooks">All webhooks</a>.</p>`;
       const { endpoint: e, deliveries } = found;
       return html`
         <${Facts} of=${[
           ["Address", html`<code>${e.url}</code>`],
           ["Status", html`<${Status} of=${e.status} />`],
-          ["Signed with the secret number", e.secret_number],
-          ...(e.both_until ? [["The one before signs as well until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
+          ["Signed with secret number", e.secret_number],
+          ...(e.both_until ? [["The secret before signs until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
         ]} />
-        <${Facts} of=${[["Told of", e.events.join(", ")]]} />
-        <${Acts} endpoint=${e} again=${live.again} />
+        <${Facts} of=${[["Events", e.events.join(", ")]]} />
+        <${Manage} endpoint=${e} again=${live.again} />
         <${Change} key=${e.url + e.events} endpoint=${e} again=${live.again} />
-        <${Table} caption="What was told, the last first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
-          empty="Nothing was told yet. Each message is listed here, with what was answered." />`;
+        <${Table} caption="Messages, newest first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}
+          empty="No message was sent yet. Each one is listed here, with its answer." />`;
     }}<//>`;
 }
 
@@ -88,10 +89,10 @@ const deliveryColumns = (again) => [
 /** @param {{ of: Delivery, again: () => void }} told */
 function Replay({ of, again }) {
   const form = useForm(`replay/${of.id}`, {}, () => post("/webhooks/deliveries/{delivery_id}/replay", { path: { delivery_id: of.id } }), again);
-  return html`<form class="inline" onSubmit=${form.send}><${Send} form=${form} says="Tell it again" /></form>`;
+  return html`<form class="inline" onSubmit=${form.send}><${Send} form=${form} says="Send it again" /></form>`;
 }
 
-/** Whatever is changed, and however often, it is so then: a repeat changes nothing more. @param {{ endpoint: Endpoint, again: () => void }} told */
+/** It needs no key: a repeat of the same change changes nothing more. @param {{ endpoint: Endpoint, again: () => void }} told */
 function Change({ endpoint: e, again }) {
   const before = { url: e.url, events: e.events.join(" ") };
   const form = useForm(`webhook/${e.endpoint_id}/${before.url} ${before.events}`, before, (fields) => patch("/webhooks/endpoints/{endpoint_id}", {
@@ -104,36 +105,27 @@ function Change({ endpoint: e, again }) {
       <label>Address <input name="url" type="url" required maxlength="500" autocomplete="off" value=${url} onInput=${form.typed("url")} /></label>
       <label>Events <input name="events" required autocomplete="off" value=${events} onInput=${form.typed("events")} /></label>
     </fieldset>
-    <p>Its secret stays. What waits goes to the new address.${e.status === "DISABLED" && " It is told again from then on."}</p>
-    <${Send} form=${form} says="Change it so" disabled=${!url.trim() || !events.trim()} />
+    <p>The secret stays. Messages that wait go to the new address.${e.status === "DISABLED" && " Messages are sent again from then on."}</p>
+    <${Send} form=${form} says="Save the change" disabled=${!url.trim() || !events.trim()} />
   </form></details>`;
 }
 
-const ACTS = /** @type {const} */ ({
-  test: { says: "Send a test", does: "A message of the type “test” is sent there, once." },
-  rotate: { says: "Get another secret", does: "The new secret is shown this once. For a day both sign, so that your program can change over." },
-  remove: { says: "Tell nothing there any more", does: "What waits to be told is not told. The secret is forgotten." },
+const VERBS = /** @type {const} */ ({
+  test: { says: "Send a test", does: "One message of the type “test” is sent there." },
+  rotate: { says: "Get another secret", does: "The new secret is shown only once. For a day both secrets sign, so that your program can change over." },
+  remove: { says: "Delete the webhook", does: "Messages that wait are not sent any more. The secret is forgotten." },
 });
 
 /** @param {{ endpoint: Endpoint, again: () => void }} told */
-function Acts({ endpoint: e, again }) {
-  const asking = useMemo(() => signal(/** @type {keyof typeof ACTS | null} */ (null)), []);
-  const act = asking.value;
+function Manage({ endpoint: e, again }) {
   const path = { endpoint_id: e.endpoint_id };
-  const form = useForm(`webhook/${e.endpoint_id}/${act}/${e.secret_number}`, {}, async () => {
-    if (act === "test") await post("/webhooks/endpoints/{endpoint_id}/test", { path });
-    if (act === "remove") await del("/webhooks/endpoints/{endpoint_id}", { path });
-    if (act === "rotate") {
+  const ask = async (/** @type {keyof typeof VERBS} */ verb) => {
+    if (verb === "test") await post("/webhooks/endpoints/{endpoint_id}/test", { path });
+    if (verb === "remove") await del("/webhooks/endpoints/{endpoint_id}", { path });
+    if (verb === "rotate") {
       const { endpoint_id, secret } = await post("/webhooks/endpoints/{endpoint_id}/rotate-secret", { path, body: { secret_number: e.secret_number } });
       told.value = { endpoint_id, secret };
     }
-  }, () => {
-    asking.value = null;
-    again();
-  });
-  return html`<p class="buttons">${/** @type {(keyof typeof ACTS)[]} */ (Object.keys(ACTS)).map((verb) =>
-      html`<button key=${verb} class="outline" onClick=${() => (asking.value = verb)}>${ACTS[verb].says} …</button>`)}</p>
-    <${Confirm} open=${act !== null} close=${() => (asking.value = null)} title=${act ? `${ACTS[act].says}?` : "Nothing"}>
-      ${act && html`<form onSubmit=${form.send}><p>${ACTS[act].does}</p><${Send} form=${form} says=${ACTS[act].says} /></form>`}
-    <//>`;
+  };
+  return html`<${Verbs} name=${`webhook/${e.endpoint_id}/${e.secret_number}`} all=${VERBS} ask=${ask} again=${again} />`;
 }

@@ -15,7 +15,7 @@ import { Choice, Facts, Heading, Table, When, go, html, only, segment } from "..
 const STAGES = {
   PENDING: "Your bank is being paid; until it is, the dollars are held",
   COMPLETED: "Paid",
-  PAYOUT_FAILED: "Not paid yet: the desk looks after it",
+  PAYOUT_FAILED: "Not paid yet: the desk is looking into it",
   REJECTED: "Not paid: the dollars are yours again",
 };
 
@@ -29,7 +29,7 @@ export function Withdrawals() {
   }, SELDOM);
   return html`<${Heading}>Withdrawals<//>
     <${Loaded} of=${live}>${(/** @type {Told} */ told) => html`
-      <${Table} caption="Your withdrawals, the last first" hidden rows=${told.withdrawals} columns=${COLUMNS} id=${(/** @type {Transfer} */ t) => t.transfer_id}
+      <${Table} caption="Your withdrawals, newest first" hidden rows=${told.withdrawals} columns=${COLUMNS} id=${(/** @type {Transfer} */ t) => t.transfer_id}
         empty="You have withdrawn nothing yet. Dollars that go to your bank are listed here." />
       <h2>Withdraw dollars</h2><${Asked} told=${told} />`}<//>`;
 }

@@ -11,8 +11,8 @@ import { Heading, Table, When, go, html, segment } from "../parts.js";
 /** @typedef {Schemas['WaitingView']} Waiting */
 
 /** @typedef {import('../types').InQuery<import('../types').Operation<'/operations/work', 'get'>>} Asked */
-const MOST = 100; // that are asked for often
-const ALL = 1000; // that the desk tells at once
+const MOST = 100; // are loaded often
+const ALL = 1000; // the most that the desk tells at once
 const USERNAME = /^[a-z][a-z0-9_.-]{2,31}$/; // as the desk has it
 
 /** @type {Record<NonNullable<Asked['context']>, true>} each of them, or the types do not agree */
@@ -39,7 +39,7 @@ export function Work() {
   };
   return html`<${Heading}>Work<//>
     <search><form class="filters" onSubmit=${find}>
-      <label>Search <input type="search" data-search value=${what} placeholder="An id, or anything"
+      <label>Search <input type="search" data-search value=${what} placeholder="An id, a name, a reference"
         onInput=${(/** @type {any} */ e) => set({ what: e.target.value })} /></label>
       <label>Context <select onChange=${(/** @type {any} */ e) => set({ context: e.target.value })}>
         <option value="">all</option>${CONTEXTS.map((c) => html`<option value=${c} selected=${c === context}>${c}</option>`)}
@@ -59,9 +59,9 @@ export function Work() {
       const rows = list.items.filter((i) => i.id.toLowerCase().includes(wanted) || i.waits_for.toLowerCase().includes(wanted));
       return html`<p role="status">${counted(list.items, most)}</p>
         <p class="hint">${byContext(list.items)}</p>
-        <${Table} caption="Unfinished work, overdue first" hidden rows=${first(rows)} columns=${COLUMNS}
+        <${Table} caption="Unfinished work, overdue first" hidden rows=${overdueFirst(rows)} columns=${COLUMNS}
           id=${(/** @type {Waiting} */ i) => i.context + i.id}
-          empty=${what || context || urgent || person || whose ? "Nothing is like that." : "Nothing is unfinished. What waits is listed here."} />
+          empty=${what || context || urgent || person || whose ? "Nothing fits that." : "Nothing is unfinished. What waits is listed here."} />
         ${list.items.length >= MOST && most === MOST && html`<button class="outline secondary" onClick=${() => set({ most: ALL })}>Up to 1,000</button>`}`;
     }}<//>`;
 }
@@ -89,7 +89,7 @@ const COLUMNS = [
 ];
 
 /** @param {Waiting[]} rows */
-const first = (rows) =>
+const overdueFirst = (rows) =>
   rows.toSorted((a, b) => Number(b.overdue) - Number(a.overdue) || a.due_at.localeCompare(b.due_at));
 
 /** `/` goes to the search, `j` and `k` to the next row and the one before. */
@@ -114,7 +114,7 @@ function useRowKeys() {
   }, []);
 }
 
-/** What bears an id, or the name of a customer, of a reference, of an amount. @param {{ what: string }} told */
+/** What is called so: by an id, a customer's name or a reference. @param {{ what: string }} told */
 export function Find({ what }) {
   const live = useLive((signal) => get("/operations/find", { query: { what }, signal }), undefined, [what]);
   return html`<${Heading}>Found: ${what}<//>
@@ -129,7 +129,7 @@ const at = (f) => (f.kind === "user" ? `/customers/${segment(f.id)}` : f.kind ==
 const FOUND = [
   { name: "Id", of: (/** @type {Schemas['FoundView']} */ f) => html`<a href=${at(f)}><code>${f.id}</code></a>` },
   { name: "Kind", of: (/** @type {Schemas['FoundView']} */ f) => f.kind },
-  { name: "Whose", of: (/** @type {Schemas['FoundView']} */ f) => f.username && html`<a href=${`/customers/${segment(f.username)}`}>${f.username}</a>` },
+  { name: "Customer", of: (/** @type {Schemas['FoundView']} */ f) => f.username && html`<a href=${`/customers/${segment(f.username)}`}>${f.username}</a>` },
   { name: "Status", of: (/** @type {Schemas['FoundView']} */ f) => f.status ?? "–" },
   { name: "Known by", of: (/** @type {Schemas['FoundView']} */ f) => f.by },
 ];

@@ -81,8 +81,7 @@ class FeesRequest(RequestBody):
 
 
 class AssetRequest(OperatorAct):
-    """The rules of an asset. Of what is changed, what is left out stays as it is; a new asset needs the rules that have
-    no default."""
+    """The rules of an asset. What is left out stays as it is; a new asset needs the rules that have no default."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")] | None = None
     precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True)] | None = Field(
@@ -105,7 +104,7 @@ class AssetRequest(OperatorAct):
     )
     fill_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
         default=None,
-        description=f"how much better than the price a fill may be and is believed; of a new asset {FILL_BAND_BPS}",
+        description=f"a fill that is better than the price by more is not believed; of a new asset {FILL_BAND_BPS}",
     )
     pool_shards: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
         default=None, description="more where its pool is hot; of a new asset 1"
@@ -115,7 +114,7 @@ class AssetRequest(OperatorAct):
     )
     pool_top_up: Annotated[bool, Field(strict=True)] | None = Field(
         default=None,
-        description="then the desk adds what is missing, instead of giving the dollars back; of a new asset not",
+        description="true: the desk adds what a pool lacks, and does not give the dollars back; of a new asset false",
     )
 
     min_pooled: Dollars | None = Field(
@@ -123,8 +122,8 @@ class AssetRequest(OperatorAct):
     )
     desk_buys_max: DollarsOrZero | None = Field(
         default=None,
-        description="what the desk itself buys a day (UTC) of what customers sell and the exchange takes no lot of, in "
-        f"dollars; of a new asset {DESK_BUYS_MAX}",
+        description="how much the desk itself buys a day (UTC), in dollars, of what customers sell in less than a lot "
+        f"of the exchange; of a new asset {DESK_BUYS_MAX}",
     )
     spread_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
         default=None,
@@ -133,14 +132,14 @@ class AssetRequest(OperatorAct):
     )
     fees_bps: FeesRequest | None = Field(
         default=None,
-        description="of instant trades, beside the spread: what of the amount is the desk's, in basis points, by tier; "
+        description="of instant trades, beside the spread: the desk's part of the amount, in basis points, by tier; "
         "of a new asset none",
     )
     price_step: Amount | None = Field(
         default=None, description=f"the price of a limit order is a multiple of it; of a new asset {PRICE_STEP}"
     )
     exchange_symbol: AssetId | None = Field(
-        default=None, description="what the exchange calls it, since it was renamed there; of a new asset its own name"
+        default=None, description="what the exchange calls it, where it was renamed; of a new asset its own name"
     )
 
     def given(self) -> dict[str, Any]:
@@ -219,14 +218,14 @@ class ParkedList(View):
 
 
 class StoppedPriceView(View):
-    """The price of an asset that is not traded, since its source has jumped away from it, or has just begun."""
+    """The price of an asset that is not traded: its source tells another one suddenly, or its first."""
 
     asset_id: str
     stopped_at: InstantText
-    price: str | None = Field(description="the latest that was believed; none of a new asset")
+    price: str | None = Field(description="the latest that was believed; null: none was yet")
     price_source: str | None
     price_as_of: InstantText | None
-    unconfirmed_price: str = Field(description="where the source has jumped to, or the first that it tells")
+    unconfirmed_price: str = Field(description="what the source has told since, or told first")
     unconfirmed_source: str
     unconfirmed_as_of: InstantText
     acts: list[ActView]
@@ -276,7 +275,7 @@ class AuditEntryView(View):
 
 
 class AuditHeadView(View):
-    """Of a chain that has no entry yet `number` is 0, and what is of its entries null. `first_date` is the day of the
+    """Of a chain without entries `number` is 0, and whatever is of an entry null. `first_date` is the day of the
     first entry, `anchored_since` that of the first anchor. `public_key` is base64 of a
     SubjectPublicKeyInfo (DER): with it the anchors are verified."""
 
@@ -330,7 +329,7 @@ def list_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
 
 @app.patch("/operations/catalogue/<asset_id>", tags=["operators"], summary="Propose other rules of an asset")
 def change_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
-    """That it is not traded any more one operator says alone: `active` false, and nothing else."""
+    """Another operator confirms it; one alone may stop its trading: `active` false, and nothing else."""
     operator = caller(app).must_be_operator()
     act, given = interventions().change_asset, body.given()
     return acted(aws.table(), None, body, lambda tried: act(asset_id, given, body.reason, operator, dry_run=tried))
@@ -347,11 +346,13 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
 def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
-    """What it could not be placed by may be there now."""
+    """What it belongs to may be there by now."""
     return done(interventions().replay, webhook_id, body)
 
 
-@app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
+@app.post(
+    "/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Dismiss an event: nothing is to be done"
+)
 def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
     """It leaves the list. The bank's event stays on record."""
     return done(interventions().dismiss, webhook_id, body)
@@ -367,19 +368,19 @@ def stopped_prices() -> StoppedPriceList:
 
 @app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Propose a price that has jumped")
 def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOutcomeView:
-    """The market is there, as another operator confirms: what the source tells by then has to be near it."""
+    """Another operator confirms that the market is there; what the source tells by then has to be near it."""
     return propose(CONFIRM, asset_id, {"price": plain(body.price)}, None, body)
 
 
-@app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
+@app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Write a client that may sell coins")
 def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> OperatorOutcomeView:
-    """What only takes away from a client one operator does alone; what gives takes two."""
+    """One operator alone may take from a client; whatever gives takes two."""
     return _save(ClientKind.CRYPTO, client_id, body, None)
 
 
-@app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Who is paid, and where")
+@app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Write a client that is paid at a bank")
 def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> OperatorOutcomeView:
-    """What only takes away from a client one operator does alone; what gives takes two."""
+    """One operator alone may take from a client; whatever gives takes two."""
     return _save(ClientKind.BANKING, client_id, body, body.account_id)
 
 
@@ -422,7 +423,7 @@ def audit_anchors(date: Day) -> AuditAnchors:
     return AuditAnchors(items=[AuditAnchorView(**vars(anchor)) for anchor in anchoring().of_day(date)])
 
 
-@app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
+@app.post("/operations/reconcile", tags=["operators"], summary="Check an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     """Its lines are added up anew, and held against the balances."""
     caller(app).must_be_operator()
@@ -438,7 +439,7 @@ def _operated(asset: Asset) -> OperatedAssetView:
 
 
 def _parked(item: BankEventItem, persons: dict[str, Person]) -> ParkedView:
-    """`persons`: those that were met before, whose keys are asked for once."""
+    """`persons`: those of the events before, so that the key of each is asked for once."""
     payee, account = payee_of(item), None
     if payee is not None:
         person = persons.setdefault(payee.username, operations().persons.of(payee.username))
@@ -503,7 +504,7 @@ def _client(client: Client) -> ClientView:
     )
 
 
-STOPS = {  # which nobody is refused for asking often
+STOPS = {  # fair use never refuses these
     "POST /operations/flows/{flow}/halt",
     "POST /operations/operators/{username}/disable",
     "POST /operations/operators/{username}/sign-out",

@@ -1,5 +1,5 @@
-"""What two operators do for a customer: dollars that came for him, whose fees he pays, which login has his account,
-that an operator of his name is another person, and that his accounts at banks are forgotten."""
+"""What two operators decide about a customer: dollars that came for him are credited, his fee tier, which login has his
+account, that an operator of his name is another person, and that his accounts at banks are forgotten."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class MoveRequest(OperatorAct):
 
 
 class ApartRequest(OperatorAct):
-    operator: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN), Field(description="who is not this customer")]
+    operator: Annotated[
+        str, StringConstraints(pattern=USERNAME_PATTERN), Field(description="the operator who is not this customer")
+    ]
     reference: Annotated[Reference, Field(description="how it was found out that they are two persons")]
 
 
@@ -52,7 +54,7 @@ def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) ->
     return propose(CREDIT, username, {"amount": str(Money(body.amount))}, idempotency_key, body)
 
 
-@app.post("/operations/users/<username>/tier", tags=["operators"], summary="Propose whose fees a customer pays")
+@app.post("/operations/users/<username>/tier", tags=["operators"], summary="Propose a customer's fee tier")
 def set_tier(username: Username, body: TierRequest) -> OperatorOutcomeView:
     """From the next order on; what is accepted or quoted already keeps its fee."""
     return propose("users tier", username, {"tier": body.tier}, None, body)
@@ -64,10 +66,13 @@ def forget_user(username: Username, body: OperatorAct) -> OperatorOutcomeView:
     return propose(FORGET, username, {}, None, body)
 
 
-@app.post("/operations/users/<username>/apart", tags=["operators"], summary="Propose that he is no operator")
+@app.post(
+    "/operations/users/<username>/apart", tags=["operators"], summary="Propose that an operator is another person"
+)
 def apart_user(username: Username, body: ApartRequest) -> OperatorOutcomeView:
-    """Whoever signs up under an operator's name bars him from what is about that account. Two others find that they are
-    two persons; it is of the login that has the account now. So they do where he has said by mistake that it is his."""
+    """An operator has no part in what is about an account of his own name. Two others find that its customer is another
+    person: that holds for the login that has the account now. They do the same where he said by mistake that an
+    account is his."""
     caller(app).must_be_operator()
     operators().must_know(body.operator)
     return propose(APART, username, {"operator": body.operator}, body.reference, body)

@@ -35,7 +35,7 @@ class PayoutComparedView(View):
     """`there` and `booked` in dollars; of all of them together where `id` is `all together`."""
 
     id: str = Field(description="the bank's own, of an adjustment")
-    order_id: str | None = Field(description="that of ours which it names; - where none is ours")
+    order_id: str | None = Field(description="the order of ours that it names; - where it names none")
     there: str = Field(description="paid by the bank")
     booked: str = Field(description="paid by our books")
     verdict: str = Field(description="AGREES; OFF, for certain; or UNKNOWN")
@@ -49,7 +49,7 @@ class BankComparisonView(View):
     verdict: str = Field(description="AGREES, OFF or UNKNOWN")
     compared_at: InstantText
     compared_by: str
-    compared: int = Field(description="so many adjustments")
+    compared: int = Field(description="the number of adjustments")
     payouts: list[PayoutComparedView] = Field(description="those that do not agree, 500 at most, and the sum of all")
 
 
@@ -62,7 +62,7 @@ def comparison_with_bank(date_: Annotated[Day | None, Query(alias="date")] = Non
 
 @app.post("/operations/compare/bank", tags=["operators"], summary="Have a day compared with the bank")
 def compare_bank(body: ComparisonRequest) -> AskedView:
-    """It is done by the clock, within a quarter of an hour: nothing that operators ask can pay by the bank's key."""
+    """It is done by the clock, within a quarter of an hour: nothing that operators call has the bank's key."""
     operator = caller(app).must_be_operator()
     comparing_bank().ask(date.fromisoformat(body.date), operator)
     return AskedView(of="bank", date=body.date)
@@ -72,7 +72,7 @@ class OrderComparedView(View):
     """`there` and `booked` in dollars, before fees; of all of them together where `id` is `all together`."""
 
     id: str = Field(description="the exchange's own, of an order")
-    order_id: str | None = Field(description="that of ours which it is placed for; - where none is")
+    order_id: str | None = Field(description="the order of ours that it was placed for; - where there is none")
     there: str = Field(description="executed by the exchange")
     booked: str = Field(description="executed by our books")
     verdict: str = Field(description="AGREES; OFF, for certain; or UNKNOWN")
@@ -87,7 +87,7 @@ class ExchangeComparisonView(View):
     verdict: str = Field(description="AGREES, OFF or UNKNOWN")
     compared_at: InstantText
     compared_by: str
-    compared: int = Field(description="so many orders")
+    compared: int = Field(description="the number of orders")
     orders: list[OrderComparedView] = Field(description="those that do not agree, 500 at most, and the sum of all")
 
 
@@ -112,7 +112,7 @@ def comparison_with_exchange(date_: Annotated[Day | None, Query(alias="date")] =
 
 @app.post("/operations/compare/exchange", tags=["operators"], summary="Have a day compared with the exchange")
 def compare_exchange(body: ComparisonRequest) -> AskedView:
-    """It is done by the clock, within a quarter of an hour: nothing that operators ask can trade by the exchange's
+    """It is done by the clock, within a quarter of an hour: nothing that operators call has the exchange's
     key."""
     operator = caller(app).must_be_operator()
     comparing_exchange().ask(date.fromisoformat(body.date), operator)
@@ -127,12 +127,12 @@ class AccountSumView(View):
 
 
 class AssetBooksView(View):
-    """Of one asset: what the desk's own account has of it, what that is left over of, and every account of the books.
-    `sum` is theirs together, and must be 0: otherwise one side of something is missing."""
+    """One asset: what the desk's own account has of it and where that came from, and every account of the books. `sum`
+    adds up the accounts, and must be 0: otherwise one side of something is missing."""
 
     asset_id: str
     desk: str
-    why: list[AccountSumView] = Field(description="the desk's, by what it is of: sell_order, batch, snapshot …")
+    why: list[AccountSumView] = Field(description="the desk's, by what it came from: sell_order, batch, snapshot …")
     accounts: list[AccountSumView]
     sum: str
 
@@ -147,7 +147,7 @@ class DeskBooksView(View):
 
 @app.get("/operations/desk", tags=["operators"], summary="The desk's own account, and the trial balance of the books")
 def desk_books() -> DeskBooksView:
-    """It is made twice a day, of things that are over: these add up to nothing while everything moves on."""
+    """It is made twice a day, of things that are over: they add up to 0 whatever else moves."""
     caller(app).must_be_viewer()
     trial = cross_checking().balance()
     assets = [
@@ -170,8 +170,7 @@ class BooksAskedView(View):
 
 @app.post("/operations/desk", tags=["operators"], summary="Have the books added up now")
 def add_up_books() -> BooksAskedView:
-    """A pass over all of the books begins within five minutes, of what is over five minutes before it begins; then the
-    desk's account and the trial balance are as of then."""
+    """A pass over all of the books begins within five minutes. It adds up what was over five minutes before that."""
     return BooksAskedView(asked_at=cross_checking().ask(caller(app).must_be_operator()))
 
 

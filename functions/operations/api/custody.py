@@ -26,7 +26,7 @@ MixinId = Annotated[
     Field(
         pattern=MIXIN_ID_PATTERN,
         examples=["773e5e77-4107-45c2-b648-8fc722ed77f5"],
-        description="of a user of Mixin, who gets it",
+        description="the Mixin user who gets it",
     ),
 ]
 
@@ -45,8 +45,8 @@ class SnapshotView(View):
     opponent_id: str | None = Field(description="who has sent it, if the custody knows")
     memo: str | None = Field(description="as it was sent; what is no text is told as hexadecimal digits")
     deposit_hash: str | None = Field(description="the chain's transaction that brought it")
-    order_id: str | None = Field(description="whose it is, or was")
-    outgoing_id: str | None = Field(description="what has taken it away")
+    order_id: str | None = Field(description="the order that it belongs to, or did")
+    outgoing_id: str | None = Field(description="the transfer that sent it on")
     taken_at: InstantText
     due_at: InstantText | None
     acts: list[ActView] = Field(description="what may be done by hand now")
@@ -83,13 +83,13 @@ class CallOffRequest(OperatorAct):
 
 
 class LossRequest(OperatorAct):
-    """That what is missing at the custody is lost."""
+    """What is missing at the custody is lost."""
 
     reference: Annotated[Reference, Field(description="what was found out about it")]
 
 
 class TieRequest(OperatorAct):
-    """What is decided of many snapshots of one time."""
+    """What is decided about many snapshots of one time."""
 
     reference: Annotated[Reference, Field(description="what was found out about those that were not seen")]
 
@@ -119,7 +119,7 @@ def snapshot(snapshot_id: SnapshotId) -> SnapshotView:
     return _snapshot(operations().snapshot(snapshot_id))
 
 
-@app.post("/operations/snapshots/<snapshot_id>/assign", tags=["operators"], summary="Propose whose payment it is")
+@app.post("/operations/snapshots/<snapshot_id>/assign", tags=["operators"], summary="Propose which order it pays for")
 def assign_snapshot(snapshot_id: SnapshotId, body: AssignmentRequest) -> OperatorOutcomeView:
     """Another operator confirms it. Then it counts as if it had come with the order's own memo."""
     return propose("snapshots assign", snapshot_id, {"order": body.order}, body.reference, body)
@@ -139,7 +139,7 @@ def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutco
 
 @app.post("/operations/shortages/<shortage_id>/book-loss", tags=["operators"], summary="Propose that it is lost")
 def book_loss(shortage_id: ShortageId, body: LossRequest) -> OperatorOutcomeView:
-    """Of an asset the custody has less than is booked. The loss is the desk's own."""
+    """The custody has less of an asset than is booked. The loss is the desk's own."""
     return propose("outgoing book-loss", shortage_id, {}, body.reference, body)
 
 

@@ -26,7 +26,7 @@ from functions.operations.api.door import Limit, app
 from functions.operations.wiring import customers, operations
 
 Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
-Days = Annotated[int, Query(ge=1, le=366, description="how far back it is looked")]
+Days = Annotated[int, Query(ge=1, le=366, description="how far back to look")]
 
 
 class CustomersAssetView(View):
@@ -38,12 +38,12 @@ class CustomersAssetView(View):
 
 
 class CustomersHeldView(View):
-    """What is held of one balance, and by what. The holds and what is unexplained are what is held."""
+    """What is held of one balance, and by what. `held` is the holds together with what is unexplained."""
 
     asset_id: str = Field(description="USD: dollars")
     held: str
     by: list[str] = Field(description="the ids of what holds it, oldest first")
-    unexplained: str = Field(description="0, but for a moment while something moves, and where something is wrong")
+    unexplained: str = Field(description="0, except for a moment while something moves, or where something is wrong")
 
 
 class CustomersOpenView(View):
@@ -110,12 +110,12 @@ class CustomerView(View):
 
 class MovesOfAmountView(View):
     items: list[CustomersMoveView]
-    complete: bool = Field(description="whether all of the time was looked at, and all that was found is here")
+    complete: bool = Field(description="whether all of the days were looked at, and all that was found is here")
 
 
 @app.get("/operations/customers/<username>", tags=["operators"], summary="Where a customer's money is")
 def customer(username: Username) -> CustomerView:
-    """What he has, what is held and what for, what is open, who is paid for him, and what moved last."""
+    """What he has, what is held and what for, what is open, his clients, and what moved last."""
     caller(app).must_be_viewer()
     found, person = customers().customer(username), operations().persons.of(username)
     balance = found.account.balance
@@ -136,7 +136,7 @@ def customer(username: Username) -> CustomerView:
 @app.get("/operations/customers/<username>/moves", tags=["operators"], summary="A customer's moves of one amount")
 def moves_of_amount(
     username: Username,
-    amount: Annotated[Amount, Query(description="so many dollars, or so much of an asset")],
+    amount: Annotated[Amount, Query(description="dollars, or a quantity of an asset")],
     days: Days = 30,
     limit: Limit = LIMIT_DEFAULT,
 ) -> MovesOfAmountView:

@@ -1,5 +1,5 @@
-"""Dealers who leave: whether their deposits are paid back, that they were, and that a dealer is forgotten, two
-operators say."""
+"""What two operators decide about dealers who leave: whether a deposit is paid back, that it was, and that a dealer is
+forgotten."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is found though nobody has its id: by what others call it, in open pools, and among what has failed."""
+"""What can be found without its id: by what others call it, in open pools, and among what has failed."""
 
 from __future__ import annotations
 
@@ -25,12 +25,13 @@ Named = Annotated[
 
 
 class FoundView(View):
-    """Something of the desk's. `id` is what `GET /operations/work/{thing_id}` takes, but of an event of the bank."""
+    """Something that the desk knows. `id` is what `GET /operations/work/{thing_id}` takes, except for an event of the
+    bank."""
 
     id: str
     kind: str = Field(description="such as sell_order or deposit")
-    by: str = Field(description="what of it was named")
-    username: str | None = Field(description="whose it is; null: no customer's")
+    by: str = Field(description="which of its names was given")
+    username: str | None = Field(description="the customer it belongs to; null: none")
     status: str | None
 
 
@@ -43,13 +44,13 @@ class OpenPoolView(View):
 
     id: str
     asset_id: str
-    sells: bool = Field(description="of sales; else of purchases")
+    sells: bool = Field(description="a pool of sales; otherwise of purchases")
     total: str = Field(description="dollars of purchases, coins of sales")
     worth: str | None = Field(description="dollars; null: sales of an asset without a price")
     min_notional: str | None = Field(description="dollars; null: the asset is not in the catalogue any more")
     opened_at: InstantText
     due_at: InstantText
-    batch_id: str = Field(description="that it will be")
+    batch_id: str = Field(description="the batch that it will become")
     members: list[str] = Field(description="the ids of its purchases or sales")
 
 
@@ -74,9 +75,9 @@ class FailurePage(View):
     cursor: str | None
 
 
-@app.get("/operations/find", tags=["operators"], summary="What somebody outside calls something")
+@app.get("/operations/find", tags=["operators"], summary="Find something by what it is called, here or elsewhere")
 def find(what: Named) -> FoundList:
-    """By keys: nothing is found by an amount alone, a transaction of a chain, or a trade."""
+    """By whole names alone: nothing is found by an amount, by a chain's transaction or by a trade."""
     caller(app).must_be_viewer()
     return FoundList(
         items=[
@@ -86,7 +87,7 @@ def find(what: Named) -> FoundList:
     )
 
 
-@app.get("/operations/pools", tags=["operators"], summary="Open pools, the one first that closes first")
+@app.get("/operations/pools", tags=["operators"], summary="Open pools, the next to close first")
 def operated_pools() -> OpenPoolList:
     """Of purchases and of sales: what waits in each, for how long, and until when."""
     caller(app).must_be_viewer()
@@ -95,7 +96,7 @@ def operated_pools() -> OpenPoolList:
 
 @app.get("/operations/failures", tags=["operators"], summary="What has failed on one day (UTC), newest first")
 def failures(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FailurePage:
-    """Also where nothing waits: it was refused, given back, or is nobody's to mend."""
+    """Even if nothing waits: it was refused or given back, or nobody can mend it."""
     operator = caller(app).must_be_viewer()
     listed = f"GET /operations/failures {operator} {date}"
     page = operations().failures(date, limit=limit, after=cursors().read(listed, cursor))

@@ -21,8 +21,8 @@ FlowInPath = Annotated[Flow, Path()]
 class FlowHaltView(View):
     flow: str
     asset_id: str | None = Field(description="none: all of the flow")
-    reason: str = Field(description="of who has halted it last")
-    halted_by: list[str] = Field(description="none of them lifts it")
+    reason: str = Field(description="of whoever halted it last")
+    halted_by: list[str] = Field(description="none of them can lift it")
     halted_at: InstantText
 
 
@@ -65,7 +65,7 @@ def halt_flow(flow: FlowInPath, body: FlowHaltRequest) -> OperatorOutcomeView:
 
 @app.post("/operations/flows/<flow>/lift", tags=["operators"], summary="Let a flow run again: another operator")
 def lift_flow(flow: FlowInPath, body: FlowHaltRequest) -> OperatorOutcomeView:
-    """Only just this halt: a flow that is halted by two others besides stays halted by these."""
+    """This halt alone: the flow stays halted where another one stops it as well, of all flows or of an asset."""
     operator = caller(app).must_be_either()  # where all operators have halted it, an approver
     act = flows().lift
     return acted(aws.table(), None, body, lambda tried: act(flow, body.asset_id, body.reason, operator, dry_run=tried))

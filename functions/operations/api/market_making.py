@@ -1,5 +1,5 @@
-"""Market-making orders that wait for a person: what two operators decide about them. What one does, and the list of all
-orders, is market making's own."""
+"""What two operators decide about market-making orders that wait for a person. What one operator does, and the list of
+all orders, is in functions/market_making."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class FillsDecisionRequest(OperatorAct):
 
 
 class ReturnDecisionRequest(OperatorAct):
-    """As what an asset has come home."""
+    """The snapshot as which an asset has come home."""
 
     asset: Symbol
     snapshot: Annotated[str, Field(pattern=ORDER_ID_PATTERN, description="as `GET /operations/snapshots` tells it")]
@@ -42,7 +42,7 @@ class ReturnDecisionRequest(OperatorAct):
 
 
 class WithdrawalRequest(OperatorAct):
-    """What the exchange is asked for again."""
+    """The asset that the exchange is asked for again."""
 
     asset: Symbol
     reference: Annotated[Reference, Field(description="where it can be looked up that the exchange has refused it")]
@@ -52,7 +52,7 @@ class RestRequest(OperatorAct):
     """What of an asset can not be withdrawn."""
 
     asset: Symbol
-    payer: Annotated[Literal["paid", "unpaid"], Field(description="whether he who paid has got it by another way")]
+    payer: Annotated[Literal["paid", "unpaid"], Field(description="whether the payer has got it by another way")]
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
@@ -60,7 +60,7 @@ class LookBackRequest(OperatorAct):
     """From where on trades are looked at again."""
 
     after: Annotated[
-        int, Field(ge=0, le=2**53, strict=True, description="the number of the last trade that is not; 0: all are")
+        int, Field(ge=0, le=2**53, strict=True, description="the number of the last trade that is left out; 0: none is")
     ]
     reference: Annotated[Reference, Field(description="where the trade can be looked up that is missing")]
 

@@ -1,4 +1,4 @@
-"""HTTP for operators: what two of them decide about pairs, and about segments of dealers' cars."""
+"""What two operators decide about pairs, and about segments of dealers' cars."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SegmentRequest(OperatorAct):
 
 @app.put("/operations/pairs/<pair_id>", tags=["operators"], summary="Propose a pair, new or changed")
 def save_pair(pair_id: PairId, body: PairRequest) -> OperatorOutcomeView:
-    """Another operator confirms it. That it is disabled, and nothing else, one says alone. Its symbol, exchange and
+    """Another operator confirms it; one alone may disable it, if he changes nothing else. Its symbol, exchange and
     assets never change; orders that are open keep their fee."""
     operator = caller(app).must_be_operator()
     pair = Pair(

@@ -1,5 +1,5 @@
-"""Payments of dealers that are parked, and accounts of which other sums are told than have come: what is so, two
-operators say. One lets a payment be looked at again, and says who was reminded."""
+"""Dealers' payments that are parked, and accounts whose total at the billing system is not what has come: two operators
+decide about them. One alone has a payment or a refund looked at again, and says that a dealer was reminded."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class PaymentAssignment(OperatorAct):
 
 
 class PaymentIdentification(OperatorAct):
-    """Which payment a message tells of that can not be read."""
+    """Which payment an unreadable message tells of."""
 
     payment: Annotated[str, Field(pattern=CONTRACT_PATTERN, description="the billing system's id of the payment")]
     contract: Annotated[str, Field(pattern=CONTRACT_PATTERN, description="the billing system's id of its contract")]
@@ -55,19 +55,19 @@ class PaymentRecall(OperatorAct):
 
 
 class TotalAgreement(OperatorAct):
-    """What is told of an account is rightly not what has come."""
+    """The total that is told of an account is right, though it is not what has come."""
 
     reference: Annotated[Reference, Field(description="how it was found out that nothing is missing")]
 
 
 class AccountRefund(OperatorAct):
-    """So much of what is on an account, and pays nothing there, goes back to its dealer."""
+    """A sum that is on an account, and pays nothing there, goes back to its dealer."""
 
     sum: Annotated[str, Field(pattern=SUM_PATTERN, description="roubles, with two decimals", examples=["900000.00"])]
-    reference: Annotated[Reference, Field(description="what he asked for it with, or why it is his to have")]
+    reference: Annotated[Reference, Field(description="where he asked for it, or why it is his")]
 
 
-@app.post("/operations/payments/<payment_id>/replay", tags=["operators"], summary="Look again whose it is")
+@app.post("/operations/payments/<payment_id>/replay", tags=["operators"], summary="Look again whose payment it is")
 def replay_payment(payment_id: PaymentId, body: OperatorAct) -> OperatorOutcomeView:
     """The dealer or the invoice that it names may be known by now."""
     return done(asking_again().replay_payment, payment_id, body)
@@ -79,7 +79,7 @@ def retry_refund(refund_id: RefundId, body: OperatorAct) -> OperatorOutcomeView:
     return done(asking_again().retry_refund, refund_id, body)
 
 
-@app.post("/operations/reminders/<reminder_id>/snooze", tags=["operators"], summary="The dealer was reminded")
+@app.post("/operations/reminders/<reminder_id>/snooze", tags=["operators"], summary="Say that the dealer was reminded")
 def snooze_reminder(reminder_id: ReminderId, body: OperatorAct) -> OperatorOutcomeView:
     """Of a bill that is overdue. It is asked for again in a week, if it is not paid by then."""
     return done(asking_again().snooze_reminder, reminder_id, body)
@@ -91,7 +91,7 @@ def dismiss_payment(payment_id: PaymentId, body: PaymentDismissal) -> OperatorOu
     return propose("payments dismiss", payment_id, {}, body.reference, body)
 
 
-@app.post("/operations/payments/<payment_id>/assign", tags=["operators"], summary="Propose whose payment it is")
+@app.post("/operations/payments/<payment_id>/assign", tags=["operators"], summary="Propose which account it is for")
 def assign_payment(payment_id: PaymentId, body: PaymentAssignment) -> OperatorOutcomeView:
     """Another operator confirms it. Then it is credited to the account of that contract."""
     return propose("payments assign", payment_id, {"contract": body.contract}, body.reference, body)

@@ -1,4 +1,4 @@
-"""What two operators say of a payout that the bank can not pay any more: the customer has the dollars otherwise."""
+"""What two operators say of a payout that the bank can not make any more: the customer was paid by another way."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 class OtherPayment(CustomersAct):
     """How the customer was paid instead."""
 
-    reference: Annotated[Reference, Field(description="that payment's, where others can look it up; of no other one")]
+    reference: Annotated[Reference, Field(description="of that payment alone, where others can look it up")]
 
 
 @app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Propose that it was paid")

@@ -1,4 +1,4 @@
-"""Unfinished work: the list of it, each thing's life, and what one operator does about it, or two."""
+"""Unfinished work: the list of it, the story of each thing, and what one operator does about it, or two."""
 
 from __future__ import annotations
 
@@ -109,30 +109,30 @@ class ProposalView(View):
 
 
 class StoryView(View):
-    """`waits_for` is null for what is finished. A batch that is not closed yet is told as the pool whose open
-    generation it is."""
+    """`waits_for` is null for what is finished. A batch that is not closed yet is told as its pool: it is the pool's
+    open generation."""
 
     id: str
     kind: str = Field(description="such as sell_order or withdrawal")
-    username: str | None = Field(description="of the customer whose it is, or who it is")
+    username: str | None = Field(description="the customer it belongs to, or that it is")
     status: str | None
     waits_for: str | None
     waits_since: InstantText | None
     due_at: InstantText | None
     needs_person: bool
-    pool: str | None = Field(description="that it is, or waits or has waited in")
-    batch: str | None = Field(description="that it is bought with, or that the open generation of a pool will be")
+    pool: str | None = Field(description="the pool that it is, or that it waits or has waited in")
+    batch: str | None = Field(description="the batch that it is in, or that a pool's open generation will become")
     members: list[str] = Field(description="of a batch, or of a pool's open generation: its purchases")
     events: list[EventView]
     calls: list[OutsideCallView]
     execution: ExecutionView | None
-    execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
-    proposal: ProposalView | None = Field(description="that it is")
+    execution_before: ExecutionView | None = Field(description="of the machine that handed it over")
+    proposal: ProposalView | None = Field(description="the proposal that it is, if it is one")
     acts: list[ActView] = Field(description="what may be done by hand now, the likeliest first")
 
 
 class OrderDecisionRequest(OperatorAct):
-    """What the exchange has executed of the order that it does not tell of."""
+    """What the exchange has executed of an order, where it does not tell."""
 
     executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
     gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
@@ -153,9 +153,7 @@ def work(
     context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
     overdue: bool = False,
     needs_person: Annotated[bool, Query(description="only what a person has to look at")] = False,
-    username: Annotated[
-        str | None, Query(pattern=USERNAME_PATTERN, description="only what is of this customer")
-    ] = None,
+    username: Annotated[str | None, Query(pattern=USERNAME_PATTERN, description="only what is this customer's")] = None,
     limit: Annotated[int, Query(ge=1, le=WORK_MAX)] = LIMIT_DEFAULT,
 ) -> WorkList:
     """Orders, withdrawals, batches, bills and what else is not over, from all parts of the desk."""
@@ -214,17 +212,17 @@ def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
 
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
 def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    """Another operator than the one who proposed it, and neither of them gains by it. It is done at once."""
+    """By another operator than who proposed it; neither of them gains by it. It is done at once."""
     return done(proposals().confirm, proposal_id, body, caller(app).must_be_approver())
 
 
-@app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
+@app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Dismiss what was proposed")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    """What was proposed is not done. It may be proposed again."""
+    """It is not done. It may be proposed again."""
     return done(proposals().dismiss, proposal_id, body, caller(app).must_be_either())
 
 
-@app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
+@app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="Close a stray order that was seen to")
 def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
     """At the exchange there was an order that the desk has not placed, and a person has seen to it."""
     return done(interventions().close_stray, stray_id, body)

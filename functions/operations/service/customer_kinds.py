@@ -1,5 +1,5 @@
-"""What two operators do for a customer: dollars that came for him to the bank, whose fees he pays, his clients, and
-that an operator who has his name is another person."""
+"""What two operators do for a customer: dollars that came for him to the bank, his fee tier, his clients, and that an
+operator who has his name is another person."""
 
 from __future__ import annotations
 
