@@ -102,7 +102,7 @@ export function NewCashOut() {
 
 /** @param {{ form: any, told: Told }} told */
 function Asked({ form, told: { holdings, clients, assets } }) {
-  const has = holdings.filter((h) => !isZero(h.quantity));
+  const has = holdings.filter((h) => !isZero(h.quantity) || (form.unknown && h.asset_id === form.fields.asset_id));
   const crypto = clients.filter((c) => c.kind === "CRYPTO");
   const banking = clients.filter((c) => c.kind === "BANKING");
   if (!has.length) return html`<p class="empty">You have no coins that are free: <a href="/trade">buy some</a>. What you have can be cashed out here.</p>`;
