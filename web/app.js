@@ -166,11 +166,18 @@ function Header({ who, pathname }) {
 const Links = ({ of, pathname }) =>
   of.map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`);
 
-/** Who has no account yet can only open one: all else would be refused. @param {{ who: session.Person, pathname: string }} told */
+const opened = signal(false); // an account of his has been seen
+
+/** Who has no account yet can only open one: all else would be refused. A dealer's person need not have one, so none is asked
+ * for while he is at the bills. @param {{ who: session.Person, pathname: string }} told */
 function CustomersLinks({ who, pathname }) {
-  const { error } = useLive((signal) => api.get("/me", { signal }), SELDOM).state.value;
-  const none = error instanceof api.Refused && error.kind === "AccountNotFound";
-  return html`<${Links} of=${[...ofDealers(who), ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
+  const bills = ofDealers(who);
+  const asks = !bills.length || !pathname.startsWith("/billing/");
+  const { error } = useLive(async (stop) => {
+    if (asks) opened.value = !!(await api.get("/me", { signal: stop }));
+  }, asks ? SELDOM : undefined, [asks]).state.value;
+  const none = bills.length ? !opened.value : error instanceof api.Refused && error.kind === "AccountNotFound";
+  return html`<${Links} of=${[...bills, ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
 }
 
 /** What is halted now. Where that can not be loaded, each page says what it could not do. */

@@ -29,10 +29,12 @@ export function useLive(load, every, of = []) {
     let failures = 0;
     let due = 0; // by performance.now()
     let loading = false;
+    let asked = false; // meanwhile: what is being told may be of before what he has done since
     const once = async () => {
-      if (loading || stop.signal.aborted) return;
+      if (loading || stop.signal.aborted) return void (asked = true);
       clearTimeout(timer);
       loading = true;
+      asked = false;
       let wait = every;
       try {
         const value = await load(stop.signal);
@@ -48,6 +50,7 @@ export function useLive(load, every, of = []) {
       } finally {
         loading = false;
       }
+      if (asked) return void once();
       if (wait) later(wait);
     };
     /** @param {number} seconds */
@@ -87,6 +90,41 @@ export function Loaded({ of, children }) {
       <button class="outline secondary" onClick=${of.again}>Try again</button>
     </div>`;
   return html`${stale}${children(value, at)}`;
+}
+
+const LOOKS = 10; // at one page
+
+/** Page after page, as they are asked for; one that is empty, and not the last, is followed by the next. What has moved between
+ * two of them is told once. @template T @param {Load<T>} load @param {(row: T) => string} id @param {number} pages @param {AbortSignal} signal */
+async function upTo(load, id, pages, signal) {
+  /** @type {Map<string, T>} */
+  const found = new Map();
+  /** @type {string | null | undefined} */
+  let cursor;
+  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
+    const page = await load(cursor, signal);
+    for (const row of page.items) found.set(id(row), row);
+    if (page.items.length) n += 1;
+    cursor = page.cursor;
+  }
+  return { items: [...found.values()], more: cursor !== null };
+}
+
+/** @template T @typedef {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} Load */
+
+/**
+ * A list that goes on, and stays while more of it is loaded.
+ * @param {{ load: Load<any>, id: (row: any) => string, every?: number, children: (items: any[], more: boolean) => unknown }} told
+ */
+export function Paged({ load, id, every, children }) {
+  const pages = useMemo(() => signal(1), []);
+  const live = useLive((stop) => upTo(load, id, pages.peek(), stop), every);
+  const further = () => {
+    pages.value += 1;
+    live.again();
+  };
+  return html`<${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
+    ${children(items, more)}${more && html`<button class="outline secondary" onClick=${further}>More</button>`}`}<//>`;
 }
 
 /** @param {{ error: Error, again?: () => void }} told */

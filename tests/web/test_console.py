@@ -571,6 +571,20 @@ def test_an_order_that_quotes_is_watched_paused_and_brought_home(tabs: Tabs, des
     assert desk.opening.order(ann, order_id).goes_home
 
 
+def test_who_lacks_what_a_page_needs_is_told_what_to_do_next(tabs: Tabs, desk: Desk) -> None:
+    """All his dollars are coins, and the desk has not allowed him to be paid."""
+    eve = desk.customer("eve", "100.00")
+    desk.buy(eve, "1")
+    page = tabs.of("eve", "/trade?asset=BTC")
+    expect(page.get_by_text("nothing can be bought: ask the desk how to pay some in")).to_be_visible()
+    page.get_by_label("Sell").check()
+    expect(page.get_by_text("nothing can be bought")).to_have_count(0)
+    page.evaluate(GO, "/cash-outs/new")
+    expect(page.get_by_text("not yet allowed you to sell coins, nor to be paid at a bank")).to_be_visible()
+    page.get_by_role("link", name="ask it").click()
+    headed(page, "Account")
+
+
 # Dealers' people
 
 
@@ -579,6 +593,8 @@ def test_a_dealers_person_sees_what_is_left_to_pay_where_and_his_month(tabs: Tab
     bill = desk.dealership.billed()
     desk.dealership.pay(1_000_00, bill)
     page = tabs.of()
+    refused: list[str] = []
+    page.on("response", lambda told: refused.append(told.url) if told.status >= 400 else None)
     page.clock.set_fixed_time(desk.clock())
     signs_in(page, "dora", "a customer")
     headed(page, f"Bills of {CME_ID}")
@@ -597,8 +613,29 @@ def test_a_dealers_person_sees_what_is_left_to_pay_where_and_his_month(tabs: Tab
             page.get_by_role("button", name=f"Save as {form}").click()
         assert told.value.path().read_bytes().startswith(begins)
         assert told.value.suggested_filename == f"statement-{CME_ID}-{desk.clock():%Y-%m}.{form.lower()}"
+    assert refused == []  # no account is asked for that he need not have
     page.evaluate(GO, f"/billing/{CME_ID}0")
     expect(page.get_by_role("alert")).to_contain_text("no dealer is registered under this id")
+
+
+def test_bills_go_on_as_far_as_there_are_any(tabs: Tabs, desk: Desk) -> None:
+    """Further than one page of them, while the first ones stay; and who has an account besides has all of the menu."""
+    desk.customer("dora")
+    desk.dealership.active()
+    for _ in range(101):
+        desk.dealership.billed(invoice=False)
+    page = tabs.of("dora", f"/billing/{CME_ID}")
+    expect(page.get_by_role("row")).to_have_count(1 + 100)
+    menu = page.get_by_role("navigation", name="Main").get_by_role("link")
+    expect(menu).to_have_text(["Bills", "Portfolio"])
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("row")).to_have_count(1 + 101)
+    expect(page.get_by_role("button", name="More")).to_have_count(0)
+    page.get_by_role("link", name="Portfolio").click()
+    expect(page.get_by_role("link", name="Orders")).to_be_visible()
+    page.get_by_role("link", name="Bills").click()
+    headed(page, f"Bills of {CME_ID}")
+    expect(page.get_by_role("link", name="Orders")).to_be_visible()
 
 
 @PROVED

@@ -1,12 +1,10 @@
 // @ts-check
 // Lists for operators: machines, pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars, quantity } from "../amounts.js";
 import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
-import { Loaded, SELDOM, useLive } from "../live.js";
+import { Loaded, Paged, SELDOM, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
@@ -20,7 +18,6 @@ import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } 
 /** @typedef {Schemas['ListedExecutionView']} Execution */
 
 const PAGE = 100;
-const LOOKS = 10; // at pages that may be empty, to fill one
 const LISTS = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
 
 export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${LISTS.map(
@@ -48,35 +45,14 @@ const POOLS = [
   { name: "Closes (UTC)", of: (/** @type {Pool} */ p) => html`<${When} at=${p.due_at} />` },
 ];
 
-/** So many pages; one that is empty does not count, unless it is the last. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
-async function upTo(load, pages, /** @type {AbortSignal} */ signal) {
-  /** @type {T[]} */
-  const items = [];
-  /** @type {string | null | undefined} */
-  let cursor;
-  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
-    const page = await load(cursor, signal);
-    items.push(...page.items);
-    if (page.items.length) n += 1;
-    cursor = page.cursor;
-  }
-  return { items, more: cursor !== null };
-}
-
 /**
  * A list that goes on.
- * @param {{ title: string, caption: string, empty: string, load: (cursor: string | undefined, signal: AbortSignal) => Promise<{ items: any[], cursor: string | null }>,
- *   id: (row: any) => string, columns: import('../parts.js').Column<any>[] }} told
+ * @param {{ title: string, caption: string, empty: string, load: import('../live.js').Load<any>, id: (row: any) => string, columns: import('../parts.js').Column<any>[] }} told
  */
-function Listed({ title, caption, empty, load, id, columns }) {
-  const pages = useMemo(() => signal(1), []);
-  const live = useLive((signal) => upTo(load, pages.value, signal), undefined, [pages.value]);
-  return html`<${Heading}>${title}<//><${Lists} />
-    <${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
-      <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
-      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />
-      ${more && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//>`;
-}
+const Listed = ({ title, caption, empty, load, id, columns }) => html`<${Heading}>${title}<//><${Lists} />
+  <${Paged} load=${load} id=${id}>${(/** @type {any[]} */ items, /** @type {boolean} */ more) => html`
+    <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
+    <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />`}<//>`;
 
 export const Users = () => html`<${Listed} title="Users" caption="All accounts, newest first" empty="Nobody has an account yet."
   load=${(/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/users", { query: { limit: PAGE, cursor }, signal })}
@@ -95,11 +71,13 @@ export const Dealers = () => html`<${Listed} title="Dealers" caption="All dealer
     { name: "Since (UTC)", of: (/** @type {Dealer} */ d) => html`<${When} at=${d.created_at} />` },
   ]} />`;
 
+const of = (/** @type {Bill} */ b) => b.bill_id;
+
 /** @param {{ id: string }} told */
 export function DealersLife({ id }) {
   const path = { dealer: id };
   const live = useLive((signal) => get("/operations/billing/dealers/{dealer}", { path, signal }), SELDOM, [id]);
-  const bills = useLive((signal) => get("/operations/billing/dealers/{dealer}/bills", { path, query: { limit: PAGE }, signal }), SELDOM, [id]);
+  const bills = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/billing/dealers/{dealer}/bills", { path, query: { limit: PAGE, cursor }, signal });
   return html`<${Heading}>Dealer <code>${id}</code><//><p><a href="/dealers">All dealers</a></p>
     <${Loaded} of=${live}>${(/** @type {Schemas['DealerLifeView']} */ { dealer, accounts, events, waits_for }) => html`
       <${Facts} of=${[
@@ -112,9 +90,8 @@ export function DealersLife({ id }) {
       ]} />
       <${Table} caption="Accounts" rows=${accounts} id=${(/** @type {Schemas['OperatedAccountView']} */ a) => a.type} columns=${ACCOUNTS} empty="No account is open yet." />
       <${Table} caption="What has become of it" rows=${events.toReversed()} id=${(/** @type {Schemas['MovedView']} */ e) => e.at + e.after} columns=${MOVES} empty="Nothing yet." />`}<//>
-    <${Loaded} of=${bills}>${(/** @type {Schemas['OperatedBillPage']} */ page) => html`
-      <${Table} caption=${page.cursor ? `The first ${PAGE} bills, unpaid first` : "Bills, unpaid first"} rows=${page.items} id=${(/** @type {Bill} */ b) => b.bill_id} columns=${BILLS}
-        empty="Nothing was billed yet." />`}<//>`;
+    <${Paged} load=${bills} id=${of} every=${SELDOM}>${(/** @type {Bill[]} */ items) => html`
+      <${Table} caption="Bills, unpaid first" rows=${items} id=${of} columns=${BILLS} empty="Nothing was billed yet." />`}<//>`;
 }
 
 const ACCOUNTS = [
