@@ -217,21 +217,19 @@ export const Executions = ({ name }) => html`<${Heading}>Machine ${name}<//><p><
 
 /** @param {{ name: string, status: "RUNNING" | "FAILED", says: string, none: string }} told */
 function OfStatus({ name: machine, status, says, none }) {
-  const pages = useMemo(() => signal(1), []);
-  const page = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) =>
+  const load = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) =>
     get("/operations/machines/{machine}/executions", { path: { machine }, query: { status, cursor }, signal });
-  const live = useLive((signal) => upTo(page, pages.value, signal), SELDOM, [pages.value]);
-  return html`<section aria-label=${says}><h2>${says}</h2><${Loaded} of=${live}>${(/** @type {{ items: Execution[], more: boolean }} */ { items, more }) => html`
+  const name = (/** @type {Execution} */ e) => e.name;
+  return html`<section aria-label=${says}><h2>${says}</h2><${Paged} load=${load} id=${name} every=${SELDOM}>${(/** @type {Execution[]} */ items, /** @type {boolean} */ more) => html`
     <p role="status">${more ? `The newest ${items.length}: others began before` : `${items.length} in all`}</p>
     ${items.length > 0 && html`<${Facts} of=${byState(items)} />`}
-    <${Table} caption=${`${says}, newest first`} hidden rows=${items} empty=${none} id=${(/** @type {Execution} */ e) => e.name} columns=${[
+    <${Table} caption=${`${says}, newest first`} hidden rows=${items} empty=${none} id=${name} columns=${[
       { name: "Execution", of: (/** @type {Execution} */ e) => html`<a href=${`/work/${segment(e.id)}`}><code>${e.name}</code></a>` },
       { name: "State", of: (/** @type {Execution} */ e) => e.state ?? "not known" },
       { name: "Since (UTC)", of: (/** @type {Execution} */ e) => html`<${When} at=${e.since} />` },
       { name: "Attempts", number: true, of: (/** @type {Execution} */ e) => `${e.attempt ?? "–"}` },
       { name: "Went wrong", of: (/** @type {Execution} */ e) => e.error ?? e.says ?? "–" },
-    ]} />
-    ${more && pages.value < LOOKS && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//></section>`;
+    ]} />`}<//></section>`;
 }
 
 /** How many are in each state, and since when the oldest is there. @param {Execution[]} items @returns {[string, unknown][]} */
