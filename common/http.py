@@ -32,6 +32,8 @@ BodyT = TypeVar("BodyT")
 BODY_BYTES_MAX = 16 * 1024
 SIGNED_BYTES_MAX = 64 * 1024  # of what others send us signed: as much as we read of their answers
 
+# Who has what is written to no disk of a browser that others use after him, and no cache on the way tells it to them.
+NEVER_KEPT = {"Cache-Control": "no-store"}
 PROBLEMS, REQUESTS = "/problems/", "/requests/"  # where `type` and `instance` begin: relative, as each stage has a host
 
 # From 3.13 on, Python calls it otherwise.
@@ -280,6 +282,7 @@ def serve(
             if answer is None and asked["http"]["path"].endswith("\n"):  # which the router's pattern does not see
                 answer = _answer(RouteNotFound("there is no such route"), event)
             answer = answer or app.resolve(event, context)
+            answer["headers"] = {**answer.get("headers", {}), **NEVER_KEPT}
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer
         finally:

@@ -15,6 +15,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import Conflict, Unavailable
 from common.log import log
+from common.pages import CursorRefused
+from common.table.table import Page, Position
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -25,6 +27,7 @@ _TRIED = {"TaskScheduled", "LambdaFunctionScheduled"}
 _OVER = {"ExecutionSucceeded", "ExecutionFailed", "ExecutionTimedOut", "ExecutionAborted"}
 HISTORY_EVENTS_MAX = 1000  # the newest
 LISTED_MAX = 1000  # executions, with one call
+LAST_EVENTS = 100  # of an execution in a list: its last state with more than twenty tries
 CLOCKS_DIFFER = timedelta(seconds=1)
 
 
@@ -69,6 +72,27 @@ class StateOfExecution:
     left_at: datetime | None = None
     attempt: int = 1
     error: str | None = None
+
+
+@dataclass(frozen=True)
+class ListedExecution:
+    """One of many: `state` is where it is, or was when it ended. None: its newest events do not tell, or its history is
+    gone; `says` tells which."""
+
+    name: str
+    status: str  # as in MachineExecution
+    started_at: datetime
+    stopped_at: datetime | None
+    state: StateOfExecution | None
+    says: str | None = None
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many there are; `at_least`: no further than this was counted."""
+
+    number: int
+    at_least: bool
 
 
 @dataclass(frozen=True)
@@ -163,6 +187,41 @@ class Machines:
                 return
             asked["nextToken"] = page["nextToken"]
 
+    def count(self, machine: str, status: str, since: datetime | None = None) -> Count:
+        """How many executions have this status, of those that ended only what did `since` then; asked once, so no more
+        than LISTED_MAX are counted. Raises MachinesUnavailable."""
+        arn = f"{self.arn_prefix}{machine}"
+        page = self._ask("list_executions", stateMachineArn=arn, statusFilter=status, maxResults=LISTED_MAX)
+        found = [e for e in page["executions"] if since is None or e.get("stopDate") is None or e["stopDate"] >= since]
+        return Count(len(found), at_least="nextToken" in page)
+
+    def listed(self, machine: str, status: str, *, limit: int, after: Position | None) -> Page[ListedExecution]:
+        """Those of a status, by their start, newest first, with the state in which each is: one request for the page
+        and one for each. Raises MachinesUnavailable, and CursorRefused where Step Functions does not know the place."""
+        asked: dict[str, Any] = {"stateMachineArn": f"{self.arn_prefix}{machine}", "statusFilter": status}
+        if after is not None:
+            asked["nextToken"] = after["token"]
+        page = self._ask("list_executions", **asked, maxResults=limit)
+        items = [self._listed(machine, execution) for execution in page["executions"]]
+        return Page(items, {"token": page["nextToken"]} if "nextToken" in page else None)
+
+    def _listed(self, machine: str, told: Mapping[str, Any]) -> ListedExecution:
+        arn = self._execution_arn(machine, told["name"])
+        state, says = None, None
+        try:
+            asked: dict[str, Any] = {"executionArn": arn, "maxResults": LAST_EVENTS, "reverseOrder": True}
+            events = self._ask("get_execution_history", **asked)["events"]
+            found = _states(list(reversed(events)))
+            if found:
+                state = found[-1]
+            elif len(events) < LAST_EVENTS:
+                says = "it has come to no state yet"
+            else:
+                says = f"its last {LAST_EVENTS} events do not tell to which state it came"
+        except _NoSuchExecution:  # its history goes 90 days after it has ended
+            says = "its history is gone"
+        return ListedExecution(told["name"], told["status"], told["startDate"], told.get("stopDate"), state, says)
+
     def execution(self, machine: str, name: str) -> MachineExecution | None:
         """None when there has been none of that name. Raises MachinesUnavailable."""
         arn = self._execution_arn(machine, name)
@@ -190,8 +249,13 @@ class Machines:
             answer: Mapping[str, Any] = getattr(self.client, operation)(**asked)
             return answer
         except ClientError as error:
-            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+            code = error.response["Error"]["Code"]
+            if code == "ExecutionDoesNotExist":
                 raise _NoSuchExecution from error
+            if code == "InvalidToken":  # a day old, or of a machine that was made anew
+                raise CursorRefused(
+                    "Step Functions does not know this cursor any more; begin again without it"
+                ) from error
             raise _unavailable(error) from error
         except BotoCoreError as error:
             raise _unavailable(error) from error

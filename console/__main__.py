@@ -20,6 +20,7 @@ from console.commands import (
     deposits,
     finding,
     halts,
+    machines,
     mm,
     offramp,
     operators,
@@ -52,6 +53,7 @@ app.add_typer(signing_in.group)
 for name, module in (
     ("audit", audit),
     ("work", work),
+    ("machines", machines),
     ("offramp", offramp),
     ("withdrawals", withdrawals),
     ("orders", orders),

@@ -142,6 +142,8 @@ def stands(told: View, now: datetime) -> RenderableType:
     if told["members"]:
         shown["members"] = text(", ".join(told["members"]))
     shown["waits for"] = text(told["waits_for"] or "nothing")
+    if told["runbook"] is not None:
+        shown["runbook"] = text(f"docs/runbooks/{told['runbook']}.md")
     if told["waits_since"]:
         since = instant(told["waits_since"])
         shown["since"] = f"{clock(since)}, {relative(since, now)}"
@@ -604,6 +606,40 @@ def _account(told: View) -> Text:
         "UNAVAILABLE": "it can not be read at this moment; ask again",
     }
     return text(words.get(told["account_state"], "it is not what was written: nothing is paid there"), "red")
+
+
+def machines(items: Sequence[View]) -> RenderableType:
+    table = rows("machine", "running", "failed in 24 h", "is for")
+    for item in items:
+        counts = [f"{'at least ' * of['at_least']}{of['number']}" for of in (item["running"], item["failed"])]
+        table.add_row(
+            text(item["name"]), counts[0], text(counts[1], "red" if item["failed"]["number"] else ""), item["says"]
+        )
+    return table
+
+
+def by_state(items: Sequence[View]) -> RenderableType:
+    """How many executions are in each state, and since when the longest there is."""
+    table = rows("state", "executions", "oldest since (UTC)")
+    found: dict[str, list[View]] = {}
+    for item in items:
+        found.setdefault(item["state"] or "not known", []).append(item)
+    for state, there in found.items():
+        since = min((instant(item["since"]) for item in there if item["since"] is not None), default=None)
+        table.add_row(text(state), str(len(there)), "" if since is None else clock(since))
+    return table
+
+
+def executions(items: Sequence[View], now: datetime) -> RenderableType:
+    table = rows("execution", "state", "since (UTC)", "", "tries", "went wrong")
+    for item in items:
+        since = None if item["since"] is None else instant(item["since"])
+        when = ("", "") if since is None else (clock(since), relative(since, now))
+        tries = "" if item["attempt"] is None else str(item["attempt"])
+        table.add_row(
+            text(item["name"]), text(item["state"] or "?"), *when, tries, text(item["error"] or item["says"] or "")
+        )
+    return table
 
 
 def users(items: Sequence[View]) -> RenderableType:

@@ -29,6 +29,8 @@ OF_ALL = {
 OF_OPERATORS = {
     "work": ("Work", "What is unfinished, overdue first; anything is searched for by its id."),
     "story": ("Story", "What has happened to one thing, what may be done about it, and its machine below."),
+    "machines": ("Machines", "The machines that move orders, and how many executions each has."),
+    "machine": ("Machine", "Where the executions of one machine stand, by state."),
     "approvals": ("Approvals", "What one operator has proposed, for another one to confirm or dismiss."),
     "found": ("Found", "What the desk knows by an id, a username or a reference."),
     "parked": ("Parked", "Events of the bank that the desk could not place."),

@@ -1090,6 +1090,8 @@ TOLD: dict[str, Told] = {
     "moves_of_amount": Told(_FOUND, (AccountNotFound,)),
     "find": Told(_FOUND),
     "operated_pools": Told(_FOUND),
+    "machines": Told(_FOUND, (MachinesUnavailable,)),
+    "executions": Told(_FOUND, (MachinesUnavailable,)),
     "failures": Told(_FOUND),
     "audit": Told(_FOUND),
     "audit_head": Told(_FOUND, (AnchorsUnavailable,)),

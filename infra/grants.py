@@ -176,8 +176,8 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE, CHECK}),
         indexes=(OPEN_WORK, USER_OPEN, USER_ORDERS, LISTED),
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=_each(START, DESCRIBE, HISTORY, DEFINITION)
-        | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, DEFINITION, TOKEN, TOKEN_FAILS})},
+        machines=_each(START, DESCRIBE, HISTORY, DEFINITION, LIST)
+        | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, DEFINITION, LIST, TOKEN, TOKEN_FAILS})},
         person_keys=frozenset({NEW_KEY, UNWRAP}),
         anchors=frozenset({PUBLIC_KEY, READ_ANCHOR, LIST_ANCHORS}),
         operators=frozenset({END_SIGN_INS, DISABLE, FIND_MEMBER, LIST_MEMBERS}),

@@ -476,7 +476,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/flows/{flow}/lift"): Call(body=_BECAUSE),
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
+    Route("GET", "/operations/machines"): Call(),
     Route("GET", "/operations/machines/{machine}"): Call(),
+    Route("GET", "/operations/machines/{machine}/executions"): Call(),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/approve-payout"): Call(body=_BECAUSE, thing="large"),
     Route("POST", "/operations/work/{thing_id}/decide-order"): Call(

@@ -471,7 +471,7 @@ def test_the_longest_and_the_shortest_words_are_fine(doors: Doors, world: World)
     for asset_id in ("W", "AI", "1INCH", "1000000BABYDOGE", "ABCDEFGHIJABCDEFGHIJ", "00"):
         assert doors.customer().get("/orders", asset_id=asset_id).status == 200
     for route in openapi.parameters("query", "limit"):
-        for limit in ("1", "100"):
+        for limit in ("1", "20" if route.path.endswith("/executions") else "100"):  # each is a request elsewhere
             token, query = entitled(doors, route).token, {**CALLS[route].query, "limit": limit}
             assert doors.ask(route.method, path(route, world), token=token, query=query).status == 200
 

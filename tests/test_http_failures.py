@@ -86,7 +86,9 @@ def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world
 
 
 TELLS_OF_MACHINES = {
+    Route("GET", "/operations/machines"),
     Route("GET", "/operations/machines/{machine}"),
+    Route("GET", "/operations/machines/{machine}/executions"),
     Route("GET", "/operations/work/{thing_id}"),
     Route("POST", "/operations/work/{thing_id}/redrive"),
 }

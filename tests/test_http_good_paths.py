@@ -42,6 +42,7 @@ def test_a_good_request_is_answered_as_the_document_says(doors: Doors, world: Wo
     before = world.desk.dynamo.items()
     answer = called(doors, world, route, entitled(doors, route).token)
     assert answer.status == CALLS[route].status
+    assert answer.headers["cache-control"] == "no-store", "a browser that others use keeps nothing of it"
     assert not answer.replayed or route.path == "/users"
     assert route.method != "GET" or world.desk.dynamo.items() == before, "who only looks changes nothing"
 

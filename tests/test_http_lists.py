@@ -388,6 +388,7 @@ LISTS = [
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
 
+EXECUTIONS = Route("GET", "/operations/machines/{machine}/executions")  # of Step Functions: tests/test_http_machines.py
 COMPARE = Route("POST", "/operations/compare/billing")  # no list: goes on for as long as there is time, and is audited
 # An order that has traded, by its owner; by that, his endpoint; and the contract of a dealer who has paid.
 TRADED: dict[str, str] = {}
@@ -472,7 +473,9 @@ class TestCursors:
         assert (answer.status, answer.problem) == (422, "CursorRefused"), (cursor, answer.text)
 
     def test_every_list_is_here(self) -> None:
-        assert sorted([COMPARE, *(list_.route for list_ in LISTS)]) == sorted(openapi.parameters("query", "cursor"))
+        assert sorted([COMPARE, EXECUTIONS, *(list_.route for list_ in LISTS)]) == sorted(
+            openapi.parameters("query", "cursor")
+        )
 
     @EACH
     def test_go_on_where_the_page_ended(self, doors: Doors, list_: List) -> None:

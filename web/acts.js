@@ -69,5 +69,6 @@ export function requestOf(command, filled, key) {
   const body = Object.fromEntries(given.map(([name, value]) => [name, WHOLE.has(name) && /^\d{1,15}$/.test(value) ? JSON.parse(value) : value.trim()]));
   if (command !== KEYED_BY_REFERENCE) return { body, key };
   const { reference, ...rest } = body;
+  if (!/^[!-~]{1,128}$/.test(reference)) throw new Error("A reference is Latin letters, digits and signs, without a space: it is the key of the deposit.");
   return { body: rest, key: `${reference}` };
 }

@@ -59,9 +59,13 @@ export function percent(part) {
   return `${sign && "−"}${(whole + digits.slice(0, 2)).replace(/^0+(?=\d)/, "")}.${digits.slice(2, 4).padEnd(2, "0")} %`;
 }
 
-/** What a person types: 1,000.50 is 1000.50; null, where it is no amount above nothing. @param {string} typed */
+/**
+ * What a person types: 1,000.50 is 1000.50; null, where it is no amount above nothing. A comma that many people write
+ * for the point (0,25) is refused: it is taken only where it can be nothing but one between thousands. @param {string} typed
+ */
 export function typed(typed) {
-  const plain = typed.trim().replace(/^\$/, "").replaceAll(",", "");
+  const bare = typed.trim().replace(/^\$/, "");
+  const plain = /^[1-9]\d{0,2}((,\d{3})+\.\d+|(,\d{3}){2,})$/.test(bare) ? bare.replaceAll(",", "") : bare;
   const found = /^0*(\d{1,15})(\.\d{1,18})?$/.exec(plain);
   if (!found || isZero(plain)) return null;
   return `${found[1]}${found[2] ?? ""}`;

@@ -15,8 +15,8 @@ import { NoAnswer, distrust, token } from "./session.js";
 /** @template O @typedef {import('./types').InQuery<O>} InQuery */
 
 const PATIENCE_SECONDS = 35; // longer than API Gateway's own
-/** Statuses that are neither an answer nor a refusal: it may have been done. */
-const UNKNOWN = new Set([500, 502, 504]);
+/** From 500 on it may have been done; but for these, by which the desk says that nothing is held or sold. */
+const NOTHING_DONE = new Set(["Halted", "NoMarketPrice", "NoTradingKey", "PriceUnavailable", "SaleRefused"]);
 
 let root = "/api";
 
@@ -137,10 +137,11 @@ async function once(method, path, { body, key, signal, file }, bearer) {
     if (signal?.aborted) throw failed;
     throw new NoAnswer("No answer came from the desk.");
   }
-  if (UNKNOWN.has(answer.status) && method !== "GET") throw new NoAnswer(`No answer came from the desk (${answer.status}).`);
   const parsed = json(told);
-  if (answer.ok) return parsed;
+  if (answer.ok && (parsed !== null || !told)) return parsed;
   const refused = new Refused(answer.status, parsed, answer.headers);
+  if (method !== "GET" && (answer.ok || (answer.status >= 500 && !NOTHING_DONE.has(refused.kind))))
+    throw new NoAnswer(answer.status === 503 && refused.kind ? refused.message : `No answer came from the desk (${answer.status}).`);
   if (answer.status !== 401 && refused.kind !== "TokenRefused") throw refused;
   distrust(bearer);
   return refused;

@@ -6,7 +6,7 @@ import { useEffect, useMemo } from "./vendor/preact-hooks.js";
 import { signal } from "./vendor/signals.js";
 import * as api from "./api.js";
 import { Ended, Failed, SELDOM, useLive } from "./live.js";
-import { go, html, place, segment } from "./parts.js";
+import { docs, go, html, place, segment } from "./parts.js";
 import * as session from "./session.js";
 
 /** @typedef {import('./types').PoolName} PoolName */
@@ -16,6 +16,8 @@ import * as session from "./session.js";
 const PAGES = [
   { path: /^\/work$/, title: "Work", of: "operators", page: async () => html`<${(await import("./pages/work.js")).Work} />` },
   { path: /^\/work\/([^/]+)$/, title: "Story", of: "operators", page: async ([id]) => html`<${(await import("./pages/story.js")).Story} id=${id} />` },
+  { path: /^\/machines$/, title: "Machines", of: "operators", page: async () => html`<${(await import("./pages/lists.js")).Machines} />` },
+  { path: /^\/machines\/([^/]+)$/, title: "Machine", of: "operators", page: async ([name]) => html`<${(await import("./pages/lists.js")).Executions} name=${name} />` },
   { path: /^\/find\/([^/]+)$/, title: "Found", of: "operators", page: async ([what]) => html`<${(await import("./pages/work.js")).Find} what=${what} />` },
   { path: /^\/approvals$/, title: "Approvals", of: "operators", page: async () => html`<${(await import("./pages/approvals.js")).Approvals} />` },
   { path: /^\/parked$/, title: "Parked", of: "operators", page: async () => html`<${(await import("./pages/parked.js")).Parked} />` },
@@ -62,13 +64,12 @@ const PAGES = [
 
 /** @type {Record<PoolName, [string, string][]>} */
 const MENU = {
-  operators: [["/work", "Work"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
+  operators: [["/work", "Work"], ["/machines", "Machines"], ["/approvals", "Approvals"], ["/parked", "Parked"], ["/halts", "Halts"], ["/books", "Books"], ["/audit", "Audit"], ["/catalogue", "Lists"]],
   customers: [["/portfolio", "Portfolio"], ["/trade", "Trade"], ["/exchange", "Exchange"], ["/orders", "Orders"], ["/cash-outs", "Cash-outs"], ["/withdrawals", "Withdrawals"], ["/market-making", "Market making"], ["/recurring", "Recurring buys"], ["/account", "Account"]],
 };
 const WHO = { operators: "an operator", customers: "a customer" };
 
 const failed = signal(/** @type {Error | null} */ (null)); // why a sign-in or a sign-out failed
-const docs = signal(""); // their whole address, since the console has no page of them
 
 addEventListener("popstate", () => (place.value = location.pathname + location.search));
 addEventListener("click", (event) => {
@@ -165,11 +166,18 @@ function Header({ who, pathname }) {
 const Links = ({ of, pathname }) =>
   of.map(([to, says]) => html`<li><a href=${to} aria-current=${pathname === to ? "page" : pathname.startsWith(`${to}/`) ? "true" : undefined}>${says}</a></li>`);
 
-/** Who has no account yet can only open one: all else would be refused. @param {{ who: session.Person, pathname: string }} told */
+const opened = signal(false); // an account of his has been seen
+
+/** Who has no account yet can only open one: all else would be refused. A dealer's person need not have one, so none is asked
+ * for while he is at the bills. @param {{ who: session.Person, pathname: string }} told */
 function CustomersLinks({ who, pathname }) {
-  const { error } = useLive((signal) => api.get("/me", { signal }), SELDOM).state.value;
-  const none = error instanceof api.Refused && error.kind === "AccountNotFound";
-  return html`<${Links} of=${[...ofDealers(who), ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
+  const bills = ofDealers(who);
+  const asks = !bills.length || !pathname.startsWith("/billing/");
+  const { error } = useLive(async (stop) => {
+    if (asks) opened.value = !!(await api.get("/me", { signal: stop }));
+  }, asks ? SELDOM : undefined, [asks]).state.value;
+  const none = bills.length ? !opened.value : error instanceof api.Refused && error.kind === "AccountNotFound";
+  return html`<${Links} of=${[...bills, ...(none ? MENU.customers.slice(0, 1) : MENU.customers)]} pathname=${pathname} />`;
 }
 
 /** What is halted now. Where that can not be loaded, each page says what it could not do. */

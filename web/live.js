@@ -29,10 +29,12 @@ export function useLive(load, every, of = []) {
     let failures = 0;
     let due = 0; // by performance.now()
     let loading = false;
+    let asked = false; // meanwhile: what is being told may be of before what he has done since
     const once = async () => {
-      if (loading || stop.signal.aborted) return;
+      if (loading || stop.signal.aborted) return void (asked = true);
       clearTimeout(timer);
       loading = true;
+      asked = false;
       let wait = every;
       try {
         const value = await load(stop.signal);
@@ -48,6 +50,7 @@ export function useLive(load, every, of = []) {
       } finally {
         loading = false;
       }
+      if (asked) return void once();
       if (wait) later(wait);
     };
     /** @param {number} seconds */
@@ -87,6 +90,41 @@ export function Loaded({ of, children }) {
       <button class="outline secondary" onClick=${of.again}>Try again</button>
     </div>`;
   return html`${stale}${children(value, at)}`;
+}
+
+const LOOKS = 10; // at one page
+
+/** Page after page, as they are asked for; one that is empty, and not the last, is followed by the next. What has moved between
+ * two of them is told once. @template T @param {Load<T>} load @param {(row: T) => string} id @param {number} pages @param {AbortSignal} signal */
+async function upTo(load, id, pages, signal) {
+  /** @type {Map<string, T>} */
+  const found = new Map();
+  /** @type {string | null | undefined} */
+  let cursor;
+  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
+    const page = await load(cursor, signal);
+    for (const row of page.items) found.set(id(row), row);
+    if (page.items.length) n += 1;
+    cursor = page.cursor;
+  }
+  return { items: [...found.values()], more: cursor !== null };
+}
+
+/** @template T @typedef {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} Load */
+
+/**
+ * A list that goes on, and stays while more of it is loaded.
+ * @param {{ load: Load<any>, id: (row: any) => string, every?: number, children: (items: any[], more: boolean) => unknown }} told
+ */
+export function Paged({ load, id, every, children }) {
+  const pages = useMemo(() => signal(1), []);
+  const live = useLive((stop) => upTo(load, id, pages.peek(), stop), every);
+  const further = () => {
+    pages.value += 1;
+    live.again();
+  };
+  return html`<${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
+    ${children(items, more)}${more && html`<button class="outline secondary" onClick=${further}>More</button>`}`}<//>`;
 }
 
 /** @param {{ error: Error, again?: () => void }} told */
@@ -130,7 +168,7 @@ export function Ended() {
  * @property {boolean} sending
  * @property {boolean} unknown it may have been done: only the same may be asked again
  * @property {(name: keyof F & string) => (event: Event) => void} typed
- * @property {(fields: Partial<F>, key?: string) => void} set
+ * @property {(fields: Partial<F>) => void} set
  * @property {(event?: Event) => Promise<A | undefined>} send
  */
 
@@ -138,13 +176,14 @@ export function Ended() {
  * @template {Record<string, string>} F @template A
  * @param {string} name of this form, at this page @param {F} empty
  * @param {(fields: F, key: string) => Promise<A>} ask @param {(answer: A, fields: F) => void} [answered]
+ * @param {(fields: F) => boolean} [looks] is it only looked at what would be done? Then the form stays as it is
  * @returns {Form<F, A>}
  */
-export function useForm(name, empty, ask, answered) {
+export function useForm(name, empty, ask, answered, looks = () => false) {
   const at = `draft:${name}`;
   const form = useMemo(() => {
     const kept = JSON.parse(sessionStorage.getItem(at) ?? "null");
-    /** @type {{ fields: F, key: string, sending: boolean, unknown: boolean, error: Error | null }} */
+    /** @type {{ fields: F, key: string, sending: boolean, unknown: boolean, error: Error | null, sent?: F }} */
     const begun = { fields: empty, key: crypto.randomUUID(), unknown: false, ...kept, sending: false };
     begun.error = begun.unknown ? new NoAnswer("No answer came when this was sent.") : null;
     return signal(begun);
@@ -153,24 +192,27 @@ export function useForm(name, empty, ask, answered) {
   /** @param {Partial<typeof form.value>} change */
   const change = (change) => {
     form.value = { ...form.peek(), ...change };
-    const { fields, key, unknown } = form.peek();
-    sessionStorage.setItem(at, JSON.stringify({ fields, key, unknown }));
+    const { fields, key, unknown, sent } = form.peek(); // what is typed while it is sent is not what was sent
+    sessionStorage.setItem(at, JSON.stringify({ fields: (unknown && sent) || fields, key, unknown }));
   };
   const send = async (/** @type {Event | undefined} */ event) => {
     event?.preventDefault();
-    if (form.peek().sending) return undefined; // pressed twice
-    const { fields, key } = form.peek();
-    change({ sending: true, unknown: true, error: null }); // a tab that dies now comes back as one that does not know
+    const { fields, key, sending, unknown: before } = form.peek();
+    if (sending) return undefined; // pressed twice
+    const looking = looks(fields);
+    change({ sending: true, unknown: before || !looking, error: null, sent: fields }); // a tab that dies now comes back as one that does not know
     try {
       const answer = await ask(fields, key);
-      form.value = { fields: empty, key: crypto.randomUUID(), sending: false, unknown: false, error: null };
-      sessionStorage.removeItem(at);
+      if (looking) change({ sending: false });
+      else form.value = { fields: empty, key: crypto.randomUUID(), sending: false, unknown: false, error: null };
+      if (!looking) sessionStorage.removeItem(at);
       answered?.(answer, fields);
       return answer;
     } catch (failed) {
       const error = /** @type {Error} */ (failed);
-      const refused = error instanceof Refused; // an answer: what is asked next is another request
-      change({ sending: false, unknown: error instanceof NoAnswer, error, ...(refused && { key: crypto.randomUUID() }) });
+      const unknown = looking ? before : error instanceof NoAnswer || (before && !decides(error));
+      const refused = error instanceof Refused && !looking && !unknown; // an answer: what is asked next is another request
+      change({ sending: false, unknown, error, ...(unknown && { fields }), ...(refused && { key: crypto.randomUUID() }) });
       return undefined;
     }
   };
@@ -179,7 +221,7 @@ export function useForm(name, empty, ask, answered) {
     sending,
     unknown: unknown && !sending,
     error,
-    set: (told, key = form.peek().key) => change({ fields: { ...form.peek().fields, ...told }, key }),
+    set: (told) => change({ fields: { ...form.peek().fields, ...told } }),
     typed: (field) => (event) => {
       const { value } = /** @type {HTMLInputElement} */ (event.target);
       change({ fields: { ...form.peek().fields, [field]: value }, error: null });
@@ -187,6 +229,9 @@ export function useForm(name, empty, ask, answered) {
     send,
   };
 }
+
+/** Does a refusal say also of the time before that nothing was done? Not one from before the desk has looked at the key. @param {Error} error */
+const decides = (error) => error instanceof Refused && error.kind !== "" && error.status < 500 && ![401, 403, 429].includes(error.status);
 
 /**
  * What became of a form that was sent, and the button that sends it.
@@ -196,7 +241,7 @@ export function Send({ form, says, disabled }) {
   const { error, unknown, sending } = form;
   return html`
     ${unknown && html`<div class="failed" role="alert">
-      <p>${error?.message} It may have been done. Ask again: however often you ask, it counts once.</p>
+      <p>${error?.message}</p><p>It may have been done. Ask again: however often you ask, it counts once.</p>
     </div>`}
     ${error && !unknown && html`<${Failed} error=${error} />`}
     <button type="submit" aria-busy=${sending} disabled=${sending || (disabled && !unknown)}>

@@ -10,6 +10,7 @@ export const html = htm.bind(h);
 
 /** Where we are, without the host. */
 export const place = signal(location.pathname + location.search);
+export const docs = signal(""); // their whole address, since the console has no page of them
 
 /** @param {string} to */
 export function go(to) {

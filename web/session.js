@@ -143,6 +143,7 @@ export async function signOut() {
   const pool = /** @type {PoolName} */ (kept?.pool ?? person.value?.pool ?? "customers");
   const { pages, client_id } = config.pools[pool];
   access = null;
+  person.value = null; // who comes back to this page by the browser's button sees nothing of his
   sessionStorage.clear();
   location.assign(`${pages}/logout?${new URLSearchParams({ client_id, logout_uri: `${location.origin}/` })}`);
 }

@@ -17,17 +17,16 @@ export function useTrial(name, empty, { look, act, done }) {
   const trial = useMemo(() => signal(/** @type {{ says: T, of: string } | null} */ (null)), [name]);
   /** @param {F} fields */
   const triedOf = (fields) => (trial.value?.of === JSON.stringify(fields) ? trial.value : null);
-  /** @param {F} fields @param {string} key @returns {Promise<{ says: T, key: string } | { got: D }>} */
+  /** @param {F} fields @param {string} key @returns {Promise<{ says: T } | { got: D }>} */
   const ask = async (fields, key) => {
     const tried = triedOf(fields);
-    if (!tried) return { says: await look(fields, key).catch(onlyTried), key };
+    if (!tried) return { says: await look(fields, key).catch(onlyTried) };
     return { got: await act(fields, key, tried.says).catch(moved) };
   };
   const form = useForm(name, empty, ask, (answer, fields) => {
     if ("got" in answer) return done(answer.got);
-    form.set(fields, answer.key); // an act may have been sent under it before a reload: a trial is no answer to that
     trial.value = { says: answer.says, of: JSON.stringify(fields) };
-  });
+  }, (fields) => !triedOf(fields)); // an act may have been sent before a reload: a trial is no answer to that
   /** @param {Error} failed @returns {never} */
   const moved = (failed) => {
     if (failed instanceof Refused && failed.kind === "StoryMoved") trial.value = null; // it has to be tried anew

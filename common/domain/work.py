@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -304,6 +305,11 @@ def taken_up(item: Unfinished, row: Key, now: datetime, status: str, waits_for: 
 
 def execution_name(thing_id: str, generation: int) -> str:
     return thing_id if generation == 1 else f"{thing_id}-{generation}"
+
+
+def thing_of(execution_name: str) -> str:
+    """The id of what an execution moves."""
+    return re.sub(r"-[1-9]\d*$", "", execution_name)
 
 
 def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:

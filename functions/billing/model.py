@@ -479,9 +479,9 @@ class Taken:
 class Aside:
     """What came, and was taken for no account. status: EARLY, PARKED or DISMISSED.
 
-    told: None where the message is not understood, or tells of a payment that was taken back: takes_back. body: of such
-    a message, shortened. told_at: since when it is told
-    so; what was decided before that is about other terms.
+    told: None where the message is not understood, or tells of a payment that was taken back: takes_back, and how much
+    of it was. body: of such a message, shortened. told_at: since when it is told so; what was decided before that is
+    about other terms.
     """
 
     receipt_id: str
@@ -492,6 +492,7 @@ class Aside:
     told_at: datetime
     waits_for_person: bool = False
     takes_back: str | None = None
+    takes_back_kopecks: int | None = None
 
     @property
     def status(self) -> PaymentStatus:

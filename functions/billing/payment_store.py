@@ -67,6 +67,7 @@ class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
     told_anew_at = InstantAttribute(null=True)
     recalled_kopecks = DecimalAttribute(null=True)
     takes_back = UnicodeAttribute(null=True)  # of a message: the payment that the bank has taken back
+    takes_back_kopecks = DecimalAttribute(null=True)  # … and how much; none: it was parked by an earlier version
 
 
 class ApplicationItem(Item, discriminator=keys.APPLICATION.entity):
@@ -199,6 +200,7 @@ def put_aside(aside: Aside, account: Account | None) -> list[Write]:
     at, status = aside.created_at, aside.status
     item = _item(aside.receipt_id, status, aside.told, aside.why.account, at)
     item.reason, item.body, item.takes_back = aside.why.why, aside.body, aside.takes_back
+    item.takes_back_kopecks = None if aside.takes_back_kopecks is None else Decimal(aside.takes_back_kopecks)
     _wait(item, status, at, aside.why.why)
     writes = [
         Write.insert(item, otherwise=PaymentKnown("the payment is known")),
@@ -416,7 +418,8 @@ def _receipt(item: PaymentItem) -> Receipt:
         return Taken(item.PK, told, whose, status, int(item.left_kopecks), item.created_at, recalled, item.reason)
     why = Nobodys(status, item.reason or "", whose)
     told_at = item.told_anew_at or item.created_at
-    return Aside(item.PK, why, told, item.body, item.created_at, told_at, item.needs_person, item.takes_back)
+    back = None if item.takes_back_kopecks is None else int(item.takes_back_kopecks)
+    return Aside(item.PK, why, told, item.body, item.created_at, told_at, item.needs_person, item.takes_back, back)
 
 
 def _told_of(item: PaymentItem) -> Told | None:

@@ -11,6 +11,7 @@ from common.errors import Conflict, NotFound, Refusal, Rejected, Unavailable
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
+FAILED_WITHIN = timedelta(days=1)  # executions that operators are told of
 FAR = timedelta(days=3650)  # whatever waits is due by then
 COUNTED_MAX = 1_000  # of what waits in a list: to count a hundred thousand would take the time of a round
 RECONCILE_TRIES_MAX = 5  # to read a journal between two equal reads of the balances

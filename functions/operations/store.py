@@ -108,6 +108,7 @@ class KnownItem(Unfinished):
     refund_id = UnicodeAttribute(null=True)  # of one that is on its way
     recalls = DecimalAttribute(null=True)
     takes_back = UnicodeAttribute(null=True)  # of a message: the payment that the bank has taken back
+    takes_back_kopecks = DecimalAttribute(null=True)
     body = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)

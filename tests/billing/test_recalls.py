@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -263,6 +264,22 @@ class TestWithItsMessage:
         back = told_back(desk, other)
         with pytest.raises(NotProposable, match="is no message"):
             desk.by_two("payments recall", receipt_id(message.payment.payment_id), {"message": back})
+
+    def test_it_tells_of_all_of_that_payment(self, desk: Desk) -> None:
+        """Of 300.00 the bank has taken back 100.00: the dealer does not owe 300.00 again."""
+        message = paid(desk, 300_00)
+        thing = receipt_id(message.payment.payment_id)
+        (written,) = [
+            m.value for m in desk.dealership.system.outbox.messages() if message.payment.payment_id in m.value
+        ]
+        part = {"event_type": "invoice.payment_reversed", "amount": "100.00"}
+        body = json.dumps(json.loads(written) | part).encode()
+        assert desk.dealership.payments.receive(body, lambda: True) is PaymentStatus.PARKED
+        with pytest.raises(NotProposable, match=r"tells of 100\.00, and .* is of 300\.00 roubles"):
+            desk.by_two("payments recall", thing, {"message": receipt_id_of(body)})
+        assert payment(desk, message).status is PaymentStatus.SPREAD
+        decided(desk, "payments dismiss", receipt_id_of(body))
+        payment(desk, message)
 
     def test_one_that_is_dismissed_meanwhile_is_looked_at_again(self, desk: Desk) -> None:
         message = paid(desk, 300_00)

@@ -73,7 +73,7 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
     """Of what waits for a person."""
     return {
         **row("id kind username status waits_for", thing_id, "sell_order", "ann", "TARGET_TXN_PENDING", "an operator"),
-        **row("waits_since due_at needs_person pool batch", WHEN, WHEN, True, None, None),
+        **row("waits_since due_at needs_person runbook pool batch", WHEN, WHEN, True, "needs-person", None, None),
         **row("members events calls execution execution_before proposal acts", [], [], [], None, None, None, []),
         **more,
     }

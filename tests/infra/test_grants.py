@@ -206,6 +206,8 @@ def by_hand(recorder: Recorder) -> None:
         batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
         drawn = recorder.as_(ROUTES[Route("GET", "/operations/machines/{machine}")], olga.get)
         assert {drawn(f"/operations/machines/{machine}").status for machine in keys.MACHINES} == {200}
+        assert drawn("/operations/machines").status == 200
+        assert {drawn(f"/operations/machines/{machine}/executions").status for machine in keys.MACHINES} == {200}
         desk.world.machines.restart()
         asked(f"/operations/work/{paid}/redrive")
         asked(f"/operations/work/{batch}/redrive")

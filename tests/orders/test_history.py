@@ -16,7 +16,7 @@ from functions.orders.history import STEPS_MAX, TooManySteps, Worth, steps
 from functions.orders.service import marks
 from sandbox.prices.oracle import Oracle
 from tests.desk import NOON, Desk
-from tests.orders.test_price_jumps import a_round
+from tests.orders.test_price_jumps import a_round, confirm, exchange_is_at
 from tests.orders.test_schedule import oracle
 from tests.seen import before_next_write
 
@@ -32,8 +32,8 @@ def passes(desk: Desk, oracle: Oracle, hour: datetime, price: str) -> None:
     a_round(desk, oracle, str(Decimal(price) + Decimal("0.01")))
 
 
-def known(desk: Desk, step: Step = Step.HOUR) -> dict[datetime, Price]:
-    return {past.at: past.quote.price for past in desk.valuing.prices("BTC", NOON, None, step)}
+def known(desk: Desk, step: Step = Step.HOUR, asset_id: str = "BTC") -> dict[datetime, Price]:
+    return {past.at: past.quote.price for past in desk.valuing.prices(asset_id, NOON, None, step)}
 
 
 def of_hours(desk: Desk, owner: Owner, since: datetime = NOON, until: datetime | None = None) -> list[Worth]:
@@ -84,6 +84,44 @@ def test_a_price_that_has_jumped_is_no_hours_price(desk: Desk, oracle: Oracle) -
     a_round(desk, oracle, "300")
     a_round(desk, oracle, "102")
     assert known(desk) == {TWO: Price("101"), THREE: Price("102")}
+
+
+def test_who_confirms_a_jump_keeps_the_hour_that_was_before_it(desk: Desk, oracle: Oracle) -> None:
+    """At one hour two operators do, at another the exchange; the prices of both hours are of before the jumps."""
+    passes(desk, oracle, ONE, "101")
+    desk.clock.at = TWO - timedelta(seconds=90)
+    a_round(desk, oracle, "102")
+    a_round(desk, oracle, "300")
+    confirm(desk, "300")
+    desk.clock.at = THREE - timedelta(seconds=90)
+    a_round(desk, oracle, "301")
+    exchange_is_at(desk, "399", "401")
+    a_round(desk, oracle, "400")
+    assert known(desk) == {ONE: Price("101"), TWO: Price("102"), THREE: Price("301")}
+
+
+def test_a_jump_that_was_confirmed_after_the_hour_is_not_its_price(desk: Desk, oracle: Oracle) -> None:
+    """At the hour it waited for people, or for the exchange: the desk did not trade at it then. So does a first
+    price."""
+    desk.list_asset("AAA", None)
+    desk.clock.at = ONE - timedelta(seconds=65)
+    desk.clock.forward(seconds=59)
+    oracle.set_price("aaa", "7")
+    a_round(desk, oracle, "300", after=1)
+    desk.clock.forward(minutes=10)
+    confirm(desk, "300")
+    confirm(desk, "7", "AAA")
+    oracle.set_price("aaa", "8")
+    a_round(desk, oracle, "301")
+    desk.clock.at = TWO - timedelta(seconds=125)
+    a_round(desk, oracle, "300")
+    a_round(desk, oracle, "500")
+    exchange_is_at(desk, "499", "501")
+    a_round(desk, oracle)
+    a_round(desk, oracle, "501")
+    passes(desk, oracle, THREE, "501")
+    assert known(desk) == {THREE: Price("501")}
+    assert known(desk, asset_id="AAA") == {TWO: Price("8"), THREE: Price("8")}
 
 
 def test_a_round_that_overlaps_does_not_keep_an_older_price(desk: Desk, oracle: Oracle) -> None:

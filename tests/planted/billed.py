@@ -447,6 +447,15 @@ PLANTS: list[Plant] = [
         f"{RECALLS}::TestWithItsMessage::test_it_is_a_message_of_that_payment",
     ),
     plant(
+        "billing-a-part-taken-back-is-all-of-it",
+        Kind.CONDITION,
+        "functions/operations/service/payment_kinds.py:Recall._message",
+        "back is not None and back != subject.item.kopecks",
+        "back is None and back != subject.item.kopecks",
+        "The bank takes back a part of a payment, and its dealer owes all of it again.",
+        f"{RECALLS}::TestWithItsMessage::test_it_tells_of_all_of_that_payment",
+    ),
+    plant(
         "dealers-forgotten-while-money-comes",
         Kind.CONDITION,
         "common/domain/dealers.py:_is_at_rest",

@@ -22,10 +22,12 @@ from common.log import metrics
 from functions.billing import schedule as of_billing
 from functions.market_making import schedule as of_market_making
 from functions.operations import schedule as of_operations
+from functions.operations.model import NothingKnown
 from tests.console.run import Said
 from tests.desk import Desk
 from tests.harness.invocation import Invocation
 from tests.runbooks.page import CONFIRM, PAGES, Page, Step, Words, read
+from tests.runbooks.untold import is_untold
 
 COMMANDS_MAX = 4
 OUTSIDE = {"ACCOUNT", "ASSET", "CLIENT", "SUB", "USERNAME", "UUID"}  # known to who is woken, or told by somebody
@@ -92,6 +94,14 @@ class OnCall:
             self.told += "".join(found) if each is page else ""
         if "aws logs tail" in page.look.text:
             self.told += "".join(log)
+
+    def named_by_stories(self) -> set[str]:
+        """The runbooks that the stories of what the incident tells of name."""
+        named = set()
+        for each in self.facts.values():
+            with suppress(NothingKnown):
+                named.add(self.desk.operations.story(each).runbook or "none")
+        return named
 
     def follows(self, page: Page, steps: Sequence[str], leaves: tuple[str, ...]) -> None:
         """Looks, and does these steps but for what is of another case. What is to be mended besides is mended before
@@ -212,6 +222,8 @@ class Way:
         page = read(self.page)
         on_call.facts |= self.plant(on_call)
         on_call.rings(page, page.alarms if self.rings is None else set(self.rings))
+        named = on_call.named_by_stories()
+        assert (self.page in named) is not is_untold(self.page, self.plant.__name__), named
         on_call.follows(page, (self.steps,) if isinstance(self.steps, str) else self.steps, self.leaves)
         before = on_call.acts
         self.after(on_call)

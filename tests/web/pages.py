@@ -9,8 +9,11 @@ from decimal import Decimal
 
 from playwright.sync_api import Page, expect
 
+from common.domain.catalogue import past_prices
+from common.domain.catalogue.model import Quote, full_hour_after
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
+from common.money import Price
 from common.owner import Owner
 from functions.billing.model import AccountType, bill_id, dealer_id
 from functions.market_making import quotes_store
@@ -41,6 +44,8 @@ def paths(
         "sign-in": (None, "/"),
         "work": ("olga", "/work"),
         "story": ("olga", f"/work/{stuck}"),
+        "machines": ("olga", "/machines"),
+        "machine": ("olga", "/machines/payout"),
         "approvals": ("olga", "/approvals"),
         "found": ("olga", "/find/ann"),
         "parked": ("olga", "/parked"),
@@ -113,6 +118,7 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     """A desk with something on each page; the ids of an order, a quote, a purchase, a sale; of two market-making
     orders, one to be paid and one that quotes; of a recurring buy, a webhook's endpoint and a withdrawal."""
     assert tabs.console.doors is not None
+    _past(desk, ann)
     desk.list_exchange_asset("SOL", "100")
     desk.purchase(ann, usd="50.00")
     desk.run()
@@ -144,6 +150,18 @@ def _populated(tabs: Tabs, desk: Desk, ann: Owner) -> tuple[str, str, str, str, 
     markets = making(desk.market, ann)
     _trade(desk.market, markets[1])
     return *there, markets, told
+
+
+def _past(desk: Desk, owner: Owner) -> None:
+    """Two days with a price of each hour, and some trades: what is drawn over time has something to draw."""
+    for number, cents in enumerate((0, 35, 80, 62, 140, 210, 175, 120, 60, 90, 30, -40, -95, -60, -130, -20) * 3):
+        desk.clock.at = full_hour_after(desk.clock.at + timedelta(minutes=1)) + timedelta(seconds=30)
+        price = Decimal(100) + Decimal(cents) / 10
+        was = Quote(Price(price), "test", desk.clock.at - timedelta(seconds=45))
+        desk.table.write(*past_prices.keep("BTC", was, full_hour_after(was.as_of), desk.clock()))
+        if number % 12 == 5:
+            desk.mark("BTC", str(price))
+            (desk.buy if number % 24 == 5 else desk.sell)(owner, "0.4")
 
 
 def making(market: Market, owner: Owner) -> tuple[str, str]:

@@ -214,6 +214,18 @@ def in_own_thread(what: Callable[[], T]) -> T:
         return threads.submit(what).result()
 
 
+def refusal(status_code: int, kind: str, detail: str) -> Answer:
+    """As the desk says it."""
+    problem = {
+        "type": f"/problems/{kind}",
+        "title": kind,
+        "status": status_code,
+        "detail": detail,
+        "instance": "/requests/r-1",
+    }
+    return Answer(status_code, json.dumps(problem), {"Retry-After": "1"}, "application/problem+json")
+
+
 @cache
 def _token(bearer: str) -> Token:
     """As API Gateway's authorizer would tell it; `sub` is the one that the desk's tests use."""

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from common.owner import Owner
@@ -22,8 +23,14 @@ from tests.market_making.market import BTC
 from tests.seen import status
 from tests.web.conftest import NARROW, WIDE, Tabs, axe, sideways
 from tests.web.pages import GO, each_page, making, paths
+from tests.web.served import refusal
 
 PORTFOLIO_BYTES_MAX = 100_000
+SENT_AND_CHANGED = """form => {
+  form.requestSubmit();
+  form.amount.value = "20.00";
+  form.amount.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
 HUMMINGBOTS = """
 strategy: pure_market_making
 bid_spread: 0.10
@@ -131,6 +138,17 @@ def test_who_signs_out_is_revoked_and_forgotten(tabs: Tabs, ann: Owner) -> None:
     )
     page.reload()
     expect(page.get_by_role("button", name="Sign in as a customer")).to_be_visible()
+
+
+@PROVED
+def test_a_page_that_is_left_by_signing_out_shows_nothing_any_more(tabs: Tabs, ann: Owner) -> None:
+    """A browser keeps it as it was, and shows it to whoever goes back."""
+    page = tabs.of("ann", "/portfolio")
+    expect(page.get_by_text("Dollars, free")).to_be_visible()
+    page.route("**/logout?*", lambda led: led.fulfill(status=204))  # so that it stays at this page
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("button", name="Sign in as a customer")).to_be_visible()
+    expect(page.get_by_text("Dollars, free")).to_have_count(0)
 
 
 def test_who_can_not_be_revoked_is_not_told_that_he_is_signed_out(tabs: Tabs, ann: Owner) -> None:
@@ -321,6 +339,83 @@ def test_an_answer_that_is_lost_is_asked_for_again_under_one_key(tabs: Tabs, des
     assert [order["quantity"] for order in tabs.console.orders_of("ann")] == ["1", "10"]
 
 
+def test_what_may_have_been_done_is_asked_again_as_it_was_sent(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    """Whatever is typed while it is sent, and also where it is refused before the desk has looked, or where the desk
+    itself does not know."""
+    page = tabs.of("ann", "/withdrawals")
+    page.get_by_label("Dollars").fill("10.00")
+    tabs.console.lost = lambda request: request.method == "POST"
+    page.locator("main form").evaluate(SENT_AND_CHANGED)
+    expect(page.get_by_text("It may have been done.")).to_be_visible()
+    tabs.console.lost = lambda _: False
+    for code, kind in ((429, "TooManyRequests"), (503, "Busy"), (403, "TokenMissing")):
+        tabs.console.wrong = refusing("/balance/withdrawals", refusal(code, kind, f"{kind}, said {code}"))
+        page.get_by_role("button", name="Ask again").click()
+        expect(page.get_by_text(f"{kind}, said {code}").last).to_be_visible()
+        expect(page.get_by_label("Dollars")).to_be_disabled()
+    tabs.console.wrong = lambda _: None
+    page.reload()
+    expect(page.get_by_label("Dollars")).to_have_value("10.00")
+    page.get_by_role("button", name="Ask again").click()
+    headed(page, "Withdrawal")
+    assert [one["amount"] for one in withdrawn(tabs)] == ["10.00"]
+
+
+@PROVED
+def test_a_tab_that_dies_while_it_sends_asks_for_what_it_has_sent(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    page = tabs.of("ann", "/withdrawals")
+    page.get_by_label("Dollars").fill("10.00")
+    page.route("**/withdrawals", lambda asked: None if asked.request.method == "POST" else asked.continue_())
+    page.locator("main form").evaluate(SENT_AND_CHANGED)
+    page.reload()
+    page.unroute("**/withdrawals")
+    expect(page.get_by_label("Dollars")).to_have_value("10.00")
+    expect(page.get_by_label("Dollars")).to_be_disabled()
+    page.get_by_role("button", name="Ask again").click()
+    headed(page, "Withdrawal")
+    assert [one["amount"] for one in withdrawn(tabs)] == ["10.00"]
+
+
+@PROVED
+@pytest.mark.parametrize(
+    ("answer", "again"),
+    [
+        (Answer(503, json.dumps({"message": "Service Unavailable"})), "Ask again"),
+        (refusal(503, "Busy", "the outcome is not known; send it again"), "Ask again"),
+        (refusal(503, "Halted", "withdrawals are halted"), "Withdraw"),
+        (refusal(429, "TooManyRequests", "nothing was done"), "Withdraw"),
+    ],
+)
+def test_an_answer_that_decides_nothing_keeps_the_key(
+    tabs: Tabs, desk: Desk, ann: Owner, answer: Answer, again: str
+) -> None:
+    """It is told instead of the desk's own one, which was that it is done: API Gateway says 503 where it has waited
+    for too long. What the desk says before it has written anything can be changed, and asked anew."""
+    page = tabs.of("ann", "/withdrawals")
+    page.get_by_label("Dollars").fill("10.00")
+    done = again == "Ask again"
+
+    def late(asked: Request) -> Answer | None:
+        if asked.method != "POST":
+            return None
+        tabs.console.wrong = lambda _: None
+        if done:
+            tabs.console.api(asked, asked.target.removeprefix("/api"))
+        return answer
+
+    tabs.console.wrong = late
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    expect(page.locator(".failed").first).to_be_visible()
+    page.get_by_role("button", name=again, exact=True).click()
+    headed(page, "Withdrawal")
+    assert [one["amount"] for one in withdrawn(tabs)] == ["10.00"]
+
+
+def withdrawn(tabs: Tabs) -> list[dict[str, str]]:
+    assert tabs.console.doors is not None
+    return list(tabs.console.doors.customer("ann").get("/balance/withdrawals").json["items"])
+
+
 def test_a_cash_out_is_followed_from_ticket_to_bank(tabs: Tabs, desk: Desk, ann: Owner) -> None:
     desk.mark("BTC", "100")
     page = tabs.of("ann", "/cash-outs/new")
@@ -427,7 +522,7 @@ def test_a_market_maker_sees_his_quotes_first_and_then_the_exact_transfers(tabs:
     page = tabs.of("ann", "/market-making/new")
     page.get_by_label("Pair").select_option("BTC-USDT at binance")
     page.get_by_label(re.compile("^BTC")).fill("0.2")
-    page.get_by_label(re.compile("^USDT")).fill("6,000")
+    page.get_by_label(re.compile("^USDT")).fill("6,000.00")
     conf = HUMMINGBOTS.encode()
     page.get_by_label("From a file of hummingbot").set_input_files(
         {"name": "conf.yml", "mimeType": "text/yaml", "buffer": conf}
@@ -476,6 +571,20 @@ def test_an_order_that_quotes_is_watched_paused_and_brought_home(tabs: Tabs, des
     assert desk.opening.order(ann, order_id).goes_home
 
 
+def test_who_lacks_what_a_page_needs_is_told_what_to_do_next(tabs: Tabs, desk: Desk) -> None:
+    """All his dollars are coins, and the desk has not allowed him to be paid."""
+    eve = desk.customer("eve", "100.00")
+    desk.buy(eve, "1")
+    page = tabs.of("eve", "/trade?asset=BTC")
+    expect(page.get_by_text("nothing can be bought: ask the desk how to pay some in")).to_be_visible()
+    page.get_by_label("Sell").check()
+    expect(page.get_by_text("nothing can be bought")).to_have_count(0)
+    page.evaluate(GO, "/cash-outs/new")
+    expect(page.get_by_text("not yet allowed you to sell coins, nor to be paid at a bank")).to_be_visible()
+    page.get_by_role("link", name="ask it").click()
+    headed(page, "Account")
+
+
 # Dealers' people
 
 
@@ -484,6 +593,8 @@ def test_a_dealers_person_sees_what_is_left_to_pay_where_and_his_month(tabs: Tab
     bill = desk.dealership.billed()
     desk.dealership.pay(1_000_00, bill)
     page = tabs.of()
+    refused: list[str] = []
+    page.on("response", lambda told: refused.append(told.url) if told.status >= 400 else None)
     page.clock.set_fixed_time(desk.clock())
     signs_in(page, "dora", "a customer")
     headed(page, f"Bills of {CME_ID}")
@@ -502,8 +613,29 @@ def test_a_dealers_person_sees_what_is_left_to_pay_where_and_his_month(tabs: Tab
             page.get_by_role("button", name=f"Save as {form}").click()
         assert told.value.path().read_bytes().startswith(begins)
         assert told.value.suggested_filename == f"statement-{CME_ID}-{desk.clock():%Y-%m}.{form.lower()}"
+    assert refused == []  # no account is asked for that he need not have
     page.evaluate(GO, f"/billing/{CME_ID}0")
     expect(page.get_by_role("alert")).to_contain_text("no dealer is registered under this id")
+
+
+def test_bills_go_on_as_far_as_there_are_any(tabs: Tabs, desk: Desk) -> None:
+    """Further than one page of them, while the first ones stay; and who has an account besides has all of the menu."""
+    desk.customer("dora")
+    desk.dealership.active()
+    for _ in range(101):
+        desk.dealership.billed(invoice=False)
+    page = tabs.of("dora", f"/billing/{CME_ID}")
+    expect(page.get_by_role("row")).to_have_count(1 + 100)
+    menu = page.get_by_role("navigation", name="Main").get_by_role("link")
+    expect(menu).to_have_text(["Bills", "Portfolio"])
+    page.get_by_role("button", name="More").click()
+    expect(page.get_by_role("row")).to_have_count(1 + 101)
+    expect(page.get_by_role("button", name="More")).to_have_count(0)
+    page.get_by_role("link", name="Portfolio").click()
+    expect(page.get_by_role("link", name="Orders")).to_be_visible()
+    page.get_by_role("link", name="Bills").click()
+    headed(page, f"Bills of {CME_ID}")
+    expect(page.get_by_role("link", name="Orders")).to_be_visible()
 
 
 @PROVED

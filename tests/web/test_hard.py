@@ -90,7 +90,8 @@ def test_an_order_whose_answer_is_lost_is_opened_once_in_two_tabs(tabs: Tabs, de
     tabs.console.lost = lambda _: False
     page.reload()
     page.get_by_role("button", name="Ask again").click()  # which looks once more, under the same key
-    expect(page.get_by_role("button", name="Open the order")).to_be_visible()
+    expect(page.get_by_text("It would quote now")).to_be_visible()
+    expect(page.get_by_label(re.compile("^USDT"))).to_be_disabled()  # nor is a look an answer to what was sent
     page.locator("main form").evaluate("form => { form.requestSubmit(); form.requestSubmit() }")
     expect(page.get_by_text("Waits for your transfers")).to_be_visible()
     other.reload()

@@ -8,12 +8,12 @@ from typing import Any
 
 from playwright.sync_api import Page, Route, expect
 
-from sandbox.serving import Answer
 from tests.depth import PROVED
 from tests.desk import Desk
 from tests.seen import status
 from tests.web.conftest import NARROW, Tabs, sideways
 from tests.web.pages import GO
+from tests.web.served import refusal
 from tests.web.test_console import at_the_pool, refusing, tried
 
 pytestmark = PROVED
@@ -164,17 +164,6 @@ def test_a_thousand_things_to_do_are_listed_and_filtered_quickly(tabs: Tabs, des
     expect(page.locator("tbody tr")).to_have_count(1)
     print(f"three letters among {ROWS} rows: {taken:.0f} ms")
     assert taken < QUICK_MS
-
-
-def refusal(status_code: int, kind: str, detail: str) -> Answer:
-    problem = {
-        "type": f"/problems/{kind}",
-        "title": kind,
-        "status": status_code,
-        "detail": detail,
-        "instance": "/requests/r-1",
-    }
-    return Answer(status_code, json.dumps(problem), {"Retry-After": "1"}, "application/problem+json")
 
 
 def test_each_list_says_why_it_is_not_there_and_comes_when_it_can(tabs: Tabs, desk: Desk, stuck: str) -> None:

@@ -182,3 +182,25 @@ def test_other_rules_of_an_asset_are_shown_beside_the_old_ones_and_take_two(tabs
     desk.proposals.confirm(waiting.id, "so it is", "oleg", dry_run=False)
     olga.reload()
     expect(olga.get_by_label("Spread, in basis points")).to_have_value("15")
+
+
+def test_what_is_stuck_and_what_has_failed_is_found_by_its_state(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    """In two clicks from the list of machines; the story beyond names its runbook, and leads there if the docs are."""
+    assert desk.market
+    assert desk.dealership
+    stuck, failed = awaiting(desk, ann), awaiting(desk, ann)
+    (execution,) = [e for e in desk.world.machines.executions if e.name == failed and e.running]
+    desk.world.machines.kill(execution.arn)
+    page = tabs.of("vera", "/machines")
+    expect(page.get_by_role("row", name="payout").get_by_role("cell").nth(0)).to_have_text("1")
+    page.get_by_role("link", name="payout").click()
+    for says, order_id in (("Running", stuck), ("Failed", failed)):
+        there = page.get_by_role("region", name=says, exact=True)
+        expect(there.locator("dl")).to_have_text(re.compile("^AwaitPayout ?1, the oldest since 20"))
+        expect(there.get_by_role("row", name=order_id)).to_contain_text("AwaitPayout")
+    page.get_by_role("link", name=failed).click()
+    expect(page.get_by_text("docs/runbooks/executions-failed.md")).to_be_visible()
+    page.route("**/config.json", lambda route: route.fulfill(json=route.fetch().json() | {"docs": "/docs/site/"}))
+    page.reload()
+    runbook = page.get_by_role("link", name="executions-failed")
+    expect(runbook).to_have_attribute("href", f"{tabs.console.url}/docs/site/runbooks/executions-failed.html")

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -111,3 +112,42 @@ def _members(method: str, path: str) -> dict[str, Any]:
     )
     (name,) = re.findall(r"\w+$", operation["requestBody"]["content"]["application/json"]["schema"]["$ref"])
     return dict(openapi.DOCUMENT["components"]["schemas"][name]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("typed", "understood"),
+    [
+        ("1250.50", "1250.50"),
+        (" $1,250.50 ", "1250.50"),
+        ("1,000,000", "1000000"),
+        ("0.000000000000000001", "0.000000000000000001"),
+        ("007", "7"),
+        *((wrong, None) for wrong in ("0,25", "100,50", "1,000", "1.000,50", "1,00,000.5", "0,000.5", "1e3", "١", "0")),
+        *((wrong, None) for wrong in ("1 000", "-1", "1.", ".5", "1" * 16, "0." + "1" * 19, "NaN", "0x10", "1,000.")),
+    ],
+)
+def test_a_comma_that_may_be_a_point_is_no_amount(typed: str, understood: str | None) -> None:
+    """Half of the world writes 0,25: it is not 25."""
+    assert _amounts()[typed] == understood
+
+
+def test_a_reference_that_can_be_no_key_is_said_to_be_none() -> None:
+    """A browser sends no header of it, so that no answer comes."""
+    code = """const { requestOf } = await import(process.argv[1]);
+    try { requestOf("deposit credit", { reference: "счёт 7" }, "") } catch (no) { console.log(no.message) }"""
+    asked = ["node", "--input-type=module", "-e", code, str(WEB / "acts.js")]
+    assert "without a space" in subprocess.run(asked, capture_output=True, text=True, check=True).stdout
+
+
+@cache
+def _amounts() -> dict[str, str | None]:
+    """What the page's own module makes of each."""
+    code = (
+        "const [of, told] = process.argv.slice(1); const { typed } = await import(of);"
+        " console.log(JSON.stringify(Object.fromEntries(JSON.parse(told).map((text) => [text, typed(text)]))))"
+    )
+    (cases,) = (m.args[1] for m in test_a_comma_that_may_be_a_point_is_no_amount.pytestmark)  # type: ignore[attr-defined]
+    told = json.dumps([text for text, _ in cases])
+    asked = ["node", "--input-type=module", "-e", code, str(WEB / "amounts.js"), told]
+    found: dict[str, str | None] = json.loads(subprocess.run(asked, capture_output=True, text=True, check=True).stdout)
+    return found

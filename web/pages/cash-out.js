@@ -102,12 +102,12 @@ export function NewCashOut() {
 
 /** @param {{ form: any, told: Told }} told */
 function Asked({ form, told: { holdings, clients, assets } }) {
-  const has = holdings.filter((h) => !isZero(h.quantity));
+  const has = holdings.filter((h) => !isZero(h.quantity) || (form.unknown && h.asset_id === form.fields.asset_id));
   const crypto = clients.filter((c) => c.kind === "CRYPTO");
   const banking = clients.filter((c) => c.kind === "BANKING");
-  if (!has.length) return html`<p class="empty">You have no coins that are free. What you have can be cashed out here.</p>`;
-  if (!crypto.length || !banking.length)
-    return html`<p class="empty">The desk has not yet allowed you to sell coins and be paid at a bank. When it has, you cash out here.</p>`;
+  if (!has.length) return html`<p class="empty">You have no coins that are free: <a href="/trade">buy some</a>. What you have can be cashed out here.</p>`;
+  const lacks = [...(crypto.length ? [] : ["to sell coins"]), ...(banking.length ? [] : ["to be paid at a bank"])].join(", nor ");
+  if (lacks) return html`<p class="empty">The desk has not yet allowed you ${lacks}: <a href="/account">ask it</a>. When it has, you cash out here.</p>`;
   const fields = {
     ...form.fields,
     asset_id: form.fields.asset_id || has[0]?.asset_id,

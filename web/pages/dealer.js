@@ -5,7 +5,7 @@ import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { file, get } from "../api.js";
 import { isZero, quantity } from "../amounts.js";
-import { Failed, Loaded, SELDOM, useLive } from "../live.js";
+import { Failed, Loaded, Paged, SELDOM, useLive } from "../live.js";
 import { Copy, Facts, Heading, Status, Table, When, html, place, segment, words } from "../parts.js";
 import { months } from "./statements.js";
 
@@ -29,13 +29,14 @@ const Parts = ({ dealer }) => html`<nav class="lists" aria-label="Of this dealer
 
 /** @param {{ dealer: string }} told */
 export function Bills({ dealer }) {
-  const live = useLive((signal) => get("/billing/dealers/{cme_dealer_id}/bills", { path: { cme_dealer_id: dealer }, query: { limit: PAGE }, signal }), SELDOM, [dealer]);
+  const path = { cme_dealer_id: dealer };
+  const load = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/billing/dealers/{cme_dealer_id}/bills", { path, query: { limit: PAGE, cursor }, signal });
   return html`<${Heading}>Bills of <code>${dealer}</code><//><${Parts} dealer=${dealer} />
-    <${Loaded} of=${live}>${(/** @type {Schemas['BillPage']} */ { items, cursor }) => html`
-      <${Table} caption="Bills, unpaid first" hidden rows=${items} id=${(/** @type {Bill} */ b) => b.bill_id} columns=${bills(dealer)}
-        empty="Nothing was billed yet. What is to be paid is listed here." />
-      ${cursor && html`<p class="hint">These are the first ${items.length}, unpaid first; all are in the statements.</p>`}`}<//>`;
+    <${Paged} load=${load} id=${of} every=${SELDOM}>${(/** @type {Bill[]} */ items) => html`
+      <${Table} caption="Bills, unpaid first" hidden rows=${items} id=${of} columns=${bills(dealer)} empty="Nothing was billed yet. What is to be paid is listed here." />`}<//>`;
 }
+
+const of = (/** @type {Bill} */ b) => b.bill_id;
 
 /** @param {Bill} b */
 const Standing = (b) => html`<${Status} of=${b.status} />${b.overdue && html` <mark>overdue</mark>`}`;

@@ -1,12 +1,10 @@
 // @ts-check
-// Lists for operators: pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
+// Lists for operators: machines, pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
 
-import { useMemo } from "../vendor/preact-hooks.js";
-import { signal } from "../vendor/signals.js";
 import { act, get } from "../api.js";
 import { dollars, quantity } from "../amounts.js";
 import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
-import { Loaded, SELDOM, useLive } from "../live.js";
+import { Loaded, Paged, SELDOM, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } from "../parts.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
@@ -16,9 +14,10 @@ import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } 
 /** @typedef {Schemas['OperatedBillView']} Bill */
 /** @typedef {Schemas['TradingAccountView']} Account */
 /** @typedef {Schemas['OperatorOutcomeView']} Outcome */
+/** @typedef {Schemas['ListedMachineView']} Machine */
+/** @typedef {Schemas['ListedExecutionView']} Execution */
 
 const PAGE = 100;
-const LOOKS = 10; // at pages that may be empty, to fill one
 const LISTS = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Users"], ["/dealers", "Dealers"], ["/trading-accounts", "Trading accounts"]];
 
 export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${LISTS.map(
@@ -46,35 +45,14 @@ const POOLS = [
   { name: "Closes (UTC)", of: (/** @type {Pool} */ p) => html`<${When} at=${p.due_at} />` },
 ];
 
-/** So many pages; one that is empty does not count, unless it is the last. @template T @param {(cursor: string | undefined, signal: AbortSignal) => Promise<{ items: T[], cursor: string | null }>} load @param {number} pages */
-async function upTo(load, pages, /** @type {AbortSignal} */ signal) {
-  /** @type {T[]} */
-  const items = [];
-  /** @type {string | null | undefined} */
-  let cursor;
-  for (let n = 0, looks = 0; n < pages && looks < pages * LOOKS && cursor !== null; looks += 1) {
-    const page = await load(cursor, signal);
-    items.push(...page.items);
-    if (page.items.length) n += 1;
-    cursor = page.cursor;
-  }
-  return { items, more: cursor !== null };
-}
-
 /**
  * A list that goes on.
- * @param {{ title: string, caption: string, empty: string, load: (cursor: string | undefined, signal: AbortSignal) => Promise<{ items: any[], cursor: string | null }>,
- *   id: (row: any) => string, columns: import('../parts.js').Column<any>[] }} told
+ * @param {{ title: string, caption: string, empty: string, load: import('../live.js').Load<any>, id: (row: any) => string, columns: import('../parts.js').Column<any>[] }} told
  */
-function Listed({ title, caption, empty, load, id, columns }) {
-  const pages = useMemo(() => signal(1), []);
-  const live = useLive((signal) => upTo(load, pages.value, signal), undefined, [pages.value]);
-  return html`<${Heading}>${title}<//><${Lists} />
-    <${Loaded} of=${live}>${(/** @type {{ items: any[], more: boolean }} */ { items, more }) => html`
-      <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
-      <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />
-      ${more && html`<button class="outline secondary" onClick=${() => (pages.value += 1)}>More</button>`}`}<//>`;
-}
+const Listed = ({ title, caption, empty, load, id, columns }) => html`<${Heading}>${title}<//><${Lists} />
+  <${Paged} load=${load} id=${id}>${(/** @type {any[]} */ items, /** @type {boolean} */ more) => html`
+    <p role="status">${items.length} ${more ? "so far" : "in all"}</p>
+    <${Table} caption=${caption} hidden rows=${items} id=${id} columns=${columns} empty=${more ? "None so far: there may be more." : empty} />`}<//>`;
 
 export const Users = () => html`<${Listed} title="Users" caption="All accounts, newest first" empty="Nobody has an account yet."
   load=${(/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/users", { query: { limit: PAGE, cursor }, signal })}
@@ -93,11 +71,13 @@ export const Dealers = () => html`<${Listed} title="Dealers" caption="All dealer
     { name: "Since (UTC)", of: (/** @type {Dealer} */ d) => html`<${When} at=${d.created_at} />` },
   ]} />`;
 
+const of = (/** @type {Bill} */ b) => b.bill_id;
+
 /** @param {{ id: string }} told */
 export function DealersLife({ id }) {
   const path = { dealer: id };
   const live = useLive((signal) => get("/operations/billing/dealers/{dealer}", { path, signal }), SELDOM, [id]);
-  const bills = useLive((signal) => get("/operations/billing/dealers/{dealer}/bills", { path, query: { limit: PAGE }, signal }), SELDOM, [id]);
+  const bills = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) => get("/operations/billing/dealers/{dealer}/bills", { path, query: { limit: PAGE, cursor }, signal });
   return html`<${Heading}>Dealer <code>${id}</code><//><p><a href="/dealers">All dealers</a></p>
     <${Loaded} of=${live}>${(/** @type {Schemas['DealerLifeView']} */ { dealer, accounts, events, waits_for }) => html`
       <${Facts} of=${[
@@ -110,9 +90,8 @@ export function DealersLife({ id }) {
       ]} />
       <${Table} caption="Accounts" rows=${accounts} id=${(/** @type {Schemas['OperatedAccountView']} */ a) => a.type} columns=${ACCOUNTS} empty="No account is open yet." />
       <${Table} caption="What has become of it" rows=${events.toReversed()} id=${(/** @type {Schemas['MovedView']} */ e) => e.at + e.after} columns=${MOVES} empty="Nothing yet." />`}<//>
-    <${Loaded} of=${bills}>${(/** @type {Schemas['OperatedBillPage']} */ page) => html`
-      <${Table} caption=${page.cursor ? `The first ${PAGE} bills, unpaid first` : "Bills, unpaid first"} rows=${page.items} id=${(/** @type {Bill} */ b) => b.bill_id} columns=${BILLS}
-        empty="Nothing was billed yet." />`}<//>`;
+    <${Paged} load=${bills} id=${of} every=${SELDOM}>${(/** @type {Bill[]} */ items) => html`
+      <${Table} caption="Bills, unpaid first" rows=${items} id=${of} columns=${BILLS} empty="Nothing was billed yet." />`}<//>`;
 }
 
 const ACCOUNTS = [
@@ -219,3 +198,42 @@ function ChangeAccount({ account, done }) {
     <${Tried} form=${form} tried=${tried} />
   </form>`;
 }
+
+export function Machines() {
+  const live = useLive((signal) => get("/operations/machines", { signal }), SELDOM);
+  return html`<${Heading}>Machines<//><${Loaded} of=${live}>${(/** @type {Schemas['MachineList']} */ { items }) => html`<${Table}
+    caption="Machines, and how many executions each has" hidden rows=${items} empty="" id=${(/** @type {Machine} */ m) => m.name} columns=${[
+      { name: "Machine", of: (/** @type {Machine} */ m) => html`<a href=${`/machines/${segment(m.name)}`}>${m.name}</a>` },
+      { name: "Running", number: true, of: (/** @type {Machine} */ { running: r }) => `${r.at_least ? "at least " : ""}${r.number}` },
+      { name: "Failed in 24 hours", number: true, of: (/** @type {Machine} */ { failed: f }) => `${f.at_least ? "at least " : ""}${f.number}` },
+      { name: "Is for", of: (/** @type {Machine} */ m) => m.says },
+    ]} />`}<//>`;
+}
+
+/** @param {{ name: string }} told */
+export const Executions = ({ name }) => html`<${Heading}>Machine ${name}<//><p><a href="/machines">All machines</a></p>
+  <${OfStatus} name=${name} status="RUNNING" says="Running" none="Nothing runs. What this machine moves is listed here." />
+  <${OfStatus} name=${name} status="FAILED" says="Failed" none="None has failed in the last 90 days." />`;
+
+/** @param {{ name: string, status: "RUNNING" | "FAILED", says: string, none: string }} told */
+function OfStatus({ name: machine, status, says, none }) {
+  const load = (/** @type {string | undefined} */ cursor, /** @type {AbortSignal} */ signal) =>
+    get("/operations/machines/{machine}/executions", { path: { machine }, query: { status, cursor }, signal });
+  const name = (/** @type {Execution} */ e) => e.name;
+  return html`<section aria-label=${says}><h2>${says}</h2><${Paged} load=${load} id=${name} every=${SELDOM}>${(/** @type {Execution[]} */ items, /** @type {boolean} */ more) => html`
+    <p role="status">${more ? `The newest ${items.length}: others began before` : `${items.length} in all`}</p>
+    ${items.length > 0 && html`<${Facts} of=${byState(items)} />`}
+    <${Table} caption=${`${says}, newest first`} hidden rows=${items} empty=${none} id=${name} columns=${[
+      { name: "Execution", of: (/** @type {Execution} */ e) => html`<a href=${`/work/${segment(e.id)}`}><code>${e.name}</code></a>` },
+      { name: "State", of: (/** @type {Execution} */ e) => e.state ?? "not known" },
+      { name: "Since (UTC)", of: (/** @type {Execution} */ e) => html`<${When} at=${e.since} />` },
+      { name: "Attempts", number: true, of: (/** @type {Execution} */ e) => `${e.attempt ?? "–"}` },
+      { name: "Went wrong", of: (/** @type {Execution} */ e) => e.error ?? e.says ?? "–" },
+    ]} />`}<//></section>`;
+}
+
+/** How many are in each state, and since when the oldest is there. @param {Execution[]} items @returns {[string, unknown][]} */
+const byState = (items) => [...new Set(items.map((e) => e.state))].map((state) => {
+  const since = items.filter((e) => e.state === state).map((e) => e.since ?? "").sort();
+  return [state ?? "not known", html`${since.length}, the oldest since <${When} at=${since[0] || null} />`];
+});

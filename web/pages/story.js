@@ -5,7 +5,7 @@ import { get } from "../api.js";
 import { Acts } from "../by-hand.js";
 import { Loaded, OFTEN, useLive } from "../live.js";
 import { MachinePicture } from "../machine.js";
-import { Facts, Heading, Status, When, html, segment, storyLink } from "../parts.js";
+import { Facts, Heading, Status, When, docs, html, segment, storyLink } from "../parts.js";
 import { person } from "../session.js";
 
 /** @typedef {import('../types').Schemas} Schemas */
@@ -30,6 +30,7 @@ const facts = (story) => [
   ...(story.username ? [/** @type {[string, unknown]} */ (["Customer", html`<a href=${`/customers/${segment(story.username)}`}>${story.username}</a>`])] : []),
   ["Status", html`<${Status} of=${story.status} />`],
   ["Waits for", html`${story.waits_for ?? "nothing"}${story.needs_person && html` <mark>for a person</mark>`}`],
+  ...(story.runbook ? [/** @type {[string, unknown]} */ (["Runbook", runbook(story.runbook)])] : []),
   ["Since (UTC)", html`<${When} at=${story.waits_since} />`],
   ["Due (UTC)", html`<${When} at=${story.due_at} />`],
   ["Machine", story.execution ? html`${story.execution.name} <${Status} of=${story.execution.status} />` : "none"],
@@ -37,6 +38,9 @@ const facts = (story) => [
   ...linked("Batch", story.batch),
   ...(story.members.length ? [/** @type {[string, unknown]} */ (["Members", story.members.map((m) => html`${storyLink(m)} `)])] : []),
 ];
+
+/** A link where the docs are beside, else the file. @param {string} page */
+const runbook = (page) => (docs.value ? html`<a href=${new URL(`runbooks/${page}.html`, docs.value).href}>${page}</a>` : html`<code>docs/runbooks/${page}.md</code>`);
 
 /** @param {string} name @param {string | null} id @returns {[string, unknown][]} */
 const linked = (name, id) => (id ? [[name, storyLink(id)]] : []);

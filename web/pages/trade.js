@@ -4,7 +4,7 @@
 import { useEffect, useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { get, post } from "../api.js";
-import { cents, dollars, quantity, typed } from "../amounts.js";
+import { cents, dollars, isZero, quantity, typed } from "../amounts.js";
 import { Loaded, OFTEN, Send, useForm, useLive } from "../live.js";
 import { Facts, Heading, go, html, segment } from "../parts.js";
 
@@ -71,6 +71,7 @@ function Ticket({ form, told: { assets, balance, holdings } }) {
       ...(asset ? [["You buy at", dollars(asset.ask)], ["You sell at", dollars(asset.bid)]] : []),
       ...(asset?.unconfirmed_price ? [["Stopped", "The price has jumped: this asset is not traded until the new price is confirmed."]] : []),
     ]} />
+    ${order_type === "BUY" && isZero(balance.current_balance) && html`<p class="hint">You have no dollars that are free, so nothing can be bought: ask the desk how to pay some in.</p>`}
     <${Send} form=${form} says="Get a price" disabled=${!asset || !typed(amount)} />
   </form>`;
 }

@@ -67,8 +67,8 @@ export function Webhook({ id }) {
           ["Status", html`<${Status} of=${e.status} />`],
           ["Signed with secret number", e.secret_number],
           ...(e.both_until ? [["The secret before signs until (UTC)", html`<${When} at=${e.both_until} />`]] : []),
-          ["Events", e.events.join(", ")],
         ]} />
+        <${Facts} of=${[["Events", e.events.join(", ")]]} />
         <${Manage} endpoint=${e} again=${live.again} />
         <${Change} key=${e.url + e.events} endpoint=${e} again=${live.again} />
         <${Table} caption="Messages, newest first" rows=${deliveries} id=${(/** @type {Delivery} */ d) => d.id} columns=${deliveryColumns(live.again)}

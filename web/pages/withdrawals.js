@@ -44,15 +44,19 @@ const COLUMNS = [
 /** @param {{ told: Told }} told */
 function Asked({ told: { balance, banks, left } }) {
   const form = useForm("withdrawal", { amount: "", bank: "" }, (fields, key) =>
-    post("/balance/withdrawals", { body: { amount: typed(fields.amount) ?? "", banking_client_id: fields.bank || only(banks) }, key }),
+    post("/balance/withdrawals", { body: { amount: typed(fields.amount) ?? "", banking_client_id: fields.bank }, key }),
   (made) => go(`/withdrawals/${segment(made.transfer_id)}`));
   if (!banks.length) return html`<p class="empty">The desk has not yet allowed you to be paid at a bank: <a href="/account">ask it</a>. When it has, you withdraw here.</p>`;
   const amount = form.fields.amount;
   const bank = form.fields.bank || only(banks);
-  return html`<form class="ticket" onSubmit=${form.send}>
+  const send = (/** @type {Event} */ event) => {
+    if (!form.unknown) form.set({ bank }); // what he has seen is what is asked, also once more
+    form.send(event);
+  };
+  return html`<form class="ticket" onSubmit=${send}>
     <fieldset disabled=${form.unknown}>
       <label>Dollars <input name="amount" inputmode="decimal" required autocomplete="off" value=${amount} aria-invalid=${amount && !typed(amount) ? "true" : undefined} onInput=${form.typed("amount")} />
-        <small>${dollars(balance.current_balance)} are free${left && `; ${dollars(left)} may go to your bank today (UTC)`}</small></label>
+        <small>${amount && !typed(amount) && "An amount is digits, with a point: 12.50. "}${dollars(balance.current_balance)} are free${left && `; ${dollars(left)} may go to your bank today (UTC)`}</small></label>
       <${Choice} name="bank" says="Paid to" of=${banks} form=${form} chosen=${bank} />
     </fieldset>
     <${Send} form=${form} says="Withdraw" disabled=${!typed(amount) || !bank} />

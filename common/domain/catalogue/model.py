@@ -298,14 +298,21 @@ class Listing:
 
     def full_hour(self, then: Quote) -> datetime | None:
         """The full hour at which the latest quote was still the price: the first since its time, if `then`, which
-        follows it, is younger. None: the latest was too old by then, or left behind by a jump, so nobody knows the
-        price of that hour; or no hour is full between the two."""
+        follows it, is younger. None: the latest was too old by then, or left behind by a jump, or had jumped itself
+        and was confirmed only later, so nobody knew the price of that hour; or no hour is full between the two."""
         if self.quote is None:
             return None
         hour = full_hour_after(self.quote.as_of)
+        if self._had_jumped and self.effective_at is not None and hour < self.effective_at:
+            return None
         known = (hour - self.quote.as_of).total_seconds() <= self.asset.price_age_max_seconds
         left_behind = self.jump is not None and min(self.jump.since, self.jump.quote.as_of) <= hour
         return hour if known and not left_behind and hour < then.as_of else None
+
+    @property
+    def _had_jumped(self) -> bool:
+        """Was the latest quote one that had to be confirmed? The first has none before it but itself."""
+        return self.quote is not None and (self.before in (None, self.quote) or _far(self.quote, self.before))
 
     def must_be_active(self) -> None:
         """Raises AssetInactive."""

@@ -79,14 +79,18 @@ class Payments:
                 continue
         raise _busy()
 
-    def park(self, body: bytes, why: str, takes_back: str | None = None, held: Account | None = None) -> PaymentStatus:
-        """A message that is no payment, and never will be. takes_back: the payment that it tells of, which the bank has
-        taken back; nothing of `held` goes back until two operators have looked. Raises Busy, and Moved with `held`."""
+    def park(
+        self, body: bytes, why: str, back: tuple[str, int] | None = None, held: Account | None = None
+    ) -> PaymentStatus:
+        """A message that is no payment, and never will be. back: the payment that it tells of, and how many kopecks of
+        it the bank has taken back; nothing of `held` goes back until two operators have looked. Raises Busy, and Moved
+        with `held`."""
         receipt_id = model.receipt_id_of(body)
         shown = body[: 4 * BODY_MAX].decode(errors="replace")[:BODY_MAX]
         at, whose = self.now(), None if held is None else Whose(held.dealer_id, held.type)
         why_not = Nobodys(PaymentStatus.PARKED, why, whose)
-        aside = Aside(receipt_id, why_not, None, shown, at, at, takes_back=takes_back)
+        of, kopecks = (None, None) if back is None else back
+        aside = Aside(receipt_id, why_not, None, shown, at, at, takes_back=of, takes_back_kopecks=kopecks)
         try:
             self.table.write(*payment_store.put_aside(aside, held))
         except payment_store.PaymentKnown:
@@ -104,7 +108,8 @@ class Payments:
             account, taken = store.account_of_contract(self.table, payment.contract_id), self._taken(receipt_id)
             whose = taken.whose if taken else None if account is None else Whose(*account)
             try:
-                return self.park(body, why, receipt_id, None if whose is None else self._account(whose))
+                held = None if whose is None else self._account(whose)
+                return self.park(body, why, (receipt_id, payment.amount_kopecks), held)
             except store.Moved:
                 continue
         raise _busy()

@@ -120,6 +120,7 @@ class StoryView(View):
     waits_since: InstantText | None
     due_at: InstantText | None
     needs_person: bool
+    runbook: str | None = Field(description="the page of docs/runbooks that tells what to do about it; null: none does")
     pool: str | None = Field(description="the pool that it is, or that it waits or has waited in")
     batch: str | None = Field(description="the batch that it is in, or that a pool's open generation will become")
     members: list[str] = Field(description="of a batch, or of a pool's open generation: its purchases")
@@ -238,6 +239,7 @@ def _story(story: Story) -> StoryView:
         waits_since=story.waits_since,
         due_at=story.due_at,
         needs_person=story.needs_person,
+        runbook=story.runbook,
         pool=story.pool,
         batch=story.batch,
         members=list(story.members),

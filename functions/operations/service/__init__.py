@@ -40,6 +40,7 @@ from common.sealed import Sealed, shortened
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Waiting
+from functions.operations.service import runbooks
 from functions.operations.store import KnownItem
 
 RUNNING = "RUNNING"
@@ -67,6 +68,7 @@ class Story:
     waits_since: datetime | None
     due_at: datetime | None
     needs_person: bool
+    runbook: str | None  # the page that tells what to do about what it waits for
     pool: str | None  # that it is, or waits or has waited in
     batch: str | None  # that it is, that it is bought with, or that the open generation of a pool will be
     members: Sequence[str]  # of a batch, or of a pool's open generation
@@ -148,6 +150,7 @@ class Operations:
             waits_since=waiting.waits_since,
             due_at=waiting.due_at,
             needs_person=waiting.needs_person or self._is_stuck(waiting.due_at, self.now()),
+            runbook=runbooks.runbook_of(waiting, execution, self.now()),
             pool=item.pool,
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
@@ -198,9 +201,8 @@ class Operations:
     def _members(self, item: KnownItem) -> list[str]:
         """Of a pool, those of its open generation."""
         assert item.batch is not None
-        return (
-            list(store.members(self.table, item.batch)) if item.row in (keys.POOL, keys.SALE_POOL, keys.BATCH) else []
-        )
+        several = item.row in (keys.POOL, keys.SALE_POOL, keys.BATCH)
+        return list(store.members(self.table, item.batch)) if several else []
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""

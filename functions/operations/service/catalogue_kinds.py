@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from common.clock import instant, text
+from common.domain.catalogue import past_prices
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import (
     FEE_PRECISION,
@@ -158,8 +159,14 @@ class PriceConfirmation:
         return f"is traded again: ${quote.price} is the {which}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        """The price before it may have been that of a full hour, which is kept with the one that follows: no other
+        can have come since this one waits, for that would have taken it away."""
         assert confirmed.decided_at is not None
-        return [catalogue.confirm(subject.id, self._waiting(subject, confirmed.terms), confirmed.decided_at)]
+        at, listing, quote = confirmed.decided_at, subject.listings[subject.id], self._waiting(subject, confirmed.terms)
+        hour, kept = listing.full_hour(quote), list[Write]()
+        if listing.quote is not None and hour is not None:
+            kept = past_prices.keep(subject.id, listing.quote, hour, at)
+        return [catalogue.confirm(subject.id, quote, at), *kept]
 
     @staticmethod
     def _waiting(subject: Subject, terms: Terms) -> Quote:

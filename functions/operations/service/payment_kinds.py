@@ -118,6 +118,10 @@ class Recall:
         if message.takes_back != subject.id or not acts.is_possible(DISMISS, subject.other.case):
             why = f"{message.PK} is no message that waits for a person, by which {subject.id} was taken back"
             raise NotProposable(why, id=subject.id)
+        back = message.takes_back_kopecks
+        if back is not None and back != subject.item.kopecks:
+            why = f"{message.PK} tells of {roubles(int(back))}, and {subject.id} is of {_sum(subject)}"
+            raise NotProposable(f"{why}, all of which would go off: ask the billing system", id=subject.id)
         return message
 
     @staticmethod
