@@ -41,6 +41,9 @@ export function quantity(text) {
   return `${sign && "−"}${grouped(whole)}${decimals && `.${decimals}`}`;
 }
 
+/** What dealers pay. @param {string} text */
+export const roubles = (text) => `${quantity(text)} ₽`;
+
 /** @param {string | null} text */
 export const isZero = (text) => text === null || /^-?[0.]+$/.test(text);
 

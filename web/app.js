@@ -85,12 +85,8 @@ function App() {
   const page = PAGES.find((each) => each.path.test(pathname));
   const parts = (page?.path.exec(pathname) ?? []).slice(1).map(decoded);
   const title = page?.title ?? "Cryptodesk";
-  useEffect(() => {
-    document.title = page ? `${title} · Cryptodesk` : title;
-  }, [title]);
-  useEffect(() => {
-    scrollTo(0, 0);
-  }, [pathname]);
+  useEffect(() => void (document.title = page ? `${title} · Cryptodesk` : title), [title]);
+  useEffect(() => scrollTo(0, 0), [pathname]);
   return html`
     <a class="skip" href="#main" onClick=${skip}>Skip to content</a>
     ${who && html`<${Header} who=${who} pathname=${pathname} />`}

@@ -30,11 +30,12 @@ export function MachinePicture({ execution }) {
 function Picture({ machine, execution }) {
   const place = new Map(machine.states.map((s, n) => [s.name, n]));
   const been = new Set(execution.states.map((s) => s.state));
-  const here = present(execution);
+  const last = execution.states.at(-1);
+  const here = execution.status === "RUNNING" && last && !last.left_at ? last.state : null;
   const taken = new Set(execution.states.slice(1).map((s, n) => `${execution.states[n]?.state} ${s.state}`));
   const high = machine.states.length * APART;
   const wide = 2 * MIDDLE + WIDE;
-  const says = here ? `it is in ${here}` : `it is ${execution.status}, and was last in ${execution.states.at(-1)?.state ?? "no state"}`;
+  const says = here ? `it is in ${here}` : `it is ${execution.status}, and was last in ${last?.state ?? "no state"}`;
   return html`<figure class="machine">
     <svg role="img" aria-label=${`The machine ${machine.name}: ${says}`} viewBox=${`0 0 ${wide} ${high}`} width=${wide} height=${high}>
       ${machine.ways.map((w) => {
@@ -54,12 +55,6 @@ function Picture({ machine, execution }) {
         id=${(/** @type {Row} */ r) => r.state} columns=${COLUMNS} />
     </details>
   </figure>`;
-}
-
-/** Where it is now; none, where it has ended. @param {Execution} execution */
-export function present(execution) {
-  const last = execution.states.at(-1);
-  return execution.status === "RUNNING" && last && !last.left_at ? last.state : null;
 }
 
 /** At the side of the boxes, a lane further out the further it goes. @param {number} from @param {number} to @returns {[number, number, number, number]} */

@@ -4,7 +4,7 @@
 import { useMemo } from "../vendor/preact-hooks.js";
 import { signal } from "../vendor/signals.js";
 import { file, get } from "../api.js";
-import { isZero, quantity } from "../amounts.js";
+import { isZero, roubles } from "../amounts.js";
 import { Failed, Loaded, Paged, SELDOM, useLive } from "../live.js";
 import { Copy, Facts, Heading, Status, Table, When, html, place, segment, words } from "../parts.js";
 import { months } from "./statements.js";
@@ -16,9 +16,6 @@ import { months } from "./statements.js";
 
 const PAGE = 100;
 const MOSCOW_HOURS = 3; // ahead of UTC, all the year: its months are those of the statements
-
-/** @param {string} amount */
-const roubles = (amount) => `${quantity(amount)} ₽`;
 
 /** @param {string} dealer */
 const at = (dealer) => `/billing/${segment(dealer)}`;

@@ -2,7 +2,7 @@
 // Lists for operators: machines, pools, users, dealers, trading accounts, pairs; and one dealer, and one trading account.
 
 import { act, get } from "../api.js";
-import { dollars, quantity } from "../amounts.js";
+import { dollars, quantity, roubles } from "../amounts.js";
 import { Acts, Became, Tried, useAct, useOutcome } from "../by-hand.js";
 import { Loaded, Paged, SELDOM, useLive } from "../live.js";
 import { Facts, Heading, Status, Table, When, html, place, segment, storyLink } from "../parts.js";
@@ -23,9 +23,6 @@ const LISTS = [["/catalogue", "Catalogue"], ["/pools", "Pools"], ["/users", "Use
 export const Lists = () => html`<nav class="lists" aria-label="Lists"><ul>${LISTS.map(
   ([to, says]) => html`<li><a href=${to} aria-current=${place.value === to ? "page" : undefined}>${says}</a></li>`,
 )}</ul></nav>`;
-
-/** With their sign, since all other amounts here are dollars or coins. @param {string} amount */
-const roubles = (amount) => `${quantity(amount)} ₽`;
 
 export function Pools() {
   const live = useLive((signal) => get("/operations/pools", { signal }), SELDOM);
