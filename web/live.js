@@ -212,7 +212,9 @@ export function useForm(name, empty, ask, answered, looks = () => false) {
       const error = /** @type {Error} */ (failed);
       const unknown = looking ? before : error instanceof NoAnswer || (before && !decides(error));
       const refused = error instanceof Refused && !looking && !unknown; // an answer: what is asked next is another request
-      change({ sending: false, unknown, error, ...(unknown && { fields }), ...(refused && { key: crypto.randomUUID() }) });
+      const done = before && refused && error.kind === "IdempotencyKeyReused"; // what was sent before, on other terms
+      change({ sending: false, unknown, error, ...(unknown && { fields }), ...(refused && { key: crypto.randomUUID() }),
+        ...(done && { fields: empty, error: new Error("What you sent before was done, on other terms: look for it in your lists. Nothing was done now.") }) });
       return undefined;
     }
   };

@@ -28,7 +28,7 @@ from infra.bundle import ROOT
 from infra.user_pool import CONSOLE_SIGNED_IN, CONSOLE_TOKEN_MINUTES
 from local.front import Front, pools
 from sandbox.serving import Answer, Drop, Request, as_json, serve
-from tests import openapi
+from tests import doors, openapi
 from tests.billing.dealership import CME_ID
 from tests.desk import Desk
 from tests.doors import Doors, Token, opened
@@ -41,6 +41,17 @@ CUSTOMERS = {"ann": (), "bob": (), "eve": (), "dora": (f"dealer-{CME_ID}",)}
 OPERATORS = {"olga": ("operators", "approvers"), "oleg": ("operators", "approvers"), "vera": ("viewers",)}
 _TOKENS = re.compile(r'"(?:AccessToken|access_token)": ?"([^"]+)"')
 _CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "*", "Access-Control-Allow-Methods": "*"}
+
+
+@dataclass
+class OneAtATime(Doors):
+    """Doors that answer one request after the other, as a Lambda process does: pages ask while a test asks, too."""
+
+    _turn: Lock = field(default_factory=Lock)
+
+    def ask(self, method: str, path: str, **asked: Any) -> doors.Answer:
+        with self._turn:
+            return super().ask(method, path, **asked)
 
 
 @dataclass
@@ -60,7 +71,6 @@ class Console:
     refused: set[str] = field(default_factory=set)  # tokens that API Gateway takes no more
     asked: list[str] = field(default_factory=list)  # method and path of what came to the desk
     renewals: int = 0
-    _one_at_a_time: Lock = field(default_factory=Lock)
 
     @contextmanager
     def of(self, desk: Desk) -> Iterator[Desk]:
@@ -68,7 +78,8 @@ class Console:
         self.wrong, self.lost = lambda _: None, lambda _: False
         self.asked.clear()
         self.renewals = 0
-        with opened(desk, openapi.check) as self.doors:
+        with opened(desk):
+            self.doors = OneAtATime(desk, openapi.check)
             yield desk
         self.doors = None
 
@@ -80,16 +91,15 @@ class Console:
         if self.doors is None or not bearer or bearer in self.refused:
             return as_json({"message": "Unauthorized"}, 401)
         path, _, query = target.partition("?")
-        with self._one_at_a_time:
-            self.asked.append(f"{request.method} {path}")
-            told = self.doors.ask(
-                request.method,
-                path,
-                token=_token(bearer),
-                query=query,
-                headers=[(name.lower(), value) for name, value in request.headers.items()],
-                body=request.body or None,
-            )
+        self.asked.append(f"{request.method} {path}")
+        told = self.doors.ask(
+            request.method,
+            path,
+            token=_token(bearer),
+            query=query,
+            headers=[(name.lower(), value) for name, value in request.headers.items()],
+            body=request.body or None,
+        )
         if self.lost(request):
             raise Drop
         others = {name: value for name, value in told.headers.items() if name != "content-type"}
@@ -140,8 +150,7 @@ class Console:
     def orders_of(self, username: str) -> list[dict[str, Any]]:
         """Newest first."""
         assert self.doors is not None
-        with self._one_at_a_time:
-            return list(self.doors.customer(username).get("/orders").json["items"])
+        return list(self.doors.customer(username).get("/orders").json["items"])
 
     def session(self, username: str) -> str:
         """What the console keeps of who has signed in, in its tab's storage."""

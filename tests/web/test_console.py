@@ -411,6 +411,26 @@ def test_an_answer_that_decides_nothing_keeps_the_key(
     assert [one["amount"] for one in withdrawn(tabs)] == ["10.00"]
 
 
+@PROVED
+def test_what_was_done_before_on_other_terms_is_not_asked_for_anew(tabs: Tabs, desk: Desk, ann: Owner) -> None:
+    """A choice was gone, say, and the page has made another one: the key says that there was one before."""
+    desk.clients(ann)
+    page = tabs.of("ann", "/withdrawals")
+    page.get_by_label("Dollars").fill("10.00")
+    tabs.console.lost = lambda asked: asked.method == "POST"
+    page.get_by_role("button", name="Withdraw", exact=True).click()
+    expect(page.get_by_text("It may have been done.")).to_be_visible()
+    tabs.console.lost = lambda _: False
+    page.evaluate(
+        "at => sessionStorage.setItem(at, sessionStorage.getItem(at).replace('10.00', '11.00'))", "draft:withdrawal"
+    )
+    page.reload()
+    page.get_by_role("button", name="Ask again").click()
+    expect(page.get_by_text("What you sent before was done, on other terms")).to_be_visible()
+    expect(page.get_by_label("Dollars")).to_have_value("")
+    assert [one["amount"] for one in withdrawn(tabs)] == ["10.00"]
+
+
 def withdrawn(tabs: Tabs) -> list[dict[str, str]]:
     assert tabs.console.doors is not None
     return list(tabs.console.doors.customer("ann").get("/balance/withdrawals").json["items"])
