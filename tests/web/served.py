@@ -127,11 +127,8 @@ class Console:
         """Everybody's sessions end: no token is good any more, and none is renewed."""
         for pool, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
             for name in users:
-                in_own_thread(
-                    lambda pool=pool, name=name: cognito.client().admin_user_global_sign_out(  # type: ignore[misc]
-                        UserPoolId=self.pool_ids[pool], Username=name
-                    )
-                )
+                ends = cognito.client().admin_user_global_sign_out
+                in_own_thread(partial(ends, UserPoolId=self.pool_ids[pool], Username=name))
         for token, pool in self.kept.items():  # the embedded pool signs out by whole seconds: these are of this one
             in_own_thread(partial(cognito.client().revoke_token, ClientId=self.clients[pool], Token=token))
         self.kept.clear()
@@ -185,7 +182,7 @@ def console() -> Iterator[Console]:
     at = Console(f"http://127.0.0.1:{front_port}", f"http://127.0.0.1:{pool_port}", {})
     with cognito.embedded():
         for name, users in (("customers", CUSTOMERS), ("operators", OPERATORS)):
-            at.pool_ids[name], at.clients[name] = in_own_thread(lambda users=users: _pool(at.url, users))  # type: ignore[misc]
+            at.pool_ids[name], at.clients[name] = in_own_thread(partial(_pool, at.url, users))
         told = pools(at.pool_url, at.clients["customers"], at.clients["operators"])
         front = Front(ROOT / "web", ROOT / "docs" / "openapi.json", at.api, told)
         with serve(front, front_port, name="front"), serve(at.pool, pool_port, name="pool"):
